@@ -1,0 +1,22 @@
+/* bytes.h — a whole file in memory, read-only, mapped where that is possible.
+ */
+#ifndef ETALON_BYTES_H
+#define ETALON_BYTES_H
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bytes {
+    const uint8_t *data; /* at least one readable address even for an empty file; valid until bytes_free */
+    size_t size;
+    void *map; /* private */
+};
+
+/* Reads `path`, a regular file of at most max_bytes. EX_NOINPUT when it does not exist or cannot be read ("cannot open
+ * <path>: <why>"), EX_DATAERR when it is larger than max_bytes or no regular file. */
+int bytes_read(const char *path, size_t max_bytes, struct bytes *out, struct error *err);
+void bytes_free(struct bytes *bytes); /* may be called on {0} and twice */
+
+#endif

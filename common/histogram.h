@@ -1,0 +1,64 @@
+/* histogram.h — counts of activation magnitudes, exact under merging.
+ *
+ * Bins of width 2^e over |x|, the two signs apart; zero, NaN and Inf are counted, never binned. A finite value beyond
+ * the last bin folds neighbouring bins and increments e, so the contents depend only on the multiset of values seen: not
+ * on order, batch, number of threads or ranks, or restarts. Proof and pitfalls: specs of the project, "folding
+ * histogram": floor(floor(y)/2) = floor(y/2), and scaling by a power of two is exact in binary floating point.
+ *
+ *   bin k counts k 2^e <= |x| < (k+1) 2^e,  0 < |x|;  e is the smallest with max|x| < bins 2^e, at least -149.
+ */
+#ifndef ETALON_HISTOGRAM_H
+#define ETALON_HISTOGRAM_H
+
+#include "common/error.h"
+#include "common/view.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HISTOGRAM_EMPTY_EXPONENT = -149 }; /* e before the first value: the weight of a float's last denormal bit */
+
+/* Plain data: it is also the unit of reduction and of the archive. All counters are exact; `n` = zeros + nans + infs +
+ * sum of counts (histogram_check). */
+struct histogram {
+    size_t bins;        /* a power of two, at least 2 */
+    int32_t exponent;   /* e */
+    uint64_t *positive; /* [bins] */
+    uint64_t *negative; /* [bins]; NULL until the first negative value */
+    uint64_t n;         /* values observed */
+    uint64_t zeros, nans, positive_infs, negative_infs;
+    float min, max; /* over finite values; min = +Inf, max = -Inf while there is none. -0 is 0 */
+};
+
+/* EX_USAGE bad bins, EX_OSERR no memory. */
+int histogram_init(struct histogram *h, size_t bins, struct error *err);
+void histogram_fini(struct histogram *h); /* may be called on {0} and twice */
+
+/* Adds x[0..n). -1 with EX_OSERR only when the negative half cannot be allocated. Uses the fastest kernel of this
+ * machine; every kernel gives the same bits (tests/common/test_histogram.c). Flush-to-zero must be off. */
+int histogram_observe(struct histogram *h, const float *x, size_t n, struct error *err);
+
+/* into += from; commutative, associative, identity = freshly initialised. Same bins, or EX_SOFTWARE. EX_DATAERR when a
+ * counter would pass 2^63. */
+int histogram_merge(struct histogram *into, const struct histogram *from, struct error *err);
+
+/* Folds until exponent == e (no-op when it is already there or beyond). */
+void histogram_fold_to(struct histogram *h, int32_t e);
+bool histogram_equal(const struct histogram *a, const struct histogram *b);
+/* The counts identity and the place of the largest bin; EX_DATAERR. Called after every load. */
+int histogram_check(const struct histogram *h, struct error *err);
+
+/* counts[k] = positive[k] + negative[k], k < bins. */
+void histogram_magnitudes(const struct histogram *h, uint64_t *counts);
+float histogram_abs_max(const struct histogram *h); /* max |x| over finite values, 0 when there is none */
+
+/* One engine's look at a value: observes v's data, not its padding. Per tensor: histogram_observe without the padding
+ * zeros. Per channel: h[0..channels) are histograms of equal bins; lanes of a channel block count side by side. */
+int histogram_observe_view(struct histogram *h, const struct view *v, struct error *err);
+int histogram_observe_channels(struct histogram *h, const struct view *v, struct error *err);
+
+/* Name of the kernel in use: "avx512", "avx2", "neon", "reference". ETALON_ISA in the environment may lower it. */
+const char *histogram_kernel_name(void);
+
+#endif

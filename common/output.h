@@ -1,0 +1,56 @@
+/* output.h — the one way files leave the program: temporary name, fsync, read back, rename, fsync the folder.
+ *
+ * A reader sees the old file or the new one, never half of one. Everything written is remembered with size and SHA-256
+ * for manifest.json. One thread, one process per folder (a lock file says whose: host, pid, job, start).
+ */
+#ifndef ETALON_OUTPUT_H
+#define ETALON_OUTPUT_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHA256_HEX_BYTES = 65 };
+
+struct output_file {
+    char *name; /* relative to the folder, '/' between parts */
+    uint64_t size_bytes;
+    char sha256[SHA256_HEX_BYTES];
+};
+
+struct output;
+
+/* Creates the folder and its parents, proves that it can be written to, sweeps temporaries of dead runs, takes
+ * `.etalon.lock`. EX_CANTCREAT: cannot be created or written, or in use ("in use by pid 12 on node3, job 77"). A lock is
+ * stale when its pid is dead on this host, or its job id is our own (SLURM_JOB_ID, requeued). */
+struct output *output_open(const char *folder, struct error *err);
+/* Releases the lock, removes temporaries. NULL is allowed. */
+void output_close(struct output *output);
+
+/* Writes data[0..size) as `name` (sub-folders are made). EX_CANTCREAT, EX_IOERR. is_listed: goes into the manifest. */
+int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,
+                 struct error *err);
+
+/* For writers that need a real file (HDF5): the path of an empty temporary in the destination folder, valid until the
+ * matching commit or cancel; then sync, digest, rename. `verify` (optional) reads the temporary back before the rename. */
+const char *output_begin(struct output *output, const char *name, struct error *err);
+int output_commit(struct output *output, bool is_listed, int (*verify)(const char *path, void *context, struct error *),
+                  void *context, struct error *err);
+void output_cancel(struct output *output);
+
+/* The files written so far that are listed, in order of writing; borrowed until the next call. */
+size_t output_files(const struct output *output, const struct output_file **files);
+const char *output_folder(const struct output *output);
+
+/* SHA-256 as lower-case hex. */
+int sha256_file(const char *path, char hex[SHA256_HEX_BYTES], struct error *err); /* EX_NOINPUT, EX_IOERR */
+void sha256_bytes(const void *data, size_t size, char hex[SHA256_HEX_BYTES]);
+/* Incremental, for fingerprints over several things. */
+struct sha256;
+struct sha256 *sha256_create(struct error *err);
+void sha256_add(struct sha256 *state, const void *data, size_t size);
+void sha256_finish(struct sha256 *state, char hex[SHA256_HEX_BYTES]); /* also destroys */
+
+#endif

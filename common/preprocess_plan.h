@@ -1,0 +1,42 @@
+/* preprocess_plan.h — the description of a preprocessing chain; executed by worker/preprocess.
+ *
+ * Steps run in the order in which the job file writes them. Pixels enter as 0..255 (uint8) and become float at the first
+ * step that needs it. The result must have the network input's shape: CHW, float.
+ */
+#ifndef ETALON_PREPROCESS_PLAN_H
+#define ETALON_PREPROCESS_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { PREPROCESS_MAX_STEPS = 16, PREPROCESS_MAX_CHANNELS = 16 };
+
+enum step_kind { STEP_RESIZE, STEP_CROP, STEP_CHANNELS, STEP_MEAN, STEP_SCALE, STEP_DIVIDE };
+enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD };
+/* BILINEAR is PIL's antialiased triangle filter on uint8 (fixed-point coefficients, rows then columns); OPENCV_LINEAR the
+ * two-tap half-pixel filter; NEAREST PIL's. */
+enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST };
+enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY };
+
+struct preprocess_step {
+    enum step_kind kind;
+    struct {
+        enum resize_fit fit;
+        enum resize_filter filter;
+        size_t height, width; /* WARP: both; SHORT and SIDE_PAD: height is the side */
+        float pad;
+    } resize;
+    struct {
+        size_t height, width; /* centre; offset floor((size - crop) / 2) */
+    } crop;
+    enum channel_order channels;
+    size_t n_values; /* MEAN, SCALE, DIVIDE: 1 or the channel count */
+    float values[PREPROCESS_MAX_CHANNELS];
+};
+
+struct preprocess_plan {
+    size_t n_steps;
+    struct preprocess_step steps[PREPROCESS_MAX_STEPS];
+};
+
+#endif

@@ -1,0 +1,35 @@
+/* quant.h — how a real value becomes an integer code: q = clamp(round(x / scale) + zero_point, lo, hi).
+ *
+ * One struct for every target; what differs between chips (rounding mode, code range, how the requantization multiplier
+ * is represented) is data here, and the simulator is driven by it alone.
+ */
+#ifndef ETALON_QUANT_H
+#define ETALON_QUANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum rounding {
+    ROUND_HALF_EVEN,   /* IEEE default; ONNX QuantizeLinear */
+    ROUND_HALF_AWAY,   /* half away from zero; TNN, Caffe forks */
+    ROUND_HALF_UP,     /* floor(x + 1/2) */
+    ROUND_TOWARD_ZERO, /* truncation */
+};
+
+struct code_range {
+    int32_t lo, hi;     /* closed */
+    int32_t zero_point; /* code of real 0 */
+};
+
+/* Code of x under one scale. Saturates; NaN gives the zero point. Division, not multiplication by a reciprocal. */
+int32_t quantize(float x, float scale, struct code_range range, enum rounding rounding);
+static inline float dequantize(int32_t q, float scale, int32_t zero_point)
+{
+    return scale * (float)(q - zero_point);
+}
+
+/* x rounded to an integral double by `rounding`; |x| < 2^52. */
+double round_to_integer(double x, enum rounding rounding);
+
+#endif

@@ -1,0 +1,41 @@
+/* comm.h — ranks, and the few things they do together. The only header through which the rest meets MPI.
+ *
+ * Every call has a one-process version, chosen at run time: started plainly, nothing here talks to anybody. All calls are
+ * made by each rank's main thread (MPI_THREAD_FUNNELED). Failures of MPI itself end the program (EX_OSERR): a broken
+ * communicator cannot be trusted.
+ */
+#ifndef ETALON_COMM_H
+#define ETALON_COMM_H
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct comm {
+    int rank, size;
+};
+
+/* Starts MPI when we were launched by mpirun or srun (their environment says so), else one process. */
+int comm_init(int *argc, char ***argv, struct comm *comm, struct error *err);
+void comm_finalize(void);
+/* Ends all ranks at once with this exit code; for faults found between collectives. Does not return. */
+_Noreturn void comm_abort(int code);
+
+/* Collective. Every rank returns the same verdict: 0 when rc == 0 everywhere, else -1 with the lowest failing rank's
+ * error ("rank 3: ..." is prepended when there are several ranks and it is not rank 0's). */
+int comm_agree(const struct comm *comm, int rc, struct error *err);
+
+void comm_barrier(const struct comm *comm);
+void comm_broadcast(const struct comm *comm, void *data, size_t bytes); /* from rank 0 */
+void comm_max_int32(const struct comm *comm, int32_t *values, size_t n);  /* all ranks get the maximum, in place */
+void comm_max_float(const struct comm *comm, float *values, size_t n);
+void comm_sum_uint64(const struct comm *comm, uint64_t *values, size_t n);
+void comm_sum_int64(const struct comm *comm, int64_t *values, size_t n);
+/* Items [first, first + count) of n, this rank's contiguous share; sizes differ by at most one. */
+void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count);
+/* data holds n items of `bytes`; each rank has filled its comm_share; afterwards all have all. */
+void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes);
+
+#endif

@@ -1,0 +1,63 @@
+/* archive.h — archive.h5: the merged statistics, the decisions and the per-layer metrics of one run.
+ *
+ * Layout in jobs/doc/archive.md. Written with the v110 file format, every array chunked with fletcher32, no object times,
+ * no variable-length strings, so equal content gives equal bytes; read back before it gets its name.
+ */
+#ifndef ETALON_ARCHIVE_H
+#define ETALON_ARCHIVE_H
+
+#include "common/histogram.h"
+#include "common/output.h"
+
+enum { ARCHIVE_VERSION = 1, ARCHIVE_NAME_BYTES = 256, ARCHIVE_METHOD_BYTES = 24 };
+
+struct archive_value {
+    char name[ARCHIVE_NAME_BYTES]; /* longer names are cut; the index is the identity */
+    struct histogram histogram;    /* per tensor */
+    size_t channels;               /* 0: no per-channel statistics */
+    struct histogram *per_channel; /* [channels] */
+};
+
+struct archive_decision { /* one value on one target */
+    uint32_t value; /* index into values */
+    float threshold, scale;
+    int32_t zero_point, lo, hi;
+    char method[ARCHIVE_METHOD_BYTES];
+    double sqnr_db, cosine; /* NaN when not evaluated */
+    uint64_t clipped, elements;
+};
+
+struct archive_target {
+    char name[ARCHIVE_NAME_BYTES];
+    size_t n_decisions;
+    struct archive_decision *decisions;
+};
+
+struct archive_bad_record {
+    uint64_t ordinal;
+    char reason[ARCHIVE_NAME_BYTES];
+};
+
+struct archive {
+    uint32_t version;
+    char etalon_version[32], statistics_fingerprint[65], decisions_fingerprint[65], isa[32];
+    char model[ARCHIVE_NAME_BYTES];
+    uint64_t records_used, block_size, bins;
+    size_t n_values;
+    struct archive_value *values;
+    size_t n_records; /* all records of the dataset's range, used or not */
+    uint64_t *record_digests; /* [n_records]; 0 for bad ones */
+    size_t n_bad;
+    struct archive_bad_record *bad;
+    size_t n_targets;
+    struct archive_target *targets;
+};
+
+/* Writes archive.h5 through output (listed). EX_IOERR, EX_CANTCREAT. Local (one rank). */
+int archive_write(const struct archive *archive, struct output *output, struct error *err);
+/* Everything is checked: format version ("written by ..., reads up to ..."), counts identities, digest. EX_DATAERR naming the
+ * dataset, EX_NOINPUT. Fills *archive, owned by the caller. */
+int archive_read(const char *path, struct archive *archive, struct error *err);
+void archive_fini(struct archive *archive); /* frees what archive_read made; may be called on {0} */
+
+#endif

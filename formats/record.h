@@ -1,0 +1,77 @@
+/* record.h — datasets as ordinal sequences of records, and what one record holds before preprocessing.
+ *
+ * A source is opened read-only by every rank; `read` may be called by several threads at once, each with its own cursor.
+ * A new kind of dataset is one file in formats/records/ and one word in formats/CMakeLists.txt.
+ */
+#ifndef ETALON_RECORD_H
+#define ETALON_RECORD_H
+
+#include "common/error.h"
+#include "common/tensor.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { RECORD_KEY_BYTES = 512 };
+
+/* Channel order of the pixels as stored. Decoded images are RGB or GRAY; Caffe datums are BGR. */
+enum pixel_order { PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR, PIXELS_NONE /* no image: a tensor */ };
+
+/* One record, reused from call to call: buffers grow and are freed by record_fini. */
+struct record {
+    char key[RECORD_KEY_BYTES]; /* path in the list, LMDB key ...: what messages and the archive call it */
+    int64_t label;              /* -1: none */
+    bool is_float;              /* pixels are `values` rather than `bytes` */
+    enum pixel_order order;
+    bool is_planar;             /* CHW (datums, tensors) rather than HWC (decoded images) */
+    size_t channels, height, width;
+    uint8_t *bytes;
+    float *values;
+    size_t bytes_capacity, values_capacity; /* private */
+    uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity */
+};
+
+void record_fini(struct record *record);
+/* Makes room for channels x height x width elements (at most 2^27). EX_DATAERR, EX_OSERR. */
+int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
+                   struct error *err);
+
+struct dataset_request {
+    const char *kind; /* "images", "lmdb", ... */
+    const char *path;
+    const char *list; /* images: "relative/path label" a line, split at the last space; NULL: every readable file, sorted */
+    uint64_t limit;   /* first N records; 0 = all */
+};
+
+struct dataset;        /* one opened dataset */
+struct dataset_cursor; /* one thread's position in it */
+
+struct record_kind {
+    const char *name, *summary;
+    int (*open)(const struct dataset_request *request, void **state, uint64_t *n_records, struct error *err);
+    void (*close)(void *state);
+    int (*cursor_open)(void *state, void **cursor, struct error *err); /* optional */
+    void (*cursor_close)(void *cursor);
+    /* Fills *record with record `ordinal`. EX_DATAERR names the key, what was expected and found: such a record may be
+     * skipped under limits.max_bad_records. EX_IOERR, EX_NOINPUT: the dataset is gone. cursor is NULL where the kind has
+     * no cursor_open. */
+    int (*read)(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err);
+    /* Optional: has the dataset changed since open? EX_DATAERR. Called at the end of a run. */
+    int (*check_unchanged)(void *state, struct error *err);
+};
+
+extern const struct record_kind *const record_kinds[]; /* NULL-terminated */
+
+/* EX_CONFIG unknown kind (with the nearest), EX_NOINPUT, EX_DATAERR: empty ("holds no record"), truncated. */
+struct dataset *dataset_open(const struct dataset_request *request, struct error *err);
+void dataset_close(struct dataset *dataset); /* NULL is allowed */
+uint64_t dataset_count(const struct dataset *dataset);
+struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err);
+void dataset_cursor_close(struct dataset_cursor *cursor); /* NULL is allowed */
+int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record, struct error *err);
+int dataset_check_unchanged(struct dataset *dataset, struct error *err);
+/* Content identity: count, and key + digest of up to 64 evenly spaced records; never a path. */
+int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err);
+
+#endif

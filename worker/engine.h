@@ -1,0 +1,42 @@
+/* engine.h — runs a normalised graph in fp32, one batch at a time, on one thread.
+ *
+ * Built on oneDNN: blocked layouts are kept between nodes, memory is planned by liveness, primitives are created once.
+ * One engine per thread; engines of one `engine_weights` share the reordered weights. Results depend neither on the
+ * number of threads nor on which records share a batch (the primitives are per-record; checked in tests/worker).
+ * Only worker/ includes oneDNN, its API version behind onednn.h.
+ */
+#ifndef ETALON_ENGINE_H
+#define ETALON_ENGINE_H
+
+#include "common/graph.h"
+#include "common/view.h"
+
+struct engine;
+
+/* EX_UNAVAILABLE naming the node when an operator has no kernel. `graph` is borrowed; it is not changed. `share` is NULL,
+ * or an engine of the same graph whose reordered weights are to be used (it must outlive this one). */
+struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err);
+void engine_destroy(struct engine *engine); /* NULL is allowed */
+
+/* Called after node `node` has computed output `value`, while it is in cache; for graph inputs before the first node, with
+ * node == GRAPH_NONE. The view is valid during the call and holds the first n_records records only. A non-zero return
+ * stops the run with *err. */
+typedef int (*engine_observer)(void *context, int node, int value, const struct view *view, struct error *err);
+
+/* inputs[i]: graph->inputs[i], plain, batch x elements (rows beyond n_records must hold finite numbers, e.g. zeros).
+ * n_records in 1..batch. observer may be NULL. Local, deterministic. EX_SOFTWARE when the library fails. */
+int engine_run(struct engine *engine, const float *const *inputs, size_t n_records, engine_observer observer,
+               void *context, struct error *err);
+
+/* After engine_run: graph->outputs[i] in plain order, n_records x elements; borrowed until the next run. */
+const float *engine_output(struct engine *engine, size_t output);
+
+size_t engine_batch(const struct engine *engine);
+size_t engine_memory_bytes(const struct engine *engine); /* activations + scratchpad + weights owned */
+
+/* "avx512_core_vnni", ...: what the library dispatches to; and a pin for it ("native", "sse41", "avx2", "avx512_core"),
+ * before the first engine is created. EX_CONFIG unknown, EX_UNAVAILABLE beyond this machine. */
+const char *engine_isa(void);
+int engine_pin_isa(const char *isa, struct error *err);
+
+#endif

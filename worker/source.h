@@ -1,0 +1,49 @@
+/* source.h — blocks of preprocessed records, decoded ahead of the engines by threads.
+ *
+ * A block is a fixed run of consecutive records: block b holds records [b * size, min((b + 1) * size, count)). Blocks, not
+ * ranks or threads, decide batch composition. Memory is fixed: `depth` blocks, whatever the dataset's length.
+ */
+#ifndef ETALON_SOURCE_H
+#define ETALON_SOURCE_H
+
+#include "common/preprocess_plan.h"
+#include "formats/record.h"
+
+struct block {
+    uint64_t index;       /* block number */
+    size_t n_records;     /* good ones: rows of `input` in use, at most the block size */
+    float *input;         /* [block size][elements of the input], plain CHW; unused rows are zero */
+    int64_t *labels;      /* [block size]; -1: none */
+    uint64_t *ordinals;   /* [block size]: which record each row is */
+    uint64_t *digests;    /* [block size] */
+    size_t n_bad;         /* records of this block that could not be used */
+    uint64_t *bad_ordinals; /* [block size] */
+    char (*bad_reasons)[ERROR_TEXT_BYTES]; /* [block size] */
+};
+
+struct source_options {
+    struct dataset *dataset;            /* borrowed */
+    const struct preprocess_plan *plan; /* borrowed */
+    struct shape input;                 /* of one record, without the batch dim */
+    size_t block_size;
+    size_t n_threads; /* decoding threads, at least 1 */
+    size_t depth;     /* blocks held at once, at least n_threads + 1 */
+};
+
+struct source;
+struct source *source_create(const struct source_options *options, struct error *err);
+void source_destroy(struct source *source); /* stops and joins the threads; NULL is allowed */
+
+/* Queues block numbers to decode, in this order. Thread safe. Never blocks (the queue of numbers is unbounded, 8 bytes
+ * each; decoded blocks are bounded by depth). */
+int source_request(struct source *source, const uint64_t *blocks, size_t n, struct error *err);
+/* No more requests will come: after the queued ones source_take returns NULL. */
+void source_finish(struct source *source);
+/* Waits for a decoded block; NULL with err->code 0 at the end, NULL with an error when the dataset failed (EX_IOERR,
+ * EX_NOINPUT; bad records are no failure, they are listed in the block). Thread safe. */
+struct block *source_take(struct source *source, struct error *err);
+void source_give_back(struct source *source, struct block *block);
+/* How many requested blocks nobody has taken yet: tells the scheduler when to claim more. */
+size_t source_pending(struct source *source);
+
+#endif
