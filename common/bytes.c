@@ -10,12 +10,19 @@
 
 int bytes_read(const char *path, size_t max_bytes, struct bytes *out, struct error *err)
 {
-    struct stat info;
-    void *map = NULL;
-    int rc = -1, fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not hang us */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a fifo must not hang us */
 
     if (fd < 0)
         return error_set(err, EX_NOINPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    return bytes_read_descriptor(fd, path, max_bytes, out, err);
+}
+
+int bytes_read_descriptor(int fd, const char *path, size_t max_bytes, struct bytes *out, struct error *err)
+{
+    struct stat info;
+    void *map = NULL;
+    int rc = -1;
+
     if (fstat(fd, &info) != 0)
         error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
     else if (!S_ISREG(info.st_mode))

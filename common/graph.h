@@ -181,8 +181,14 @@ struct graph {
     int *inputs, *outputs; /* value indices */
     size_t n_values, n_nodes, n_inputs, n_outputs;
     size_t values_capacity, nodes_capacity, inputs_capacity, outputs_capacity; /* private */
-    struct bytes *kept;                                                        /* private */
-    size_t n_kept, kept_capacity;                                              /* private */
+    /* private from here on */
+    struct bytes *kept;
+    size_t n_kept, kept_capacity;
+    void *value_names, *node_names; /* search trees: name -> index */
+    size_t n_unnamed;               /* names made up so far */
+    size_t source_bytes;            /* constants that came from the file */
+    size_t derived_bytes;           /* constants made from them, see graph_create_constant */
+    uint64_t revision;              /* rises with every rewrite of a pass */
 };
 
 struct graph *graph_create(const char *name, struct error *err);
@@ -196,8 +202,15 @@ int graph_keep_bytes(struct graph *graph, struct bytes *bytes, struct error *err
 int graph_add_value(struct graph *graph, const char *name, enum dtype dtype, const struct shape *shape_or_null,
                     struct error *err);
 int graph_add_constant(struct graph *graph, const char *name, const struct tensor *borrowed, struct error *err);
+/* A new constant with zeroed data in the arena, returned in *data for the caller to fill: for what is computed from other
+ * constants. All of them together may take 64 MiB plus 16 times the bytes of the constants added by graph_add_constant
+ * (EX_DATAERR beyond): a small file cannot make us compute a large one. */
+int graph_create_constant(struct graph *graph, const char *name, enum dtype dtype, const struct shape *shape,
+                          void **data, struct error *err);
 int graph_add_input(struct graph *graph, int value, struct error *err);
 int graph_add_output(struct graph *graph, int value, struct error *err);
+/* Replaces the graph's outputs, and drops everything that the new ones do not need, graph inputs included (compacts). */
+int graph_keep_outputs(struct graph *graph, const int *values, size_t n, struct error *err);
 /* Adds a node at the end; attr is zero, to be filled by the caller through graph->nodes[index]. */
 int graph_add_node(struct graph *graph, enum op op, const char *name, const char *type, const int *inputs,
                    size_t n_inputs, const int *outputs, size_t n_outputs, struct error *err);
@@ -214,14 +227,22 @@ void graph_replace_uses(struct graph *graph, int from, int to);
 
 /* Stable topological order; EX_DATAERR naming the nodes on a cycle, or a value that nothing produces. */
 int graph_sort(struct graph *graph, struct error *err);
-/* Drops removed nodes, nodes none of whose outputs is used, and values nobody names; renumbers. */
+/* Drops removed nodes, nodes none of whose outputs is used, and values nobody names; renumbers. Graph inputs stay, even
+ * unread ones: graph_validate refuses those. */
 int graph_compact(struct graph *graph, struct error *err);
 /* Fills the shapes of all outputs from the operators' rules (ops.c), checks declared ones. Batch is 1. */
 int graph_infer_shapes(struct graph *graph, struct error *err);
-/* Evaluates what depends on constants only, turns *_TO operators into static ones, and refuses what stays dynamic. Also
- * infers shapes on the way. After it, no shape arithmetic is left. */
+/* Evaluates what depends on constants only, turns *_TO operators into static ones, and refuses what stays dynamic
+ * (EX_UNAVAILABLE). Also sorts, infers shapes on the way, and compacts: indices change. After it, no shape arithmetic is
+ * left. */
 int graph_fold_constants(struct graph *graph, struct error *err);
-/* The invariants of this header. Importers end with it; debug builds assert it after each pass. */
+/* The same for one node whose inputs all have shapes: for importers that need shapes as they go (SAME padding, rounding
+ * of pools), after each node. Indices stay; a node that became constant is marked removed, its output is the constant. A
+ * POOL with is_global gets its window from the input, and where attr.pool.output is 0 the floor rule decides. */
+int graph_fold_node(struct graph *graph, int node, struct error *err);
+/* The invariants of this header, shapes included, and that every graph input is read. EX_DATAERR; EX_UNAVAILABLE for what
+ * is meaningful but not supported (weights computed at run time). Importers end with it; debug builds assert it after
+ * each pass. */
 int graph_validate(const struct graph *graph, struct error *err);
 
 const char *op_name(enum op op); /* "conv", "dense", ... */
@@ -230,8 +251,10 @@ const char *activation_name(enum activation_kind kind);
 /* A table of nodes with shapes and attributes, for `etalon inspect`. */
 void graph_print(const struct graph *graph, FILE *out);
 
-/* Rows or columns of a pooled or convolved image. For `ceil_mode` the last window must start inside image or begin pad
- * (Caffe when it pads, PyTorch always; `caffe_rule`: only checked when a pad is positive). */
+/* Rows or columns of a pooled or convolved image; 0 or less where no window fits or an argument makes no sense (then
+ * graph_infer_shapes names the node). For `ceil_mode` the last window must start inside image or begin pad (Caffe when it
+ * pads, PyTorch always; `caffe_rule`: only checked when a pad is positive). Caffe checks both axes when either has a pad:
+ * its importer passes caffe_rule = false then. */
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin,
                          int64_t pad_end);
 int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin,

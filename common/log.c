@@ -14,6 +14,11 @@ void log_setup(enum log_level level, int rank)
     rank_now = rank;
 }
 
+void log_set_level(enum log_level level)
+{
+    level_now = level;
+}
+
 enum log_level log_level_now(void)
 {
     return level_now;

@@ -11,6 +11,7 @@ enum log_level { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* Not thread safe: called once, before threads start. rank < 0: no rank in the prefix. Ranks other than 0 print
  * errors and debug lines only. */
 void log_setup(enum log_level level, int rank);
+void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 
 /* Thread safe; one write(2) a line, so lines of ranks do not mix. */

@@ -40,8 +40,11 @@ struct tensor {
 
 size_t dtype_size(enum dtype dtype);
 const char *dtype_name(enum dtype dtype);
+bool dtype_is_real(enum dtype dtype); /* float32, float64, float16 */
 
-/* Product of the dims; -1 when a dim is negative or the product exceeds 2^31 elements (the budget of one tensor). */
+#define TENSOR_MAX_ELEMENTS (INT64_C(1) << 31) /* the budget of one tensor */
+
+/* Product of the dims; -1 when a dim is negative, or a dim or the product exceeds TENSOR_MAX_ELEMENTS. */
 int64_t shape_elements(const struct shape *shape);
 bool shape_equal(const struct shape *a, const struct shape *b);
 
@@ -51,5 +54,9 @@ const char *shape_text(const struct shape *shape, char buffer[SHAPE_TEXT_BYTES])
 
 /* a[0..n) broadcast with b by numpy's rule into *out; EX_DATAERR naming both shapes when they do not match. */
 int shape_broadcast(const struct shape *a, const struct shape *b, struct shape *out, struct error *err);
+
+/* Element `index` (row-major) of any dtype. A real number read as an integer is cut toward zero and saturates (NaN: 0). */
+double tensor_real(const struct tensor *tensor, size_t index);
+int64_t tensor_integer(const struct tensor *tensor, size_t index);
 
 #endif

@@ -38,4 +38,11 @@ void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count)
 /* data holds n items of `bytes`; each rank has filled its comm_share; afterwards all have all. */
 void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes);
 
+/* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
+ * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
+void comm_ask(bool has_failed);                                 /* r > 0: "give me blocks" (or "I have failed") */
+bool comm_poll_answer(uint64_t *first, uint64_t *count);        /* r > 0: blocks [first, first + count); count 0: no more */
+bool comm_poll_ask(int *rank, bool *has_failed);                /* rank 0 */
+void comm_answer(int rank, uint64_t first, uint64_t count);     /* rank 0 */
+
 #endif

@@ -1,6 +1,7 @@
 /* thresholds.h — from merged counts to the largest magnitude worth keeping. One method a file in thresholds/.
  *
  * A method is a pure function of one histogram: same counts, same bits, on every machine (no libm where it decides).
+ * Multiplying all values by 2^j multiplies every threshold by exactly 2^j, as long as both stay normal floats.
  */
 #ifndef ETALON_THRESHOLDS_H
 #define ETALON_THRESHOLDS_H
@@ -17,22 +18,28 @@ struct threshold_request {
 struct threshold_method {
     const char *name;    /* what the user writes under calibration.activations */
     const char *summary; /* one line of `etalon methods`, with its source */
-    /* 0 < *threshold <= max|x|, finite. EX_SOFTWARE only. */
+    /* 0 < *threshold <= threshold_limit(request), finite. EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */
     int (*search)(const struct threshold_request *request, float *threshold, struct error *err);
 };
 
 extern const struct threshold_method *const threshold_methods[]; /* NULL-terminated */
 const struct threshold_method *threshold_method_find(const char *name);
 
+/* Largest finite magnitude that codes of the target could show: max|x|, or max(x, 0) where is_unsigned. 0: there is none. */
+float threshold_limit(const struct threshold_request *request);
+
 /* Histogram squared error of a threshold: E(T) of calibration.md section 5, exact bin integral, summed over counts (not
- * divided by n). Used by the mse method and by the guard. */
+ * divided by n). Used by the guard; the mse method minimises the same function. */
 double threshold_squared_error(const struct threshold_request *request, double threshold);
-/* sum over |x| > T of (|x| - T)^2 / sum x^2, bin centres. */
+/* sum over |x| > T of (|x| - T)^2 / sum x^2, bin centres (that of the last bin held at max|x|, so max clips nothing). */
 double threshold_clipped_energy(const struct threshold_request *request, double threshold);
 
-/* method->search behind the guard: all-zero and constant values get a finite positive threshold; a threshold that clips
- * more than 1 % of the energy, or whose squared error is over twice that of mse, is replaced by mse's. *decided names who
- * decided ("kl", "mse (guard)", "minmax", "zero"); at least PLAN_METHOD_BYTES. */
+/* method->search behind the guard: a threshold below the limit that clips more than 1 % of the energy, or whose squared
+ * error is over twice that of mse, is replaced by mse's. Never fails on odd statistics:
+ * - nothing but zeros (or nothing at all): T = steps, that is scale 1, "zero";
+ * - all magnitudes in one bin, a constant: T = the largest of them, "minmax (one bin)";
+ * - T / steps would not be a normal float: T = steps x 2^-126, "floor" (the only case in which T may exceed max|x|).
+ * *decided names who decided ("kl", "mse (guard)", or one of the above); at least PLAN_METHOD_BYTES. EX_OSERR. */
 int threshold_decide(const struct threshold_method *method, const struct threshold_request *request, float *threshold,
                      char *decided, struct error *err);
 

@@ -1,7 +1,7 @@
 /* record.h — datasets as ordinal sequences of records, and what one record holds before preprocessing.
  *
- * A source is opened read-only by every rank; `read` may be called by several threads at once, each with its own cursor.
- * A new kind of dataset is one file in formats/records/ and one word in formats/CMakeLists.txt.
+ * A source is opened read-only by every rank; `read` may be called by several threads at once, each with its own
+ * cursor. A new kind of dataset is one file in formats/records/ and one word in formats/CMakeLists.txt.
  */
 #ifndef ETALON_RECORD_H
 #define ETALON_RECORD_H
@@ -24,23 +24,30 @@ struct record {
     int64_t label;              /* -1: none */
     bool is_float;              /* pixels are `values` rather than `bytes` */
     enum pixel_order order;
-    bool is_planar;             /* CHW (datums, tensors) rather than HWC (decoded images) */
+    bool is_planar; /* CHW (datums, tensors) rather than HWC (decoded images) */
     size_t channels, height, width;
     uint8_t *bytes;
     float *values;
     size_t bytes_capacity, values_capacity; /* private */
-    uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity */
+    uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity; 0: unreadable */
 };
 
-void record_fini(struct record *record);
-/* Makes room for channels x height x width elements (at most 2^27). EX_DATAERR, EX_OSERR. */
+enum {
+    RECORD_MAX_PIXELS = 1 << 27,  /* height x width */
+    RECORD_MAX_ELEMENTS = 1 << 29 /* channels x height x width: four channels of the largest image */
+};
+
+void record_fini(struct record *record); /* may be called on {0} and twice */
+/* Sets the dims and is_float, and makes room: `bytes` or `values` then holds channels x height x width elements of
+ * unspecified content. EX_DATAERR: no elements, or more than the limits above; EX_OSERR. */
 int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
                    struct error *err);
 
 struct dataset_request {
     const char *kind; /* "images", "lmdb", ... */
-    const char *path;
-    const char *list; /* images: "relative/path label" a line, split at the last space; NULL: every readable file, sorted */
+    const char *path; /* a folder; lmdb: also the data file itself */
+    const char *list; /* images: "relative/path label" a line, split at the last space; NULL: every image file, sorted
+                         bytewise by relative path, labels -1 */
     uint64_t limit;   /* first N records; 0 = all */
 };
 
@@ -53,9 +60,10 @@ struct record_kind {
     void (*close)(void *state);
     int (*cursor_open)(void *state, void **cursor, struct error *err); /* optional */
     void (*cursor_close)(void *cursor);
-    /* Fills *record with record `ordinal`. EX_DATAERR names the key, what was expected and found: such a record may be
-     * skipped under limits.max_bad_records. EX_IOERR, EX_NOINPUT: the dataset is gone. cursor is NULL where the kind has
-     * no cursor_open. */
+    /* Fills *record with record `ordinal`: first key, label and digest, so that a bad record still has an identity,
+     * then the pixels. EX_DATAERR says what was expected and found, without the key (dataset_read names it): such a
+     * record may be skipped under limits.max_bad_records. EX_IOERR, EX_NOINPUT: the dataset is gone. cursor is NULL
+     * where the kind has no cursor_open. */
     int (*read)(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err);
     /* Optional: has the dataset changed since open? EX_DATAERR. Called at the end of a run. */
     int (*check_unchanged)(void *state, struct error *err);
@@ -63,15 +71,24 @@ struct record_kind {
 
 extern const struct record_kind *const record_kinds[]; /* NULL-terminated */
 
-/* EX_CONFIG unknown kind (with the nearest), EX_NOINPUT, EX_DATAERR: empty ("holds no record"), truncated. */
+/* EX_CONFIG unknown kind (with the nearest) or no path, EX_NOINPUT, EX_DATAERR: empty ("holds no record"), truncated.
+ * The request is not needed afterwards. */
 struct dataset *dataset_open(const struct dataset_request *request, struct error *err);
-void dataset_close(struct dataset *dataset); /* NULL is allowed */
+/* The same with a kind that is in no table: for tests and for programs that bring records of their own. */
+struct dataset *dataset_open_kind(const struct record_kind *kind, const struct dataset_request *request,
+                                  struct error *err);
+void dataset_close(struct dataset *dataset); /* NULL is allowed; after the last cursor */
 uint64_t dataset_count(const struct dataset *dataset);
+/* One thread's cursor: several may exist, each is used by one thread at a time. */
 struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err);
 void dataset_cursor_close(struct dataset_cursor *cursor); /* NULL is allowed */
+/* *record is {0} or came from an earlier call. Fastest where ordinals rise. EX_DATAERR: this record is bad; the message
+ * begins with its key and holds no path of this machine (it goes into the archive); key, label and digest are set.
+ * Anything else: the dataset is gone, the message names it. */
 int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record, struct error *err);
 int dataset_check_unchanged(struct dataset *dataset, struct error *err);
-/* Content identity: count, and key + digest of up to 64 evenly spaced records; never a path. */
+/* Content identity, SHA-256 over the count and key + digest of up to 64 evenly spaced records (bad ones too); never a
+ * path. EX_IOERR, EX_NOINPUT when the dataset is gone. */
 int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err);
 
 #endif

@@ -8,7 +8,9 @@
 #define ETALON_SIMULATE_H
 
 #include "common/plan.h"
-#include "common/view.h"
+
+#include <stddef.h>
+#include <stdint.h>
 
 struct simulator;
 /* `plan` is borrowed. EX_UNAVAILABLE naming the node. */
@@ -25,6 +27,6 @@ const float *simulator_value(struct simulator *simulator, int value);
 /* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. */
 uint64_t simulator_saturated(struct simulator *simulator, int value);
 /* The codes themselves (relative to real zero: q - zero_point), plain order; NULL for float values. For tests. */
-const int32_t *simulator_codes(struct simulator *simulator, int value);
+const int16_t *simulator_codes(struct simulator *simulator, int value);
 
 #endif

@@ -1,0 +1,23 @@
+/* isa.h — which instruction set our own vector kernels may use.
+ *
+ * Every kernel gives the same bits, so this decides speed only. Tests and users lower it with ETALON_ISA=reference|neon|
+ * avx2|avx512 in the environment; a value above the machine's, or an unknown one, is as if it were absent (one warning).
+ */
+#ifndef ETALON_ISA_H
+#define ETALON_ISA_H
+
+#include <stdbool.h>
+
+enum isa {
+    ISA_REFERENCE, /* plain C, one value at a time */
+    ISA_NEON,      /* every aarch64 */
+    ISA_AVX2,      /* AVX2, POPCNT */
+    ISA_AVX512,    /* AVX-512 F, BW, DQ, VL */
+    ISA_COUNT
+};
+
+const char *isa_name(enum isa isa); /* "reference", "neon", "avx2", "avx512" */
+bool isa_is_supported(enum isa isa);
+enum isa isa_best(void); /* supported and not above ETALON_ISA; decided at the first call, thread safe */
+
+#endif

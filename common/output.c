@@ -1,0 +1,408 @@
+/* output.c — see output.h.
+ *
+ * Every file takes the same steps: open a temporary in the destination folder (rename does not cross devices), write,
+ * fsync, close, look at it if asked to, rename, fsync the folder. The first failure decides the message; the temporary
+ * is removed; the old file keeps its name.
+ */
+#include "common/output.h"
+#include "common/fault.h"
+#include "common/memory.h"
+#include "common/output_lock.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    SWEEP_DEPTH = 3,           /* <folder>/<target>/<part>/: as deep as our names go */
+    WRITE_BYTES_MAX = 1 << 30, /* one write(2) moves less than 2 GiB */
+};
+
+/* The file being written. */
+struct pending {
+    char name[PATH_MAX]; /* relative to the output folder */
+    const char *base;    /* its last part */
+    int dir;             /* the folder it lives in; -1: not opened */
+    char temporary[NAME_MAX + 1];
+    char path[PATH_MAX]; /* of the temporary, for those who open files by path */
+};
+
+struct output {
+    char *folder;
+    int dir, lock;
+    bool is_pending;
+    struct pending pending;
+    struct output_file *files;
+    size_t n_files, files_capacity;
+};
+
+/* ---- the folder ------------------------------------------------------------------------------------------------- */
+
+/* mkdir -p, one component after the other. */
+static int create_folders(const char *path, struct error *err)
+{
+    char *copy = strdup(path);
+
+    if (copy == NULL)
+        return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
+    for (char *end = copy + 1; copy[0] != '\0'; end++) {
+        char part = *end;
+
+        if (part != '/' && part != '\0')
+            continue;
+        *end = '\0';
+        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
+            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", path, copy, strerror(errno));
+            free(copy);
+            return -1;
+        }
+        *end = part;
+        if (part == '\0')
+            break;
+    }
+    free(copy);
+    return 0;
+}
+
+/* Is it `.<name>.<job>.<pid>.tmp`, job and pid being numbers? */
+static bool is_temporary(const char *name)
+{
+    size_t length = strlen(name);
+
+    if (name[0] != '.' || length < 5 || strcmp(name + length - 4, ".tmp") != 0)
+        return false;
+    length -= 4;
+    for (int number = 0; number < 2; number++) {
+        size_t end = length;
+
+        while (length > 0 && isdigit((unsigned char)name[length - 1]))
+            length--;
+        if (length == end || length < 2 || name[--length] != '.')
+            return false;
+    }
+    return length > 1;
+}
+
+/* Removes temporaries from the folder behind `dir` and those below it. We hold the lock, so whoever wrote them is gone.
+ * Nothing depends on success: a temporary that stays is only in the way of the eye. */
+static void sweep(int dir, int depth)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+
+    if (stream == NULL) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    while ((entry = readdir(stream)) != NULL) {
+        struct stat info;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
+        if (S_ISREG(info.st_mode) && is_temporary(entry->d_name))
+            unlinkat(fd, entry->d_name, 0);
+        else if (S_ISDIR(info.st_mode) && depth > 0) {
+            int below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+            if (below >= 0) {
+                sweep(below, depth - 1);
+                close(below);
+            }
+        }
+    }
+    closedir(stream);
+}
+
+struct output *output_open(const char *folder, struct error *err)
+{
+    struct output *output = memory_create(1, sizeof *output, "an output folder", err);
+
+    if (output == NULL)
+        return NULL;
+    output->dir = output->lock = -1;
+    output->folder = strdup(folder);
+    if (output->folder == NULL) {
+        error_set(err, EX_OSERR, "cannot allocate the name of a folder");
+        goto fail;
+    }
+    if (create_folders(folder, err) != 0)
+        goto fail;
+    output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (output->dir < 0) {
+        error_set(err, EX_CANTCREAT, "output folder %s: cannot be opened: %s", folder, strerror(errno));
+        goto fail;
+    }
+    output->lock = output_lock_take(output->dir, folder, err); /* the lock is also the proof that we can write here */
+    if (output->lock < 0)
+        goto fail;
+    sweep(output->dir, SWEEP_DEPTH);
+    return output;
+fail:
+    output_close(output);
+    return NULL;
+}
+
+void output_close(struct output *output)
+{
+    if (output == NULL)
+        return;
+    output_cancel(output);
+    if (output->lock >= 0)
+        output_lock_release(output->dir, output->lock);
+    if (output->dir >= 0)
+        close(output->dir);
+    for (size_t i = 0; i < output->n_files; i++)
+        free(output->files[i].name);
+    free(output->files);
+    free(output->folder);
+    free(output);
+}
+
+/* ---- one file --------------------------------------------------------------------------------------------------- */
+
+/* A step on the way to the final name has failed: errno says why. A full disk is an I/O error at any step; that a
+ * temporary cannot be made for another reason is a matter of the folder. */
+static int step_failed(struct output *output, const char *step, bool is_creating, struct error *err)
+{
+    int why = errno, code = is_creating && why != ENOSPC && why != EDQUOT && why != EIO ? EX_CANTCREAT : EX_IOERR;
+
+    error_set(err, code, "%s/%s: cannot be %s: %s", output->folder, output->pending.name, step, strerror(why));
+    output_cancel(output);
+    return -1;
+}
+
+static bool is_inside_name(const char *name)
+{
+    for (const char *part = name;; part++) {
+        size_t length = strcspn(part, "/");
+
+        if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+            return false;
+        part += length;
+        if (*part == '\0')
+            return true;
+    }
+}
+
+/* Opens the folder that `name` lies in, making sub-folders on the way. -1 with errno. */
+static int open_parent(int dir, const char *name)
+{
+    int at = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *slash;
+
+    for (; at >= 0 && (slash = strchr(name, '/')) != NULL; name = slash + 1) {
+        char part[NAME_MAX + 1];
+        int next = -1, why;
+
+        errno = ENAMETOOLONG;
+        if ((size_t)snprintf(part, sizeof part, "%.*s", (int)(slash - name), name) == (size_t)(slash - name) &&
+            (mkdirat(at, part, 0777) == 0 ? fsync(at) == 0 : errno == EEXIST))
+            next = openat(at, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        why = errno;
+        close(at);
+        errno = why;
+        at = next;
+    }
+    return at;
+}
+
+/* Fills *pending with the names of a file and its temporary; -1 with errno when one of them is too long. */
+static int name_pending(struct pending *pending, const char *folder, const char *name)
+{
+    int length = snprintf(pending->name, sizeof pending->name, "%s", name);
+
+    pending->dir = -1;
+    pending->temporary[0] = '\0';
+    errno = ENAMETOOLONG;
+    if (length >= (int)sizeof pending->name)
+        return -1;
+    pending->base = strrchr(pending->name, '/') != NULL ? strrchr(pending->name, '/') + 1 : pending->name;
+    length = snprintf(pending->temporary, sizeof pending->temporary, ".%s.%s.%ld.tmp", pending->base, output_job(),
+                      (long)getpid());
+    if (length >= (int)sizeof pending->temporary)
+        return -1;
+    length = snprintf(pending->path, sizeof pending->path, "%s/%.*s%s", folder, (int)(pending->base - pending->name),
+                      pending->name, pending->temporary);
+    return length < (int)sizeof pending->path ? 0 : -1;
+}
+
+/* Starts a file: returns a descriptor of its empty temporary, or -1. */
+static int begin(struct output *output, const char *name, struct error *err)
+{
+    struct pending *pending = &output->pending;
+    int fd = -1;
+
+    if (output->is_pending)
+        return error_set(err, EX_SOFTWARE, "%s: begun while %s is not finished", name, pending->name);
+    if (!is_inside_name(name))
+        return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
+                         name);
+    output->is_pending = true;
+    if (name_pending(pending, output->folder, name) == 0)
+        pending->dir = open_parent(output->dir, pending->name);
+    if (pending->dir >= 0 && fault("output.open") == 0)
+        fd = openat(pending->dir, pending->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return fd >= 0 ? fd : step_failed(output, "created", true, err);
+}
+
+void output_cancel(struct output *output)
+{
+    struct pending *pending = &output->pending;
+
+    if (!output->is_pending)
+        return;
+    if (pending->dir >= 0) {
+        unlinkat(pending->dir, pending->temporary, 0); /* gone already when it was renamed */
+        close(pending->dir);
+    }
+    output->is_pending = false;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = fault("output.write") == 0 ? write(fd, data, size < WRITE_BYTES_MAX ? size : WRITE_BYTES_MAX) : -1;
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* fsync and close, exactly once each whatever happened before; -1 with the first errno. Errors of earlier writes may
+ * show up at either. */
+static int sync_and_close(int fd)
+{
+    int rc = fault("output.fsync") == 0 && fsync(fd) == 0 ? 0 : -1, why = errno;
+
+    if (close(fd) != 0 || fault("output.close") != 0) {
+        why = rc == 0 ? errno : why;
+        rc = -1;
+    }
+    errno = why;
+    return rc;
+}
+
+/* Enters the pending file into the list, in the place of an earlier one of its name. */
+static int remember(struct output *output, struct output_file file, struct error *err)
+{
+    for (size_t i = 0; i < output->n_files; i++)
+        if (strcmp(output->files[i].name, output->pending.name) == 0) {
+            file.name = output->files[i].name;
+            output->files[i] = file;
+            return 0;
+        }
+    file.name = strdup(output->pending.name);
+    if (file.name == NULL)
+        return error_set(err, EX_OSERR, "cannot allocate the name of %s", output->pending.name);
+    if (memory_grow((void **)&output->files, &output->files_capacity, output->n_files, sizeof *output->files,
+                    "the list of files", err) != 0) {
+        free(file.name);
+        return -1;
+    }
+    output->files[output->n_files++] = file;
+    return 0;
+}
+
+/* The temporary is complete, synced and closed: gives it its name. */
+static int publish(struct output *output, const struct output_file *file, bool is_listed, struct error *err)
+{
+    struct pending *pending = &output->pending;
+    int rc;
+
+    if (fault("output.rename") != 0 || renameat(pending->dir, pending->temporary, pending->dir, pending->base) != 0)
+        return step_failed(output, "renamed into place", false, err);
+    if (fault("output.fsync_folder") != 0 || fsync(pending->dir) != 0)
+        return step_failed(output, "made durable in its folder", false, err);
+    rc = is_listed ? remember(output, *file, err) : 0;
+    output_cancel(output);
+    return rc;
+}
+
+int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,
+                 struct error *err)
+{
+    struct output_file file = {.size_bytes = size};
+    int fd = begin(output, name, err);
+
+    if (fd < 0)
+        return -1;
+    if (write_all(fd, data, size) != 0) {
+        int why = errno;
+
+        close(fd);
+        errno = why;
+        return step_failed(output, "written", false, err);
+    }
+    if (sync_and_close(fd) != 0)
+        return step_failed(output, "synced to the disk", false, err);
+    sha256_bytes(data, size, file.sha256);
+    return publish(output, &file, is_listed, err);
+}
+
+const char *output_begin(struct output *output, const char *name, struct error *err)
+{
+    int fd = begin(output, name, err);
+
+    if (fd < 0)
+        return NULL;
+    close(fd); /* empty: nothing can be lost here */
+    return output->pending.path;
+}
+
+int output_commit(struct output *output, bool is_listed, int (*verify)(const char *path, void *context, struct error *),
+                  void *context, struct error *err)
+{
+    struct pending *pending = &output->pending;
+    struct output_file file = {0};
+    struct stat info;
+    int fd;
+
+    if (!output->is_pending)
+        return error_set(err, EX_SOFTWARE, "%s: a file is finished that was not begun", output->folder);
+    fd = openat(pending->dir, pending->temporary, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return step_failed(output, "opened again", false, err);
+    if (sync_and_close(fd) != 0)
+        return step_failed(output, "synced to the disk", false, err);
+    if (verify != NULL && verify(pending->path, context, err) != 0) {
+        error_in(err, "%s/%s: does not read back as written", output->folder, pending->name);
+        if (err != NULL)
+            err->code = EX_IOERR; /* wrong data, but ours: a failed write */
+        output_cancel(output);
+        return -1;
+    }
+    if (sha256_file(pending->path, file.sha256, err) != 0) {
+        output_cancel(output);
+        return -1;
+    }
+    if (fstatat(pending->dir, pending->temporary, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        return step_failed(output, "examined", false, err);
+    file.size_bytes = (uint64_t)info.st_size;
+    return publish(output, &file, is_listed, err);
+}
+
+size_t output_files(const struct output *output, const struct output_file **files)
+{
+    *files = output->files;
+    return output->n_files;
+}
+
+const char *output_folder(const struct output *output)
+{
+    return output->folder;
+}

@@ -1,0 +1,23 @@
+/* output_lock.h — the lock file of an output folder: one run at a time, and who it is. Private to output.c.
+ *
+ * `.etalon.lock` is text: host, pid, job and start of its holder (start: the process's start time in kernel ticks,
+ * which tells a reused pid from the one that wrote the file; 0: not known). While the holder lives it also keeps the
+ * file flock()ed, so that two runs which find the same stale lock cannot both take it over.
+ */
+#ifndef ETALON_OUTPUT_LOCK_H
+#define ETALON_OUTPUT_LOCK_H
+
+#include "common/error.h"
+
+/* The job this process belongs to: SLURM_JOB_ID where it is a number, else "0", no job. Static storage. */
+const char *output_job(void);
+
+/* Takes the lock of the folder behind descriptor `dir`; `folder` is for messages. Returns the descriptor that holds it,
+ * or -1 with EX_CANTCREAT: cannot be written, or in use. A lock is stale when its process is dead on this host or its
+ * job is ours (we were requeued: what the job was before is gone). */
+int output_lock_take(int dir, const char *folder, struct error *err);
+
+/* Removes the lock file and closes the descriptor. */
+void output_lock_release(int dir, int lock);
+
+#endif

@@ -1,0 +1,39 @@
+/* passes.c — the list of passes, from common/CMakeLists.txt, and the loop over it. */
+#include "common/passes.h"
+
+#define PASS(id) extern const struct pass pass_##id;
+#include "passes.def"
+#undef PASS
+
+const struct pass *const passes[] = {
+#define PASS(id) &pass_##id,
+#include "passes.def"
+#undef PASS
+    NULL,
+};
+
+static int run_pass(const struct pass *pass, struct graph *graph, struct error *err)
+{
+    if (pass->run(graph, err) != 0 || graph_compact(graph, err) != 0)
+        return error_in(err, "pass %s", pass->name);
+    if (graph_validate(graph, err) != 0) {
+        err->code = EX_SOFTWARE; /* the graph was valid before */
+        return error_in(err, "pass %s broke the graph", pass->name);
+    }
+    return 0;
+}
+
+int graph_normalise(struct graph *graph, struct error *err)
+{
+    uint64_t before;
+
+    if (graph_validate(graph, err) != 0)
+        return -1;
+    do { /* every edit drops a node or makes one more definite, so this ends */
+        before = graph->revision;
+        for (size_t i = 0; passes[i] != NULL; i++)
+            if (run_pass(passes[i], graph, err) != 0)
+                return -1;
+    } while (graph->revision != before);
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* rewrite.h — the edits that passes are made of, with the list of uses of every value kept up to date.
+ *
+ * Who reads a value is asked at every step of every pass; without the lists each question would be a walk over the graph.
+ * An edit counts up graph->revision, so graph_normalise knows when nothing moves any more. Graph outputs keep their
+ * value, and so their name: no edit here takes a producer away from one without giving it another.
+ */
+#ifndef ETALON_REWRITE_H
+#define ETALON_REWRITE_H
+
+#include "common/graph_private.h"
+
+struct use {
+    int node, slot, next; /* current while the node is there and its input is still this value */
+};
+
+struct rewrite {
+    struct graph *graph;
+    /* private */
+    int *first; /* [n_values] head of the list of uses */
+    bool *is_output;
+    struct use *uses;
+    size_t first_capacity, is_output_capacity, n_uses, uses_capacity, n_values;
+};
+
+int rewrite_open(struct rewrite *rewrite, struct graph *graph, struct error *err);
+void rewrite_close(struct rewrite *rewrite); /* may be called after a failed open */
+
+/* The one node that reads `value`, or GRAPH_NONE: nobody, several, or a graph output. */
+int rewrite_sole_consumer(struct rewrite *rewrite, int value);
+/* The node that produces `value` for nobody but `consumer`, or GRAPH_NONE. */
+int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer);
+
+/* Input `slot` becomes `value`; the slot may be the first beyond the inputs (an absent bias). */
+int rewrite_set_input(struct rewrite *rewrite, int node, size_t slot, int value, struct error *err);
+/* The node becomes another operator on its first input (`value`), with zero attributes. */
+struct node *rewrite_become(struct rewrite *rewrite, int node, enum op op, int value, struct error *err);
+
+/* `producer` computes from now on what `node` did, under the name of node's output; `node` goes. Its output's only
+ * consumer was `node`. */
+void rewrite_absorb(struct rewrite *rewrite, int producer, int node);
+/* The node computes nothing: its readers read its first input instead. An output that has no other node to come from (an
+ * input of the graph passed through) keeps a reshape to the same shape. */
+int rewrite_bypass(struct rewrite *rewrite, int node, struct error *err);
+
+/* Data for a new float32 constant, zeroed. Then: it becomes input `slot` of `node`, in place of the old constant (and
+ * under its name) where nobody else reads that, else as "<node>.<role>". */
+float *rewrite_create_data(struct rewrite *rewrite, const struct shape *shape, struct error *err);
+int rewrite_set_constant(struct rewrite *rewrite, int node, size_t slot, const struct shape *shape, const float *data,
+                         const char *role, struct error *err);
+
+/* The float32 data of constant input `slot`; NULL where it is absent or no constant. */
+const float *rewrite_constant(const struct graph *graph, const struct node *node, size_t slot, struct shape *shape);
+
+#endif

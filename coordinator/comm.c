@@ -1,0 +1,223 @@
+/* comm.c — the calls of comm.h over MPI, and for one process without it.
+ *
+ * Reductions of large arrays go in chunks: counts of MPI calls are int, and a chunk bounds the library's own buffers.
+ */
+#include "coordinator/comm.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_ITEMS = 1 << 22 };
+
+static bool is_parallel;
+
+/* What a launcher leaves in the environment: Open MPI's mpirun, srun with pmix or pmi2, Hydra. */
+static bool launched_in_parallel(void)
+{
+    static const char *const marks[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+        if (getenv(marks[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* MPI's own failures: said once by the rank that saw them, then everything ends. */
+static void check(int rc, const char *what)
+{
+    char text[MPI_MAX_ERROR_STRING];
+    int length = 0;
+
+    if (rc == MPI_SUCCESS)
+        return;
+    if (MPI_Error_string(rc, text, &length) != MPI_SUCCESS)
+        snprintf(text, sizeof text, "code %d", rc);
+    fprintf(stderr, "etalon: MPI: %s failed: %s\n", what, text);
+    comm_abort(EX_OSERR);
+}
+
+int comm_init(int *argc, char ***argv, struct comm *comm, struct error *err)
+{
+    int provided = 0;
+
+    *comm = (struct comm){0, 1};
+    if (!launched_in_parallel())
+        return 0;
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
+        return error_set(err, EX_OSERR, "MPI could not be started");
+    is_parallel = true;
+    check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting the error handler");
+    check(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank), "asking for the rank");
+    check(MPI_Comm_size(MPI_COMM_WORLD, &comm->size), "asking for the number of ranks");
+    if (provided < MPI_THREAD_FUNNELED)
+        return error_set(err, EX_OSERR, "MPI: expected thread support FUNNELED, found level %d", provided);
+    return 0;
+}
+
+void comm_finalize(void)
+{
+    if (is_parallel)
+        MPI_Finalize(); /* nothing can be done about its failure any more */
+}
+
+void comm_abort(int code)
+{
+    if (is_parallel)
+        MPI_Abort(MPI_COMM_WORLD, code);
+    _Exit(code);
+}
+
+int comm_agree(const struct comm *comm, int rc, struct error *err)
+{
+    struct {
+        int failed, rank;
+    } mine = {rc != 0, comm->rank}, first = mine;
+
+    if (is_parallel)
+        check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD), "agreeing on a verdict");
+    if (!first.failed)
+        return 0;
+    if (is_parallel)
+        check(MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first.rank, MPI_COMM_WORLD), "spreading an error");
+    return first.rank == 0 ? -1 : error_in(err, "rank %d", first.rank);
+}
+
+void comm_barrier(const struct comm *comm)
+{
+    (void)comm;
+    if (is_parallel)
+        check(MPI_Barrier(MPI_COMM_WORLD), "a barrier");
+}
+
+void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
+{
+    (void)comm;
+    if (!is_parallel)
+        return;
+    for (size_t at = 0; at < bytes; at += CHUNK_ITEMS) {
+        size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
+
+        check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD), "a broadcast");
+    }
+}
+
+static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, MPI_Op op)
+{
+    if (!is_parallel)
+        return;
+    for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
+        size_t m = n - at < CHUNK_ITEMS ? n - at : CHUNK_ITEMS;
+
+        check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, MPI_COMM_WORLD), "a reduction");
+    }
+}
+
+void comm_max_int32(const struct comm *comm, int32_t *values, size_t n)
+{
+    (void)comm;
+    all_reduce(values, n, sizeof *values, MPI_INT32_T, MPI_MAX);
+}
+
+void comm_max_float(const struct comm *comm, float *values, size_t n)
+{
+    (void)comm;
+    all_reduce(values, n, sizeof *values, MPI_FLOAT, MPI_MAX);
+}
+
+void comm_sum_uint64(const struct comm *comm, uint64_t *values, size_t n)
+{
+    (void)comm;
+    all_reduce(values, n, sizeof *values, MPI_UINT64_T, MPI_SUM);
+}
+
+void comm_sum_int64(const struct comm *comm, int64_t *values, size_t n)
+{
+    (void)comm;
+    all_reduce(values, n, sizeof *values, MPI_INT64_T, MPI_SUM);
+}
+
+static size_t share_start(size_t n, size_t size, size_t rank)
+{
+    return n / size * rank + (rank < n % size ? rank : n % size);
+}
+
+void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count)
+{
+    size_t size = (size_t)comm->size, rank = (size_t)comm->rank;
+
+    *first = share_start(n, size, rank);
+    *count = share_start(n, size, rank + 1) - *first;
+}
+
+void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes)
+{
+    size_t size = (size_t)comm->size;
+
+    if (!is_parallel)
+        return;
+    /* One broadcast a rank: shares are small (thresholds, weight codes), and no array of counts can overflow int. */
+    for (size_t r = 0; r < size; r++) {
+        size_t first = share_start(n, size, r), count = share_start(n, size, r + 1) - first, total = count * bytes;
+
+        for (size_t at = 0; at < total; at += CHUNK_ITEMS) {
+            size_t m = total - at < CHUNK_ITEMS ? total - at : CHUNK_ITEMS;
+
+            check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, MPI_COMM_WORLD), "a gather");
+        }
+    }
+}
+
+/* Claims: see comm.h. Three small messages; rank 0 answers when it polls. */
+enum { TAG_ASK = 1, TAG_ANSWER = 2 };
+
+struct comm_answer {
+    uint64_t first, count;
+};
+
+bool comm_poll_ask(int *rank, bool *has_failed)
+{
+    MPI_Status status;
+    int there = 0, failed = 0;
+
+    if (!is_parallel)
+        return false;
+    check(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ASK, MPI_COMM_WORLD, &there, &status), "looking for claims");
+    if (!there)
+        return false;
+    check(MPI_Recv(&failed, 1, MPI_INT, status.MPI_SOURCE, TAG_ASK, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+          "receiving a claim");
+    *rank = status.MPI_SOURCE;
+    *has_failed = failed != 0;
+    return true;
+}
+
+void comm_answer(int rank, uint64_t first, uint64_t count)
+{
+    struct comm_answer answer = {first, count};
+
+    check(MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, rank, TAG_ANSWER, MPI_COMM_WORLD), "answering a claim");
+}
+
+void comm_ask(bool has_failed)
+{
+    int failed = has_failed;
+
+    check(MPI_Send(&failed, 1, MPI_INT, 0, TAG_ASK, MPI_COMM_WORLD), "claiming blocks");
+}
+
+bool comm_poll_answer(uint64_t *first, uint64_t *count)
+{
+    struct comm_answer answer;
+    int there = 0;
+
+    check(MPI_Iprobe(0, TAG_ANSWER, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE), "looking for an answer");
+    if (!there)
+        return false;
+    check(MPI_Recv(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+          "receiving an answer");
+    *first = answer.first;
+    *count = answer.count;
+    return true;
+}

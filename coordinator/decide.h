@@ -1,0 +1,14 @@
+/* decide.h — from merged statistics to one target's plan, the work spread over ranks.
+ */
+#ifndef ETALON_DECIDE_H
+#define ETALON_DECIDE_H
+
+#include "common/plan.h"
+#include "coordinator/run.h"
+#include "worker/observe.h"
+
+/* Collective. *out is the same plan on every rank, owned by the caller (plan_destroy). */
+int decide_plan(const struct comm *comm, const struct run_request *request, const struct target *target,
+                const struct observation *observation, struct plan **out, struct error *err);
+
+#endif

@@ -1,0 +1,177 @@
+/* evaluate.c — see evaluate.h. Each engine thread drives one simulator per target, node by node. */
+#include "coordinator/evaluate.h"
+
+#include "common/memory.h"
+#include "coordinator/reduce.h"
+#include "worker/simulate.h"
+
+#include <stdlib.h>
+
+struct lockstep { /* of the whole rank; threads merge into `result` when they end */
+    const struct graph *graph;
+    size_t batch, n_targets, n_top_k;
+    struct plan *const *plans;
+    const size_t *top_k;
+    struct evaluation *result;
+};
+
+struct lockstep_thread {
+    const struct lockstep *shared;
+    struct simulator **simulators; /* [n_targets] */
+    struct evaluation mine;
+    float *plain; /* one fp32 value in plain order */
+};
+
+static size_t output_elements(const struct graph *g)
+{
+    return (size_t)shape_elements(&g->values[g->outputs[0]].shape);
+}
+
+static int evaluation_init(struct evaluation *e, const struct lockstep *shared, struct error *err)
+{
+    *e = (struct evaluation){.n_values = shared->graph->n_values, .n_targets = shared->n_targets};
+    e->errors = memory_create(e->n_targets * e->n_values, sizeof *e->errors, "error sums", err);
+    e->targets = memory_create(e->n_targets, sizeof *e->targets, "accuracies", err);
+    return e->errors == NULL || e->targets == NULL ? -1 : 0;
+}
+
+void evaluation_fini(struct evaluation *e)
+{
+    free(e->errors);
+    free(e->targets);
+    pass_result_fini(&e->records);
+    *e = (struct evaluation){0};
+}
+
+static void accuracy_merge(struct accuracy *into, const struct accuracy *from)
+{
+    into->records += from->records;
+    into->labelled += from->labelled;
+    into->agreements += from->agreements;
+    for (size_t i = 0; i < METRICS_MAX_TOP; i++)
+        into->top_hits[i] += from->top_hits[i];
+}
+
+static void thread_destroy(void *context, void *state)
+{
+    struct lockstep *shared = context;
+    struct lockstep_thread *t = state;
+
+    if (shared->result->errors != NULL && t->mine.errors != NULL && t->mine.targets != NULL) {
+        for (size_t i = 0; i < t->mine.n_targets * t->mine.n_values; i++)
+            value_error_merge(&shared->result->errors[i], &t->mine.errors[i]);
+        for (size_t i = 0; i < t->mine.n_targets; i++)
+            accuracy_merge(&shared->result->targets[i], &t->mine.targets[i]);
+        accuracy_merge(&shared->result->fp32, &t->mine.fp32);
+    }
+    for (size_t i = 0; t->simulators != NULL && i < shared->n_targets; i++)
+        simulator_destroy(t->simulators[i]);
+    free(t->simulators);
+    evaluation_fini(&t->mine);
+    free(t->plain);
+    free(t);
+}
+
+static void *thread_create(void *context, struct error *err)
+{
+    struct lockstep *shared = context;
+    struct lockstep_thread *t = memory_create(1, sizeof *t, "a lockstep", err);
+    size_t largest = 0;
+
+    if (t == NULL)
+        return NULL;
+    t->shared = shared;
+    for (size_t v = 0; v < shared->graph->n_values; v++) {
+        const struct value *value = &shared->graph->values[v];
+        int64_t n = value->is_constant ? 0 : shape_elements(&value->shape);
+
+        largest = n > (int64_t)largest ? (size_t)n : largest;
+    }
+    t->plain = memory_create(largest * shared->batch, sizeof *t->plain, "an activation", err);
+    t->simulators = memory_create(shared->n_targets, sizeof *t->simulators, "simulators", err);
+    if (t->plain == NULL || t->simulators == NULL || evaluation_init(&t->mine, shared, err) != 0)
+        goto fail;
+    for (size_t i = 0; i < shared->n_targets; i++)
+        if ((t->simulators[i] = simulator_create(shared->plans[i], shared->batch, err)) == NULL) {
+            error_in(err, "target %s", shared->plans[i]->profile->name);
+            goto fail;
+        }
+    return t;
+fail:
+    thread_destroy(context, t);
+    return NULL;
+}
+
+/* The engine has computed `value` in fp32: every target computes the same node, and the two are compared. */
+static int compare(void *context, int node, int value, const struct view *view, struct error *err)
+{
+    struct lockstep_thread *t = context;
+    size_t n = view->records * view->channels * view->spatial;
+
+    if (t->shared->n_targets > 0)
+        view_copy_plain(view, t->plain);
+    for (size_t i = 0; i < t->shared->n_targets; i++) {
+        struct simulator *s = t->simulators[i];
+
+        if (node != GRAPH_NONE && simulator_step(s, node, err) != 0)
+            return error_in(err, "target %s", t->shared->plans[i]->profile->name);
+        value_error_add(&t->mine.errors[i * t->mine.n_values + (size_t)value], t->plain, simulator_value(s, value), n,
+                        simulator_saturated(s, value));
+    }
+    return 0;
+}
+
+static void score(const struct lockstep *shared, struct accuracy *a, const float *output, int64_t label,
+                  size_t fp32_choice)
+{
+    size_t n = output_elements(shared->graph);
+
+    a->records++;
+    a->agreements += arg_max(output, n) == fp32_choice;
+    if (label < 0)
+        return;
+    a->labelled++;
+    for (size_t k = 0; k < shared->n_top_k; k++)
+        a->top_hits[k] += in_top_k(output, n, label, shared->top_k[k]);
+}
+
+static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
+{
+    struct lockstep_thread *t = state;
+    const float *input = block->input, *fp32;
+    size_t n = output_elements(t->shared->graph);
+
+    for (size_t i = 0; i < t->shared->n_targets; i++)
+        if (simulator_begin(t->simulators[i], &input, block->n_records, err) != 0)
+            return -1;
+    if (engine_run(engine, &input, block->n_records, compare, t, err) != 0)
+        return -1;
+    fp32 = engine_output(engine, 0);
+    for (size_t r = 0; r < block->n_records; r++) {
+        size_t choice = arg_max(fp32 + r * n, n);
+
+        score(t->shared, &t->mine.fp32, fp32 + r * n, block->labels[r], choice);
+        for (size_t i = 0; i < t->shared->n_targets; i++) {
+            const float *output = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
+
+            score(t->shared, &t->mine.targets[i], output + r * n, block->labels[r], choice);
+        }
+    }
+    return 0;
+}
+
+int evaluate_run(const struct comm *comm, const struct pass_request *request, struct plan *const *plans,
+                 size_t n_targets, const size_t *top_k, size_t n_top_k, struct evaluation *result, struct error *err)
+{
+    struct lockstep shared = {request->graph, request->block_size, n_targets, n_top_k, plans, top_k, result};
+    struct pass_worker worker = {&shared, thread_create, thread_destroy, thread_run};
+    int rc = comm_agree(comm, evaluation_init(result, &shared, err), err);
+
+    if (rc == 0)
+        rc = pass_run(comm, request, &worker, &result->records, err);
+    if (rc == 0)
+        reduce_metrics(comm, result->errors, n_targets * result->n_values, &result->fp32, 1);
+    if (rc == 0)
+        reduce_metrics(comm, NULL, 0, result->targets, n_targets);
+    return rc;
+}

@@ -1,0 +1,94 @@
+/* fingerprint.c — see fingerprint.h. Everything is hashed as text with names, so that no field can pass for another. */
+#include "coordinator/fingerprint.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 2, 3))) static void add(struct sha256 *state, const char *format, ...)
+{
+    char text[2048];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    sha256_add(state, text, n < 0 ? 0 : n < (int)sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static int add_file(struct sha256 *state, const char *name, const char *path, struct error *err)
+{
+    char hex[SHA256_HEX_BYTES];
+
+    if (path == NULL)
+        return 0;
+    if (sha256_file(path, hex, err) != 0)
+        return -1;
+    add(state, "%s %s\n", name, hex);
+    return 0;
+}
+
+/* Floats as hexadecimal: exact, and the same text everywhere. */
+static void add_step(struct sha256 *state, const struct preprocess_step *step)
+{
+    add(state, "step %d fit %d filter %d size %zu %zu pad %a crop %zu %zu channels %d values", (int)step->kind,
+        (int)step->resize.fit, (int)step->resize.filter, step->resize.height, step->resize.width,
+        (double)step->resize.pad, step->crop.height, step->crop.width, (int)step->channels);
+    for (size_t i = 0; i < step->n_values; i++)
+        add(state, " %a", (double)step->values[i]);
+    add(state, "\n");
+}
+
+int fingerprint_statistics(const struct run_request *q, struct dataset *dataset, const char *probe, char hex[65],
+                           struct error *err)
+{
+    char dataset_hex[65], shape[SHAPE_TEXT_BYTES];
+    struct sha256 *state;
+    int rc;
+
+    if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
+        return -1;
+    add(state, "etalon statistics 1\n");
+    rc = add_file(state, "model", q->model.file, err) == 0 && add_file(state, "weights", q->model.weights, err) == 0 ? 0
+                                                                                                                   : -1;
+    for (size_t i = 0; i < q->model.n_inputs; i++)
+        add(state, "input %s %s\n", q->model.inputs[i].name, shape_text(&q->model.inputs[i].shape, shape));
+    for (size_t i = 0; i < q->model.n_outputs; i++)
+        add(state, "output %s\n", q->model.outputs[i]);
+    add(state, "dataset %s\n", dataset_hex);
+    for (size_t i = 0; i < q->preprocess.n_steps; i++)
+        add_step(state, &q->preprocess.steps[i]);
+    add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
+        q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
+        probe);
+    add(state, "max bad records %" PRIu64 "\n", q->max_bad_records);
+    sha256_finish(state, hex);
+    return rc;
+}
+
+int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation,
+                          char hex[65], struct error *err)
+{
+    char dataset_hex[65] = "none";
+    struct sha256 *state;
+
+    if ((evaluation != NULL && dataset_fingerprint(evaluation, dataset_hex, err) != 0) ||
+        (state = sha256_create(err)) == NULL)
+        return -1;
+    add(state, "etalon decisions 1 version %s\nstatistics %s\n", ETALON_VERSION, statistics);
+    add(state, "activations %s weights %s granularity %d percentile %a\n", q->calibration.activations->name,
+        q->calibration.weights->name, (int)q->calibration.granularity, q->calibration.percentile);
+    for (size_t i = 0; i < q->calibration.n_overrides; i++)
+        add(state, "override %s %s %d\n", q->calibration.overrides[i].node,
+            q->calibration.overrides[i].activations == NULL ? "-" : q->calibration.overrides[i].activations->name,
+            (int)q->calibration.overrides[i].precision);
+    for (size_t i = 0; i < q->n_targets; i++)
+        add(state, "target %s\n", q->targets[i]->name);
+    add(state, "evaluation %s model name %s\n", dataset_hex, q->model_name);
+    for (size_t i = 0; i < q->evaluate.n_top_k; i++)
+        add(state, "top %zu\n", q->evaluate.top_k[i]);
+    sha256_finish(state, hex);
+    return 0;
+}

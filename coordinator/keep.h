@@ -1,0 +1,18 @@
+/* keep.h — between a run and its archive: everything measured and decided, as archive.h5 holds it.
+ */
+#ifndef ETALON_KEEP_H
+#define ETALON_KEEP_H
+
+#include "coordinator/report.h"
+#include "worker/observe.h"
+
+/* Writes archive.h5 through output. Local (rank 0). */
+int keep_archive(const struct report *report, const struct observation *observation, struct output *output,
+                 struct error *err);
+
+/* The statistics of an archive, when its statistics fingerprint is `fingerprint`; *out NULL (and 0) when it is another's or
+ * does not exist. Local; every rank may call it. EX_DATAERR when the file is damaged. */
+int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
+              struct observation **out, struct pass_result *records, struct error *err);
+
+#endif

@@ -1,0 +1,331 @@
+/* pass.c — engine threads around a source, blocks from the scheduler; see pass.h. */
+#include "coordinator/pass.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "coordinator/schedule.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct pass {
+    const struct comm *comm;
+    const struct pass_request *request;
+    const struct pass_worker *worker;
+    struct source *source;
+    struct pass_result *result;
+    atomic_size_t n_running;
+    atomic_bool has_failed;
+    pthread_mutex_t mutex; /* guards error, bad list, engine_seconds */
+    struct error error;    /* of the first thread that failed */
+    size_t bad_capacity;
+    double started;
+};
+
+struct pass_thread {
+    struct pass *pass;
+    struct engine *engine;
+    void *state;
+    pthread_t id;
+    bool is_started;
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void fail(struct pass *pass, const struct error *err)
+{
+    pthread_mutex_lock(&pass->mutex);
+    if (pass->error.code == 0)
+        pass->error = *err;
+    pthread_mutex_unlock(&pass->mutex);
+    atomic_store(&pass->has_failed, true);
+}
+
+/* Notes what a block says of its records. Each record belongs to one block, so digests need no lock. */
+static int account(struct pass *pass, const struct block *block, struct error *err)
+{
+    struct pass_result *result = pass->result;
+    int rc = 0;
+
+    for (size_t i = 0; i < block->n_records; i++)
+        result->digests[block->ordinals[i]] = block->digests[i];
+    if (block->n_bad == 0)
+        return 0;
+    if (pass->request->max_bad_records == 0)
+        return error_set(err, EX_DATAERR, "%s", block->bad_reasons[0]);
+    pthread_mutex_lock(&pass->mutex);
+    for (size_t i = 0; rc == 0 && i < block->n_bad; i++) {
+        rc = memory_grow((void **)&result->bad, &pass->bad_capacity, result->n_bad, sizeof *result->bad,
+                         "the list of bad records", err);
+        if (rc != 0)
+            break;
+        result->bad[result->n_bad].ordinal = block->bad_ordinals[i];
+        snprintf(result->bad[result->n_bad].reason, sizeof result->bad->reason, "%s", block->bad_reasons[i]);
+        result->n_bad++;
+    }
+    if (rc == 0 && result->n_bad > pass->request->max_bad_records)
+        rc = error_set(err, EX_DATAERR, "more than %" PRIu64 " bad records (limits.max_bad_records); the last: %s",
+                       pass->request->max_bad_records, block->bad_reasons[block->n_bad - 1]);
+    pthread_mutex_unlock(&pass->mutex);
+    return rc;
+}
+
+static void *thread_main(void *argument)
+{
+    struct pass_thread *thread = argument;
+    struct pass *pass = thread->pass;
+    struct error err = {0};
+    struct block *block;
+    double busy = 0;
+
+    while (!atomic_load(&pass->has_failed) && (block = source_take(pass->source, &err)) != NULL) {
+        double start = now();
+        int rc = account(pass, block, &err);
+
+        if (rc == 0 && block->n_records > 0)
+            rc = pass->worker->run(thread->state, thread->engine, block, &err);
+        source_give_back(pass->source, block);
+        busy += now() - start;
+        if (rc != 0)
+            break;
+    }
+    if (err.code != 0)
+        fail(pass, &err);
+    pthread_mutex_lock(&pass->mutex);
+    pass->result->engine_seconds += busy;
+    pthread_mutex_unlock(&pass->mutex);
+    atomic_fetch_sub(&pass->n_running, 1);
+    return NULL;
+}
+
+static int push(void *context, uint64_t first, uint64_t count, struct error *err)
+{
+    struct pass *pass = context;
+    uint64_t run[256];
+
+    for (uint64_t at = 0; at < count;) {
+        size_t n = 0;
+
+        while (n < sizeof run / sizeof *run && at < count)
+            run[n++] = first + at++;
+        if (source_request(pass->source, run, n, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static size_t pending(void *context)
+{
+    return source_pending(((struct pass *)context)->source);
+}
+
+static void finish(void *context)
+{
+    source_finish(((struct pass *)context)->source);
+}
+
+static bool is_done(void *context)
+{
+    return atomic_load(&((struct pass *)context)->n_running) == 0;
+}
+
+static bool has_failed(void *context)
+{
+    return atomic_load(&((struct pass *)context)->has_failed);
+}
+
+/* Rank 0 knows how far the claims are; the work itself is at most `ahead` blocks a rank behind. */
+static void progress(void *context, uint64_t claimed)
+{
+    static const double LINE_SECONDS = 30; /* where nobody watches */
+    struct pass *pass = context;
+    double elapsed = now() - pass->started;
+    uint64_t records = claimed * pass->request->block_size;
+    static double last;
+    bool is_terminal = isatty(STDERR_FILENO) == 1;
+
+    if (log_level_now() < LOG_INFO || (!is_terminal && elapsed - last < LINE_SECONDS && elapsed >= last))
+        return;
+    last = elapsed;
+    if (records > pass->result->n_records)
+        records = pass->result->n_records;
+    if (is_terminal)
+        fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " records%s", pass->request->what, records,
+                pass->result->n_records, records == pass->result->n_records ? "\n" : "");
+    else if (elapsed > LINE_SECONDS)
+        log_info("%s: %" PRIu64 " of %" PRIu64 " records, %.1f a second", pass->request->what, records,
+                 pass->result->n_records, (double)records / elapsed);
+}
+
+/* An operator of the graph's input without the batch dim. */
+static struct shape record_shape(const struct graph *graph)
+{
+    struct shape shape = {0}, full = graph->values[graph->inputs[0]].shape;
+
+    for (size_t i = 1; i < full.rank; i++)
+        shape.dims[shape.rank++] = full.dims[i];
+    return shape;
+}
+
+static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    const struct pass_request *request = pass->request;
+    struct source_options options = {request->dataset,    request->preprocess, record_shape(request->graph),
+                                     request->block_size, request->n_threads,  2 * request->n_threads + 1};
+
+    if (request->graph->n_inputs != 1)
+        return error_set(err, EX_UNAVAILABLE, "the network has %zu inputs; this version feeds one",
+                         request->graph->n_inputs);
+    pass->source = source_create(&options, err);
+    if (pass->source == NULL)
+        return -1;
+    for (size_t i = 0; i < request->n_threads; i++) {
+        threads[i].pass = pass;
+        threads[i].engine = engine_create(request->graph, request->block_size, i == 0 ? NULL : threads[0].engine, err);
+        if (threads[i].engine == NULL)
+            return -1;
+        threads[i].state = pass->worker->create(pass->worker->context, err);
+        if (threads[i].state == NULL)
+            return -1;
+    }
+    for (size_t i = 0; i < request->n_threads; i++) {
+        atomic_fetch_add(&pass->n_running, 1);
+        if (pthread_create(&threads[i].id, NULL, thread_main, &threads[i]) != 0) {
+            atomic_fetch_sub(&pass->n_running, 1);
+            return error_set(err, EX_OSERR, "cannot start engine thread %zu of %zu", i + 1, request->n_threads);
+        }
+        threads[i].is_started = true;
+    }
+    return 0;
+}
+
+/* Fills *all with every rank's items: each rank writes its own at its own offset and leaves the rest zero, so a sum of
+ * words is a union. `bytes` is a multiple of 8. */
+static int gather_items(const struct comm *comm, const void *mine, size_t n, size_t bytes, void **all, size_t *n_all,
+                        struct error *err)
+{
+    uint64_t *counts = memory_create((size_t)comm->size, sizeof *counts, "counts", err);
+    size_t before = 0, total = 0;
+    int rc = comm_agree(comm, counts != NULL ? 0 : -1, err);
+
+    if (rc == 0) {
+        counts[comm->rank] = n;
+        comm_sum_uint64(comm, counts, (size_t)comm->size);
+        for (int r = 0; r < comm->size; r++) {
+            before += r < comm->rank ? counts[r] : 0;
+            total += counts[r];
+        }
+        *all = memory_create(total, bytes, "a gathered list", err);
+        rc = comm_agree(comm, *all != NULL ? 0 : -1, err);
+    }
+    if (rc == 0) {
+        if (n > 0)
+            memcpy((char *)*all + before * bytes, mine, n * bytes);
+        comm_sum_uint64(comm, *all, total * bytes / sizeof(uint64_t));
+        *n_all = total;
+    }
+    free(counts);
+    return rc;
+}
+
+static int by_ordinal(const void *a, const void *b)
+{
+    const struct bad_record *x = a, *y = b;
+
+    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+/* What every rank must know of the records: who was used, who was bad. */
+static int share_records(const struct comm *comm, const struct pass_request *request, struct pass_result *result,
+                         struct error *err)
+{
+    struct bad_record *all = NULL;
+    size_t n = 0;
+    int rc;
+
+    comm_sum_uint64(comm, result->digests, result->n_records);
+    rc = gather_items(comm, result->bad, result->n_bad, sizeof *all, (void **)&all, &n, err);
+    if (rc != 0)
+        return -1;
+    free(result->bad);
+    result->bad = all;
+    result->n_bad = n;
+    if (n > 0)
+        qsort(all, n, sizeof *all, by_ordinal);
+    result->n_used = result->n_records - n;
+    if (n > request->max_bad_records)
+        return error_set(err, EX_DATAERR, "%zu bad records, limits.max_bad_records allows %" PRIu64 "; the first: %s", n,
+                         request->max_bad_records, all[0].reason);
+    if (result->n_used == 0)
+        return error_set(err, EX_DATAERR, "every one of the %" PRIu64 " records is bad; the first: %s",
+                         result->n_records, all[0].reason);
+    return 0;
+}
+
+int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
+             struct pass_result *result, struct error *err)
+{
+    struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result, .started = now()};
+    struct schedule_work work = {&pass, push, pending, finish, is_done, has_failed, 2 * request->n_threads + 1};
+    struct pass_thread *threads = memory_create(request->n_threads, sizeof *threads, "engine threads", err);
+    uint64_t n_blocks;
+    int rc = -1;
+
+    *result = (struct pass_result){.n_records = dataset_count(request->dataset)};
+    n_blocks = (result->n_records + request->block_size - 1) / request->block_size;
+    pthread_mutex_init(&pass.mutex, NULL);
+    result->digests = memory_create(result->n_records, sizeof *result->digests, "record digests", err);
+    if (threads != NULL && result->digests != NULL)
+        rc = start(&pass, threads, err);
+    if (rc != 0)
+        atomic_store(&pass.has_failed, true); /* this rank still takes part in the schedule, to be told to stop */
+    /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = schedule_run(comm, n_blocks, &work, progress, &pass, err);
+    if (rc != 0 && pass.source != NULL) {
+        atomic_store(&pass.has_failed, true);
+        source_finish(pass.source);
+    }
+    for (size_t i = 0; threads != NULL && i < request->n_threads; i++)
+        if (threads[i].is_started)
+            pthread_join(threads[i].id, NULL);
+    if (rc == 0 && pass.error.code != 0) {
+        *err = pass.error;
+        rc = -1;
+    }
+    if (rc == 0)
+        rc = dataset_check_unchanged(request->dataset, err);
+    for (size_t i = 0; threads != NULL && i < request->n_threads; i++) {
+        if (threads[i].state != NULL)
+            worker->destroy(worker->context, threads[i].state);
+    }
+    for (size_t i = request->n_threads; threads != NULL && i-- > 0;) /* the first one owns the weights */
+        engine_destroy(threads[i].engine);
+    source_destroy(pass.source);
+    free(threads);
+    pthread_mutex_destroy(&pass.mutex);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = share_records(comm, request, result, err);
+    result->seconds = now() - pass.started;
+    return rc;
+}
+
+void pass_result_fini(struct pass_result *result)
+{
+    free(result->digests);
+    free(result->bad);
+    *result = (struct pass_result){0};
+}

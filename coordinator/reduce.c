@@ -1,0 +1,154 @@
+/* reduce.c — see reduce.h. */
+#include "coordinator/reduce.h"
+
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BATCH_COUNTERS = 1 << 20, /* 8 MiB a message: large enough for bandwidth, small against the statistics */
+    SCALARS = 5,              /* n, zeros, nans, positive_infs, negative_infs */
+};
+
+struct list {
+    struct histogram **items;
+    size_t n;
+};
+
+/* All histograms of an observation in a fixed order: the same list on every rank. */
+static int list_histograms(struct observation *o, struct list *list, struct error *err)
+{
+    size_t n = 0;
+
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        n += (o->tensor[v].bins > 0) + (o->channels[v] != NULL ? observation_channels(o->graph, (int)v) : 0);
+    list->items = memory_create(n, sizeof *list->items, "a list of histograms", err);
+    if (list->items == NULL)
+        return -1;
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        if (o->tensor[v].bins > 0)
+            list->items[list->n++] = &o->tensor[v];
+        for (size_t c = 0; o->channels[v] != NULL && c < observation_channels(o->graph, (int)v); c++)
+            list->items[list->n++] = &o->channels[v][c];
+    }
+    return 0;
+}
+
+/* Exponents, extrema, presence of negative halves, scalar counters. `word` holds two int32 per histogram. */
+static int reduce_scalars(const struct comm *comm, const struct list *list, struct error *err)
+{
+    int32_t *word = memory_create(2 * list->n, sizeof *word, "exponents", err);
+    float *extreme = memory_create(2 * list->n, sizeof *extreme, "extrema", err);
+    uint64_t *scalar = memory_create(SCALARS * list->n, sizeof *scalar, "counters", err);
+    int rc = word != NULL && extreme != NULL && scalar != NULL ? 0 : -1;
+
+    rc = comm_agree(comm, rc, err);
+    for (size_t i = 0; rc == 0 && i < list->n; i++) {
+        const struct histogram *h = list->items[i];
+
+        word[2 * i] = h->exponent;
+        word[2 * i + 1] = h->negative != NULL;
+        extreme[2 * i] = h->max;
+        extreme[2 * i + 1] = -h->min;
+        memcpy(scalar + SCALARS * i, (uint64_t[SCALARS]){h->n, h->zeros, h->nans, h->positive_infs, h->negative_infs},
+               SCALARS * sizeof *scalar);
+    }
+    if (rc == 0) {
+        comm_max_int32(comm, word, 2 * list->n);
+        comm_max_float(comm, extreme, 2 * list->n);
+        comm_sum_uint64(comm, scalar, SCALARS * list->n);
+    }
+    for (size_t i = 0; rc == 0 && i < list->n; i++) {
+        struct histogram *h = list->items[i];
+        const uint64_t *s = scalar + SCALARS * i;
+
+        histogram_fold_to(h, word[2 * i]);
+        if (word[2 * i + 1] != 0 && h->negative == NULL)
+            h->negative = memory_create(h->bins, sizeof *h->negative, "a negative half", err);
+        rc = word[2 * i + 1] != 0 && h->negative == NULL ? -1 : 0;
+        h->max = extreme[2 * i];
+        h->min = -extreme[2 * i + 1];
+        h->n = s[0];
+        h->zeros = s[1];
+        h->nans = s[2];
+        h->positive_infs = s[3];
+        h->negative_infs = s[4];
+    }
+    free(word);
+    free(extreme);
+    free(scalar);
+    return comm_agree(comm, rc, err);
+}
+
+/* One half (positive or negative) of all histograms, in batches of whole histograms. */
+static int reduce_counts(const struct comm *comm, const struct list *list, bool is_negative, struct error *err)
+{
+    size_t most = BATCH_COUNTERS;
+    uint64_t *batch;
+    int rc;
+
+    for (size_t i = 0; i < list->n; i++)
+        most = list->items[i]->bins > most ? list->items[i]->bins : most;
+    batch = memory_create(most, sizeof *batch, "a batch of counters", err);
+    rc = comm_agree(comm, batch != NULL ? 0 : -1, err);
+    for (size_t i = 0; rc == 0 && i < list->n;) {
+        size_t first = i, used = 0, at = 0;
+
+        for (; i < list->n && used + list->items[i]->bins <= most; i++) {
+            const struct histogram *h = list->items[i];
+            const uint64_t *from = is_negative ? h->negative : h->positive;
+
+            if (from == NULL)
+                continue;
+            memcpy(batch + used, from, h->bins * sizeof *batch);
+            used += h->bins;
+        }
+        comm_sum_uint64(comm, batch, used);
+        for (size_t j = first; j < i; j++) {
+            struct histogram *h = list->items[j];
+            uint64_t *to = is_negative ? h->negative : h->positive;
+
+            if (to == NULL)
+                continue;
+            memcpy(to, batch + at, h->bins * sizeof *batch);
+            at += h->bins;
+        }
+    }
+    free(batch);
+    return rc;
+}
+
+int reduce_observation(const struct comm *comm, struct observation *observation, struct error *err)
+{
+    struct list list = {0};
+    int rc = comm_agree(comm, list_histograms(observation, &list, err), err);
+
+    if (rc == 0 && comm->size > 1) {
+        rc = reduce_scalars(comm, &list, err);
+        if (rc == 0)
+            rc = reduce_counts(comm, &list, false, err);
+        if (rc == 0)
+            rc = reduce_counts(comm, &list, true, err);
+    }
+    for (size_t i = 0; rc == 0 && i < list.n; i++)
+        rc = histogram_check(list.items[i], err);
+    free(list.items);
+    return comm_agree(comm, rc, err);
+}
+
+_Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struct accuracy) % sizeof(int64_t) == 0,
+               "metrics are words only, so that they can be summed as such");
+
+void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,
+                    size_t m)
+{
+    /* Limbs below 2^32 leave room for 2^31 ranks in a word; both structs hold nothing but 64-bit counters and limbs. */
+    for (size_t i = 0; i < n; i++)
+        value_error_normalise(&errors[i]);
+    comm_sum_int64(comm, (int64_t *)errors, n * sizeof *errors / sizeof(int64_t));
+    for (size_t i = 0; i < n; i++)
+        value_error_normalise(&errors[i]);
+    comm_sum_int64(comm, (int64_t *)accuracies, m * sizeof *accuracies / sizeof(int64_t));
+}

@@ -1,0 +1,18 @@
+/* reduce.h — partial statistics of all ranks become the statistics of the run. Only integers (and extrema) travel.
+ */
+#ifndef ETALON_REDUCE_H
+#define ETALON_REDUCE_H
+
+#include "coordinator/comm.h"
+#include "worker/metrics.h"
+#include "worker/observe.h"
+
+/* Collective. Afterwards every rank's observation holds the merged state: exponents by maximum, then every histogram
+ * folded to it, then 64-bit sums: the same bits for any number of ranks. */
+int reduce_observation(const struct comm *comm, struct observation *observation, struct error *err);
+
+/* Collective. errors[0..n), accuracies[0..m): sums of exact accumulators and counters, in place, on every rank. */
+void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,
+                    size_t m);
+
+#endif

@@ -1,0 +1,44 @@
+/* report.h — what a run says of itself: report.json for dashboards and gates, run.json, manifest.json, and a table.
+ *
+ * report.json and manifest.json hold nothing that differs between equal runs; times, hosts and ranks are run.json's.
+ */
+#ifndef ETALON_REPORT_H
+#define ETALON_REPORT_H
+
+#include "coordinator/evaluate.h"
+#include "coordinator/run.h"
+
+struct report_target {
+    const struct target *target;
+    struct plan *plan;      /* NULL where the target cannot express the model */
+    size_t evaluation;      /* index into evaluation->targets; meaningless where plan is NULL */
+    struct error error;     /* code 0: none */
+    size_t first_file, n_files; /* its files in output_files */
+};
+
+struct report {
+    const struct run_request *request;
+    const struct graph *graph;
+    const char *statistics_fingerprint, *decisions_fingerprint;
+    const struct pass_result *records;   /* of the calibration set */
+    const struct evaluation *evaluation; /* NULL: skipped */
+    size_t n_targets;
+    struct report_target *targets;
+    const struct output *output; /* NULL: no files (evaluate) */
+};
+
+/* The text of report.json; free() it. NULL with EX_OSERR. */
+char *report_json(const struct report *report, struct error *err);
+/* Accuracies in percent, one line a network, then the layers that lose most. */
+void report_print(const struct report *report, FILE *out);
+
+/* The text of manifest.json: every listed file with size and SHA-256, fingerprints, version. */
+char *report_manifest(const struct report *report, struct error *err);
+
+struct run_times { /* seconds of this rank */
+    double load, measure, decide, evaluate, write;
+};
+/* The text of run.json. hosts: one line per rank, gathered. */
+char *report_run(const struct comm *comm, const struct run_times *times, const char *hosts, struct error *err);
+
+#endif

@@ -1,0 +1,70 @@
+/* run.h — one calibration from beginning to end: measure, decide, simulate, write.
+ */
+#ifndef ETALON_RUN_H
+#define ETALON_RUN_H
+
+#include "common/preprocess_plan.h"
+#include "coordinator/comm.h"
+#include "coordinator/thresholds.h"
+#include "coordinator/weights.h"
+#include "formats/model.h"
+#include "formats/record.h"
+#include "formats/target.h"
+#include "worker/metrics.h"
+
+#include <stdio.h>
+
+enum { RUN_MAX_TARGETS = 32, RUN_MAX_OVERRIDES = 256 };
+
+enum granularity { GRANULARITY_MIXED, GRANULARITY_PER_CHANNEL, GRANULARITY_PER_TENSOR };
+enum precision { PRECISION_DEFAULT, PRECISION_FLOAT, PRECISION_INT8 };
+
+/* What a job file says, checked and with paths resolved. All strings are borrowed from the job. */
+struct run_request {
+    struct model_request model;
+    const char *model_name; /* base name for files, e.g. "resnet20" */
+    struct dataset_request dataset;
+    struct preprocess_plan preprocess;
+    struct {
+        const struct threshold_method *activations;
+        const struct weight_method *weights;
+        enum granularity granularity;
+        size_t bins, channel_bins; /* powers of two */
+        size_t block;              /* records per engine call */
+        double percentile;         /* fraction kept */
+        size_t n_overrides;
+        struct {
+            const char *node; /* glob over node names */
+            const struct threshold_method *activations; /* NULL: unchanged */
+            enum precision precision;
+        } overrides[RUN_MAX_OVERRIDES];
+    } calibration;
+    size_t n_targets;
+    const struct target *targets[RUN_MAX_TARGETS];
+    struct {
+        bool is_skipped;
+        struct dataset_request dataset; /* kind NULL: the calibration set */
+        size_t n_top_k;
+        size_t top_k[METRICS_MAX_TOP];
+    } evaluate;
+    size_t threads;  /* engine threads per rank */
+    const char *isa; /* "native", "avx2", ... */
+    uint64_t max_bad_records;
+    const char *output; /* folder */
+    bool force;         /* replace a finished folder with other fingerprints */
+};
+
+/* Collective. The whole job. Returns -1 with EX_UNAVAILABLE when all but some targets were written. */
+int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err);
+
+/* Collective. Accuracy and per-layer error of every target, as a table or JSON on `out` (rank 0); statistics come from
+ * the archive in request->output when it fits the job, else from a pass over the data. Writes nothing. */
+int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, FILE *out,
+                 struct error *err);
+
+/* What would happen: model, dataset, targets, quantized nodes, as text on `out` (rank 0). Reads no record. */
+int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
+
+#define ETALON_VERSION "0.1.0"
+
+#endif

@@ -1,0 +1,98 @@
+/* schedule.c — dynamic claims, served by rank 0's main thread; see schedule.h.
+ *
+ * Two-sided messages and polling with sleeps: blocking calls in Open MPI spin and take a core from the engines, and
+ * one-sided counters do not progress between hosts (measured; the numbers are in the project's reliability notes).
+ */
+#include "coordinator/schedule.h"
+
+#include <time.h>
+
+enum {
+    POLL_NS = 1000000,     /* 1 ms: far below a block's time, and a thousandth of a core */
+    PROGRESS_POLLS = 200,
+};
+
+struct ledger { /* rank 0 only */
+    uint64_t next, n_blocks;
+    int ranks_working; /* other ranks that have not been told to stop */
+    bool stop;         /* some rank has failed: nothing more is handed out */
+};
+
+static void nap(void)
+{
+    nanosleep(&(struct timespec){0, POLL_NS}, NULL);
+}
+
+/* The next run for one rank. The first half of the work goes in equal parts, the rest in ever smaller ones. */
+static uint64_t cut_run(struct ledger *ledger, int ranks, uint64_t *first)
+{
+    uint64_t left = ledger->n_blocks - ledger->next, run = left / (2 * (uint64_t)ranks);
+
+    if (ledger->stop || left == 0)
+        return 0;
+    if (run == 0)
+        run = 1;
+    *first = ledger->next;
+    ledger->next += run;
+    return run;
+}
+
+static void serve(struct ledger *ledger, int ranks)
+{
+    uint64_t first = 0, count;
+    bool failed;
+    int rank;
+
+    while (comm_poll_ask(&rank, &failed)) {
+        ledger->stop = ledger->stop || failed;
+        count = cut_run(ledger, ranks, &first);
+        if (count == 0)
+            ledger->ranks_working--;
+        comm_answer(rank, first, count);
+    }
+}
+
+int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedule_work *work,
+                 void (*progress)(void *context, uint64_t claimed), void *progress_context, struct error *err)
+{
+    struct ledger ledger = {0, n_blocks, comm->size - 1, false};
+    bool is_asking = false, is_told = false; /* told: no more blocks for this rank */
+    unsigned polls = 0;
+    int rc = 0;
+
+    while (!is_told || !work->is_done(work->context) || (comm->rank == 0 && ledger.ranks_working > 0)) {
+        bool failed = rc != 0 || work->has_failed(work->context);
+        bool wants = !is_told && !is_asking && (failed || work->pending(work->context) < work->ahead);
+        uint64_t first = 0, count = 0;
+        bool is_answered = false;
+
+        if (comm->rank == 0) {
+            ledger.stop = ledger.stop || failed;
+            serve(&ledger, comm->size);
+            if (wants) {
+                count = cut_run(&ledger, comm->size, &first);
+                is_answered = true;
+            }
+            if (progress != NULL && polls++ % PROGRESS_POLLS == 0)
+                progress(progress_context, ledger.next);
+        } else {
+            if (wants) {
+                comm_ask(failed);
+                is_asking = true;
+            }
+            is_answered = is_asking && comm_poll_answer(&first, &count);
+        }
+        if (is_answered) {
+            is_asking = false;
+            if (count == 0) {
+                is_told = true;
+                work->finish(work->context);
+            } else if (work->push(work->context, first, count, err) != 0) {
+                rc = -1;
+            }
+        } else {
+            nap();
+        }
+    }
+    return rc;
+}

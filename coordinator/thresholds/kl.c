@@ -1,0 +1,236 @@
+/* kl.c — the threshold whose clipped and coarsened histogram loses the least information (Migacz, GTC 2017 S7310).
+ *
+ * For i kept bins: P is the counts with the clipped mass added to bin i - 1; Q gives each of L levels the mean of its
+ * non-empty bins; D(i) = sum P ln(P / Q), both normalised. Q is constant on the non-empty bins of a level, so with SP
+ * all the mass, SQ the mass below i, M_g and n_g mass and non-empty bins of level g (calibration.md section 3):
+ *
+ *   D(i) = ( sum_{k<i} P_k ln P_k - sum_g (M_g + [g last](SP - SQ)) ln(M_g / n_g) ) / SP + ln(SQ / SP)
+ *
+ * A level is a run of neighbouring bins, of which there are far fewer (widths 1..bins/L, any start) than candidates
+ * times levels: M ln(M / n) of every run is tabulated, and a candidate costs L look-ups.
+ *
+ * Two decisions of ours. Levels differ by at most one bin: with equal chunks and the rest in the last level, that one
+ * swallows up to L - 1 more bins just below i = multiple of L, which lowers D there and nowhere else. And zeros take no
+ * part: after a ReLU they would outweigh everything.
+ */
+#include "coordinator/thresholds/kl.h"
+
+#include "common/math.h"
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct tables {
+    size_t bins, widths;
+    uint64_t *mass;    /* [bins + 1] counts below bin k */
+    uint64_t *filled;  /* [bins + 1] non-empty bins below bin k */
+    double *log_whole; /* [bins + 1] ln n for n >= 1 */
+    double *runs;      /* [widths + 1][bins] M ln(M / n) of the run of `width` bins that begins at k; 0 where M = 0 */
+    double *self;      /* [bins + 1] sum of h ln h below bin k */
+    /* One entry per number of kept bins, [bins + 1] */
+    double *log_edge; /* ln P_{i-1}: the last kept bin and all that is clipped */
+    double *log_last; /* ln of the last level's mass */
+    double *log_kept; /* ln SQ */
+    double *sums;     /* sum of M ln(M / n) over all levels but the last */
+    void *memory;
+};
+
+static int tables_create(struct tables *t, const struct kl_request *request, struct error *err)
+{
+    size_t edges = request->bins + 1;
+    uint64_t *whole;
+    double *real;
+
+    *t = (struct tables){.bins = request->bins, .widths = request->bins / request->levels + 1};
+    t->memory = memory_create(8 * edges + (t->widths + 1) * t->bins, sizeof *real, "the tables of a KL search", err);
+    if (t->memory == NULL)
+        return -1;
+    whole = t->memory;
+    t->mass = whole;
+    t->filled = whole + edges;
+    real = (double *)t->memory + 2 * edges;
+    t->log_whole = real;
+    t->self = real + edges;
+    t->log_edge = real + 2 * edges;
+    t->log_last = real + 3 * edges;
+    t->log_kept = real + 4 * edges;
+    t->sums = real + 5 * edges;
+    t->runs = real + 6 * edges;
+    return 0;
+}
+
+/* out[i] = ln(mass[i]), n of them; an empty mass gives 0, which every use multiplies by that mass. */
+static void log_masses(const uint64_t *mass, double *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = mass[i] > 0 ? (double)mass[i] : 1;
+    math_log_array(out, out, n);
+}
+
+static void fill_run(const struct tables *t, size_t width)
+{
+    double *run = t->runs + width * t->bins;
+    size_t n = t->bins + 1 - width;
+
+    for (size_t k = 0; k < n; k++) {
+        uint64_t mass = t->mass[k + width] - t->mass[k];
+
+        run[k] = mass > 0 ? (double)mass : 1;
+    }
+    math_log_array(run, run, n);
+    for (size_t k = 0; k < n; k++) {
+        uint64_t mass = t->mass[k + width] - t->mass[k];
+
+        run[k] = (double)mass * (run[k] - t->log_whole[t->filled[k + width] - t->filled[k]]);
+    }
+}
+
+/* First bin of the last level when i bins are kept. */
+static size_t last_level(const struct kl_request *request, size_t i)
+{
+    size_t rest = request->levels - 1;
+
+    return request->grouping == KL_CHUNKS ? rest * (i / request->levels) : (rest * i + rest) / request->levels;
+}
+
+/* t->sums[i] = sum of M_g ln(M_g / n_g) over all levels but the last, for every i = c L + r. Level g begins at bin
+ * ceil(g i / L) = g c + ceil(g r / L), and the latter advances by one whenever multiples of r have passed one of L
+ * (Bresenham's line): no division, no rounding. All c take the same steps, so they go together: additions that wait for
+ * one another would cost three times as much. */
+static void level_sums(const struct tables *t, const struct kl_request *request)
+{
+    size_t levels = request->levels;
+
+    for (size_t r = 0; r < levels; r++) {
+        size_t most = (t->bins - r) / levels, remainder = request->grouping == KL_CHUNKS ? 0 : r;
+        size_t shift = 0, carried = levels - 1;
+
+        for (size_t g = 0; g + 1 < levels; g++) {
+            size_t wide = carried + remainder >= levels;
+            const double *run = t->runs + wide * t->bins + shift;
+
+            for (size_t c = 1; c <= most; c++)
+                t->sums[c * levels + r] += run[c * (t->bins + g)]; /* c + wide bins from bin g c + shift on */
+            carried += remainder - wide * levels;
+            shift += wide;
+        }
+    }
+}
+
+static void tables_fill(struct tables *t, const struct kl_request *request, uint64_t *scratch)
+{
+    const uint64_t *counts = request->counts;
+    uint64_t total;
+
+    for (size_t k = 0; k < t->bins; k++) {
+        t->mass[k + 1] = t->mass[k] + counts[k];
+        t->filled[k + 1] = t->filled[k] + (counts[k] > 0);
+        scratch[k + 1] = k + 1;
+    }
+    total = t->mass[t->bins];
+    scratch[0] = 0;
+    log_masses(scratch, t->log_whole, t->bins + 1);
+    for (size_t width = 1; width <= t->widths; width++)
+        fill_run(t, width);
+    for (size_t k = 0; k < t->bins; k++)
+        t->self[k + 1] = t->self[k] + t->runs[t->bins + k]; /* runs of one bin: h ln h */
+
+    log_masses(t->mass, t->log_kept, t->bins + 1);
+    for (size_t i = 1; i <= t->bins; i++)
+        scratch[i] = total - t->mass[i - 1];
+    log_masses(scratch, t->log_edge, t->bins + 1);
+    for (size_t i = 1; i <= t->bins; i++)
+        scratch[i] = t->mass[i] - t->mass[last_level(request, i)];
+    log_masses(scratch, t->log_last, t->bins + 1);
+    level_sums(t, request);
+}
+
+/* D(i); infinite where mass is clipped into a bin that Q leaves empty. */
+static double divergence_of(const struct tables *t, const struct kl_request *request, size_t i)
+{
+    uint64_t total = t->mass[t->bins], kept = t->mass[i], clipped = total - kept;
+    size_t last = last_level(request, i);
+    uint64_t last_filled = t->filled[i] - t->filled[last];
+    double self, levels;
+
+    if (kept == 0 || (clipped > 0 && request->counts[i - 1] == 0))
+        return INFINITY;
+    self = t->self[i - 1] + (double)(total - t->mass[i - 1]) * t->log_edge[i];
+    levels = t->sums[i] + (double)(kept - t->mass[last] + clipped) * (t->log_last[i] - t->log_whole[last_filled]);
+    return (self - levels) / (double)total + t->log_kept[i] - t->log_kept[t->bins];
+}
+
+int kl_search(const struct kl_request *request, size_t *kept, double *divergence, struct error *err)
+{
+    uint64_t *scratch = memory_create(request->bins + 1, sizeof *scratch, "a KL search", err);
+    double least = INFINITY;
+    struct tables t;
+
+    if (scratch == NULL || tables_create(&t, request, err) != 0) {
+        free(scratch);
+        return -1;
+    }
+    tables_fill(&t, request, scratch);
+    *kept = request->bins;
+    for (size_t i = request->levels; i <= request->bins; i += request->step) {
+        double d = divergence_of(&t, request, i);
+
+        if (d < least) {
+            least = d;
+            *kept = i;
+        }
+    }
+    *divergence = isinf(least) ? 0 : least;
+    free(scratch);
+    free(t.memory);
+    return 0;
+}
+
+void kl_rebin(const struct magnitudes *m, uint64_t counts[KL_BINS])
+{
+    size_t top = (size_t)m->limit, k = 0;
+    uint64_t below = 0, previous = 0; /* values below bin k, and below the previous edge */
+
+    for (size_t edge = 1; edge <= KL_BINS; edge++) {
+        double x = m->limit * (double)edge / KL_BINS, part;
+        uint64_t inside;
+
+        while (k < top && (double)(k + 1) <= x)
+            below += m->count[k++];
+        /* Values of the last bin lie below the limit, not below the bin's end; all of them, on the last edge. */
+        part = edge == KL_BINS ? 1 : (x - (double)k) / (k < top ? 1 : m->limit - (double)top);
+        inside = part < 1 ? (uint64_t)((double)m->count[k] * part) : m->count[k];
+        if (inside > m->count[k]) /* counts beyond 2^53 have rounded up */
+            inside = m->count[k];
+        counts[edge - 1] = below + inside - previous;
+        previous = below + inside;
+    }
+}
+
+static int search(const struct threshold_request *request, float *threshold, struct error *err)
+{
+    struct kl_request kl = {.bins = KL_BINS, .levels = (size_t)request->steps + 1, .step = 1, .grouping = KL_EVEN};
+    uint64_t counts[KL_BINS];
+    struct magnitudes m;
+    double divergence;
+    size_t kept = KL_BINS;
+    int rc = 0;
+
+    if (magnitudes_init(&m, request, err) != 0)
+        return -1;
+    kl_rebin(&m, counts);
+    kl.counts = counts;
+    if (kl.levels < KL_BINS) /* with as many codes as bins there is nothing to lose */
+        rc = kl_search(&kl, &kept, &divergence, err);
+    if (rc == 0)
+        *threshold = magnitudes_threshold(&m, ((double)kept + 0.5) * m.limit / KL_BINS);
+    magnitudes_fini(&m);
+    return rc;
+}
+
+const struct threshold_method threshold_method_kl = {
+    .name = "kl",
+    .summary = "least KL divergence over 2,048 bins, zeros excluded (Migacz, GTC 2017 S7310)",
+    .search = search,
+};

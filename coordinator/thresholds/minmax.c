@@ -1,0 +1,18 @@
+/* minmax.c — keeps everything: the threshold is the largest magnitude seen. */
+#include "coordinator/thresholds.h"
+
+static int search(const struct threshold_request *request, float *threshold, struct error *err)
+{
+    float limit = threshold_limit(request);
+
+    if (limit <= 0)
+        return error_set(err, EX_SOFTWARE, "a threshold was asked for values that are all zero or below");
+    *threshold = limit;
+    return 0;
+}
+
+const struct threshold_method threshold_method_minmax = {
+    .name = "minmax",
+    .summary = "largest magnitude seen; never clips, and follows every outlier",
+    .search = search,
+};

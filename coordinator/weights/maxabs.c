@@ -1,0 +1,8 @@
+/* maxabs.c — the scale that just clips nothing; the yardstick of the other methods. */
+#include "coordinator/weights.h"
+
+const struct weight_method weight_method_maxabs = {
+    .name = "maxabs",
+    .summary = "scale = max|w| / limit; clips nothing",
+    .search = weight_scale_max_abs,
+};

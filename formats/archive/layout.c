@@ -1,0 +1,278 @@
+/* layout.c — see layout.h; jobs/doc/archive.md tells the same to readers of the file. */
+#include "formats/archive/layout.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+_Static_assert(sizeof(size_t) == sizeof(uint64_t), "sizes are stored as u64");
+
+const char archive_format[] = "etalon archive";
+
+static const struct store_column preamble_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive_preamble, format),
+    STORE_COLUMN(STORE_U32, struct archive_preamble, format_version),
+    STORE_COLUMN(STORE_TEXT, struct archive_preamble, etalon_version),
+};
+
+static const struct store_column run_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive, etalon_version),
+    STORE_COLUMN(STORE_TEXT, struct archive, statistics_fingerprint),
+    STORE_COLUMN(STORE_TEXT, struct archive, decisions_fingerprint),
+    STORE_COLUMN(STORE_TEXT, struct archive, isa),
+    STORE_COLUMN(STORE_TEXT, struct archive, model),
+    STORE_COLUMN(STORE_U64, struct archive, records_used),
+    STORE_COLUMN(STORE_U64, struct archive, block_size),
+    STORE_COLUMN(STORE_U64, struct archive, bins),
+};
+
+static const struct store_column value_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive_value, name),
+    STORE_COLUMN(STORE_U64, struct archive_value, channels),
+};
+
+static const struct store_column histogram_columns[] = {
+    STORE_COLUMN(STORE_I32, struct histogram, exponent),      STORE_COLUMN(STORE_U64, struct histogram, n),
+    STORE_COLUMN(STORE_U64, struct histogram, zeros),         STORE_COLUMN(STORE_U64, struct histogram, nans),
+    STORE_COLUMN(STORE_U64, struct histogram, positive_infs), STORE_COLUMN(STORE_U64, struct histogram, negative_infs),
+    STORE_COLUMN(STORE_F32, struct histogram, min),           STORE_COLUMN(STORE_F32, struct histogram, max),
+};
+
+static const struct store_column bad_columns[] = {
+    STORE_COLUMN(STORE_U64, struct archive_bad_record, ordinal),
+    STORE_COLUMN(STORE_TEXT, struct archive_bad_record, reason),
+};
+
+static const struct store_column target_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive_target, name),
+};
+
+static const struct store_column decision_columns[] = {
+    STORE_COLUMN(STORE_U32, struct archive_decision, value),
+    STORE_COLUMN(STORE_F32, struct archive_decision, threshold),
+    STORE_COLUMN(STORE_F32, struct archive_decision, scale),
+    STORE_COLUMN(STORE_I32, struct archive_decision, zero_point),
+    STORE_COLUMN(STORE_I32, struct archive_decision, lo),
+    STORE_COLUMN(STORE_I32, struct archive_decision, hi),
+    STORE_COLUMN(STORE_TEXT, struct archive_decision, method),
+    STORE_COLUMN(STORE_F64, struct archive_decision, sqnr_db),
+    STORE_COLUMN(STORE_F64, struct archive_decision, cosine),
+    STORE_COLUMN(STORE_U64, struct archive_decision, clipped),
+    STORE_COLUMN(STORE_U64, struct archive_decision, elements),
+};
+
+static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
+static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
+static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
+
+void archive_transfer_preamble(struct store *store, struct archive_preamble *preamble)
+{
+    /* etalon_version is written with the run's attributes; here it is only looked at, to name the writer. */
+    for (size_t i = 0; i < COUNT(preamble_columns) - (store->is_reading ? 0 : 1); i++)
+        store_attribute(store, store->file, &preamble_columns[i], preamble, false);
+}
+
+void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES])
+{
+    store_attribute(store, store->file, &digest_column, hex, false);
+}
+
+/* ---- histograms ------------------------------------------------------------------------------------------------- */
+
+/* n histograms of equal bins that lie `stride` bytes apart. */
+struct series {
+    char *first;
+    size_t stride, n, bins;
+};
+
+static struct histogram *series_at(const struct series *series, size_t i)
+{
+    return (struct histogram *)(void *)(series->first + i * series->stride);
+}
+
+/* Reading: empty histograms. Writing: are they all of the bins that the dataset will have? */
+static void prepare_series(struct store *store, const struct series *series)
+{
+    for (size_t i = 0; i < series->n && !store->has_failed; i++) {
+        struct histogram *h = series_at(series, i);
+        struct error err;
+
+        if (store->is_reading && histogram_init(h, series->bins, &err) != 0)
+            store_fail(store, err.code == EX_USAGE ? EX_DATAERR : err.code, "%s", err.text);
+        else if (h->bins != series->bins)
+            store_fail(store, EX_SOFTWARE, "a histogram of %zu bins among those of %zu", h->bins, series->bins);
+    }
+}
+
+/* The negative half exists in memory only once there was a negative value; in the file it is a row of zeros then. */
+static void transfer_negative(struct store *store, struct store_rows *rows, const struct series *series)
+{
+    uint64_t *row = store_allocate(store, series->bins, sizeof *row, "a row of counts");
+
+    for (size_t i = 0; i < series->n && !store->has_failed; i++) {
+        struct histogram *h = series_at(series, i);
+        uint64_t any = 0;
+
+        if (!store->is_reading) {
+            if (h->negative != NULL)
+                memcpy(row, h->negative, series->bins * sizeof *row);
+            else
+                memset(row, 0, series->bins * sizeof *row);
+        }
+        store_row(store, rows, i, row);
+        for (size_t k = 0; store->is_reading && k < series->bins; k++)
+            any |= row[k];
+        if (any == 0 || store->has_failed)
+            continue;
+        h->negative = store_allocate(store, series->bins, sizeof *row, "the negative half of a histogram");
+        if (h->negative != NULL)
+            memcpy(h->negative, row, series->bins * sizeof *row);
+    }
+    free(row);
+}
+
+static void transfer_series(struct store *store, hid_t group, const struct series *series)
+{
+    struct store_rows positive, negative;
+
+    /* Reading, the datasets are measured before anything is allocated that is as large as they claim to be. */
+    store_rows_begin(store, group, "positive", series->n, series->bins, &positive);
+    prepare_series(store, series);
+    for (size_t i = 0; i < series->n && !store->has_failed; i++)
+        store_row(store, &positive, i, series_at(series, i)->positive);
+    store_rows_end(store, &positive);
+
+    store_rows_begin(store, group, "negative", series->n, series->bins, &negative);
+    transfer_negative(store, &negative, series);
+    store_rows_end(store, &negative);
+
+    store_columns(store, group, histogram_columns, COUNT(histogram_columns), series->first, series->stride, series->n);
+}
+
+/* ---- the parts of the archive ----------------------------------------------------------------------------------- */
+
+/* Channels of one value: a group named by the value's index, for names may hold anything. */
+static void transfer_channels(struct store *store, hid_t parent, size_t index, struct archive_value *value)
+{
+    uint64_t bins = value->per_channel != NULL ? value->per_channel[0].bins : 0;
+    struct series series = {.stride = sizeof *value->per_channel, .n = value->channels};
+    char name[24];
+    hid_t group;
+
+    snprintf(name, sizeof name, "%06zu", index);
+    group = store_enter(store, parent, name);
+    store_attribute(store, group, &bins_column, &bins, true);
+    if (store_count(store, group, "n", value->channels) != value->channels)
+        store_fail(store, EX_DATAERR, "group /channels/%s: expected statistics of %zu channels", name, value->channels);
+    if (store->is_reading)
+        value->per_channel =
+            store_allocate(store, value->channels, sizeof *value->per_channel, "statistics of channels");
+    series.first = (char *)value->per_channel;
+    series.bins = bins;
+    if (!store->has_failed)
+        transfer_series(store, group, &series);
+    store_leave(store, group);
+}
+
+static void transfer_values(struct store *store, struct archive *archive)
+{
+    hid_t group = store_enter(store, store->file, "values"), channels;
+    size_t n = store_count(store, group, "name", archive->n_values);
+
+    if (store->is_reading) {
+        archive->values = store_allocate(store, n, sizeof *archive->values, "the values");
+        archive->n_values = archive->values != NULL ? n : 0;
+    }
+    store_columns(store, group, value_columns, COUNT(value_columns), archive->values, sizeof *archive->values, n);
+    if (!store->has_failed) {
+        struct series series = {(char *)archive->values + offsetof(struct archive_value, histogram),
+                                sizeof *archive->values, n, archive->bins};
+
+        transfer_series(store, group, &series);
+    }
+    store_leave(store, group);
+
+    channels = store_enter(store, store->file, "channels");
+    for (size_t i = 0; i < n && !store->has_failed; i++)
+        if (archive->values[i].channels > 0)
+            transfer_channels(store, channels, i, &archive->values[i]);
+    store_leave(store, channels);
+}
+
+static void transfer_records(struct store *store, struct archive *archive)
+{
+    hid_t group = store_enter(store, store->file, "records"), bad;
+    size_t n = store_count(store, group, record_column.name, archive->n_records), n_bad;
+
+    if (store->is_reading) {
+        archive->record_digests = store_allocate(store, n, sizeof *archive->record_digests, "the records");
+        archive->n_records = archive->record_digests != NULL ? n : 0;
+    }
+    store_columns(store, group, &record_column, 1, archive->record_digests, sizeof *archive->record_digests, n);
+
+    bad = store_enter(store, group, "bad");
+    n_bad = store_count(store, bad, bad_columns[0].name, archive->n_bad);
+    if (store->is_reading) {
+        archive->bad = store_allocate(store, n_bad, sizeof *archive->bad, "the bad records");
+        archive->n_bad = archive->bad != NULL ? n_bad : 0;
+    }
+    store_columns(store, bad, bad_columns, COUNT(bad_columns), archive->bad, sizeof *archive->bad, n_bad);
+    store_leave(store, bad);
+    store_leave(store, group);
+}
+
+/* Names of targets are names of groups. Ours are words; a stranger's must not be a path. */
+static bool is_group_name(const char *name)
+{
+    return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
+}
+
+static void transfer_target(struct store *store, hid_t parent, struct archive_target *target)
+{
+    hid_t group;
+    size_t n;
+
+    if (!is_group_name(target->name)) {
+        store_fail(store, store->is_reading ? EX_DATAERR : EX_SOFTWARE, "\"%s\" is not the name of a target",
+                   target->name);
+        return;
+    }
+    group = store_enter(store, parent, target->name);
+    n = store_count(store, group, decision_columns[0].name, target->n_decisions);
+    if (store->is_reading) {
+        target->decisions = store_allocate(store, n, sizeof *target->decisions, "the decisions");
+        target->n_decisions = target->decisions != NULL ? n : 0;
+    }
+    store_columns(store, group, decision_columns, COUNT(decision_columns), target->decisions, sizeof *target->decisions,
+                  n);
+    store_leave(store, group);
+}
+
+static void transfer_targets(struct store *store, struct archive *archive)
+{
+    hid_t names = store_enter(store, store->file, "target_names"), group;
+    size_t n = store_count(store, names, target_columns[0].name, archive->n_targets);
+
+    if (store->is_reading) {
+        archive->targets = store_allocate(store, n, sizeof *archive->targets, "the targets");
+        archive->n_targets = archive->targets != NULL ? n : 0;
+    }
+    store_columns(store, names, target_columns, COUNT(target_columns), archive->targets, sizeof *archive->targets, n);
+    store_leave(store, names);
+
+    group = store_enter(store, store->file, "targets");
+    for (size_t i = 0; i < n && !store->has_failed; i++)
+        transfer_target(store, group, &archive->targets[i]);
+    store_leave(store, group);
+}
+
+void archive_transfer(struct store *store, struct archive *archive)
+{
+    for (size_t i = 0; i < COUNT(run_columns); i++)
+        store_attribute(store, store->file, &run_columns[i], archive, true);
+    transfer_values(store, archive);
+    transfer_records(store, archive);
+    transfer_targets(store, archive);
+}

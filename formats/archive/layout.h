@@ -1,0 +1,28 @@
+/* layout.h — what lies where in archive.h5, told once for both directions.
+ */
+#ifndef ETALON_ARCHIVE_LAYOUT_H
+#define ETALON_ARCHIVE_LAYOUT_H
+
+#include "formats/archive.h"
+#include "formats/archive/store.h"
+
+/* Attributes of the root that are read before anything else is believed. */
+struct archive_preamble {
+    char format[32];
+    uint32_t format_version;
+    char etalon_version[32];
+};
+extern const char archive_format[]; /* what `format` says */
+void archive_transfer_preamble(struct store *store, struct archive_preamble *preamble);
+
+/* The whole content, in the order that defines its digest. Reading allocates what archive_fini frees, also after a
+ * failure; values are believed only after the digest and archive_check. */
+void archive_transfer(struct store *store, struct archive *archive);
+
+/* The last attribute, which is about the others. */
+void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES]);
+
+/* archive_read, which also gives the digest of the content as it was read. */
+int archive_read_digest(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err);
+
+#endif

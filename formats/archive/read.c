@@ -1,0 +1,126 @@
+/* read.c — archive_read: nothing is believed that the digest and the counts do not confirm. */
+#include "formats/archive/layout.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_version(const struct archive_preamble *preamble, struct error *err)
+{
+    if (strcmp(preamble->format, archive_format) != 0)
+        return error_set(err, EX_DATAERR, "expected an %s, found \"%s\"", archive_format, preamble->format);
+    if (preamble->format_version < 1 || preamble->format_version > ARCHIVE_VERSION)
+        return error_set(err, EX_DATAERR, "format version %u, written by etalon %s; this program reads up to %d",
+                         preamble->format_version, preamble->etalon_version, ARCHIVE_VERSION);
+    return 0;
+}
+
+static int check_value(const struct archive_value *value, struct error *err)
+{
+    if (histogram_check(&value->histogram, err) != 0)
+        return error_in(err, "value \"%s\"", value->name);
+    for (size_t c = 0; c < value->channels; c++)
+        if (histogram_check(&value->per_channel[c], err) != 0)
+            return error_in(err, "value \"%s\": channel %zu", value->name, c);
+    return 0;
+}
+
+static int check_target(const struct archive_target *target, size_t n_values, struct error *err)
+{
+    for (size_t i = 0; i < target->n_decisions; i++) {
+        const struct archive_decision *d = &target->decisions[i];
+
+        if (d->value >= n_values)
+            return error_set(err, EX_DATAERR, "target \"%s\": decision %zu is about value %u of %zu", target->name, i,
+                             d->value, n_values);
+        if (!isfinite(d->scale) || !(d->scale > 0) || d->lo > d->hi)
+            return error_set(err, EX_DATAERR,
+                             "target \"%s\": decision %zu: expected a positive scale and a range, "
+                             "found %g and [%d, %d]",
+                             target->name, i, (double)d->scale, d->lo, d->hi);
+        if (d->clipped > d->elements)
+            return error_set(err, EX_DATAERR, "target \"%s\": decision %zu: %llu of %llu elements are clipped",
+                             target->name, i, (unsigned long long)d->clipped, (unsigned long long)d->elements);
+    }
+    return 0;
+}
+
+/* The invariants of archive.h, of an archive whose digest is right: only our own mistakes can break them. */
+static int check_content(const struct archive *archive, struct error *err)
+{
+    if (archive->n_bad > archive->n_records || archive->records_used > archive->n_records - archive->n_bad)
+        return error_set(err, EX_DATAERR, "%llu records used and %zu bad, of %zu",
+                         (unsigned long long)archive->records_used, archive->n_bad, archive->n_records);
+    for (size_t i = 0; i < archive->n_bad; i++)
+        if (archive->bad[i].ordinal >= archive->n_records)
+            return error_set(err, EX_DATAERR, "bad record %llu of %zu", (unsigned long long)archive->bad[i].ordinal,
+                             archive->n_records);
+    for (size_t i = 0; i < archive->n_values; i++)
+        if (check_value(&archive->values[i], err) != 0)
+            return -1;
+    for (size_t i = 0; i < archive->n_targets; i++)
+        if (check_target(&archive->targets[i], archive->n_values, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int read_file(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err)
+{
+    struct archive_preamble preamble = {0};
+    char promised[SHA256_HEX_BYTES] = "";
+    struct store store;
+
+    if (store_open(&store, path, err) != 0)
+        return -1;
+    archive_transfer_preamble(&store, &preamble);
+    if (!store.has_failed && check_version(&preamble, err) != 0)
+        store.has_failed = true;
+    archive_transfer(&store, archive);
+    store_take_digest(&store, hex);
+    archive_transfer_digest(&store, promised);
+    if (store_close(&store) != 0)
+        return -1;
+    archive->version = preamble.format_version;
+    if (strcmp(hex, promised) != 0)
+        return error_set(err, EX_DATAERR, "the content is not what was written: expected SHA-256 %s, found %s",
+                         promised, hex);
+    return check_content(archive, err);
+}
+
+int archive_read_digest(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err)
+{
+    struct archive found = {0};
+
+    if (read_file(path, &found, hex, err) != 0) {
+        archive_fini(&found);
+        return error_in(err, "%s", path);
+    }
+    *archive = found;
+    return 0;
+}
+
+int archive_read(const char *path, struct archive *archive, struct error *err)
+{
+    char unused[SHA256_HEX_BYTES];
+
+    return archive_read_digest(path, archive, unused, err);
+}
+
+void archive_fini(struct archive *archive)
+{
+    for (size_t i = 0; i < archive->n_values; i++) {
+        struct archive_value *value = &archive->values[i];
+
+        histogram_fini(&value->histogram);
+        for (size_t c = 0; value->per_channel != NULL && c < value->channels; c++)
+            histogram_fini(&value->per_channel[c]);
+        free(value->per_channel);
+    }
+    for (size_t i = 0; i < archive->n_targets; i++)
+        free(archive->targets[i].decisions);
+    free(archive->values);
+    free(archive->record_digests);
+    free(archive->bad);
+    free(archive->targets);
+    *archive = (struct archive){0};
+}

@@ -1,0 +1,301 @@
+/* build.c — see build.h. */
+#include "formats/caffe/build.h"
+
+#include "formats/caffe/wiring.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Errors */
+
+int caffe_error_in(const struct caffe_layer *layer, struct error *err)
+{
+    return error_in(err, "layer \"%s\" (%s)", layer->name, layer->type);
+}
+
+int caffe_error(const struct caffe_layer *layer, struct error *err, int code, const char *format, ...)
+{
+    char text[ERROR_TEXT_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    error_set(err, code, "%s", text);
+    return caffe_error_in(layer, err);
+}
+
+static int expect_count(const struct caffe_layer *layer, const char *what, int expected, size_t found,
+                        struct error *err)
+{
+    size_t least = (size_t)(expected < 0 ? -expected : expected);
+
+    if (expected < 0 ? found >= least : found == least)
+        return 0;
+    return caffe_error(layer, err, EX_DATAERR, "expected %s%zu %s, found %zu", expected < 0 ? "at least " : "", least,
+                       what, found);
+}
+
+int caffe_expect(const struct caffe_layer *layer, int bottoms, int tops, struct error *err)
+{
+    return expect_count(layer, "bottoms", bottoms, layer->n_bottoms, err) < 0 ||
+                   expect_count(layer, "tops", tops, layer->n_tops, err) < 0
+               ? -1
+               : 0;
+}
+
+/* ---- Shapes and values */
+
+const struct shape *caffe_bottom_shape(const struct caffe_import *in, const struct caffe_layer *layer, size_t index)
+{
+    return &in->graph->values[layer->bottoms[index]].shape;
+}
+
+int caffe_axis(const struct caffe_layer *layer, int64_t axis, size_t rank, size_t *out, struct error *err)
+{
+    int64_t counted = axis < 0 ? axis + (int64_t)rank : axis;
+
+    if (counted < 0 || counted >= (int64_t)rank)
+        return caffe_error(layer, err, EX_DATAERR, "axis %lld does not exist: its bottom has %zu axes", (long long)axis,
+                           rank);
+    *out = (size_t)counted;
+    return 0;
+}
+
+/* `base`, or where that is taken, by a value or by a blob still to come, `base_<n>`. Counting starts at the number of
+ * values, not at 2, so that a file full of equal names does not cost quadratic time. */
+static const char *free_value_name(struct caffe_import *in, const char *base, struct error *err)
+{
+    const char *name = base;
+
+    for (size_t n = in->graph->n_values; name != NULL && (graph_find_value(in->graph, name) != GRAPH_NONE ||
+                                                          caffe_wiring_find(in->wiring, name) != GRAPH_NONE);
+         n++)
+        name = arena_format(in->graph->arena, err, "%s_%zu", base, n);
+    return name;
+}
+
+static const char *inner_name(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
+                              struct error *err)
+{
+    const char *base = arena_format(in->graph->arena, err, "%s.%s", layer->name, what);
+
+    return base == NULL ? NULL : free_value_name(in, base, err);
+}
+
+/* Names of versions: see wiring.h. */
+static const char *top_name(struct caffe_import *in, const struct caffe_blob *blob, struct error *err)
+{
+    const char *base;
+
+    if (blob->name_is_input ? blob->version == 1 : blob->is_last)
+        return blob->name;
+    base = arena_format(in->graph->arena, err, "%s#%zu", blob->name, blob->version);
+    return base == NULL ? NULL : free_value_name(in, base, err);
+}
+
+int caffe_top(struct caffe_import *in, const struct caffe_layer *layer, size_t index, const struct shape *shape_or_null,
+              struct error *err)
+{
+    struct caffe_blob *blob = &in->wiring->blobs[layer->tops[index]];
+    const char *name = top_name(in, blob, err);
+    int value = name == NULL ? -1 : graph_add_value(in->graph, name, DTYPE_FLOAT32, shape_or_null, err);
+
+    if (value < 0)
+        return caffe_error_in(layer, err);
+    blob->value = value;
+    return value;
+}
+
+int caffe_inner(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
+                const struct shape *shape_or_null, struct error *err)
+{
+    const char *name = inner_name(in, layer, what, err);
+    int value = name == NULL ? -1 : graph_add_value(in->graph, name, DTYPE_FLOAT32, shape_or_null, err);
+
+    return value < 0 ? caffe_error_in(layer, err) : value;
+}
+
+/* ---- Weights and constants */
+
+static int find_weights(const struct caffe_import *in, const struct caffe_layer *layer,
+                        const struct caffe_layer_weights **out, struct error *err)
+{
+    if (in->weights == NULL)
+        return caffe_error(layer, err, EX_CONFIG,
+                           "it has weights, but no weights file is given: name the .caffemodel under model.weights");
+    return caffe_weights_find(in->weights, layer->name, out, err) < 0 ? caffe_error_in(layer, err) : 0;
+}
+
+int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *layer, size_t n, struct error *err)
+{
+    const struct caffe_layer_weights *weights;
+
+    if (find_weights(in, layer, &weights, err) < 0)
+        return -1;
+    if (caffe_weights_count(weights) != n)
+        return caffe_error(layer, err, EX_DATAERR, "expected %zu blobs of weights, found %zu in %s", n,
+                           caffe_weights_count(weights), in->request->weights);
+    return 0;
+}
+
+int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
+                      const struct shape *shape, const float **values, struct error *err)
+{
+    const struct caffe_layer_weights *weights;
+
+    if (find_weights(in, layer, &weights, err) < 0)
+        return -1;
+    if (caffe_weights_read(in->weights, weights, index, shape, in->graph->arena, values, err) < 0)
+        return caffe_error_in(layer, err);
+    return 0;
+}
+
+int caffe_blob_constant(struct caffe_import *in, const struct caffe_layer *layer, size_t index, const char *what,
+                        const struct shape *shape, struct error *err)
+{
+    struct tensor tensor = {.dtype = DTYPE_FLOAT32, .shape = *shape};
+    const char *name = inner_name(in, layer, what, err);
+    const float *values;
+    int constant;
+
+    if (name == NULL)
+        return caffe_error_in(layer, err);
+    if (caffe_blob_values(in, layer, index, shape, &values, err) < 0)
+        return -1;
+    tensor.data = values;
+    constant = graph_add_constant(in->graph, name, &tensor, err);
+    return constant < 0 ? caffe_error_in(layer, err) : constant;
+}
+
+int caffe_constant(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
+                   const struct shape *shape, float **data, struct error *err)
+{
+    const char *name = inner_name(in, layer, what, err);
+    void *created = NULL;
+    int constant = name == NULL ? -1 : graph_create_constant(in->graph, name, DTYPE_FLOAT32, shape, &created, err);
+
+    *data = created;
+    return constant < 0 ? caffe_error_in(layer, err) : constant;
+}
+
+/* ---- Nodes */
+
+/* The node that writes the first top bears the layer's name; one that writes another top, "<layer>.<top>"; one in
+ * between, the name of its value, which is "<layer>.<what>". */
+static const char *node_name(struct caffe_import *in, const struct caffe_layer *layer, int output, struct error *err)
+{
+    const char *base = in->graph->values[output].name, *name;
+
+    for (size_t i = 0; i < layer->n_tops; i++) {
+        const struct caffe_blob *blob = &in->wiring->blobs[layer->tops[i]];
+
+        if (blob->value != output)
+            continue;
+        base = i == 0 ? layer->name : arena_format(in->graph->arena, err, "%s.%s", layer->name, blob->name);
+        break;
+    }
+    name = base;
+    for (size_t n = in->graph->n_nodes; name != NULL && graph_find_node(in->graph, name) != GRAPH_NONE; n++)
+        name = arena_format(in->graph->arena, err, "%s_%zu", base, n);
+    return name;
+}
+
+int caffe_add_node(struct caffe_import *in, const struct caffe_layer *layer, enum op op, const int *inputs,
+                   size_t n_inputs, int output, struct error *err)
+{
+    const char *name = node_name(in, layer, output, err);
+    int node = name == NULL ? -1 : graph_add_node(in->graph, op, name, layer->type, inputs, n_inputs, &output, 1, err);
+
+    return node < 0 ? caffe_error_in(layer, err) : node;
+}
+
+int caffe_finish_node(struct caffe_import *in, int node, struct error *err)
+{
+    return graph_fold_node(in->graph, node, err);
+}
+
+int caffe_add_binary(struct caffe_import *in, const struct caffe_layer *layer, enum binary_kind kind, int a, int b,
+                     int output, struct error *err)
+{
+    int inputs[] = {a, b};
+    int node = caffe_add_node(in, layer, OP_BINARY, inputs, 2, output, err);
+
+    if (node < 0)
+        return -1;
+    in->graph->nodes[node].attr.binary.kind = kind;
+    return caffe_finish_node(in, node, err);
+}
+
+int caffe_add_activation(struct caffe_import *in, const struct caffe_layer *layer, struct activation activation, int x,
+                         int output, struct error *err)
+{
+    int node = caffe_add_node(in, layer, OP_ACTIVATION, &x, 1, output, err);
+
+    if (node < 0)
+        return -1;
+    in->graph->nodes[node].attr.activation = activation;
+    return caffe_finish_node(in, node, err);
+}
+
+int caffe_add_reshape(struct caffe_import *in, const struct caffe_layer *layer, int x, int output, struct error *err)
+{
+    int node = caffe_add_node(in, layer, OP_RESHAPE, &x, 1, output, err);
+
+    return node < 0 ? -1 : caffe_finish_node(in, node, err);
+}
+
+/* Per channel, so that it folds into a neighbouring convolution like any normalisation. */
+static int add_uniform_normalize(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale,
+                                 float shift, int output, struct error *err)
+{
+    const int64_t channels = in->graph->values[x].shape.dims[1];
+    const struct shape vector = {.rank = 1, .dims = {channels}};
+    float *scales, *shifts;
+    int inputs[3] = {x, -1, -1}, node;
+
+    inputs[1] = caffe_constant(in, layer, "scale", &vector, &scales, err);
+    if (inputs[1] < 0)
+        return -1;
+    inputs[2] = caffe_constant(in, layer, "shift", &vector, &shifts, err);
+    if (inputs[2] < 0)
+        return -1;
+    for (int64_t c = 0; c < channels; c++) {
+        scales[c] = scale;
+        shifts[c] = shift;
+    }
+    node = caffe_add_node(in, layer, OP_NORMALIZE, inputs, 3, output, err);
+    return node < 0 ? -1 : caffe_finish_node(in, node, err);
+}
+
+/* Where there is no channel axis: two element-wise nodes with scalars. */
+static int add_scalar_affine(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale, float shift,
+                             int output, struct error *err)
+{
+    const struct shape scalar = {.rank = 0};
+    float *value;
+    int constant, product = output;
+
+    if (shift != 0 && (product = caffe_inner(in, layer, "scaled", NULL, err)) < 0)
+        return -1;
+    constant = caffe_constant(in, layer, "scale", &scalar, &value, err);
+    if (constant < 0)
+        return -1;
+    *value = scale;
+    if (caffe_add_binary(in, layer, BINARY_MUL, x, constant, product, err) < 0)
+        return -1;
+    if (shift == 0)
+        return 0;
+    constant = caffe_constant(in, layer, "shift", &scalar, &value, err);
+    if (constant < 0)
+        return -1;
+    *value = shift;
+    return caffe_add_binary(in, layer, BINARY_ADD, product, constant, output, err);
+}
+
+int caffe_add_affine(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale, float shift,
+                     int output, struct error *err)
+{
+    return in->graph->values[x].shape.rank >= 2 ? add_uniform_normalize(in, layer, x, scale, shift, output, err)
+                                                : add_scalar_affine(in, layer, x, scale, shift, output, err);
+}

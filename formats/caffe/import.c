@@ -1,0 +1,185 @@
+/* import.c — Caffe: a prototxt and a caffemodel into a graph.
+ *
+ * The prototxt alone decides topology and parameters; of the caffemodel only the weights are read, matched by layer
+ * name. The network is the one that runs at test time. Steps: parse the text, upgrade and filter the layers (net),
+ * resolve who writes and reads which blob (wiring), choose the outputs and what they need, then turn layer after layer
+ * into nodes.
+ */
+#include "common/log.h"
+#include "formats/caffe/build.h"
+#include "formats/caffe/wiring.h"
+#include "formats/proto_guard.h"
+#include "formats/proto_text.h"
+
+#include <string.h>
+
+/* ---- Recognising */
+
+static bool ends_with(const char *path, const char *suffix)
+{
+    size_t length = strlen(path), tail = strlen(suffix);
+
+    return length >= tail && strcmp(path + length - tail, suffix) == 0;
+}
+
+static bool is_word_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* A word of the text format in the first kilobytes: `word` followed by blanks and then `mark`. */
+static bool mentions(const struct bytes *file, const char *word, char mark)
+{
+    const char *text = (const char *)file->data;
+    size_t n = file->size < 16384 ? file->size : 16384, length = strlen(word);
+
+    for (size_t i = 0; i + length < n; i++) {
+        size_t j = i + length;
+
+        if (memcmp(text + i, word, length) != 0 || (i > 0 && is_word_byte(text[i - 1])))
+            continue;
+        while (j < n && (text[j] == ' ' || text[j] == '\t' || text[j] == '\r' || text[j] == '\n'))
+            j++;
+        if (j < n && text[j] == mark)
+            return true;
+    }
+    return false;
+}
+
+static int recognise(const char *path, const struct bytes *file)
+{
+    bool is_text = memchr(file->data, '\0', file->size < 16384 ? file->size : 16384) == NULL;
+
+    if (is_text && (mentions(file, "layer", '{') || mentions(file, "layers", '{') || mentions(file, "input_dim", ':')))
+        return 2;
+    return ends_with(path, ".prototxt") || ends_with(path, ".caffemodel");
+}
+
+/* ---- Importing */
+
+struct text_warnings {
+    struct proto_text_listener listener;
+    const char *path;
+};
+
+static void warn(struct proto_text_listener *self, const char *text)
+{
+    log_warning("%s: %s", ((struct text_warnings *)self)->path, text);
+}
+
+static Caffe__NetParameter *parse_prototxt(const char *path, const struct bytes *file, struct error *err)
+{
+    struct text_warnings warnings = {{warn}, path};
+
+    if (ends_with(path, ".caffemodel")) {
+        error_set(err, EX_DATAERR,
+                  "it holds weights: name the .prototxt under model.file, and this file under model.weights");
+        return NULL;
+    }
+    return (Caffe__NetParameter *)proto_text_parse(&caffe__net_parameter__descriptor, file->data, file->size,
+                                                   &warnings.listener, err);
+}
+
+/* What a data layer would do to its records is the job's to say: remind of it, since forgetting costs accuracy. */
+static void mention_transform(const struct caffe_import *in, const Caffe__LayerParameter *layer)
+{
+    const Caffe__TransformationParameter *transform = layer->transform_param;
+
+    if (transform != NULL && (transform->has_scale || transform->n_mean_value > 0 || transform->mean_file != NULL))
+        log_info("%s: layer \"%s\": scale %g%s%s belongs under preprocess in the job file; it is not taken from here",
+                 in->request->file, layer->name, (double)transform->scale,
+                 transform->n_mean_value > 0 ? ", its mean values" : "",
+                 transform->mean_file != NULL ? ", its mean file" : "");
+}
+
+static int import_layer(struct caffe_import *in, size_t index, struct arena *scratch, struct error *err)
+{
+    const Caffe__LayerParameter *param = in->wiring->net->layers[index];
+    const struct caffe_kind *kind = caffe_kind_find(param->type);
+    struct caffe_layer layer = {
+        param, param->name, param->type, param->n_bottom, param->n_top, NULL, in->wiring->layers[index].tops};
+    int *bottoms;
+
+    if (kind == NULL || kind->import == NULL)
+        return caffe_error(
+            &layer, err, EX_UNAVAILABLE,
+            "the caffe importer does not know this type of layer: choose model.outputs above it, replace "
+            "it, or add it to formats/caffe/layers.c");
+    bottoms = arena_create_array(scratch, param->n_bottom, sizeof *bottoms, err);
+    if (bottoms == NULL)
+        return -1;
+    for (size_t i = 0; i < param->n_bottom; i++)
+        bottoms[i] = in->wiring->blobs[in->wiring->layers[index].bottoms[i]].value;
+    layer.bottoms = bottoms;
+    if (kind->role == CAFFE_DATA)
+        mention_transform(in, param);
+    return kind->import(in, &layer, err);
+}
+
+static int import_layers(struct caffe_import *in, struct arena *scratch, struct error *err)
+{
+    int *outputs;
+    size_t n_outputs;
+
+    if (caffe_wiring_select(in->wiring, in->request, &outputs, &n_outputs, scratch, err) < 0)
+        return -1;
+    for (size_t i = 0; i < in->wiring->net->n_layers; i++)
+        if (in->wiring->layers[i].is_needed && import_layer(in, i, scratch, err) < 0)
+            return -1;
+    for (size_t i = 0; i < n_outputs; i++)
+        if (graph_add_output(in->graph, in->wiring->blobs[outputs[i]].value, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int import_net(struct caffe_import *in, Caffe__NetParameter *message, struct error *err)
+{
+    struct arena *scratch = arena_create(err);
+    struct caffe_wiring wiring = {0};
+    struct caffe_net net;
+    int rc = -1;
+
+    if (scratch == NULL)
+        return -1;
+    in->wiring = &wiring;
+    if (caffe_net_init(&net, message, scratch, err) == 0 &&
+        (in->graph->name = arena_copy_string(in->graph->arena, net.name, err)) != NULL &&
+        caffe_wiring_init(&wiring, &net, in->request, scratch, err) == 0)
+        rc = import_layers(in, scratch, err);
+    caffe_wiring_fini(&wiring);
+    arena_destroy(scratch);
+    return rc;
+}
+
+static int import(const struct model_request *request, struct graph *graph, struct error *err)
+{
+    struct caffe_import in = {.request = request, .graph = graph, .declared_batch = 1};
+    struct caffe_weights *weights = NULL;
+    Caffe__NetParameter *message = NULL;
+    struct bytes file = {0};
+    int rc = -1;
+
+    if (bytes_read(request->file, MODEL_MAX_BYTES, &file, err) < 0)
+        return -1; /* the message starts with the path */
+    if (request->weights != NULL && (weights = caffe_weights_open(request->weights, err)) == NULL) {
+        bytes_free(&file);
+        return -1; /* likewise */
+    }
+    in.weights = weights;
+    message = parse_prototxt(request->file, &file, err);
+    if (message == NULL || import_net(&in, message, err) < 0)
+        error_in(err, "%s", request->file);
+    else
+        rc = 0;
+    proto_free((ProtobufCMessage *)message);
+    caffe_weights_close(weights);
+    bytes_free(&file);
+    return rc;
+}
+
+const struct importer importer_caffe = {
+    .name = "caffe",
+    .summary = "Caffe: .prototxt, with .caffemodel as weights",
+    .recognise = recognise,
+    .import = import,
+};

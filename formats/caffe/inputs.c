@@ -1,0 +1,213 @@
+/* inputs.c — inputs of the network: Input layers, and data layers turned into inputs. */
+#include "formats/caffe/build.h"
+#include "formats/caffe/wiring.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHANNELS = 1, HEIGHT = 2, WIDTH = 3 }; /* axes of an image; 0 as an extent means: not known */
+
+static bool requested_shape(const struct caffe_import *in, const char *name, struct shape *shape)
+{
+    for (size_t i = 0; i < in->request->n_inputs; i++)
+        if (strcmp(in->request->inputs[i].name, name) == 0) {
+            *shape = in->request->inputs[i].shape;
+            return true;
+        }
+    return false;
+}
+
+/* ---- Layers that state shapes */
+
+/* One shape serves all tops. */
+static const Caffe__BlobShape *stated_shape(const Caffe__LayerParameter *param, size_t top)
+{
+    size_t n = 0;
+    Caffe__BlobShape **shapes = NULL;
+
+    if (param->input_param != NULL) {
+        n = param->input_param->n_shape;
+        shapes = param->input_param->shape;
+    } else if (param->dummy_data_param != NULL) {
+        n = param->dummy_data_param->n_shape;
+        shapes = param->dummy_data_param->shape;
+    }
+    return n == 0 ? NULL : n == 1 ? shapes[0] : top < n ? shapes[top] : NULL;
+}
+
+static int copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *from, struct shape *to,
+                      struct error *err)
+{
+    if (from->n_dim == 0 || from->n_dim > TENSOR_MAX_RANK)
+        return caffe_error(layer, err, EX_DATAERR, "expected a shape of 1 to %d axes, found %zu", TENSOR_MAX_RANK,
+                           from->n_dim);
+    to->rank = from->n_dim;
+    for (size_t i = 0; i < from->n_dim; i++)
+        to->dims[i] = from->dim[i];
+    return 0;
+}
+
+/* DummyData in its older form, and MemoryData. */
+static bool legacy_shape(const Caffe__LayerParameter *param, size_t top, struct shape *shape)
+{
+    const Caffe__DummyDataParameter *dummy = param->dummy_data_param;
+    const Caffe__MemoryDataParameter *memory = param->memory_data_param;
+
+    if (dummy != NULL && dummy->n_num > 0 && dummy->n_channels == dummy->n_num && dummy->n_height == dummy->n_num &&
+        dummy->n_width == dummy->n_num) {
+        size_t i = top < dummy->n_num ? top : 0;
+
+        *shape = (struct shape){4, {dummy->num[i], dummy->channels[i], dummy->height[i], dummy->width[i]}};
+        return true;
+    }
+    if (memory != NULL && memory->has_channels && memory->has_height && memory->has_width) {
+        *shape = (struct shape){4, {memory->batch_size, memory->channels, memory->height, memory->width}};
+        return true;
+    }
+    return false;
+}
+
+/* ---- Layers that read a dataset: what the file says about the images in it */
+
+static void crop_size(const Caffe__LayerParameter *param, struct shape *shape)
+{
+    const Caffe__TransformationParameter *transform = param->transform_param;
+    uint32_t side = transform != NULL ? transform->crop_size : 0;
+
+    if (side == 0 && param->data_param != NULL) /* before transform_param existed */
+        side = param->data_param->crop_size;
+    if (side == 0 && param->image_data_param != NULL)
+        side = param->image_data_param->crop_size;
+    if (side == 0 && param->window_data_param != NULL)
+        side = param->window_data_param->crop_size;
+    if (side > 0) {
+        shape->dims[HEIGHT] = shape->dims[WIDTH] = side;
+    } else if (transform != NULL && transform->crop_h > 0 && transform->crop_w > 0) {
+        shape->dims[HEIGHT] = transform->crop_h;
+        shape->dims[WIDTH] = transform->crop_w;
+    }
+}
+
+static void resized_size(const Caffe__LayerParameter *param, struct shape *shape)
+{
+    const Caffe__TransformationParameter *transform = param->transform_param;
+
+    if (param->image_data_param != NULL && param->image_data_param->new_height > 0) {
+        shape->dims[HEIGHT] = param->image_data_param->new_height;
+        shape->dims[WIDTH] = param->image_data_param->new_width;
+    }
+    if (transform != NULL && transform->resize_param != NULL &&
+        transform->resize_param->resize_mode != CAFFE__RESIZE_PARAMETER__RESIZE_MODE__FIT_SMALL_SIZE) {
+        shape->dims[HEIGHT] = transform->resize_param->height;
+        shape->dims[WIDTH] = transform->resize_param->width;
+    }
+}
+
+static bool is_convolution(const char *type)
+{
+    return strcmp(type, "Convolution") == 0;
+}
+
+/* Channels that the first convolution on the blob expects: its weights are [out][in / group][kh][kw]. 0: not known. */
+static int64_t expected_channels(const struct caffe_import *in, int blob)
+{
+    const struct caffe_net *net = in->wiring->net;
+    const struct caffe_layer_weights *weights;
+    struct shape shape;
+    struct error unused;
+
+    for (size_t i = 0; in->weights != NULL && i < net->n_layers; i++) {
+        const Caffe__LayerParameter *reader = net->layers[i];
+
+        if (!is_convolution(reader->type) || reader->n_bottom == 0 || in->wiring->layers[i].bottoms[0] != blob)
+            continue;
+        if (caffe_weights_find(in->weights, reader->name, &weights, &unused) == 0 &&
+            caffe_weights_shape(in->weights, weights, 0, &shape, &unused) == 0 && shape.rank == 4 &&
+            shape.dims[1] > 0 && shape.dims[1] <= UINT16_MAX)
+            return shape.dims[1] * (reader->convolution_param != NULL ? reader->convolution_param->group : 1);
+    }
+    return 0;
+}
+
+static int64_t channels_of_dataset(const struct caffe_import *in, const struct caffe_layer *layer, size_t top)
+{
+    const Caffe__TransformationParameter *transform = layer->param->transform_param;
+    int64_t expected = expected_channels(in, layer->tops[top]);
+
+    if (expected != 0)
+        return expected;
+    if (transform != NULL && (transform->force_color || transform->force_gray))
+        return transform->force_color ? 3 : 1;
+    if (layer->param->image_data_param != NULL)
+        return layer->param->image_data_param->is_color ? 3 : 1;
+    return 0;
+}
+
+static void append_extent(char *text, size_t size, const char *separator, int64_t extent, char letter)
+{
+    size_t used = strlen(text);
+
+    if (extent > 0)
+        snprintf(text + used, size - used, "%s%lld", separator, (long long)extent);
+    else
+        snprintf(text + used, size - used, "%s%c", separator, letter);
+}
+
+static int dataset_shape(const struct caffe_import *in, const struct caffe_layer *layer, size_t top,
+                         struct shape *shape, struct error *err)
+{
+    static const char letters[4] = {'N', 'C', 'H', 'W'};
+    char known[SHAPE_TEXT_BYTES] = "1";
+
+    *shape = (struct shape){4, {1, 0, 0, 0}};
+    shape->dims[CHANNELS] = channels_of_dataset(in, layer, top);
+    resized_size(layer->param, shape);
+    crop_size(layer->param, shape);
+    if (shape->dims[CHANNELS] > 0 && shape->dims[HEIGHT] > 0 && shape->dims[WIDTH] > 0)
+        return 0;
+    for (size_t i = CHANNELS; i <= WIDTH; i++)
+        append_extent(known, sizeof known, ", ", shape->dims[i], letters[i]);
+    return caffe_error(
+        layer, err, EX_DATAERR,
+        "the shape of \"%s\" depends on a dataset: write \"inputs: {%s: [%s]}\" under model, with numbers "
+        "for the letters",
+        layer->param->top[top], layer->param->top[top], known);
+}
+
+/* ---- */
+
+static int input_shape(const struct caffe_import *in, const struct caffe_layer *layer, size_t top, struct shape *shape,
+                       struct error *err)
+{
+    const Caffe__BlobShape *stated = stated_shape(layer->param, top);
+
+    if (requested_shape(in, layer->param->top[top], shape) || legacy_shape(layer->param, top, shape))
+        return 0;
+    if (stated != NULL)
+        return copy_shape(layer, stated, shape, err);
+    return dataset_shape(in, layer, top, shape, err);
+}
+
+int caffe_input(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
+{
+    for (size_t i = 0; i < layer->n_tops; i++) {
+        struct shape shape;
+        int value;
+
+        if (!in->wiring->blobs[layer->tops[i]].is_needed)
+            continue;
+        if (input_shape(in, layer, i, &shape, err) < 0)
+            return -1;
+        if (shape.rank == 0)
+            return caffe_error(layer, err, EX_DATAERR, "input \"%s\" has no axes", layer->param->top[i]);
+        if (shape.dims[0] > 1)
+            in->declared_batch = shape.dims[0];
+        shape.dims[0] = 1;
+        value = caffe_top(in, layer, i, &shape, err);
+        if (value < 0)
+            return -1;
+        if (graph_add_input(in->graph, value, err) < 0)
+            return caffe_error_in(layer, err);
+    }
+    return 0;
+}

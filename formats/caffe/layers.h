@@ -1,0 +1,95 @@
+/* layers.h — what the importer knows about each layer type, and how a layer becomes nodes. Private to formats/caffe.
+ *
+ * A new layer is one function in one of the layers_*.c files and one row in layers.c.
+ */
+#ifndef ETALON_CAFFE_LAYERS_H
+#define ETALON_CAFFE_LAYERS_H
+
+#include "common/graph.h"
+#include "formats/caffe/weights.h"
+#include "formats/model.h"
+
+#include <caffe.pb-c.h>
+
+struct caffe_wiring;
+
+/* One import under way. */
+struct caffe_import {
+    const struct model_request *request;
+    struct graph *graph;
+    const struct caffe_weights *weights; /* NULL: the job names none */
+    struct caffe_wiring *wiring;
+    int64_t declared_batch; /* dims[0] of the inputs as the file states it; 1 in the graph */
+};
+
+/* One layer of it, with its bottoms resolved. */
+struct caffe_layer {
+    const Caffe__LayerParameter *param;
+    const char *name, *type;
+    size_t n_bottoms, n_tops;
+    const int *bottoms; /* value indices */
+    const int *tops;    /* indices into wiring->blobs */
+};
+
+enum caffe_role {
+    CAFFE_COMPUTES,
+    CAFFE_INPUT,     /* every top is an input of the network */
+    CAFFE_DATA,      /* the first top is an input; the others are labels unless the job names them as inputs */
+    CAFFE_REPEATS,   /* tops equal the bottom: no node when it works in place */
+    CAFFE_LOSS_HEAD, /* computes from its first bottom; the others are labels */
+    CAFFE_MEASURES,  /* accuracy, losses: left out; its bottoms count as unread */
+    CAFFE_SWALLOWS,  /* left out; its bottoms count as read */
+};
+
+struct caffe_kind {
+    const char *type;
+    enum caffe_role role;
+    /* Adds the layer's nodes and binds its tops. NULL for roles that are left out. */
+    int (*import)(struct caffe_import *in, const struct caffe_layer *layer, struct error *err);
+};
+
+const struct caffe_kind *caffe_kind_find(const char *type); /* NULL: unknown */
+
+#define CAFFE_LAYER(name) int name(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
+
+CAFFE_LAYER(caffe_input); /* inputs.c: Input and all data layers */
+
+/* layers_window.c */
+CAFFE_LAYER(caffe_convolution); /* also depthwise */
+CAFFE_LAYER(caffe_deconvolution);
+CAFFE_LAYER(caffe_pooling);
+CAFFE_LAYER(caffe_lrn);
+
+/* layers_affine.c */
+CAFFE_LAYER(caffe_inner_product);
+CAFFE_LAYER(caffe_batch_norm);
+CAFFE_LAYER(caffe_scale);
+CAFFE_LAYER(caffe_bias);
+
+/* layers_pointwise.c */
+CAFFE_LAYER(caffe_identity);
+CAFFE_LAYER(caffe_relu);
+CAFFE_LAYER(caffe_relu6);
+CAFFE_LAYER(caffe_prelu);
+CAFFE_LAYER(caffe_elu);
+CAFFE_LAYER(caffe_sigmoid);
+CAFFE_LAYER(caffe_tanh);
+CAFFE_LAYER(caffe_power);
+CAFFE_LAYER(caffe_exp);
+CAFFE_LAYER(caffe_log);
+CAFFE_LAYER(caffe_abs);
+CAFFE_LAYER(caffe_bnll);
+CAFFE_LAYER(caffe_swish);
+CAFFE_LAYER(caffe_clip);
+CAFFE_LAYER(caffe_eltwise);
+
+/* layers_shape.c */
+CAFFE_LAYER(caffe_concat);
+CAFFE_LAYER(caffe_slice);
+CAFFE_LAYER(caffe_softmax);
+CAFFE_LAYER(caffe_flatten);
+CAFFE_LAYER(caffe_reshape);
+CAFFE_LAYER(caffe_permute);
+CAFFE_LAYER(caffe_reduction);
+
+#endif

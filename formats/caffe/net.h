@@ -1,0 +1,24 @@
+/* net.h — the layers of a prototxt that run at test time, all in the current (V2) form. Private to formats/caffe.
+ *
+ * Two older spellings are upgraded as Caffe does it: `layers` with enumerated types, and top-level `input` fields,
+ * which become a layer of type Input in front.
+ */
+#ifndef ETALON_CAFFE_NET_H
+#define ETALON_CAFFE_NET_H
+
+#include "common/error.h"
+#include "common/memory.h"
+
+#include <caffe.pb-c.h>
+
+struct caffe_net {
+    const char *name;
+    size_t n_layers;
+    Caffe__LayerParameter **layers; /* in file order; name and type are never NULL or empty */
+};
+
+/* Borrows from `message`, which it completes in place (names of nameless layers), and allocates from `scratch`; both
+ * must outlive the net. EX_DATAERR, EX_UNAVAILABLE: written before 2013. */
+int caffe_net_init(struct caffe_net *net, Caffe__NetParameter *message, struct arena *scratch, struct error *err);
+
+#endif

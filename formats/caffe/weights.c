@@ -1,0 +1,381 @@
+/* weights.c — see weights.h. Field numbers: caffe.proto. */
+#define _GNU_SOURCE /* tdestroy */
+#include "formats/caffe/weights.h"
+
+#include "common/bytes.h"
+#include "formats/model.h"
+#include "formats/proto_wire.h"
+
+#include <search.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "packed floats are copied as they lie in the file");
+
+/* NetParameter, LayerParameter, V1LayerParameter, BlobProto, BlobShape. */
+enum {
+    NET_LAYERS_V1 = 2,
+    NET_LAYER = 100,
+    LAYER_NAME = 1,
+    LAYER_BLOBS = 7,
+    V1_NAME = 4,
+    V1_BLOBS = 6,
+    BLOB_NUM = 1, /* then channels, height, width */
+    BLOB_WIDTH = 4,
+    BLOB_DATA = 5,
+    BLOB_SHAPE = 7,
+    BLOB_DOUBLE_DATA = 8,
+    SHAPE_DIM = 1,
+};
+
+struct caffe_layer_weights {
+    char *name;
+    size_t n_blobs, capacity;
+    struct wire *blobs;
+};
+
+struct caffe_weights {
+    char *path;
+    struct bytes file;
+    struct caffe_layer_weights *layers;
+    size_t n_layers, capacity;
+    void *names; /* search tree of layers, built when all are there */
+};
+
+/* ---- Layers */
+
+static int compare_layers(const void *a, const void *b)
+{
+    return strcmp(((const struct caffe_layer_weights *)a)->name, ((const struct caffe_layer_weights *)b)->name);
+}
+
+static void keep(void *layer)
+{
+    (void)layer;
+}
+
+static int take_name(struct caffe_layer_weights *layer, const struct wire *text, struct error *err)
+{
+    free(layer->name); /* a field given twice: the last one holds */
+    layer->name = strndup((const char *)text->at, (size_t)(text->end - text->at));
+    return layer->name != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for the name of a layer");
+}
+
+static int read_layer(struct caffe_layer_weights *layer, struct wire wire, bool is_v1, struct error *err)
+{
+    const uint32_t name_number = is_v1 ? V1_NAME : LAYER_NAME, blobs_number = is_v1 ? V1_BLOBS : LAYER_BLOBS;
+    struct wire_field field;
+    int rc;
+
+    while ((rc = wire_next(&wire, &field, err)) > 0) {
+        if (field.type != WIRE_LENGTH)
+            continue;
+        if (field.number == name_number && take_name(layer, &field.contents, err) < 0)
+            return -1;
+        if (field.number == blobs_number) {
+            if (memory_grow((void **)&layer->blobs, &layer->capacity, layer->n_blobs, sizeof *layer->blobs, "blobs",
+                            err) < 0)
+                return -1;
+            layer->blobs[layer->n_blobs++] = field.contents;
+        }
+    }
+    if (rc == 0 && layer->name == NULL) {
+        layer->name = calloc(1, 1);
+        rc = layer->name != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for the name of a layer");
+    }
+    return rc;
+}
+
+static int read_layers(struct caffe_weights *weights, struct error *err)
+{
+    const uint8_t *begin = weights->file.data;
+    struct wire wire = {begin, begin, begin + weights->file.size};
+    struct wire_field field;
+    int rc;
+
+    while ((rc = wire_next(&wire, &field, err)) > 0) {
+        if ((field.number != NET_LAYER && field.number != NET_LAYERS_V1) || field.type != WIRE_LENGTH)
+            continue;
+        if (memory_grow((void **)&weights->layers, &weights->capacity, weights->n_layers, sizeof *weights->layers,
+                        "layers", err) < 0)
+            return -1;
+        weights->n_layers++;
+        if (read_layer(&weights->layers[weights->n_layers - 1], field.contents, field.number == NET_LAYERS_V1, err) < 0)
+            return error_in(err, "layer %zu of the file", weights->n_layers);
+    }
+    if (rc < 0)
+        return error_in(err, "after %zu layers (is the file complete?)", weights->n_layers);
+    if (weights->n_layers == 0)
+        return error_set(err, EX_DATAERR, "it holds no layer, so it is no .caffemodel");
+    return 0;
+}
+
+static int index_layers(struct caffe_weights *weights, struct error *err)
+{
+    for (size_t i = 0; i < weights->n_layers; i++) /* tsearch keeps the first of equal names */
+        if (tsearch(&weights->layers[i], &weights->names, compare_layers) == NULL)
+            return error_set(err, EX_OSERR, "cannot allocate memory for the names of %zu layers", weights->n_layers);
+    return 0;
+}
+
+static bool is_hdf5(const struct bytes *file)
+{
+    static const uint8_t signature[8] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+
+    return file->size >= sizeof signature && memcmp(file->data, signature, sizeof signature) == 0;
+}
+
+struct caffe_weights *caffe_weights_open(const char *path, struct error *err)
+{
+    struct caffe_weights *weights = memory_create(1, sizeof *weights, "weights", err);
+    int rc = -1;
+
+    if (weights == NULL)
+        return NULL;
+    if (bytes_read(path, MODEL_MAX_BYTES, &weights->file, err) < 0) { /* its message names the path */
+        caffe_weights_close(weights);
+        return NULL;
+    }
+    weights->path = strdup(path);
+    if (weights->path == NULL)
+        error_set(err, EX_OSERR, "cannot allocate memory for a path");
+    else if (is_hdf5(&weights->file))
+        error_set(err, EX_UNAVAILABLE,
+                  "weights in HDF5 are not read: save them as .caffemodel (snapshot_format: BINARYPROTO)");
+    else if (read_layers(weights, err) == 0 && index_layers(weights, err) == 0)
+        rc = 0;
+    if (rc < 0) {
+        error_in(err, "%s", path);
+        caffe_weights_close(weights);
+        return NULL;
+    }
+    return weights;
+}
+
+void caffe_weights_close(struct caffe_weights *weights)
+{
+    if (weights == NULL)
+        return;
+    tdestroy(weights->names, keep);
+    for (size_t i = 0; i < weights->n_layers; i++) {
+        free(weights->layers[i].name);
+        free(weights->layers[i].blobs);
+    }
+    free(weights->layers);
+    free(weights->path);
+    bytes_free(&weights->file);
+    free(weights);
+}
+
+int caffe_weights_find(const struct caffe_weights *weights, const char *layer, const struct caffe_layer_weights **out,
+                       struct error *err)
+{
+    struct caffe_layer_weights key = {.name = (char *)layer};
+    void *const *found = tfind(&key, &weights->names, compare_layers);
+
+    if (found == NULL)
+        return error_set(err, EX_DATAERR, "%s: expected weights for it, found none among %zu layers", weights->path,
+                         weights->n_layers);
+    *out = *found;
+    return 0;
+}
+
+size_t caffe_weights_count(const struct caffe_layer_weights *layer)
+{
+    return layer->n_blobs;
+}
+
+/* ---- Blobs */
+
+struct blob {
+    bool is_legacy; /* num, channels, height or width is present: then they are the shape */
+    int64_t legacy[4];
+    struct shape shape;
+    uint64_t n_floats, n_doubles;
+};
+
+/* Numbers in one field: a packed run, or a single one. */
+static int count_numbers(const struct wire_field *field, size_t size, uint64_t *count, struct error *err)
+{
+    size_t bytes = (size_t)(field->contents.end - field->contents.at);
+
+    if (field->type == (size == 4 ? WIRE_32BIT : WIRE_64BIT)) {
+        (*count)++;
+        return 0;
+    }
+    if (field->type != WIRE_LENGTH || bytes % size != 0)
+        return error_set(err, EX_DATAERR, "expected numbers of %zu bytes, found %zu bytes of wire type %d", size, bytes,
+                         (int)field->type);
+    *count += bytes / size;
+    return 0;
+}
+
+static int add_dim(struct shape *shape, uint64_t dim, struct error *err)
+{
+    if (shape->rank == TENSOR_MAX_RANK)
+        return error_set(err, EX_DATAERR, "its shape has more than %d axes", TENSOR_MAX_RANK);
+    shape->dims[shape->rank++] = (int64_t)dim;
+    return 0;
+}
+
+static int read_shape(struct wire wire, struct shape *shape, struct error *err)
+{
+    struct wire_field field;
+    uint64_t dim;
+    int rc;
+
+    while ((rc = wire_next(&wire, &field, err)) > 0) {
+        if (field.number != SHAPE_DIM)
+            continue;
+        if (field.type == WIRE_VARINT && add_dim(shape, field.integer, err) < 0)
+            return -1;
+        while (field.type == WIRE_LENGTH && field.contents.at < field.contents.end)
+            if (wire_varint(&field.contents, &dim, err) < 0 || add_dim(shape, dim, err) < 0)
+                return -1;
+    }
+    return rc;
+}
+
+static int read_blob_field(struct blob *blob, const struct wire_field *field, struct error *err)
+{
+    if (field->number >= BLOB_NUM && field->number <= BLOB_WIDTH && field->type == WIRE_VARINT) {
+        blob->is_legacy = true;
+        blob->legacy[field->number - BLOB_NUM] = (int32_t)field->integer;
+        return 0;
+    }
+    switch (field->number) {
+    case BLOB_DATA:
+        return count_numbers(field, sizeof(float), &blob->n_floats, err);
+    case BLOB_DOUBLE_DATA:
+        return count_numbers(field, sizeof(double), &blob->n_doubles, err);
+    case BLOB_SHAPE:
+        return field->type == WIRE_LENGTH ? read_shape(field->contents, &blob->shape, err) : 0;
+    default:
+        return 0;
+    }
+}
+
+static int blob_error(const struct caffe_weights *weights, size_t index, struct error *err)
+{
+    return error_in(err, "%s: blob %zu", weights->path, index);
+}
+
+static int read_blob(struct wire wire, struct blob *blob, struct error *err)
+{
+    struct wire_field field;
+    int rc;
+
+    *blob = (struct blob){0};
+    while ((rc = wire_next(&wire, &field, err)) > 0)
+        if (read_blob_field(blob, &field, err) < 0)
+            return -1;
+    if (rc == 0 && blob->is_legacy) {
+        blob->shape.rank = 4;
+        memcpy(blob->shape.dims, blob->legacy, sizeof blob->legacy);
+    }
+    return rc;
+}
+
+int caffe_weights_shape(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
+                        struct shape *shape, struct error *err)
+{
+    struct blob blob;
+
+    if (index >= layer->n_blobs)
+        return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
+                         layer->n_blobs);
+    if (read_blob(layer->blobs[index], &blob, err) < 0)
+        return blob_error(weights, index, err);
+    *shape = blob.shape;
+    return 0;
+}
+
+static bool same_but_for_ones(const struct shape *a, const struct shape *b)
+{
+    size_t i = 0, j = 0;
+
+    for (;;) {
+        while (i < a->rank && a->dims[i] == 1)
+            i++;
+        while (j < b->rank && b->dims[j] == 1)
+            j++;
+        if (i == a->rank || j == b->rank)
+            return i == a->rank && j == b->rank;
+        if (a->dims[i++] != b->dims[j++])
+            return false;
+    }
+}
+
+static int check_blob(const struct blob *blob, const struct shape *expected, struct error *err)
+{
+    int64_t needed = shape_elements(expected);
+    uint64_t held = blob->n_doubles > 0 ? blob->n_doubles : blob->n_floats;
+    char want[SHAPE_TEXT_BYTES], have[SHAPE_TEXT_BYTES];
+
+    if (needed < 0)
+        return error_set(err, EX_DATAERR, "shape %s is negative or has more than 2^31 elements",
+                         shape_text(expected, want));
+    if (!same_but_for_ones(&blob->shape, expected))
+        return error_set(err, EX_DATAERR, "expected shape %s, found %s", shape_text(expected, want),
+                         shape_text(&blob->shape, have));
+    if (held != (uint64_t)needed)
+        return error_set(err, EX_DATAERR, "shape %s needs %lld floats, file holds %llu", shape_text(expected, want),
+                         (long long)needed, (unsigned long long)held);
+    return 0;
+}
+
+static float *copy_floats(float *to, const struct wire_field *field)
+{
+    uint32_t bits = (uint32_t)field->integer;
+    size_t bytes = (size_t)(field->contents.end - field->contents.at);
+
+    if (field->type == WIRE_LENGTH) {
+        memcpy(to, field->contents.at, bytes);
+        return to + bytes / sizeof *to;
+    }
+    memcpy(to, &bits, sizeof bits);
+    return to + 1;
+}
+
+static float *copy_doubles(float *to, const struct wire_field *field)
+{
+    double number;
+
+    if (field->type != WIRE_LENGTH) {
+        memcpy(&number, &field->integer, sizeof number);
+        *to++ = (float)number;
+        return to;
+    }
+    for (const uint8_t *at = field->contents.at; at < field->contents.end; at += sizeof number) {
+        memcpy(&number, at, sizeof number);
+        *to++ = (float)number;
+    }
+    return to;
+}
+
+int caffe_weights_read(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
+                       const struct shape *expected, struct arena *arena, const float **values, struct error *err)
+{
+    struct wire_field field;
+    struct blob blob;
+    struct wire wire;
+    float *copy, *to;
+
+    if (index >= layer->n_blobs)
+        return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
+                         layer->n_blobs);
+    if (read_blob(layer->blobs[index], &blob, err) < 0 || check_blob(&blob, expected, err) < 0)
+        return blob_error(weights, index, err);
+    copy = to = arena_create_array(arena, (size_t)shape_elements(expected), sizeof *copy, err);
+    if (copy == NULL)
+        return -1;
+    wire = layer->blobs[index];
+    while (wire_next(&wire, &field, err) > 0) /* read_blob has seen every field */
+        if (field.number == BLOB_DATA && blob.n_doubles == 0)
+            to = copy_floats(to, &field);
+        else if (field.number == BLOB_DOUBLE_DATA)
+            to = copy_doubles(to, &field);
+    *values = copy;
+    return 0;
+}

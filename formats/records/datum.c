@@ -1,0 +1,235 @@
+/* datum.c — see datum.h. */
+#include "formats/records/datum.h"
+
+#include "formats/proto_wire.h"
+#include "formats/records/decode_image.h"
+
+#include <string.h>
+
+enum {
+    FIELD_CHANNELS = 1,
+    FIELD_HEIGHT = 2,
+    FIELD_WIDTH = 3,
+    FIELD_DATA = 4,
+    FIELD_LABEL = 5,
+    FIELD_FLOAT_DATA = 6,
+    FIELD_ENCODED = 7,
+    ANNOTATED_DATUM = 1, /* AnnotatedDatum.datum */
+    ANNOTATED_TAG = ANNOTATED_DATUM << 3 | WIRE_LENGTH,
+};
+
+static int wrong_type(const char *name, struct error *err)
+{
+    return error_set(err, EX_DATAERR, "Datum field \"%s\" has the wrong wire type", name);
+}
+
+/* int32 travels as a varint, negative ones sign-extended to 64 bits. */
+static int take_int32(const struct wire_field *field, const char *name, int64_t *value, struct error *err)
+{
+    int64_t number = (int64_t)field->integer;
+
+    if (field->type != WIRE_VARINT)
+        return wrong_type(name, err);
+    if (number < INT32_MIN || number > INT32_MAX)
+        return error_set(err, EX_DATAERR, "Datum field \"%s\": %lld is no int32", name, (long long)number);
+    *value = number;
+    return 0;
+}
+
+static int take_floats(const struct wire_field *field, size_t *n, struct error *err)
+{
+    size_t bytes = field->type == WIRE_LENGTH ? (size_t)(field->contents.end - field->contents.at) : sizeof(float);
+
+    if ((field->type != WIRE_LENGTH && field->type != WIRE_32BIT) || bytes % sizeof(float) != 0)
+        return wrong_type("float_data", err);
+    *n += bytes / sizeof(float);
+    return 0;
+}
+
+static int take_field(const struct wire_field *field, struct datum *datum, struct error *err)
+{
+    switch (field->number) {
+    case FIELD_CHANNELS:
+        return take_int32(field, "channels", &datum->channels, err);
+    case FIELD_HEIGHT:
+        return take_int32(field, "height", &datum->height, err);
+    case FIELD_WIDTH:
+        return take_int32(field, "width", &datum->width, err);
+    case FIELD_LABEL:
+        return take_int32(field, "label", &datum->label, err);
+    case FIELD_FLOAT_DATA:
+        return take_floats(field, &datum->n_values, err);
+    case FIELD_DATA:
+        if (field->type != WIRE_LENGTH)
+            return wrong_type("data", err);
+        datum->data = field->contents.at;
+        datum->size = (size_t)(field->contents.end - field->contents.at);
+        return 0;
+    case FIELD_ENCODED:
+        if (field->type != WIRE_VARINT)
+            return wrong_type("encoded", err);
+        datum->is_encoded = field->integer != 0;
+        return 0;
+    default:
+        return 0; /* a field of some fork: does not concern pixels */
+    }
+}
+
+/* Steps into an AnnotatedDatum; leaves a plain Datum as it is. */
+static int enter_annotated(struct wire *message, struct error *err)
+{
+    struct wire outer = *message;
+    struct wire_field field;
+    int rc;
+
+    if (message->at == message->end || *message->at != ANNOTATED_TAG)
+        return 0;
+    while ((rc = wire_next(&outer, &field, err)) > 0)
+        if (field.number == ANNOTATED_DATUM && field.type == WIRE_LENGTH)
+            *message = field.contents;
+    return rc;
+}
+
+static int parse(struct wire message, struct datum *datum, struct error *err)
+{
+    struct wire_field field;
+    int rc;
+
+    *datum = (struct datum){.label = -1};
+    while ((rc = wire_next(&message, &field, err)) > 0)
+        if (take_field(&field, datum, err) < 0)
+            return -1;
+    if (datum->size == 0)
+        datum->data = NULL;
+    return rc;
+}
+
+int datum_parse(const uint8_t *message, size_t size, struct datum *datum, struct error *err)
+{
+    struct wire wire = {message, message, message + size};
+
+    if (enter_annotated(&wire, err) < 0)
+        return -1;
+    return parse(wire, datum, err);
+}
+
+static float float_from_bits(uint64_t bits)
+{
+    uint32_t word = (uint32_t)bits;
+    float value;
+
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+/* float_data in order of appearance, packed and single ones mixed as they come. The message was parsed before. */
+static int copy_floats(struct wire message, float *values, struct error *err)
+{
+    struct wire_field field;
+    int rc;
+
+    while ((rc = wire_next(&message, &field, err)) > 0) {
+        if (field.number != FIELD_FLOAT_DATA)
+            continue;
+        if (field.type == WIRE_32BIT) {
+            *values++ = float_from_bits(field.integer);
+            continue;
+        }
+        for (const uint8_t *at = field.contents.at; at < field.contents.end; at += 4)
+            *values++ =
+                float_from_bits((uint64_t)at[0] | (uint64_t)at[1] << 8 | (uint64_t)at[2] << 16 | (uint64_t)at[3] << 24);
+    }
+    return rc;
+}
+
+static int decode_encoded(const struct datum *datum, struct record *record, struct error *err)
+{
+    if (decode_image(datum->data, datum->size, record, err) < 0)
+        return -1;
+    if (record->order != PIXELS_RGB)
+        return 0;
+    for (size_t i = 0, n = record->height * record->width; i < n; i++) {
+        uint8_t red = record->bytes[3 * i];
+
+        record->bytes[3 * i] = record->bytes[3 * i + 2];
+        record->bytes[3 * i + 2] = red;
+    }
+    record->order = PIXELS_BGR;
+    return 0;
+}
+
+static int copy_planes(struct wire message, const struct datum *datum, struct record *record, struct error *err)
+{
+    bool is_float = datum->data == NULL;
+    size_t found = is_float ? datum->n_values : datum->size, expected;
+
+    if (datum->channels <= 0 || datum->height <= 0 || datum->width <= 0)
+        return error_set(err, EX_DATAERR, "expected positive dims, found %lldx%lldx%lld", (long long)datum->channels,
+                         (long long)datum->height, (long long)datum->width);
+    /* Each dim is below 2^31: the product of two cannot overflow, so division tells whether that of three does. */
+    if ((uint64_t)datum->height * (uint64_t)datum->width > found / (uint64_t)datum->channels)
+        expected = SIZE_MAX;
+    else
+        expected = (size_t)(datum->channels * datum->height * datum->width);
+    if (expected != found)
+        return error_set(err, EX_DATAERR, "expected %lldx%lldx%lld %s, found %zu", (long long)datum->channels,
+                         (long long)datum->height, (long long)datum->width, is_float ? "floats" : "bytes", found);
+    if (record_reserve(record, (size_t)datum->channels, (size_t)datum->height, (size_t)datum->width, is_float, err) < 0)
+        return -1;
+    record->is_planar = true;
+    record->order = datum->channels == 3 ? PIXELS_BGR : datum->channels == 1 ? PIXELS_GRAY : PIXELS_NONE;
+    if (is_float)
+        return copy_floats(message, record->values, err);
+    memcpy(record->bytes, datum->data, found);
+    return 0;
+}
+
+int datum_to_record(const uint8_t *message, size_t size, struct record *record, struct error *err)
+{
+    struct wire wire = {message, message, message + size};
+    struct datum datum;
+
+    if (enter_annotated(&wire, err) < 0 || parse(wire, &datum, err) < 0)
+        return -1;
+    record->label = datum.label;
+    if (datum.data == NULL && (datum.is_encoded || datum.n_values == 0))
+        return error_set(err, EX_DATAERR, "expected pixels, found a Datum without data");
+    return datum.is_encoded ? decode_encoded(&datum, record, err) : copy_planes(wire, &datum, record, err);
+}
+
+size_t datum_bound(const struct datum *datum)
+{
+    return datum->size + 6 * (1 + 10); /* six tags of one byte, each with a varint of at most ten */
+}
+
+static uint8_t *put_varint(uint8_t *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        *to++ = (uint8_t)(value | 0x80);
+    *to++ = (uint8_t)value;
+    return to;
+}
+
+static uint8_t *put_integer(uint8_t *to, unsigned number, int64_t value)
+{
+    return put_varint(put_varint(to, number << 3 | WIRE_VARINT), (uint64_t)value);
+}
+
+size_t datum_write(const struct datum *datum, uint8_t *message)
+{
+    uint8_t *to = message;
+
+    if (datum->channels > 0)
+        to = put_integer(to, FIELD_CHANNELS, datum->channels);
+    if (datum->height > 0)
+        to = put_integer(to, FIELD_HEIGHT, datum->height);
+    if (datum->width > 0)
+        to = put_integer(to, FIELD_WIDTH, datum->width);
+    to = put_varint(put_varint(to, FIELD_DATA << 3 | WIRE_LENGTH), datum->size);
+    if (datum->size > 0)
+        memcpy(to, datum->data, datum->size);
+    to = put_integer(to + datum->size, FIELD_LABEL, datum->label);
+    if (datum->is_encoded)
+        to = put_integer(to, FIELD_ENCODED, 1);
+    return (size_t)(to - message);
+}

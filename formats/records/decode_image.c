@@ -1,0 +1,61 @@
+/* decode_image.c — finds the codec by the file's first bytes; see decode_image.h. */
+#include "formats/records/decode_image.h"
+
+#include <string.h>
+#include <strings.h>
+
+extern const struct image_codec image_codec_jpeg, image_codec_png, image_codec_bmp, image_codec_pnm;
+
+static const struct image_codec *const codecs[] = {
+    &image_codec_jpeg,
+    &image_codec_png,
+    &image_codec_bmp,
+    &image_codec_pnm,
+};
+
+size_t decode_budget(size_t size)
+{
+    const size_t base = (size_t)64 << 20;
+
+    return size > (SIZE_MAX - base) / 64 ? SIZE_MAX : 64 * size + base;
+}
+
+int decode_reserve(struct record *record, size_t size, size_t channels, size_t height, size_t width, struct error *err)
+{
+    if (height > 0 && width > RECORD_MAX_PIXELS / height)
+        return error_set(err, EX_DATAERR, "an image of %zu x %zu pixels is larger than the limit of %d pixels", width,
+                         height, RECORD_MAX_PIXELS);
+    if (height * width > decode_budget(size) / channels)
+        return error_set(err, EX_DATAERR,
+                         "an image of %zu x %zu pixels in a file of %zu bytes exceeds the budget of "
+                         "%zu bytes",
+                         width, height, size, decode_budget(size));
+    if (record_reserve(record, channels, height, width, false, err) < 0)
+        return -1;
+    record->is_planar = false;
+    record->order = channels == 1 ? PIXELS_GRAY : PIXELS_RGB;
+    return 0;
+}
+
+int decode_image(const uint8_t *data, size_t size, struct record *record, struct error *err)
+{
+    if (size == 0)
+        return error_set(err, EX_DATAERR, "expected an image, found an empty file");
+    for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
+        if (codecs[i]->is_mine(data, size))
+            return codecs[i]->decode(data, size, record, err) == 0 ? 0 : error_in(err, "%s", codecs[i]->name);
+    return error_set(err, EX_DATAERR,
+                     "expected a JPEG, PNG, BMP, PGM or PPM image, found the bytes %02x %02x %02x %02x", data[0],
+                     size > 1 ? data[1] : 0, size > 2 ? data[2] : 0, size > 3 ? data[3] : 0);
+}
+
+bool decode_image_is_name(const char *name)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".bmp", ".pgm", ".ppm", ".pnm"};
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot != NULL && i < sizeof endings / sizeof *endings; i++)
+        if (strcasecmp(dot, endings[i]) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,18 @@
+/* job.h — a job file: what INTERFACE calls job.yaml, read, checked and turned into a run_request.
+ */
+#ifndef ETALON_JOB_H
+#define ETALON_JOB_H
+
+#include "coordinator/run.h"
+
+struct job;
+
+/* Reads `path`, then applies sets[0..n_sets) ("calibration.bins=4096"). Relative paths in the file are relative to its
+ * folder. EX_NOINPUT; EX_CONFIG "job.yaml: line 4, column 3: key "modle" does not exist; the nearest is "model"". */
+struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
+void job_destroy(struct job *job); /* NULL is allowed */
+
+/* Borrowed from the job; the caller may change fields (force). */
+struct run_request *job_request(struct job *job);
+
+#endif

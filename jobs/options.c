@@ -1,0 +1,123 @@
+/* options.c — see options.h. */
+#include "jobs/options.h"
+
+#include "common/log.h"
+#include "common/suggest.h"
+
+#include <string.h>
+
+static const struct option common_options[] = {
+    {"help", 'h', OPTION_FLAG, NULL, NULL, "this text"},
+    {"verbose", 'v', OPTION_FLAG, NULL, NULL, "say more, from every rank"},
+    {"quiet", 'q', OPTION_FLAG, NULL, NULL, "say only what goes wrong"},
+    {0},
+};
+
+static const struct option *find(const struct option *options, const char *name, size_t length)
+{
+    for (; options->name != NULL; options++)
+        if ((strlen(options->name) == length && memcmp(options->name, name, length) == 0) ||
+            (length == 1 && options->letter == name[0]))
+            return options;
+    return NULL;
+}
+
+static const char *nearest_option(const struct option *options, const char *name)
+{
+    size_t n = 0;
+
+    while (options[n].name != NULL)
+        n++;
+    return n == 0 ? "help" : suggest_nearest(name, &options[0].name, n, sizeof *options);
+}
+
+static int store(const struct option *option, const char *value, struct error *err)
+{
+    struct option_list *list = option->target;
+
+    switch (option->kind) {
+    case OPTION_FLAG:
+        *(bool *)option->target = true;
+        return 0;
+    case OPTION_TEXT:
+        *(const char **)option->target = value;
+        return 0;
+    case OPTION_LIST:
+        if (list->n == OPTION_LIST_MAX)
+            return error_set(err, EX_USAGE, "--%s is given more than %d times", option->name, OPTION_LIST_MAX);
+        list->items[list->n++] = value;
+        return 0;
+    }
+    return error_set(err, EX_SOFTWARE, "option --%s has no kind", option->name);
+}
+
+static bool take_common(char letter, bool *wants_help)
+{
+    if (letter == 'h')
+        *wants_help = true;
+    else
+        log_set_level(letter == 'v' ? LOG_DEBUG : LOG_ERROR);
+    return true;
+}
+
+int options_read(int argc, char **argv, const struct option *options, const char **words, size_t max_words,
+                 size_t *n_words, bool *wants_help, struct error *err)
+{
+    bool only_words = false;
+
+    *n_words = 0;
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i], *equals, *value = NULL;
+        const struct option *option;
+        size_t length;
+
+        if (only_words || name[0] != '-' || name[1] == '\0') {
+            if (*n_words == max_words)
+                return error_set(err, EX_USAGE, "unexpected word \"%s\"", name);
+            words[(*n_words)++] = name;
+            continue;
+        }
+        if (strcmp(name, "--") == 0) {
+            only_words = true;
+            continue;
+        }
+        name += name[1] == '-' ? 2 : 1;
+        equals = strchr(name, '=');
+        length = equals == NULL ? strlen(name) : (size_t)(equals - name);
+        option = find(common_options, name, length);
+        if (option != NULL && take_common(option->letter, wants_help))
+            continue;
+        option = find(options, name, length);
+        if (option == NULL)
+            return error_set(err, EX_USAGE, "option \"%s\" does not exist; the nearest is \"--%s\"", argv[i],
+                             nearest_option(options, name));
+        if (option->kind == OPTION_FLAG && equals != NULL)
+            return error_set(err, EX_USAGE, "option --%s takes no value", option->name);
+        if (option->kind != OPTION_FLAG) {
+            value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
+            if (value == NULL)
+                return error_set(err, EX_USAGE, "option --%s needs a value: %s", option->name, option->argument);
+        }
+        if (store(option, value, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void print_rows(const struct option *option, FILE *out)
+{
+    for (; option->name != NULL; option++) {
+        char left[64];
+
+        snprintf(left, sizeof left, "%c%c%s--%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
+                 option->letter ? ", " : "  ", option->name, option->argument != NULL ? " " : "",
+                 option->argument != NULL ? option->argument : "");
+        fprintf(out, "  %-34s %s\n", left, option->help);
+    }
+}
+
+void options_print(const struct option *options, FILE *out)
+{
+    print_rows(options, out);
+    print_rows(common_options, out);
+}

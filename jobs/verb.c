@@ -1,0 +1,92 @@
+/* verb.c — see verb.h. */
+#include "jobs/verb.h"
+
+#include "common/log.h"
+#include "common/suggest.h"
+#include "coordinator/run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#define VERB(name) extern const struct verb verb_##name;
+#include "verbs.def"
+#undef VERB
+
+const struct verb *const verbs[] = {
+#define VERB(name) &verb_##name,
+#include "verbs.def"
+#undef VERB
+    NULL,
+};
+
+static void print_overview(FILE *out)
+{
+    fprintf(out, "usage: etalon VERB ...      (etalon VERB --help for one verb)\n\n");
+    for (size_t i = 0; verbs[i] != NULL; i++)
+        fprintf(out, "  %-10s %s\n", verbs[i]->name, verbs[i]->summary);
+    fprintf(out, "\nExample: mpirun -n 2 etalon calibrate job.yaml\n");
+}
+
+int verb_help(const char *usage, const char *text, const struct option *options)
+{
+    printf("usage: etalon %s\n\n%s\n", usage, text);
+    options_print(options, stdout);
+    return 0;
+}
+
+static const struct verb *find_verb(const char *name, struct error *err)
+{
+    const char *names[32];
+    size_t n = 0;
+
+    for (; verbs[n] != NULL && n < sizeof names / sizeof *names; n++) {
+        if (strcmp(verbs[n]->name, name) == 0)
+            return verbs[n];
+        names[n] = verbs[n]->name;
+    }
+    error_set(err, EX_USAGE, "verb \"%s\" does not exist; the nearest is \"%s\"", name,
+              suggest_nearest(name, names, n, sizeof *names));
+    return NULL;
+}
+
+/* Results that could not be written are no results. */
+static int flush_results(struct error *err)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return error_set(err, EX_IOERR, "the results could not be written to standard output");
+    return 0;
+}
+
+int verb_main(int argc, char **argv)
+{
+    struct error err = {0};
+    struct comm comm = {0, 1};
+    const struct verb *verb = NULL;
+    int rc = -1;
+
+    signal(SIGPIPE, SIG_IGN); /* a reader that closes the pipe is a write error, not a death */
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_overview(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EX_USAGE : 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("etalon %s\n", ETALON_VERSION);
+        return 0;
+    }
+    if (comm_init(&argc, &argv, &comm, &err) == 0) {
+        log_setup(log_level_now(), comm.size > 1 ? comm.rank : -1);
+        verb = find_verb(argv[1], &err);
+    }
+    if (verb != NULL) {
+        rc = verb->is_parallel || comm.rank == 0 ? verb->run(&comm, argc - 1, argv + 1, &err) : 0;
+        if (rc == 0)
+            rc = flush_results(&err);
+        if (!verb->is_parallel)
+            rc = comm_agree(&comm, rc, &err);
+    }
+    if (rc != 0 && comm.rank == 0)
+        log_error("%s", err.text);
+    comm_finalize();
+    return rc == 0 ? 0 : err.code == 0 ? EX_SOFTWARE : err.code;
+}

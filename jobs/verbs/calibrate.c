@@ -1,0 +1,42 @@
+/* calibrate.c — `etalon calibrate`: the whole job. */
+#include "jobs/job.h"
+#include "jobs/verb.h"
+
+static int run(const struct comm *comm, int argc, char **argv, struct error *err)
+{
+    struct option_list sets = {0};
+    bool force = false, dry_run = false, wants_help = false;
+    const char *words[1];
+    size_t n_words;
+    const struct option options[] = {
+        {"set", 0, OPTION_LIST, &sets, "KEY=VALUE", "override a key of the job file, e.g. calibration.activations=kl"},
+        {"force", 0, OPTION_FLAG, &force, NULL, "replace a finished output folder of another model, dataset or job"},
+        {"dry-run", 0, OPTION_FLAG, &dry_run, NULL, "read model and dataset, tell what would happen, write nothing"},
+        {0},
+    };
+    struct job *job = NULL;
+    int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
+
+    if (rc == 0 && wants_help)
+        return comm->rank > 0 ? 0
+                              : verb_help("calibrate JOB.yaml [options]",
+                                          "Measures activations over the calibration set, decides thresholds, simulates int8, and\n"
+                                          "writes one quantized model per target, archive.h5 and report.json.\n\n"
+                                          "Example: mpirun -n 4 etalon calibrate resnet20.yaml --set calibration.activations=kl\n",
+                                          options);
+    if (rc == 0 && n_words != 1)
+        rc = error_set(err, EX_USAGE, "calibrate needs one job file");
+    if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0) {
+        job_request(job)->force = force;
+        rc = dry_run ? run_describe(comm, job_request(job), stdout, err) : run_calibrate(comm, job_request(job), err);
+    }
+    job_destroy(job);
+    return rc;
+}
+
+const struct verb verb_calibrate = {
+    "calibrate", "measure, decide, simulate, and write models for every target", true, run,
+};

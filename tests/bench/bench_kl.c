@@ -1,0 +1,106 @@
+/* Times of the decisions: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192, a weight sweep per channel. */
+#include "coordinator/thresholds/kl.h"
+#include "coordinator/weights.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { BINS = 8192, HISTOGRAMS = 1000, SEARCHES = 20 };
+
+static uint64_t random_state = 1;
+
+static double random_unit(void)
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(random_state >> 11) * 0x1p-53;
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Counts of a two-sided exponential, a tenth of the range wide, with some noise. */
+static void fill(uint64_t *counts, size_t bins)
+{
+    for (size_t k = 0; k < bins; k++)
+        counts[k] = (uint64_t)(1e6 * exp(-10.0 * (double)k / (double)bins) * (0.5 + random_unit()));
+    counts[bins - 1] = 1;
+}
+
+static int bench_kl(size_t levels, struct error *err)
+{
+    static uint64_t counts[KL_BINS];
+    struct kl_request request = {counts, KL_BINS, levels, 1, KL_EVEN};
+    size_t kept = 0;
+    double divergence, start;
+
+    fill(counts, KL_BINS);
+    start = now_s();
+    for (int i = 0; i < HISTOGRAMS; i++) {
+        if (kl_search(&request, &kept, &divergence, err) != 0)
+            return -1;
+    }
+    printf("kl: %d histograms of %d bins, %zu levels: %.3f s (keeps %zu)\n", HISTOGRAMS, KL_BINS, levels,
+           now_s() - start, kept);
+    return 0;
+}
+
+static int bench_mse(int32_t steps, struct error *err)
+{
+    static uint64_t counts[BINS];
+    struct histogram h = {.bins = BINS, .exponent = -10, .positive = counts, .max = 7.9995F};
+    struct threshold_request request = {.histogram = &h, .steps = steps};
+    float threshold = 0;
+    double start;
+
+    fill(counts, BINS);
+    start = now_s();
+    for (int i = 0; i < SEARCHES; i++) {
+        if (threshold_method_find("mse")->search(&request, &threshold, err) != 0)
+            return -1;
+    }
+    printf("mse: %d bins, %d steps: %.2f ms (T = %g of %g)\n", BINS, steps, (now_s() - start) / SEARCHES * 1e3,
+           (double)threshold, (double)h.max);
+    return 0;
+}
+
+static int bench_weights(size_t n, struct error *err)
+{
+    float *w = malloc(n * sizeof *w), scale = 0;
+    int rc = w == NULL ? error_set(err, EX_OSERR, "cannot allocate weights") : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        w[i] = 0;
+        for (int k = 0; k < 12; k++)
+            w[i] += (float)(random_unit() - 0.5);
+    }
+    for (const struct weight_method *const *method = weight_methods; rc == 0 && *method != NULL; method++) {
+        double start = now_s();
+
+        for (int i = 0; rc == 0 && i < SEARCHES; i++)
+            rc = (*method)->search(w, n, 127, &scale, err);
+        printf("%s: n = %zu: %.3f ms (error %.4g)\n", (*method)->name, n, (now_s() - start) / SEARCHES * 1e3,
+               weight_codes(w, n, 127, scale, NULL));
+    }
+    free(w);
+    return rc;
+}
+
+int main(void)
+{
+    struct error err = {0};
+
+    if (bench_kl(128, &err) != 0 || bench_kl(256, &err) != 0 || bench_mse(127, &err) != 0 ||
+        bench_mse(255, &err) != 0 || bench_weights(27, &err) != 0 || bench_weights(576, &err) != 0 ||
+        bench_weights(4608, &err) != 0) {
+        fprintf(stderr, "bench_kl: %s\n", err.text);
+        return err.code;
+    }
+    return 0;
+}

@@ -1,0 +1,499 @@
+/* test_output.c — files leave the program whole or not at all.
+ *
+ * Fault points exist in test builds only, so this program compiles its own copy of the writer with them.
+ */
+#ifndef ETALON_FAULTS
+#define ETALON_FAULTS
+#endif
+#include "common/fault.c"
+#include "common/output.c"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+static char root[64]; /* a fresh folder for each test */
+
+static int make_root(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/etalon_output_XXXXXX");
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("FAULT");
+    fault_reload();
+    return mkdtemp(root) != NULL ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    return system(command);
+}
+
+static const char *in_root(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *file = fopen(in_root(name), "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_content(const char *name, const char *expected)
+{
+    char text[64] = "";
+    FILE *file = fopen(in_root(name), "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(text, expected);
+}
+
+/* Entries of the folder that begin with a dot and end in .tmp. */
+static int count_temporaries(const char *name)
+{
+    DIR *stream = opendir(in_root(name));
+    const struct dirent *entry;
+    int n = 0;
+
+    assert_non_null(stream);
+    while ((entry = readdir(stream)) != NULL)
+        n += entry->d_name[0] == '.' && strstr(entry->d_name, ".tmp") != NULL;
+    closedir(stream);
+    return n;
+}
+
+static void set_fault(const char *text)
+{
+    assert_int_equal(setenv("FAULT", text, 1), 0);
+    fault_reload();
+}
+
+static struct output *open_root(void)
+{
+    struct error err = {0};
+    struct output *output = output_open(root, &err);
+
+    if (output == NULL)
+        fail_msg("%s", err.text);
+    return output;
+}
+
+static void assert_refused(const char *folder, const char *why)
+{
+    struct error err = {0};
+
+    assert_null(output_open(folder, &err));
+    assert_int_equal(err.code, EX_CANTCREAT);
+    if (strstr(err.text, why) == NULL)
+        fail_msg("expected \"%s\" in: %s", why, err.text);
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static void a_written_file_has_its_bytes_size_and_digest(void **state)
+{
+    const struct output_file *files;
+    struct output *output = open_root();
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(output_write(output, "tnn/a/b.txt", "abc", 3, true, &err), 0);
+    assert_int_equal(output_write(output, "unlisted", "", 0, false, &err), 0);
+    assert_content("tnn/a/b.txt", "abc");
+    assert_content("unlisted", "");
+    assert_int_equal(output_files(output, &files), 1);
+    assert_string_equal(files[0].name, "tnn/a/b.txt");
+    assert_int_equal(files[0].size_bytes, 3);
+    /* FIPS 180-2, appendix B.1 */
+    assert_string_equal(files[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_int_equal(output_write(output, "tnn/a/b.txt", "abcd", 4, true, &err), 0);
+    assert_int_equal(output_files(output, &files), 1); /* written again: one entry, the last size */
+    assert_int_equal(files[0].size_bytes, 4);
+    assert_string_equal(output_folder(output), root);
+    output_close(output);
+    assert_int_equal(access(in_root(".etalon.lock"), F_OK), -1);
+}
+
+static void digests_agree_however_the_bytes_come(void **state)
+{
+    char whole[SHA256_HEX_BYTES], parts[SHA256_HEX_BYTES], file[SHA256_HEX_BYTES];
+    struct error err = {0};
+    struct sha256 *sum = sha256_create(&err);
+
+    (void)state;
+    assert_non_null(sum);
+    sha256_add(sum, "hello ", 6);
+    sha256_add(sum, "", 0);
+    sha256_add(sum, "world", 5);
+    sha256_finish(sum, parts);
+    sha256_bytes("hello world", 11, whole);
+    put("hello", "hello world");
+    assert_int_equal(sha256_file(in_root("hello"), file, &err), 0);
+    assert_string_equal(parts, whole);
+    assert_string_equal(file, whole);
+    assert_int_equal(sha256_file(in_root("absent"), file, &err), -1);
+    assert_int_equal(err.code, EX_NOINPUT);
+}
+
+static const char *const points[] = {"output.open",  "output.write",  "output.fsync",
+                                     "output.close", "output.rename", "output.fsync_folder"};
+enum { N_POINTS = sizeof points / sizeof *points };
+
+static void a_failure_at_any_step_leaves_the_old_file_and_no_temporary(void **state)
+{
+    static const char *const reasons[] = {"ENOSPC", "EIO"};
+
+    (void)state;
+    for (size_t i = 0; i < N_POINTS; i++)
+        for (size_t k = 0; k < 2; k++) {
+            struct output *output = open_root();
+            const struct output_file *files;
+            struct error err = {0};
+            char rule[64];
+
+            assert_int_equal(output_write(output, "sub/model", "old", 3, true, &err), 0);
+            snprintf(rule, sizeof rule, "%s:1=%s", points[i], reasons[k]);
+            set_fault(rule);
+            assert_int_equal(output_write(output, "sub/model", "newer", 5, true, &err), -1);
+            assert_int_equal(err.code, EX_IOERR);
+            assert_non_null(strstr(err.text, "sub/model"));
+            assert_non_null(strstr(err.text, strerror(k == 0 ? ENOSPC : EIO)));
+            /* Past the rename the new file is there, and whole; that it may not survive a power cut is the error. */
+            assert_content("sub/model", i == N_POINTS - 1 ? "newer" : "old");
+            assert_int_equal(count_temporaries("sub"), 0);
+            assert_int_equal(output_files(output, &files), 1);
+            assert_int_equal(files[0].size_bytes, 3);
+            assert_int_equal(output_write(output, "sub/model", "third", 5, true, &err), 0); /* the fault was one */
+            assert_content("sub/model", "third");
+            output_close(output);
+        }
+}
+
+static void a_kill_at_any_step_leaves_old_or_new_and_the_next_run_sweeps(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < N_POINTS; i++) {
+        struct output *output = open_root();
+        struct error err = {0};
+        char rule[64];
+        int status;
+        pid_t child;
+
+        assert_int_equal(output_write(output, "tnn/model", "old", 3, true, &err), 0);
+        output_close(output);
+        snprintf(rule, sizeof rule, "%s:1=kill", points[i]);
+        child = fork();
+        if (child == 0) {
+            output = output_open(root, &err);
+            set_fault(rule);
+            output_write(output, "tnn/model", "new", 3, true, &err);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        assert_content("tnn/model", i == N_POINTS - 1 ? "new" : "old");
+        if (i > 0 && i < N_POINTS - 1)
+            assert_int_equal(count_temporaries("tnn"), 1);
+        output_close(open_root()); /* the lock is stale now: its pid is dead */
+        assert_int_equal(count_temporaries("tnn"), 0);
+    }
+}
+
+static void a_real_full_disk_is_an_io_error(void **state)
+{
+    struct rlimit limit = {4096, RLIM_INFINITY}, before;
+    struct output *output = open_root();
+    static char large[10000];
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(output_write(output, "large", "old", 3, true, &err), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(output_write(output, "large", large, sizeof large, true, &err), -1);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(err.code, EX_IOERR);
+    assert_content("large", "old");
+    assert_int_equal(count_temporaries("."), 0);
+    output_close(output);
+}
+
+static int reads_back(const char *path, void *context, struct error *err)
+{
+    char text[8] = "";
+    FILE *file = fopen(path, "r");
+
+    assert_non_null(file);
+    text[fread(text, 1, 7, file)] = '\0';
+    fclose(file);
+    return strcmp(text, context) == 0 ? 0 : error_set(err, EX_DATAERR, "expected %s", (char *)context);
+}
+
+static void write_temporary(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void a_file_that_does_not_read_back_gets_no_name(void **state)
+{
+    struct output *output = open_root();
+    const struct output_file *files;
+    char expected[SHA256_HEX_BYTES];
+    struct error err = {0};
+    const char *path;
+
+    (void)state;
+    assert_non_null(path = output_begin(output, "x/archive", &err));
+    write_temporary(path, "one");
+    assert_int_equal(output_commit(output, true, reads_back, "two", &err), -1);
+    assert_int_equal(err.code, EX_IOERR);
+    assert_int_equal(access(in_root("x/archive"), F_OK), -1);
+    assert_int_equal(count_temporaries("x"), 0);
+
+    assert_non_null(path = output_begin(output, "x/archive", &err));
+    write_temporary(path, "two");
+    assert_int_equal(output_commit(output, true, reads_back, "two", &err), 0);
+    assert_content("x/archive", "two");
+    assert_int_equal(output_files(output, &files), 1);
+    assert_int_equal(files[0].size_bytes, 3);
+    sha256_bytes("two", 3, expected);
+    assert_string_equal(files[0].sha256, expected);
+
+    assert_non_null(output_begin(output, "y", &err));
+    output_close(output); /* a file begun and forgotten leaves nothing */
+    assert_int_equal(count_temporaries("."), 0);
+}
+
+static void names_lead_only_below_the_folder(void **state)
+{
+    static const char *const names[] = {"", "/etc/x", "../x", "a/../../x", "a//x", "a/", ".", "a/./x"};
+    struct output *output = open_root();
+    char long_name[400];
+    struct error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        err = (struct error){0};
+        assert_int_equal(output_write(output, names[i], "x", 1, true, &err), -1);
+        assert_int_equal(err.code, EX_CANTCREAT);
+    }
+    memset(long_name, 'a', sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    assert_int_equal(output_write(output, long_name, "x", 1, true, &err), -1);
+    assert_int_equal(err.code, EX_CANTCREAT);
+    output_close(output);
+}
+
+/* ---- the folder ------------------------------------------------------------------------------------------------- */
+
+static void missing_parents_are_made_and_a_file_in_the_way_is_refused(void **state)
+{
+    struct error err = {0};
+    struct output *output = output_open(in_root("a/b/c"), &err);
+
+    (void)state;
+    assert_non_null(output);
+    assert_int_equal(output_write(output, "x", "x", 1, true, &err), 0);
+    output_close(output);
+    put("file", "");
+    assert_refused(in_root("file/out"), "cannot be created");
+    assert_refused(in_root("file"), "Not a directory");
+}
+
+static void a_folder_that_cannot_be_written_is_refused_at_once(void **state)
+{
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(mkdir(in_root("readonly"), 0755), 0);
+    assert_int_equal(chmod(in_root("readonly"), 0555), 0);
+    assert_int_equal(chmod(root, 0755), 0);
+    child = fork();
+    if (child == 0) { /* as nobody where we are root: root may write anywhere */
+        struct error err = {0};
+
+        if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+            _exit(2);
+        if (output_open(in_root("readonly"), &err) != NULL || err.code != EX_CANTCREAT ||
+            strstr(err.text, "cannot be written: Permission denied") == NULL)
+            _exit(1);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    rmdir(in_root("readonly")); /* fails if anything was left in it */
+    assert_int_equal(access(in_root("readonly"), F_OK), -1);
+}
+
+static void only_temporaries_are_swept(void **state)
+{
+    static const char *const gone[] = {".archive.h5.77.1234.tmp", "tnn/.m.0.1.tmp"};
+    static const char *const kept[] = {"a.tmp",       ".b.tmp",    ".c.1.tmp", ".d.x.1.tmp",
+                                       ".e.1.2.tmpx", "f.1.2.tmp", "..1.2.tmp"};
+
+    (void)state;
+    assert_int_equal(mkdir(in_root("tnn"), 0777), 0);
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        put(gone[i], "");
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        put(kept[i], "");
+    output_close(open_root());
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        assert_int_equal(access(in_root(gone[i]), F_OK), -1);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_int_equal(access(in_root(kept[i]), F_OK), 0);
+}
+
+/* ---- the lock --------------------------------------------------------------------------------------------------- */
+
+static void the_second_run_is_refused_naming_the_first(void **state)
+{
+    char host[256] = "", expected[400];
+    struct output *first;
+    struct error err = {0};
+
+    (void)state;
+    setenv("SLURM_JOB_ID", "77", 1);
+    first = open_root();
+    gethostname(host, sizeof host - 1);
+    snprintf(expected, sizeof expected, "in use by pid %ld on %s, job 77", (long)getpid(), host);
+    assert_refused(root, expected);
+    assert_int_equal(output_write(first, "x", "x", 1, true, &err), 0); /* the first is unharmed */
+    output_close(first);
+    output_close(open_root());
+}
+
+static void put_lock(const char *host, long pid, const char *job, unsigned long long start)
+{
+    char text[512];
+
+    snprintf(text, sizeof text, "host %s\npid %ld\njob %s\nstart %llu\n", host, pid, job, start);
+    put(".etalon.lock", text);
+}
+
+static long dead_pid(void)
+{
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    return child;
+}
+
+static void a_stale_lock_is_taken_over_and_no_other(void **state)
+{
+    char host[256] = "";
+
+    (void)state;
+    gethostname(host, sizeof host - 1);
+    put_lock(host, dead_pid(), "0", 5);
+    output_close(open_root());
+    put_lock(host, getpid(), "0", 1); /* this pid is alive, but another process wrote the lock */
+    output_close(open_root());
+    put(".etalon.lock", "host no"); /* its author died while writing it */
+    output_close(open_root());
+
+    put_lock(host, getppid(), "0", 0);
+    assert_refused(root, "in use by pid");
+    put_lock("another", dead_pid(), "0", 5); /* dead here says nothing about there */
+    assert_refused(root, "on another, job 0");
+    put_lock("another", 12, "77", 5);
+    assert_refused(root, "in use by pid 12 on another, job 77");
+    setenv("SLURM_JOB_ID", "77", 1); /* requeued: what this job was before is gone */
+    output_close(open_root());
+}
+
+static void of_many_that_find_a_stale_lock_one_takes_it(void **state)
+{
+    enum { CHILDREN = 8, ROUNDS = 10 };
+    char host[256] = "";
+
+    (void)state;
+    gethostname(host, sizeof host - 1);
+    for (int round = 0; round < ROUNDS; round++) {
+        int taken = 0, go[2], done[2];
+        pid_t children[CHILDREN];
+
+        put_lock(host, dead_pid(), "0", 5);
+        assert_int_equal(pipe(go) | pipe(done), 0);
+        for (int i = 0; i < CHILDREN; i++) {
+            children[i] = fork();
+            if (children[i] == 0) {
+                struct error err = {0};
+                char byte;
+
+                close(go[1]);
+                close(done[0]);
+                if (read(go[0], &byte, 1) != 0) /* returns when the parent closes its end */
+                    _exit(2);
+                byte = output_open(root, &err) != NULL ? 1 : 0;
+                if (write(done[1], &byte, 1) != 1)
+                    _exit(2);
+                pause(); /* holds what it has until all have tried */
+            }
+        }
+        close(go[0]);
+        close(go[1]);
+        for (int i = 0; i < CHILDREN; i++) {
+            char byte;
+
+            assert_int_equal(read(done[0], &byte, 1), 1);
+            taken += byte;
+        }
+        close(done[0]);
+        close(done[1]);
+        for (int i = 0; i < CHILDREN; i++) {
+            kill(children[i], SIGKILL);
+            waitpid(children[i], NULL, 0);
+        }
+        assert_int_equal(taken, 1);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
+    const struct CMUnitTest tests[] = {
+        TEST(a_written_file_has_its_bytes_size_and_digest),
+        TEST(digests_agree_however_the_bytes_come),
+        TEST(a_failure_at_any_step_leaves_the_old_file_and_no_temporary),
+        TEST(a_kill_at_any_step_leaves_old_or_new_and_the_next_run_sweeps),
+        TEST(a_real_full_disk_is_an_io_error),
+        TEST(a_file_that_does_not_read_back_gets_no_name),
+        TEST(names_lead_only_below_the_folder),
+        TEST(missing_parents_are_made_and_a_file_in_the_way_is_refused),
+        TEST(a_folder_that_cannot_be_written_is_refused_at_once),
+        TEST(only_temporaries_are_swept),
+        TEST(the_second_run_is_refused_naming_the_first),
+        TEST(a_stale_lock_is_taken_over_and_no_other),
+        TEST(of_many_that_find_a_stale_lock_one_takes_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,658 @@
+/* Tests of thresholds.h and of the searches behind it: known answers, invariants, plain references. */
+#include "coordinator/thresholds.h"
+
+#include "common/plan.h"
+#include "coordinator/thresholds/kl.h"
+
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static uint64_t random_state;
+
+static double random_unit(void) /* [0, 1) */
+{
+    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(random_state >> 11) * 0x1p-53;
+}
+
+enum sample { NORMAL, RELU, LAPLACE, UNIFORM, PIXELS, OUTLIERS, N_KINDS };
+
+static float random_value(enum sample kind)
+{
+    double normal = 0, u = random_unit();
+
+    for (int k = 0; k < 12; k++)
+        normal += random_unit() - 0.5;
+    switch (kind) {
+    case RELU:
+        return (float)fmax(normal, 0);
+    case LAPLACE:
+        return (float)copysign(-log(1 - u), normal);
+    case UNIFORM:
+        return (float)(2 * u - 1);
+    case PIXELS: /* 256 different values: E(T) is jagged */
+        return (float)(floor(u * 256) / 58.0 - 2.1);
+    case OUTLIERS:
+        return (float)(u < 1e-4 ? normal * 300 : normal);
+    default:
+        return (float)normal;
+    }
+}
+
+static struct histogram observed(enum sample kind, size_t bins, size_t n, double unit)
+{
+    struct histogram h;
+    struct error err = {0};
+
+    assert_int_equal(histogram_init(&h, bins, &err), 0);
+    for (size_t i = 0; i < n; i++) {
+        float x = (float)((double)random_value(kind) * unit);
+
+        assert_int_equal(histogram_observe(&h, &x, 1, &err), 0);
+    }
+    return h;
+}
+
+static struct histogram of_values(size_t bins, const float *x, size_t n)
+{
+    struct histogram h;
+    struct error err = {0};
+
+    assert_int_equal(histogram_init(&h, bins, &err), 0);
+    assert_int_equal(histogram_observe(&h, x, n, &err), 0);
+    return h;
+}
+
+static const struct threshold_method *method(const char *name)
+{
+    const struct threshold_method *found = threshold_method_find(name);
+
+    assert_non_null(found);
+    return found;
+}
+
+static struct threshold_request request_of(const struct histogram *h)
+{
+    return (struct threshold_request){.histogram = h, .steps = 127, .percentile = 0.999};
+}
+
+static float search(const char *name, const struct threshold_request *request)
+{
+    struct error err = {0};
+    float threshold = -1;
+
+    assert_int_equal(method(name)->search(request, &threshold, &err), 0);
+    return threshold;
+}
+
+static float decide(const char *name, const struct threshold_request *request, char decided[PLAN_METHOD_BYTES])
+{
+    struct error err = {0};
+    float threshold = -1;
+
+    assert_int_equal(threshold_decide(method(name), request, &threshold, decided, &err), 0);
+    return threshold;
+}
+
+/* E(T) by brute force: the midpoints of `parts` slices of each bin, each rounded to its code. */
+static double sliced_error(const struct threshold_request *request, double threshold, int parts)
+{
+    const struct histogram *h = request->histogram;
+    double s = threshold / request->steps, error = 0;
+
+    for (size_t k = 0; k < h->bins; k++) {
+        double count = (double)h->positive[k] + (h->negative != NULL ? (double)h->negative[k] : 0), sum = 0;
+
+        for (int part = 0; part < parts && count > 0; part++) {
+            double x = ldexp((double)k + (part + 0.5) / parts, h->exponent);
+            double miss = x - s * fmin(floor(x / s + 0.5), request->steps);
+
+            sum += miss * miss;
+        }
+        error += count * sum / parts;
+    }
+    return error;
+}
+
+static void squared_error_is_the_integral_over_each_bin(void **state)
+{
+    (void)state;
+    random_state = 1;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        struct histogram h = observed((enum sample)kind, 256, 2000, 3);
+        struct threshold_request request = request_of(&h);
+        double limit = (double)threshold_limit(&request);
+
+        request.steps = 15;
+        for (double f = 0.02; f <= 1; f *= 1.31) {
+            double exact = threshold_squared_error(&request, limit * f), sliced = sliced_error(&request, limit * f, 400);
+
+            assert_true(fabs(exact / sliced - 1) < 1e-3);
+        }
+        histogram_fini(&h);
+    }
+}
+
+static void squared_error_of_one_bin_is_the_textbook_integral(void **state)
+{
+    float x = 5.5F;
+    struct histogram h = of_values(8, &x, 1); /* one value in [5, 6) */
+    struct threshold_request request = {.histogram = &h, .steps = 2};
+
+    (void)state;
+    assert_int_equal(h.exponent, 0);
+    /* T = 4: everything becomes 4. ((6 - 4)^3 - (5 - 4)^3) / 3 */
+    assert_true(fabs(threshold_squared_error(&request, 4) - 7.0 / 3) < 1e-14);
+    /* T = 5.5: ((1/2)^3 + (1/2)^3) / 3 */
+    assert_true(fabs(threshold_squared_error(&request, 5.5) - 1.0 / 12) < 1e-14);
+    /* T = 7.5, s = 3.75, codes change at 5.625: ((5.625 - 3.75)^3 - (5 - 3.75)^3 + (6 - 7.5)^3 - (5.625 - 7.5)^3) / 3 */
+    assert_true(fabs(threshold_squared_error(&request, 7.5) -
+                     (pow(1.875, 3) - pow(1.25, 3) - pow(1.5, 3) + pow(1.875, 3)) / 3) < 1e-13);
+    histogram_fini(&h);
+}
+
+/* Every edge, and the largest value, by the plain formula. */
+static double least_squared_error(const struct threshold_request *request)
+{
+    double least = threshold_squared_error(request, (double)threshold_limit(request));
+    double limit = (double)threshold_limit(request), width = ldexp(1, request->histogram->exponent);
+
+    for (double t = width * fmin(request->steps, ceil(limit / width / 2)); t <= limit; t += width)
+        least = fmin(least, threshold_squared_error(request, t));
+    return least;
+}
+
+static void mse_finds_the_least_squared_error_of_all_edges(void **state)
+{
+    (void)state;
+    random_state = 2;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        for (int32_t steps = 7; steps <= 255; steps = 2 * steps + 1) {
+            struct histogram h = observed((enum sample)kind, 1024, 3000, 0.37);
+            struct threshold_request request = request_of(&h);
+            double found;
+
+            request.steps = steps;
+            request.is_unsigned = kind == RELU;
+            found = threshold_squared_error(&request, (double)search("mse", &request));
+            assert_true(found <= least_squared_error(&request) * (1 + 1e-6));
+            histogram_fini(&h);
+        }
+    }
+}
+
+/* The search subtracts large terms; counts near the top of their range must not drown the result. */
+static void mse_is_precise_with_large_counts(void **state)
+{
+    struct histogram h = {.bins = 8192, .exponent = -10, .positive = calloc(8192, sizeof(uint64_t)), .max = 7.9995F};
+    struct threshold_request request = request_of(&h);
+
+    (void)state;
+    assert_non_null(h.positive);
+    h.min = 0;
+    for (size_t k = 0; k < h.bins; k++)
+        h.n += h.positive[k] = (uint64_t)(0x1p54 * exp(-(double)k / 300)) + 1;
+    h.positive[8191] = 1;
+    double found = threshold_squared_error(&request, (double)search("mse", &request));
+
+    assert_true(found <= least_squared_error(&request) * (1 + 1e-6));
+    free(h.positive);
+}
+
+/* The two histograms of calibration.md section 3. ModelOpt, whose levels are the even ones, first levels bin 0 down to
+ * bin 1. */
+static void known_counts(uint64_t counts[KL_BINS], bool with_gaps, bool is_model_opt)
+{
+    for (uint64_t k = 0; k < KL_BINS; k++)
+        counts[k] = with_gaps && k >= 256 && k % 3 == 2 ? 0 : ((uint64_t)1 << 34) / ((k + 16) * (k + 16) * (k + 16));
+    if (is_model_opt)
+        counts[0] = counts[1];
+}
+
+static void kl_gives_the_known_answers(void **state)
+{
+    static const struct {
+        bool with_gaps;
+        enum kl_grouping grouping;
+        size_t step, kept;
+        double divergence;
+    } rows[] = {
+        {false, KL_CHUNKS, 1, 383, 0.0076834}, {false, KL_CHUNKS, 128, 384, 0.0122124},
+        {true, KL_CHUNKS, 1, 383, 0.0055140},  {true, KL_CHUNKS, 128, 256, 0.0098178},
+        {false, KL_EVEN, 1, 384, 0.0101978},   {true, KL_EVEN, 1, 383, 0.0077649},
+    };
+    uint64_t counts[KL_BINS];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kl_request request = {counts, KL_BINS, 128, rows[i].step, rows[i].grouping};
+        struct error err = {0};
+        double divergence;
+        size_t kept;
+
+        known_counts(counts, rows[i].with_gaps, rows[i].grouping == KL_EVEN);
+        assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
+        assert_int_equal(kept, rows[i].kept);
+        assert_true(fabs(divergence - rows[i].divergence) < 6e-8);
+    }
+}
+
+/* D(i) term by term, as the slides describe it. */
+static double plain_divergence(const struct kl_request *r, size_t i)
+{
+    double p[KL_BINS], q[KL_BINS], p_sum = 0, q_sum = 0, d = 0;
+
+    for (size_t k = 0; k < i; k++)
+        p[k] = (double)r->counts[k];
+    for (size_t k = i; k < r->bins; k++)
+        p[i - 1] += (double)r->counts[k];
+    for (size_t g = 0; g < r->levels; g++) {
+        size_t chunk = i / r->levels, first = g * chunk, end = g + 1 == r->levels ? i : first + chunk;
+        double mass = 0, filled = 0;
+
+        if (r->grouping == KL_EVEN) {
+            for (first = 0; first * r->levels / i < g; first++)
+                ;
+            for (end = first; end < i && end * r->levels / i == g; end++)
+                ;
+        }
+        for (size_t k = first; k < end; k++) {
+            mass += (double)r->counts[k];
+            filled += r->counts[k] > 0;
+        }
+        for (size_t k = first; k < end; k++)
+            q[k] = r->counts[k] > 0 ? mass / filled : 0;
+    }
+    for (size_t k = 0; k < i; k++) {
+        p_sum += p[k];
+        q_sum += q[k];
+    }
+    for (size_t k = 0; k < i; k++) {
+        if (p[k] > 0)
+            d += q[k] > 0 ? p[k] / p_sum * log(p[k] / p_sum / (q[k] / q_sum)) : INFINITY;
+    }
+    return d;
+}
+
+static void kl_equals_the_direct_sum(void **state)
+{
+    static const struct {
+        size_t bins, levels;
+        enum kl_grouping grouping;
+        double filled;
+    } rows[] = {
+        {512, 128, KL_EVEN, 0.5}, {512, 128, KL_CHUNKS, 0.5}, {300, 100, KL_EVEN, 0.9}, {64, 64, KL_EVEN, 0.5},
+        {512, 7, KL_EVEN, 0.05},  {511, 256, KL_EVEN, 0.02},  {40, 2, KL_CHUNKS, 0.3},
+    };
+    uint64_t counts[KL_BINS];
+
+    (void)state;
+    random_state = 3;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct kl_request request = {counts, rows[i].bins, rows[i].levels, 1, rows[i].grouping};
+        double divergence, least = INFINITY;
+        struct error err = {0};
+        size_t kept;
+
+        for (size_t k = 0; k < request.bins; k++)
+            counts[k] = random_unit() < rows[i].filled ? (uint64_t)(random_unit() * 1e6 * exp(-(double)k / 40)) : 0;
+        counts[request.bins - 1] = 1;
+        for (size_t n = request.levels; n <= request.bins; n++)
+            least = fmin(least, plain_divergence(&request, n));
+        assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
+        assert_true(fabs(divergence - least) < 1e-12);
+        assert_true(plain_divergence(&request, kept) - least < 1e-12);
+    }
+}
+
+/* With all the mass in the last bin every other candidate clips into an empty one. */
+static void kl_passes_over_infinite_divergences(void **state)
+{
+    uint64_t counts[KL_BINS] = {0};
+    struct kl_request request = {counts, KL_BINS, 128, 1, KL_EVEN};
+    struct error err = {0};
+    double divergence;
+    size_t kept;
+
+    (void)state;
+    counts[2000] = 7;
+    assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
+    assert_int_equal(kept, 2001);
+    assert_true(fabs(divergence) < 1e-12);
+    request.bins = 2000; /* nothing at all */
+    assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
+    assert_int_equal(kept, 2000);
+}
+
+static void rebinning_keeps_every_count(void **state)
+{
+    static const size_t bins[] = {2, 64, 2048, 8192, 65536};
+
+    (void)state;
+    random_state = 4;
+    for (size_t i = 0; i < sizeof bins / sizeof *bins; i++) {
+        for (int kind = 0; kind < N_KINDS; kind++) {
+            struct histogram h = observed((enum sample)kind, bins[i], 2000, 1.7);
+            struct threshold_request request = request_of(&h);
+            uint64_t counts[KL_BINS], total = 0;
+            struct error err = {0};
+            struct magnitudes m;
+
+            assert_int_equal(magnitudes_init(&m, &request, &err), 0);
+            kl_rebin(&m, counts);
+            for (size_t k = 0; k < KL_BINS; k++) {
+                double end = m.limit * ((double)k + 1) / KL_BINS;
+                uint64_t below = 0, up_to = 0;
+
+                /* No edge is off by more than the bin it cuts. */
+                total += counts[k];
+                for (size_t fine = 0; fine < m.bins; fine++) {
+                    below += (double)fine + 1 <= end ? m.count[fine] : 0;
+                    up_to += (double)fine < end ? m.count[fine] : 0;
+                }
+                if (bins[i] <= 8192)
+                    assert_true(below <= total && total <= up_to);
+            }
+            assert_true(total == m.total);
+            magnitudes_fini(&m);
+            histogram_fini(&h);
+        }
+    }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void percentile_is_within_one_bin_of_the_order_statistic(void **state)
+{
+    enum { N = 5000 };
+    static const double fractions[] = {1 - 0x1p-1, 1 - 0x1p-2, 1 - 0x1p-4, 1 - 0x1p-7, 1 - 0x1p-10, 1};
+    float x[N];
+
+    (void)state;
+    random_state = 5;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        struct histogram h;
+        struct threshold_request request = request_of(&h);
+
+        for (size_t i = 0; i < N; i++)
+            x[i] = random_value((enum sample)kind);
+        h = of_values(8192, x, N);
+        for (size_t i = 0; i < N; i++)
+            x[i] = fabsf(x[i]);
+        qsort(x, N, sizeof *x, ascending);
+        for (size_t i = 0; i < sizeof fractions / sizeof *fractions; i++) {
+            size_t rank = (size_t)ceil(fractions[i] * N);
+            double found;
+
+            if (x[rank - 1] == 0) /* more than half zeros after a ReLU */
+                continue;
+            request.percentile = fractions[i];
+            found = (double)search("percentile", &request);
+            assert_true(fabs(found - (double)x[rank - 1]) <= ldexp(1, h.exponent));
+        }
+        assert_true(search("percentile", &request) == x[N - 1]);
+        histogram_fini(&h);
+    }
+}
+
+static void percentile_ranks_are_exact(void **state)
+{
+    /* 0.1 is a little more than a tenth: of 10 values, rank ceil(1.00...005) = 2; 0.5 of 10 is rank 5. */
+    static const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    struct histogram h = of_values(16, x, 10);
+    struct threshold_request request = request_of(&h);
+
+    (void)state;
+    request.percentile = 0.5;
+    assert_true(search("percentile", &request) == 6); /* all of bin [5, 6) */
+    request.percentile = 0.1;
+    assert_true(search("percentile", &request) == 3);
+    request.percentile = nextafter(0.1, 0);
+    assert_true(search("percentile", &request) == 2);
+    request.percentile = DBL_TRUE_MIN;
+    assert_true(search("percentile", &request) == 2);
+    histogram_fini(&h);
+
+    /* Counts beyond 2^53: p N = 0.75 x 2^60 exactly, the last value of bin 2. */
+    uint64_t counts[4] = {(uint64_t)1 << 58, (uint64_t)1 << 58, (uint64_t)1 << 58, (uint64_t)1 << 58};
+    struct histogram large = {.bins = 4, .positive = counts, .n = (uint64_t)1 << 60, .max = 3.5F};
+
+    request = request_of(&large);
+    request.percentile = 0.75;
+    assert_true(search("percentile", &request) == 3);
+}
+
+static void percentile_counts_zeros(void **state)
+{
+    static const float x[] = {0, 0, 0, 0, 0, 0, 1, 2, 3, 4};
+    struct histogram h = of_values(8, x, 10);
+    struct threshold_request request = request_of(&h);
+
+    (void)state;
+    request.percentile = 0.75;
+    assert_true(search("percentile", &request) == 2.5F || search("percentile", &request) == 3);
+    request.percentile = 0.3; /* a zero: the smallest magnitude stands in */
+    assert_true(search("percentile", &request) > 0);
+    histogram_fini(&h);
+}
+
+static void min_max_is_the_largest_magnitude(void **state)
+{
+    static const float x[] = {-7.25F, 3.5F, 0};
+    struct histogram h = of_values(64, x, 3);
+    struct threshold_request request = request_of(&h);
+
+    (void)state;
+    assert_true(search("minmax", &request) == 7.25F);
+    request.is_unsigned = true;
+    assert_true(search("minmax", &request) == 3.5F);
+    histogram_fini(&h);
+}
+
+/* Same draws, other unit: every method must give the same threshold in that unit, to the bit. */
+static void scaling_the_values_scales_every_threshold(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        for (const struct threshold_method *const *m = threshold_methods; *m != NULL; m++) {
+            for (int j = -90; j <= 90; j += 45) {
+                struct histogram plain, scaled;
+                struct threshold_request request = request_of(&plain), other = request_of(&scaled);
+
+                random_state = 6;
+                plain = observed((enum sample)kind, 2048, 2000, 1);
+                random_state = 6;
+                scaled = observed((enum sample)kind, 2048, 2000, ldexp(1, j));
+                assert_true(search((*m)->name, &other) == ldexpf(search((*m)->name, &request), j));
+                histogram_fini(&plain);
+                histogram_fini(&scaled);
+            }
+        }
+    }
+}
+
+static void thresholds_are_positive_and_at_most_the_largest_value(void **state)
+{
+    static const size_t bins[] = {2, 16, 2048, 8192};
+    static const int32_t steps[] = {1, 7, 127, 255, 32767};
+
+    (void)state;
+    random_state = 7;
+    for (int kind = 0; kind < N_KINDS; kind++) {
+        for (size_t b = 0; b < 4; b++) {
+            struct histogram h = observed((enum sample)kind, bins[b], 300, 0.01);
+            struct threshold_request request = request_of(&h);
+
+            for (size_t s = 0; s < 5; s++) {
+                for (const struct threshold_method *const *m = threshold_methods; *m != NULL; m++) {
+                    float t;
+
+                    request.steps = steps[s];
+                    request.is_unsigned = false;
+                    t = search((*m)->name, &request);
+                    assert_true(t > 0 && t <= histogram_abs_max(&h));
+                    request.is_unsigned = true;
+                    t = search((*m)->name, &request);
+                    assert_true(t > 0 && t <= h.max);
+                }
+            }
+            histogram_fini(&h);
+        }
+    }
+}
+
+static void odd_statistics_get_a_normal_scale(void **state)
+{
+    static const struct {
+        float x[4];
+        size_t n;
+        const char *decided; /* NULL: the method, or the guard */
+    } rows[] = {
+        {{0}, 0, "zero"},
+        {{0, -0.0F, 0}, 3, "zero"},
+        {{NAN, INFINITY, -INFINITY, 0}, 4, "zero"},
+        {{3.7F}, 1, "minmax (one bin)"},
+        {{-3.7F, -3.7F, 0, 3.7F}, 4, "minmax (one bin)"},
+        {{1, 1000}, 2, NULL},
+        {{-1e-3F, 1000, 1000, 1000}, 4, NULL},
+        {{FLT_TRUE_MIN}, 1, "floor"},
+        {{FLT_TRUE_MIN, -3 * FLT_TRUE_MIN, 5 * FLT_TRUE_MIN}, 3, "floor"},
+        {{FLT_MIN / 2, FLT_MIN / 3, FLT_MIN / 5}, 3, "floor"},
+        {{FLT_MAX, -FLT_MAX}, 2, "minmax (one bin)"},
+        {{FLT_MAX, FLT_TRUE_MIN}, 2, NULL},
+        {{1, NAN, INFINITY, 0.5F}, 4, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (const struct threshold_method *const *m = threshold_methods; *m != NULL; m++) {
+            for (int is_unsigned = 0; is_unsigned < 2; is_unsigned++) {
+                struct histogram h = of_values(2048, rows[i].x, rows[i].n);
+                struct threshold_request request = request_of(&h);
+                char decided[PLAN_METHOD_BYTES];
+                float t;
+
+                request.is_unsigned = is_unsigned;
+                request.steps = is_unsigned ? 255 : 127;
+                t = decide((*m)->name, &request, decided);
+                assert_true(isfinite(t) && isnormal(t / (float)request.steps) && t > 0);
+                if (rows[i].decided != NULL && !is_unsigned)
+                    assert_string_equal(decided, rows[i].decided);
+                else if (rows[i].decided == NULL)
+                    assert_true(t <= histogram_abs_max(&h));
+                histogram_fini(&h);
+            }
+        }
+    }
+}
+
+static void nothing_but_zeros_gets_scale_one(void **state)
+{
+    static const float x[] = {0, 0};
+    struct histogram h = of_values(2048, x, 2);
+    struct threshold_request request = request_of(&h);
+    char decided[PLAN_METHOD_BYTES];
+
+    (void)state;
+    assert_true(decide("mse", &request, decided) / 127 == 1);
+    histogram_fini(&h);
+}
+
+/* A method's threshold that clips the signal away: a handful of large values carries nearly all the energy. */
+static void the_guard_rejects_catastrophic_clipping(void **state)
+{
+    struct histogram h;
+    struct threshold_request request = request_of(&h);
+    char decided[PLAN_METHOD_BYTES];
+    struct error err = {0};
+    float t;
+
+    (void)state;
+    random_state = 8;
+    h = observed(NORMAL, 8192, 20000, 0.01);
+    for (int i = 0; i < 20; i++) {
+        float large = 50 + (float)i;
+
+        assert_int_equal(histogram_observe(&h, &large, 1, &err), 0);
+    }
+    request.percentile = 0.99;
+    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) > 0.5);
+    t = decide("percentile", &request, decided);
+    assert_string_equal(decided, "mse (guard)");
+    assert_true(t == search("mse", &request));
+    decide("minmax", &request, decided);
+    assert_string_equal(decided, "minmax");
+    histogram_fini(&h);
+
+    random_state = 9; /* and leaves a good one alone */
+    h = observed(NORMAL, 8192, 20000, 1);
+    request.percentile = 0.9999;
+    decide("percentile", &request, decided);
+    assert_string_equal(decided, "percentile");
+    decide("kl", &request, decided);
+    assert_string_equal(decided, "kl");
+    histogram_fini(&h);
+}
+
+static void clipped_energy_is_a_fraction(void **state)
+{
+    static const float x[] = {1.5F, 1.5F, -3.5F, 0};
+    struct histogram h = of_values(4, x, 4);
+    struct threshold_request request = request_of(&h);
+
+    (void)state;
+    assert_true(threshold_clipped_energy(&request, 3.5) == 0);
+    assert_true(fabs(threshold_clipped_energy(&request, 2.5) - 1 / (2 * 2.25 + 12.25)) < 1e-15);
+    assert_true(threshold_clipped_energy(&request, 0) == 1);
+    request.is_unsigned = true; /* the negative value is lost whatever the threshold */
+    assert_true(fabs(threshold_clipped_energy(&request, 3.5) - 12.25 / (2 * 2.25 + 12.25)) < 1e-15);
+    histogram_fini(&h);
+}
+
+static void methods_are_found_by_name(void **state)
+{
+    (void)state;
+    for (const struct threshold_method *const *m = threshold_methods; *m != NULL; m++) {
+        assert_ptr_equal(threshold_method_find((*m)->name), *m);
+        assert_true(strlen((*m)->name) + strlen(" (logits)") < PLAN_METHOD_BYTES);
+    }
+    assert_null(threshold_method_find("no such method"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(squared_error_is_the_integral_over_each_bin),
+        cmocka_unit_test(squared_error_of_one_bin_is_the_textbook_integral),
+        cmocka_unit_test(mse_finds_the_least_squared_error_of_all_edges),
+        cmocka_unit_test(mse_is_precise_with_large_counts),
+        cmocka_unit_test(kl_gives_the_known_answers),
+        cmocka_unit_test(kl_equals_the_direct_sum),
+        cmocka_unit_test(kl_passes_over_infinite_divergences),
+        cmocka_unit_test(rebinning_keeps_every_count),
+        cmocka_unit_test(percentile_is_within_one_bin_of_the_order_statistic),
+        cmocka_unit_test(percentile_ranks_are_exact),
+        cmocka_unit_test(percentile_counts_zeros),
+        cmocka_unit_test(min_max_is_the_largest_magnitude),
+        cmocka_unit_test(scaling_the_values_scales_every_threshold),
+        cmocka_unit_test(thresholds_are_positive_and_at_most_the_largest_value),
+        cmocka_unit_test(odd_statistics_get_a_normal_scale),
+        cmocka_unit_test(nothing_but_zeros_gets_scale_one),
+        cmocka_unit_test(the_guard_rejects_catastrophic_clipping),
+        cmocka_unit_test(clipped_energy_is_a_fraction),
+        cmocka_unit_test(methods_are_found_by_name),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

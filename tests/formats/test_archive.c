@@ -1,0 +1,524 @@
+/* test_archive.c — archive.h5 gives back what was put in, or an error: never other numbers.
+ */
+#include "common/output.h"
+#include "formats/archive/layout.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <float.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char root[64];
+
+static int make_root(void **state)
+{
+    (void)state;
+    snprintf(root, sizeof root, "/tmp/etalon_archive_XXXXXX");
+    return mkdtemp(root) != NULL ? 0 : -1;
+}
+
+static int remove_root(void **state)
+{
+    char command[128];
+
+    (void)state;
+    snprintf(command, sizeof command, "rm -rf '%s'", root);
+    return system(command);
+}
+
+static const char *in_root(const char *name)
+{
+    static char path[256];
+
+    snprintf(path, sizeof path, "%s/%s", root, name);
+    return path;
+}
+
+/* ---- an archive with one of everything -------------------------------------------------------------------------- */
+
+enum { BINS = 64, CHANNEL_BINS = 16, CHANNELS = 3, VALUES = 3, RECORDS = 9, BAD = 2, DECISIONS = 2 };
+
+/* A pseudo-random number that is the same everywhere: splitmix64. */
+static uint64_t next(uint64_t *state)
+{
+    uint64_t z = (*state += 0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+}
+
+static void fill_histogram(struct histogram *h, size_t bins, uint64_t seed, int has_negative)
+{
+    struct error err;
+    float x[300];
+
+    assert_int_equal(histogram_init(h, bins, &err), 0);
+    for (size_t i = 0; i < 300; i++)
+        x[i] = (float)(next(&seed) % 10000) / 700.0f - (has_negative ? 5.0f : 0.0f);
+    x[0] = NAN;
+    x[1] = INFINITY;
+    x[2] = 0.0f;
+    assert_int_equal(histogram_observe(h, x, 300, &err), 0);
+}
+
+static struct archive_value values[VALUES];
+static struct histogram channels[CHANNELS];
+static struct archive_decision decisions[DECISIONS];
+static struct archive_target targets[2];
+static struct archive_bad_record bad[BAD];
+static uint64_t digests[RECORDS];
+static struct archive sample;
+
+static int make_sample(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VALUES; i++) {
+        snprintf(values[i].name, sizeof values[i].name, "layer/%zu:out", i);
+        if (i < 2)
+            fill_histogram(&values[i].histogram, BINS, i + 1, i == 0);
+        else /* never observed */
+            assert_int_equal(histogram_init(&values[i].histogram, BINS, &(struct error){0}), 0);
+    }
+    for (size_t c = 0; c < CHANNELS; c++)
+        fill_histogram(&channels[c], CHANNEL_BINS, 100 + c, c == 1);
+    values[1].channels = CHANNELS;
+    values[1].per_channel = channels;
+    for (uint32_t i = 0; i < DECISIONS; i++) {
+        decisions[i] = (struct archive_decision){.value = i,
+                                                 .threshold = 3.5f + (float)i,
+                                                 .scale = 0.0275f,
+                                                 .lo = -128,
+                                                 .hi = 127,
+                                                 .sqnr_db = 31.25,
+                                                 .cosine = 0.99951,
+                                                 .clipped = 17,
+                                                 .elements = 12000};
+        snprintf(decisions[i].method, sizeof decisions[i].method, "mse");
+    }
+    decisions[1].sqnr_db = decisions[1].cosine = NAN;
+    snprintf(targets[0].name, sizeof targets[0].name, "tnn");
+    targets[0].decisions = decisions;
+    targets[0].n_decisions = DECISIONS;
+    snprintf(targets[1].name, sizeof targets[1].name, "a-target-without-decisions");
+    for (size_t i = 0; i < RECORDS; i++)
+        digests[i] = 0x123456789abcdef0 * (i + 1);
+    for (size_t i = 0; i < BAD; i++) {
+        bad[i].ordinal = 3 * i + 1;
+        digests[bad[i].ordinal] = 0;
+        snprintf(bad[i].reason, sizeof bad[i].reason, "record %zu: not a JPEG", 3 * i + 1);
+    }
+    sample = (struct archive){.records_used = RECORDS - BAD,
+                              .block_size = 4,
+                              .bins = BINS,
+                              .n_values = VALUES,
+                              .values = values,
+                              .n_records = RECORDS,
+                              .record_digests = digests,
+                              .n_bad = BAD,
+                              .bad = bad,
+                              .n_targets = 2,
+                              .targets = targets};
+    snprintf(sample.etalon_version, sizeof sample.etalon_version, "0.1.0");
+    snprintf(sample.statistics_fingerprint, sizeof sample.statistics_fingerprint, "%064d", 1);
+    snprintf(sample.decisions_fingerprint, sizeof sample.decisions_fingerprint, "%064d", 2);
+    snprintf(sample.isa, sizeof sample.isa, "avx2");
+    snprintf(sample.model, sizeof sample.model, "tiny");
+    return 0;
+}
+
+static int free_sample(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < VALUES; i++)
+        histogram_fini(&values[i].histogram);
+    for (size_t c = 0; c < CHANNELS; c++)
+        histogram_fini(&channels[c]);
+    return 0;
+}
+
+static bool equal_doubles(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b));
+}
+
+static bool equal_decisions(const struct archive_target *a, const struct archive_target *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->n_decisions != b->n_decisions)
+        return false;
+    for (size_t i = 0; i < a->n_decisions; i++) {
+        const struct archive_decision *x = &a->decisions[i], *y = &b->decisions[i];
+
+        if (x->value != y->value || x->threshold != y->threshold || x->scale != y->scale ||
+            x->zero_point != y->zero_point || x->lo != y->lo || x->hi != y->hi || strcmp(x->method, y->method) != 0 ||
+            !equal_doubles(x->sqnr_db, y->sqnr_db) || !equal_doubles(x->cosine, y->cosine) ||
+            x->clipped != y->clipped || x->elements != y->elements)
+            return false;
+    }
+    return true;
+}
+
+static bool equal_values(const struct archive_value *a, const struct archive_value *b)
+{
+    if (strcmp(a->name, b->name) != 0 || a->channels != b->channels || !histogram_equal(&a->histogram, &b->histogram))
+        return false;
+    for (size_t c = 0; c < a->channels; c++)
+        if (!histogram_equal(&a->per_channel[c], &b->per_channel[c]))
+            return false;
+    return true;
+}
+
+/* Compares member by member, not through the code under test. */
+static bool equal_archives(const struct archive *a, const struct archive *b)
+{
+    if (strcmp(a->etalon_version, b->etalon_version) != 0 ||
+        strcmp(a->statistics_fingerprint, b->statistics_fingerprint) != 0 ||
+        strcmp(a->decisions_fingerprint, b->decisions_fingerprint) != 0 || strcmp(a->isa, b->isa) != 0 ||
+        strcmp(a->model, b->model) != 0 || a->records_used != b->records_used || a->block_size != b->block_size ||
+        a->bins != b->bins || a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
+        a->n_targets != b->n_targets)
+        return false;
+    for (size_t i = 0; i < a->n_values; i++)
+        if (!equal_values(&a->values[i], &b->values[i]))
+            return false;
+    for (size_t i = 0; i < a->n_records; i++)
+        if (a->record_digests[i] != b->record_digests[i])
+            return false;
+    for (size_t i = 0; i < a->n_bad; i++)
+        if (a->bad[i].ordinal != b->bad[i].ordinal || strcmp(a->bad[i].reason, b->bad[i].reason) != 0)
+            return false;
+    for (size_t i = 0; i < a->n_targets; i++)
+        if (!equal_decisions(&a->targets[i], &b->targets[i]))
+            return false;
+    return true;
+}
+
+static void write_archive(const struct archive *archive, const char *folder)
+{
+    struct error err = {0};
+    struct output *output = output_open(in_root(folder), &err);
+
+    assert_non_null(output);
+    if (archive_write(archive, output, &err) != 0)
+        fail_msg("%s", err.text);
+    output_close(output);
+}
+
+static char *read_bytes(const char *name, size_t *size)
+{
+    FILE *file = fopen(in_root(name), "r");
+    char *bytes;
+
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    bytes = malloc(*size + 1);
+    assert_non_null(bytes);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+static void write_bytes(const char *name, const char *bytes, size_t size)
+{
+    FILE *file = fopen(in_root(name), "w");
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* ---- writing and reading ---------------------------------------------------------------------------------------- */
+
+static void what_is_read_is_what_was_written(void **state)
+{
+    struct archive copy = {0};
+    struct error err = {0};
+
+    (void)state;
+    write_archive(&sample, "a");
+    if (archive_read(in_root("a/archive.h5"), &copy, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(copy.version, ARCHIVE_VERSION);
+    assert_true(equal_archives(&sample, &copy));
+    assert_null(copy.values[1].histogram.negative); /* as it is in memory: only once there was a negative value */
+    copy.values[0].histogram.positive[5]++;
+    assert_false(equal_archives(&sample, &copy)); /* the comparison sees one count */
+    archive_fini(&copy);
+    archive_fini(&copy);
+}
+
+static void an_empty_archive_is_an_archive(void **state)
+{
+    struct archive empty = {.bins = BINS}, copy = {0};
+    struct error err = {0};
+
+    (void)state;
+    write_archive(&empty, "a");
+    if (archive_read(in_root("a/archive.h5"), &copy, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_true(equal_archives(&empty, &copy));
+    archive_fini(&copy);
+}
+
+static void equal_content_gives_equal_bytes(void **state)
+{
+    struct archive_value other_values[VALUES];
+    struct archive_decision other_decisions[DECISIONS];
+    struct archive_target other_targets[2];
+    struct archive other = sample;
+    char *first, *second;
+    size_t n, m;
+
+    (void)state;
+    write_archive(&sample, "a");
+    sleep(1); /* object times count in seconds */
+
+    /* The same content in other bytes: after the names' ends, and in what NaN carries. */
+    memcpy(other_values, values, sizeof values);
+    memcpy(other_decisions, decisions, sizeof decisions);
+    memcpy(other_targets, targets, sizeof targets);
+    memset(other_values[0].name + 20, 'x', 100);
+    memset(other_decisions[0].method + 10, 'x', 10);
+    memcpy(&other_decisions[1].sqnr_db, &(uint64_t){0xfff8000000000123}, 8);
+    other_targets[0].decisions = other_decisions;
+    other.values = other_values;
+    other.targets = other_targets;
+    write_archive(&other, "b");
+
+    first = read_bytes("a/archive.h5", &n);
+    second = read_bytes("b/archive.h5", &m);
+    assert_int_equal(n, m);
+    assert_memory_equal(first, second, n);
+    free(first);
+    free(second);
+}
+
+/* Runs a test in a process of its own and returns its exit status; -1 when a signal ended it. */
+static int in_child(int (*run)(void *), void *argument)
+{
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        alarm(20);
+        _exit(run(argument));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Writes the sample where no file may grow beyond *argument bytes; 0 when that fails as it should, and the next write,
+ * with room again, succeeds. */
+static int write_to_full_disk(void *argument)
+{
+    const rlim_t *size = argument;
+    struct error err = {0};
+    struct output *output = output_open(in_root("full"), &err);
+    struct rlimit before;
+    int rc;
+
+    if (output == NULL || getrlimit(RLIMIT_FSIZE, &before) != 0 ||
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){*size, before.rlim_max}) != 0)
+        return 1;
+    rc = archive_write(&sample, output, &err);
+    if (setrlimit(RLIMIT_FSIZE, &before) != 0)
+        return 1;
+    output_close(output);
+    if (rc == 0 || err.code != EX_IOERR || strstr(err.text, "archive.h5") == NULL)
+        return 2;
+    if (rmdir(in_root("full")) != 0) /* empty: no archive, no temporary, no lock */
+        return 3;
+    output = output_open(in_root("again"), &err);
+    rc = output == NULL ? -1 : archive_write(&sample, output, &err);
+    output_close(output);
+    return rc == 0 ? 0 : 4;
+}
+
+static void a_full_disk_at_any_byte_leaves_nothing_and_the_program_alive(void **state)
+{
+    struct stat info;
+
+    (void)state;
+    write_archive(&sample, "whole");
+    assert_int_equal(stat(in_root("whole/archive.h5"), &info), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    /* Each in its own process: HDF5 1.10 keeps the pieces of a file whose close has failed. */
+    for (rlim_t size = 0; size < (rlim_t)info.st_size; size += 1 + (rlim_t)info.st_size / 40)
+        assert_int_equal(in_child(write_to_full_disk, &size), 0);
+}
+
+/* ---- damage ----------------------------------------------------------------------------------------------------- */
+
+enum outcome { OUTCOME_ERROR, OUTCOME_EQUAL, OUTCOME_OTHER };
+
+static int read_damaged(void *path)
+{
+    struct archive copy = {0};
+    struct error err = {0};
+
+    if (archive_read(path, &copy, &err) != 0)
+        return err.code == EX_DATAERR && err.text[0] != '\0' ? OUTCOME_ERROR : OUTCOME_OTHER;
+    return equal_archives(&sample, &copy) ? OUTCOME_EQUAL : OUTCOME_OTHER;
+}
+
+/* How far apart the damaged bytes lie: every byte with ETALON_EXHAUSTIVE in the environment, else a sample. */
+static size_t damage_step(size_t size, size_t samples)
+{
+    return getenv("ETALON_EXHAUSTIVE") != NULL ? 1 : size / samples + 1;
+}
+
+static void a_flipped_byte_gives_an_error_or_equal_content(void **state)
+{
+    size_t size, n_errors = 0;
+    char *bytes, path[256];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", in_root("flipped.h5"));
+    write_archive(&sample, "a");
+    bytes = read_bytes("a/archive.h5", &size);
+    for (size_t i = 0; i < size; i += damage_step(size, 1500)) {
+        int outcome;
+        char flip = (char)(1 << (i % 8));
+
+        bytes[i] ^= flip;
+        write_bytes("flipped.h5", bytes, size);
+        bytes[i] ^= flip;
+        /* In its own process: HDF5 is not hardened, and a crash must be seen as one. */
+        outcome = in_child(read_damaged, path);
+        if (outcome != OUTCOME_ERROR && outcome != OUTCOME_EQUAL)
+            fail_msg("byte %zu of %zu: other numbers, a crash, or an error without a sentence", i, size);
+        n_errors += outcome == OUTCOME_ERROR;
+    }
+    assert_true(n_errors > 100); /* the flips do hit something */
+    free(bytes);
+}
+
+static void a_truncated_archive_is_an_error(void **state)
+{
+    size_t size;
+    char *bytes, path[256];
+
+    (void)state;
+    snprintf(path, sizeof path, "%s", in_root("short.h5"));
+    write_archive(&sample, "a");
+    bytes = read_bytes("a/archive.h5", &size);
+    for (size_t i = 0; i < size; i += damage_step(size, 100)) {
+        write_bytes("short.h5", bytes, i);
+        assert_int_equal(in_child(read_damaged, path), OUTCOME_ERROR);
+    }
+    free(bytes);
+}
+
+static void set_attribute(const char *name, const char *attribute, hid_t type, const void *value)
+{
+    hid_t file = H5Fopen(in_root(name), H5F_ACC_RDWR, H5P_DEFAULT), a = H5Aopen(file, attribute, H5P_DEFAULT);
+
+    assert_true(file >= 0 && a >= 0);
+    assert_true(H5Awrite(a, type, value) >= 0);
+    assert_true(H5Aclose(a) >= 0);
+    assert_true(H5Fclose(file) >= 0);
+}
+
+static void assert_unreadable(const char *name, int code, const char *why)
+{
+    struct archive copy = {0};
+    struct error err = {0};
+
+    assert_int_equal(archive_read(in_root(name), &copy, &err), -1);
+    assert_int_equal(err.code, code);
+    if (strstr(err.text, why) == NULL || strstr(err.text, name) == NULL)
+        fail_msg("expected \"%s\" and \"%s\" in: %s", name, why, err.text);
+}
+
+static void what_is_no_archive_of_ours_is_refused_by_name(void **state)
+{
+    const uint32_t newer = ARCHIVE_VERSION + 1;
+    const uint64_t other = 12345;
+    hid_t file;
+
+    (void)state;
+    assert_unreadable("absent.h5", EX_NOINPUT, "cannot be opened");
+    write_bytes("text.h5", "hello", 5);
+    assert_unreadable("text.h5", EX_DATAERR, "cannot be opened");
+    file = H5Fcreate(in_root("foreign.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(file >= 0 && H5Fclose(file) >= 0);
+    assert_unreadable("foreign.h5", EX_DATAERR, "/format");
+
+    write_archive(&sample, ".");
+    set_attribute("archive.h5", "format_version", H5T_NATIVE_UINT32, &newer);
+    assert_unreadable("archive.h5", EX_DATAERR,
+                      "format version 2, written by etalon 0.1.0; this program reads up to 1");
+
+    write_archive(&sample, ".");
+    set_attribute("archive.h5", "block_size", H5T_NATIVE_UINT64, &other); /* well-formed, but not what was written */
+    assert_unreadable("archive.h5", EX_DATAERR, "expected SHA-256");
+}
+
+static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state)
+{
+    struct archive_decision wrong = decisions[0];
+    struct archive_target target = targets[0];
+    struct archive broken = sample;
+    struct error err = {0};
+    struct output *output = output_open(in_root("a"), &err);
+
+    (void)state;
+    assert_non_null(output);
+    target.decisions = &wrong;
+    target.n_decisions = 1;
+    broken.targets = &target;
+    broken.n_targets = 1;
+
+    wrong.value = VALUES;
+    assert_int_equal(archive_write(&broken, output, &err), -1); /* found when reading back */
+    assert_non_null(strstr(err.text, "is about value 3 of 3"));
+    wrong = decisions[0];
+    wrong.scale = 0;
+    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_non_null(strstr(err.text, "expected a positive scale"));
+    wrong = decisions[0];
+    snprintf(target.name, sizeof target.name, "../x");
+    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(err.code, EX_SOFTWARE);
+    snprintf(target.name, sizeof target.name, "tnn");
+    values[0].histogram.zeros++; /* the counts no longer add up */
+    assert_int_equal(archive_write(&broken, output, &err), -1);
+    values[0].histogram.zeros--;
+    assert_non_null(strstr(err.text, "layer/0:out"));
+    broken.bins = 2 * BINS;
+    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(err.code, EX_SOFTWARE);
+    output_close(output);
+    assert_int_equal(rmdir(in_root("a")), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
+    const struct CMUnitTest tests[] = {
+        TEST(what_is_read_is_what_was_written),
+        TEST(an_empty_archive_is_an_archive),
+        TEST(equal_content_gives_equal_bytes),
+        TEST(a_full_disk_at_any_byte_leaves_nothing_and_the_program_alive),
+        TEST(a_flipped_byte_gives_an_error_or_equal_content),
+        TEST(a_truncated_archive_is_an_error),
+        TEST(what_is_no_archive_of_ours_is_refused_by_name),
+        TEST(an_archive_that_breaks_its_own_rules_is_refused_by_name),
+    };
+
+    return cmocka_run_group_tests(tests, make_sample, free_sample);
+}

@@ -1,0 +1,149 @@
+/* conv.c — convolution and deconvolution, with the activation fused where the library can.
+ *
+ * The library chooses the layouts of image and weights. Where it chooses one that views cannot express, ours are tried
+ * instead, widest block first.
+ */
+#include "worker/engine_private.h"
+
+struct conv {
+    bool is_deconv;
+    dnnl_memory_desc_t weights, bias; /* as in the graph; `weights` has a group axis when there are groups */
+    bool has_bias;
+    dnnl_dims_t strides, dilates, pad_begin, pad_end;
+    const int64_t *in, *out; /* four dimensions */
+};
+
+/* Graph layout: conv [O, I/g, kh, kw], deconv [I, O/g, kh, kw]. The library wants [g?, O/g, I/g, kh, kw] for both. */
+static dnnl_memory_desc_t describe_weights(const struct conv *conv, const struct window *window, int64_t group)
+{
+    int64_t o = conv->out[1] / group, i = conv->in[1] / group, taps = window->kernel[0] * window->kernel[1];
+    int64_t o_stride = conv->is_deconv ? taps : i * taps, i_stride = conv->is_deconv ? o * taps : taps;
+    const int64_t dims[] = {group, o, i, window->kernel[0], window->kernel[1]};
+    const int64_t strides[] = {o * i * taps, o_stride, i_stride, window->kernel[1], 1};
+    size_t skip = group == 1 ? 1 : 0;
+
+    return onednn_strided(dims + skip, strides + skip, 5 - skip);
+}
+
+static void describe(const struct engine *engine, const struct node *node, struct conv *conv)
+{
+    const struct window *window = &node->attr.conv.window;
+
+    *conv = (struct conv){.is_deconv = node->op == OP_DECONV,
+                          .has_bias = engine_constant(engine, node, 2) != NULL,
+                          .in = engine->values[node->inputs[0]].dims,
+                          .out = engine->values[node->outputs[0]].dims};
+    for (size_t i = 0; i < 2; i++) {
+        int64_t span = (window->kernel[i] - 1) * window->dilation[i] + 1;
+        int64_t covered = conv->is_deconv ? (conv->in[2 + i] - 1) * window->stride[i] + span - conv->out[2 + i]
+                                          : (conv->out[2 + i] - 1) * window->stride[i] + span - conv->in[2 + i];
+
+        conv->strides[i] = window->stride[i];
+        conv->dilates[i] = window->dilation[i] - 1; /* the library counts from 0 */
+        conv->pad_begin[i] = window->pad_begin[i];
+        conv->pad_end[i] = covered - window->pad_begin[i]; /* what the sizes imply: less where the rounding left rest */
+    }
+    conv->weights = describe_weights(conv, window, node->attr.conv.group);
+    conv->bias = onednn_plain(&conv->out[1], 1);
+}
+
+static dnnl_status_t create(const struct conv *conv, size_t block_in, size_t block_out, const_dnnl_primitive_attr_t attr,
+                            dnnl_engine_t library, dnnl_primitive_desc_t *pd)
+{
+    dnnl_memory_desc_t in = onednn_layout(conv->in, block_in), out = onednn_layout(conv->out, block_out);
+    dnnl_memory_desc_t weights = onednn_any(conv->weights.dims, (size_t)conv->weights.ndims);
+    dnnl_convolution_desc_t desc;
+    dnnl_status_t status;
+
+    if (conv->is_deconv)
+        status = dnnl_dilated_deconvolution_forward_desc_init(
+            &desc, dnnl_forward_inference, dnnl_deconvolution_direct, &in, &weights, conv->has_bias ? &conv->bias : NULL,
+            &out, conv->strides, conv->dilates, conv->pad_begin, conv->pad_end);
+    else
+        status = dnnl_dilated_convolution_forward_desc_init(
+            &desc, dnnl_forward_inference, dnnl_convolution_direct, &in, &weights, conv->has_bias ? &conv->bias : NULL,
+            &out, conv->strides, conv->dilates, conv->pad_begin, conv->pad_end);
+    return status == dnnl_success ? dnnl_primitive_desc_create(pd, &desc, attr, library, NULL) : status;
+}
+
+/* Layouts in the order in which they are tried; 0 is the library's own choice. */
+static dnnl_status_t choose_layouts(const struct conv *conv, const_dnnl_primitive_attr_t attr, dnnl_engine_t library,
+                                    dnnl_primitive_desc_t *pd, size_t *block_in, size_t *block_out)
+{
+    static const size_t blocks[] = {0, 16, 8, 1};
+    dnnl_status_t status = dnnl_unimplemented;
+
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        status = create(conv, blocks[i], blocks[i], attr, library, pd);
+        if (status == dnnl_unimplemented)
+            continue;
+        if (status != dnnl_success)
+            return status;
+        *block_in = onednn_block(dnnl_primitive_desc_query_md(*pd, dnnl_query_src_md, 0));
+        *block_out = onednn_block(dnnl_primitive_desc_query_md(*pd, dnnl_query_dst_md, 0));
+        if (*block_in != 0 && *block_out != 0)
+            return dnnl_success;
+        dnnl_primitive_desc_destroy(*pd);
+        status = dnnl_unimplemented;
+    }
+    return status;
+}
+
+/* With the activation as a post-operation; without it when the library cannot, and then *is_fused is false. */
+static int choose(const struct conv *conv, struct activation fused, dnnl_primitive_desc_t *pd, size_t *block_in,
+                  size_t *block_out, bool *is_fused, struct error *err)
+{
+    dnnl_engine_t library = onednn_engine(err);
+
+    *is_fused = engine_fuses(fused);
+    for (;;) {
+        dnnl_primitive_attr_t attr = onednn_attributes(*is_fused ? fused : (struct activation){0}, err);
+        dnnl_status_t status;
+
+        if (attr == NULL || library == NULL)
+            return -1;
+        status = choose_layouts(conv, attr, library, pd, block_in, block_out);
+        dnnl_primitive_attr_destroy(attr);
+        if (status != dnnl_unimplemented || !*is_fused || fused.kind == ACTIVATION_NONE)
+            return onednn_check(status, "describe a convolution", err);
+        *is_fused = false;
+    }
+}
+
+int engine_build_conv(struct engine *engine, const struct node *node, struct error *err)
+{
+    dnnl_primitive_desc_t pd;
+    dnnl_memory_desc_t in, out, weights;
+    const void *weights_data = NULL;
+    size_t block_in, block_out;
+    struct engine_step *step;
+    int from = -1, to = -1;
+    struct conv conv;
+    bool is_fused;
+
+    if (engine_constant(engine, node, 1) == NULL)
+        return error_set(err, EX_UNAVAILABLE, "weights are not constant");
+    describe(engine, node, &conv);
+    if (choose(&conv, node->fused, &pd, &block_in, &block_out, &is_fused, err) != 0)
+        return -1;
+    in = onednn_layout(conv.in, block_in);
+    out = onednn_layout(conv.out, block_out);
+    weights = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    step = engine_get_weights(engine, node, 1, &conv.weights, &weights, &weights_data, err) != 0 ||
+                   engine_read(engine, node->inputs[0], block_in, &from, err) != 0 ||
+                   engine_write(engine, node->outputs[0], block_out, &to, err) != 0
+               ? NULL
+               : engine_add_step(engine, 4, err);
+    if (step == NULL) {
+        dnnl_primitive_desc_destroy(pd);
+        return -1;
+    }
+    engine_bind(engine, step, DNNL_ARG_SRC, &in, from);
+    engine_bind(engine, step, DNNL_ARG_DST, &out, to);
+    engine_bind_fixed(step, DNNL_ARG_WEIGHTS, &weights, weights_data);
+    if (conv.has_bias)
+        engine_bind_fixed(step, DNNL_ARG_BIAS, &conv.bias, engine_constant(engine, node, 2));
+    if (engine_set_primitive(engine, step, pd, err) != 0)
+        return -1;
+    return is_fused ? 0 : engine_add_activation(engine, conv.out, block_out, node->fused, to, to, err);
+}

@@ -1,0 +1,102 @@
+/* observe.c — see observe.h. */
+#include "worker/observe.h"
+
+#include <stdlib.h>
+
+bool observation_covers(const struct graph *graph, int value)
+{
+    const struct value *v = &graph->values[value];
+
+    return !v->is_constant && v->dtype == DTYPE_FLOAT32;
+}
+
+size_t observation_channels(const struct graph *graph, int value)
+{
+    const struct shape *shape = &graph->values[value].shape;
+
+    return shape->rank < 2 ? 1 : (size_t)shape->dims[1];
+}
+
+static int create_channels(struct observation *o, int value, struct error *err)
+{
+    size_t n = observation_channels(o->graph, value);
+
+    o->channels[value] = memory_create(n, sizeof(struct histogram), "per-channel histograms", err);
+    if (o->channels[value] == NULL)
+        return -1;
+    for (size_t c = 0; c < n; c++)
+        if (histogram_init(&o->channels[value][c], o->channel_bins, err) != 0)
+            return -1;
+    return 0;
+}
+
+struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err)
+{
+    struct observation *o = memory_create(1, sizeof *o, "statistics", err);
+
+    if (o == NULL)
+        return NULL;
+    o->graph = graph;
+    o->bins = bins;
+    o->channel_bins = channel_bins;
+    o->tensor = memory_create(graph->n_values, sizeof *o->tensor, "statistics", err);
+    o->channels = memory_create(graph->n_values, sizeof *o->channels, "statistics", err);
+    if (o->tensor == NULL || o->channels == NULL)
+        goto fail;
+    for (size_t v = 0; v < graph->n_values; v++) {
+        if (!observation_covers(graph, (int)v))
+            continue;
+        if (histogram_init(&o->tensor[v], bins, err) != 0)
+            goto fail;
+        if (channel_bins > 0 && create_channels(o, (int)v, err) != 0)
+            goto fail;
+    }
+    return o;
+fail:
+    observation_destroy(o);
+    return NULL;
+}
+
+void observation_destroy(struct observation *o)
+{
+    if (o == NULL)
+        return;
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        if (o->tensor != NULL)
+            histogram_fini(&o->tensor[v]);
+        if (o->channels == NULL || o->channels[v] == NULL)
+            continue;
+        for (size_t c = 0; c < observation_channels(o->graph, (int)v); c++)
+            histogram_fini(&o->channels[v][c]);
+        free(o->channels[v]);
+    }
+    free(o->channels);
+    free(o->tensor);
+    free(o);
+}
+
+int observation_observe(void *context, int node, int value, const struct view *view, struct error *err)
+{
+    struct observation *o = context;
+
+    (void)node;
+    if (o->tensor[value].bins > 0 && histogram_observe_view(&o->tensor[value], view, err) != 0)
+        return error_in(err, "value \"%s\"", o->graph->values[value].name);
+    if (o->channels[value] != NULL && histogram_observe_channels(o->channels[value], view, err) != 0)
+        return error_in(err, "value \"%s\"", o->graph->values[value].name);
+    return 0;
+}
+
+int observation_merge(struct observation *into, const struct observation *from, struct error *err)
+{
+    for (size_t v = 0; v < into->graph->n_values; v++) {
+        if (into->tensor[v].bins > 0 && histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
+            return error_in(err, "value \"%s\"", into->graph->values[v].name);
+        if (into->channels[v] == NULL)
+            continue;
+        for (size_t c = 0; c < observation_channels(into->graph, (int)v); c++)
+            if (histogram_merge(&into->channels[v][c], &from->channels[v][c], err) != 0)
+                return error_in(err, "value \"%s\", channel %zu", into->graph->values[v].name, c);
+    }
+    return 0;
+}

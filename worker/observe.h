@@ -1,0 +1,32 @@
+/* observe.h — what one rank has seen of every activation: statistics that merge.
+ *
+ * One observation per engine thread while running, merged into one per rank, reduced into one per run. Which values are
+ * observed is decided once, from the graph: every float activation that is computed by a node or enters the graph.
+ */
+#ifndef ETALON_OBSERVE_H
+#define ETALON_OBSERVE_H
+
+#include "common/graph.h"
+#include "common/histogram.h"
+
+struct observation {
+    const struct graph *graph; /* borrowed */
+    size_t bins, channel_bins; /* channel_bins 0: per tensor only */
+    struct histogram *tensor;  /* [n_values]; bins == 0 where the value is not observed */
+    struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
+};
+
+struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins,
+                                       struct error *err);
+void observation_destroy(struct observation *observation); /* NULL is allowed */
+
+bool observation_covers(const struct graph *graph, int value);
+size_t observation_channels(const struct graph *graph, int value); /* dims[1], or 1 for what has no channel axis */
+
+/* An engine_observer; context is the observation. */
+int observation_observe(void *context, int node, int value, const struct view *view, struct error *err);
+
+/* into += from: same graph, same bins. */
+int observation_merge(struct observation *into, const struct observation *from, struct error *err);
+
+#endif

@@ -1,0 +1,183 @@
+/* preprocess.c — runs a chain of steps on a record; see preprocess.h.
+ *
+ * Steps up to the last one that moves pixels work on pictures in scratch memory; the arithmetic behind it works in the
+ * network's input itself. For a planar record with nothing but mean and scale the first part is empty: one conversion
+ * pass, then arithmetic in place.
+ */
+#include "worker/preprocess.h"
+
+#include "common/memory.h"
+#include "worker/preprocess/steps.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+
+/* Kind -> operation. */
+static const struct preprocess_op *const ops[] = {
+    [STEP_RESIZE] = &preprocess_resize, [STEP_CROP] = &preprocess_crop,   [STEP_CHANNELS] = &preprocess_channels,
+    [STEP_MEAN] = &preprocess_mean,     [STEP_SCALE] = &preprocess_scale, [STEP_DIVIDE] = &preprocess_divide,
+};
+
+struct preprocessor {
+    const struct preprocess_plan *plan;
+    struct shape out;
+    size_t n_elements; /* of out */
+    size_t tail;       /* steps [tail, n_steps) are arithmetic */
+    struct picture_scratch scratch;
+};
+
+/* Channels at the start of the chain, as far as the plan and the network tell: the last `channels` step decides them at
+ * the end, and where there is none they never change. */
+static size_t first_channels(const struct preprocess_plan *plan, const struct shape *out)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == STEP_CHANNELS)
+            return 0;
+    return out->rank == 3 ? (size_t)out->dims[0] : 0;
+}
+
+static int check_plan(const struct preprocess_plan *plan, const struct shape *out, struct error *err)
+{
+    struct step_shape shape = {.channels = first_channels(plan, out)};
+
+    if (plan->n_steps > PREPROCESS_MAX_STEPS)
+        return error_set(err, EX_CONFIG, "expected at most %d preprocessing steps, found %zu", PREPROCESS_MAX_STEPS,
+                         plan->n_steps);
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        enum step_kind kind = plan->steps[i].kind;
+
+        if ((size_t)kind >= sizeof ops / sizeof *ops)
+            return error_set(err, EX_CONFIG, "preprocessing step %zu is of no known kind (%d)", i + 1, (int)kind);
+        if (ops[kind]->check(&plan->steps[i], &shape, err) < 0)
+            return error_in(err, "preprocessing step %zu (%s)", i + 1, ops[kind]->name);
+    }
+    if (out->rank != 3)
+        return 0;
+    if ((shape.channels != 0 && shape.channels != (size_t)out->dims[0]) ||
+        (shape.height != 0 && shape.height != (size_t)out->dims[1]) ||
+        (shape.width != 0 && shape.width != (size_t)out->dims[2])) {
+        char text[SHAPE_TEXT_BYTES];
+
+        return error_set(err, EX_CONFIG,
+                         "preprocessing ends with %zux%zux%zu (0: not known yet), the network expects %s",
+                         shape.channels, shape.height, shape.width, shape_text(out, text));
+    }
+    return 0;
+}
+
+struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, const struct shape *out_shape,
+                                         struct error *err)
+{
+    struct preprocessor *preprocessor;
+    int64_t n = shape_elements(out_shape);
+    char text[SHAPE_TEXT_BYTES];
+
+    if (n <= 0) {
+        error_set(err, EX_CONFIG, "expected a network input of fixed size, found %s", shape_text(out_shape, text));
+        return NULL;
+    }
+    if (check_plan(plan, out_shape, err) < 0)
+        return NULL;
+    preprocessor = memory_create(1, sizeof *preprocessor, "a preprocessor", err);
+    if (preprocessor == NULL)
+        return NULL;
+    preprocessor->plan = plan;
+    preprocessor->out = *out_shape;
+    preprocessor->n_elements = (size_t)n;
+    preprocessor->tail = plan->n_steps;
+    while (preprocessor->tail > 0 && ops[plan->steps[preprocessor->tail - 1].kind]->compute != NULL)
+        preprocessor->tail--;
+    return preprocessor;
+}
+
+void preprocessor_destroy(struct preprocessor *preprocessor)
+{
+    if (preprocessor == NULL)
+        return;
+    picture_scratch_fini(&preprocessor->scratch);
+    free(preprocessor);
+}
+
+static int check_channels(const struct preprocess_step *step, size_t channels, struct error *err)
+{
+    if (step->n_values == 1 || step->n_values == channels)
+        return 0;
+    return error_set(err, EX_DATAERR, "%s: expected %zu channels, found %zu", ops[step->kind]->name, step->n_values,
+                     channels);
+}
+
+static int apply_step(const struct preprocess_step *step, struct picture *picture, struct error *err)
+{
+    const struct preprocess_op *op = ops[step->kind];
+    float *x;
+
+    if (op->apply != NULL)
+        return op->apply(step, picture, err) == 0 ? 0 : error_in(err, "%s", op->name);
+    if (check_channels(step, picture_channels(picture), err) < 0)
+        return -1;
+    x = picture_make_planar_float(picture, err);
+    if (x == NULL)
+        return -1;
+    op->compute(step, x, picture_channels(picture), picture->height * picture->width);
+    return 0;
+}
+
+/* An image must have the network's channels, height and width; of a tensor (a flat record, or an input that is no
+ * image) the count decides. */
+static int check_shape(const struct preprocessor *preprocessor, const struct picture *picture, struct error *err)
+{
+    const struct shape *out = &preprocessor->out;
+    size_t channels = picture_channels(picture);
+    bool is_flat = picture->height == 1 && picture->width == 1;
+    char text[SHAPE_TEXT_BYTES];
+
+    if (channels * picture->height * picture->width == preprocessor->n_elements &&
+        (out->rank != 3 || is_flat ||
+         (channels == (size_t)out->dims[0] && picture->height == (size_t)out->dims[1] &&
+          picture->width == (size_t)out->dims[2])))
+        return 0;
+    return error_set(err, EX_DATAERR, "expected %s, found %zux%zux%zu", shape_text(out, text), channels,
+                     picture->height, picture->width);
+}
+
+/* Not (|x| <= max) is true for NaN, too. The common case, all finite, is one pass without branches. */
+static int check_finite(const float *x, size_t n, struct error *err)
+{
+    unsigned n_bad = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_bad |= !(fabsf(x[i]) <= FLT_MAX);
+    for (size_t i = 0; n_bad != 0 && i < n; i++)
+        if (!(fabsf(x[i]) <= FLT_MAX))
+            return error_set(err, EX_DATAERR, "expected finite numbers, value %zu is %g", i, (double)x[i]);
+    return 0;
+}
+
+static int run_chain(struct preprocessor *preprocessor, const struct record *record, float *out, struct error *err)
+{
+    const struct preprocess_plan *plan = preprocessor->plan;
+    struct picture picture;
+    size_t i, channels, spatial;
+
+    picture_from_record(&picture, record, &preprocessor->scratch);
+    for (i = 0; i < preprocessor->tail; i++)
+        if (apply_step(&plan->steps[i], &picture, err) < 0)
+            return -1;
+    if (check_shape(preprocessor, &picture, err) < 0)
+        return -1;
+    channels = picture_channels(&picture);
+    spatial = picture.height * picture.width;
+    picture_copy_planar(&picture, out);
+    for (; i < plan->n_steps; i++) {
+        if (check_channels(&plan->steps[i], channels, err) < 0)
+            return -1;
+        ops[plan->steps[i].kind]->compute(&plan->steps[i], out, channels, spatial);
+    }
+    return check_finite(out, preprocessor->n_elements, err);
+}
+
+int preprocess(struct preprocessor *preprocessor, const struct record *record, float *out, struct error *err)
+{
+    return run_chain(preprocessor, record, out, err) == 0 ? 0 : error_in(err, "%s", record->key);
+}

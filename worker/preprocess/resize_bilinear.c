@@ -1,0 +1,205 @@
+/* resize_bilinear.c — the triangle filter with antialiasing, bit for bit as PIL's Image.resize(BILINEAR).
+ *
+ * Target pixel i looks at the source around (i + 0.5) * in / out; when shrinking, the triangle is widened by in / out,
+ * so that every source pixel counts. Weights are computed in double precision and normalised. On uint8 they become
+ * integers in units of 2^-22 (8 bits of pixel and the sum of weights leave 32 - 8 - 2), and each pass rounds to 8 bits:
+ * columns first, then rows. On floats sums are kept in double precision, as in PIL's mode F. The golden arrays of
+ * tests/worker/test_preprocess.c come from PIL itself.
+ */
+#include "worker/preprocess/steps.h"
+
+#include "common/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { WEIGHT_BITS = 32 - 8 - 2 };
+
+/* Target index i is the sum of weight[i * stride + k] * source[first[i] + k], k < count[i]. */
+struct taps {
+    size_t stride;
+    size_t *first, *count;
+    double *weight;
+    int32_t *fixed; /* the same in 2^-22 */
+};
+
+static void taps_fini(struct taps *taps)
+{
+    free(taps->first);
+    free(taps->count);
+    free(taps->weight);
+    free(taps->fixed);
+}
+
+static double triangle(double x)
+{
+    x = fabs(x);
+    return x < 1.0 ? 1.0 - x : 0.0;
+}
+
+/* The weights of target i, whose triangle is `scale` wide to each side (at least 1). */
+static void compute_tap(struct taps *taps, size_t i, size_t in, double center, double scale)
+{
+    double low = center - scale + 0.5, high = center + scale + 0.5, sum = 0.0;
+    size_t first = low < 0 ? 0 : (size_t)low, end = (size_t)high < in ? (size_t)high : in;
+    double *weight = taps->weight + i * taps->stride, inverse = 1.0 / scale;
+
+    taps->first[i] = first;
+    taps->count[i] = end - first;
+    for (size_t k = 0; k < end - first; k++) {
+        weight[k] = triangle(((double)(k + first) - center + 0.5) * inverse);
+        sum += weight[k];
+    }
+    for (size_t k = 0; k < end - first; k++) {
+        if (sum != 0.0)
+            weight[k] /= sum;
+        taps->fixed[i * taps->stride + k] = (int32_t)(0.5 + weight[k] * (1 << WEIGHT_BITS));
+    }
+}
+
+static int taps_init(struct taps *taps, size_t in, size_t out, struct error *err)
+{
+    double ratio = (double)in / (double)out, scale = ratio < 1.0 ? 1.0 : ratio;
+    size_t n;
+
+    *taps = (struct taps){.stride = 2 * (size_t)ceil(scale) + 1};
+    if (!size_multiply(taps->stride, out, &n))
+        return error_set(err, EX_DATAERR, "cannot be resized from %zu to %zu", in, out);
+    if ((taps->first = memory_create(out, sizeof *taps->first, "resize weights", err)) == NULL ||
+        (taps->count = memory_create(out, sizeof *taps->count, "resize weights", err)) == NULL ||
+        (taps->weight = memory_create(n, sizeof *taps->weight, "resize weights", err)) == NULL ||
+        (taps->fixed = memory_create(n, sizeof *taps->fixed, "resize weights", err)) == NULL) {
+        taps_fini(taps);
+        return -1;
+    }
+    for (size_t i = 0; i < out; i++)
+        compute_tap(taps, i, in, ((double)i + 0.5) * ratio, scale);
+    return 0;
+}
+
+/* Weights are not negative and sum to one within rounding: only the upper end can be passed. */
+static uint8_t to_pixel(int32_t sum)
+{
+    sum >>= WEIGHT_BITS;
+    return (uint8_t)(sum > 255 ? 255 : sum);
+}
+
+/* One row; `interleave` is a literal where it matters. */
+static inline void columns_of_bytes(const uint8_t *from, uint8_t *to, size_t width, size_t interleave,
+                                    const struct taps *taps)
+{
+    for (size_t x = 0; x < width; x++) {
+        const uint8_t *source = from + taps->first[x] * interleave;
+        const int32_t *weight = taps->fixed + x * taps->stride;
+
+        for (size_t c = 0; c < interleave; c++) {
+            int32_t sum = 1 << (WEIGHT_BITS - 1);
+
+            for (size_t k = 0; k < taps->count[x]; k++)
+                sum += source[k * interleave + c] * weight[k];
+            to[x * interleave + c] = to_pixel(sum);
+        }
+    }
+}
+
+static void columns_of_floats(const float *from, float *to, size_t width, size_t interleave, const struct taps *taps)
+{
+    for (size_t x = 0; x < width; x++)
+        for (size_t c = 0; c < interleave; c++) {
+            const double *weight = taps->weight + x * taps->stride;
+            double sum = 0.0;
+
+            for (size_t k = 0; k < taps->count[x]; k++)
+                sum += (double)from[(taps->first[x] + k) * interleave + c] * weight[k];
+            to[x * interleave + c] = (float)sum;
+        }
+}
+
+static int resize_columns(struct picture *picture, size_t width, struct error *err)
+{
+    struct picture from = *picture;
+    struct taps taps;
+    void *to = picture_renew(picture, from.planes, from.height, width, from.interleave, from.is_float, err);
+
+    if (to == NULL || taps_init(&taps, from.width, width, err) < 0)
+        return -1;
+    for (size_t y = 0; y < from.planes * from.height; y++) {
+        size_t source = y * from.width * from.interleave, target = y * width * from.interleave;
+
+        if (from.is_float)
+            columns_of_floats((const float *)from.data + source, (float *)to + target, width, from.interleave, &taps);
+        else if (from.interleave == 1)
+            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, 1, &taps);
+        else if (from.interleave == 3)
+            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, 3, &taps);
+        else
+            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, from.interleave,
+                             &taps);
+    }
+    taps_fini(&taps);
+    return 0;
+}
+
+/* Target row y from source rows of n elements. Sums of a strip of columns stay in registers and first-level cache. */
+static void row_of_bytes(const uint8_t *from, uint8_t *to, size_t n, size_t y, const struct taps *taps)
+{
+    enum { STRIP = 256 };
+    const int32_t *weight = taps->fixed + y * taps->stride;
+    int32_t sums[STRIP];
+
+    for (size_t x = 0; x < n; x += STRIP) {
+        size_t m = n - x < STRIP ? n - x : STRIP;
+
+        for (size_t i = 0; i < m; i++)
+            sums[i] = 1 << (WEIGHT_BITS - 1);
+        for (size_t k = 0; k < taps->count[y]; k++) {
+            const uint8_t *row = from + (taps->first[y] + k) * n + x;
+
+            for (size_t i = 0; i < m; i++)
+                sums[i] += row[i] * weight[k];
+        }
+        for (size_t i = 0; i < m; i++)
+            to[x + i] = to_pixel(sums[i]);
+    }
+}
+
+static void row_of_floats(const float *from, float *to, size_t n, size_t y, const struct taps *taps)
+{
+    const double *weight = taps->weight + y * taps->stride;
+
+    for (size_t x = 0; x < n; x++) {
+        double sum = 0.0;
+
+        for (size_t k = 0; k < taps->count[y]; k++)
+            sum += (double)from[(taps->first[y] + k) * n + x] * weight[k];
+        to[x] = (float)sum;
+    }
+}
+
+static int resize_rows(struct picture *picture, size_t height, struct error *err)
+{
+    struct picture from = *picture;
+    size_t n = from.width * from.interleave;
+    struct taps taps;
+    void *to = picture_renew(picture, from.planes, height, from.width, from.interleave, from.is_float, err);
+
+    if (to == NULL || taps_init(&taps, from.height, height, err) < 0)
+        return -1;
+    for (size_t p = 0; p < from.planes; p++)
+        for (size_t y = 0; y < height; y++)
+            if (from.is_float)
+                row_of_floats((const float *)from.data + p * from.height * n, (float *)to + (p * height + y) * n, n, y,
+                              &taps);
+            else
+                row_of_bytes((const uint8_t *)from.data + p * from.height * n, (uint8_t *)to + (p * height + y) * n, n,
+                             y, &taps);
+    taps_fini(&taps);
+    return 0;
+}
+
+int resize_bilinear(struct picture *picture, size_t height, size_t width, struct error *err)
+{
+    if (width != picture->width && resize_columns(picture, width, err) < 0)
+        return -1;
+    return height != picture->height ? resize_rows(picture, height, err) : 0;
+}

@@ -1,0 +1,289 @@
+/* simulate.c — memory and order of the simulated network; see simulate.h.
+ *
+ * Convolutions and dense layers run on integers (simulate_conv.c). Every other node is what chips and runtimes do too:
+ * take the codes' real values, compute in float32 with the plain kernels of reference.h, round to the output's codes.
+ * For operators that only move or select codes (max pool, reshape, ReLU with a shared scale) that is exact.
+ */
+#include "worker/simulate_private.h"
+
+#include "common/memory.h"
+#include "worker/reference.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t NO_SLOT = (size_t)-1;
+
+static bool is_activation_value(const struct graph *g, int value)
+{
+    return value != GRAPH_NONE && !g->values[value].is_constant;
+}
+
+/* ---- memory by liveness: a slot is taken when a value is born and freed after its last use ---- */
+
+static int take_slot(struct simulator *s, int value, struct error *err)
+{
+    size_t bytes = s->values[value].elements * s->batch * (sim_plan_value(s, value)->is_quantized ? 2 : 4);
+    size_t best = NO_SLOT;
+
+    for (size_t i = 0; i < s->n_slots; i++) /* the free slot that needs to grow least, or wastes least */
+        if (s->slots[i].is_free &&
+            (best == NO_SLOT || (s->slots[best].bytes < bytes ? s->slots[i].bytes > s->slots[best].bytes
+                                                              : s->slots[i].bytes >= bytes &&
+                                                                    s->slots[i].bytes < s->slots[best].bytes)))
+            best = i;
+    if (best == NO_SLOT) {
+        best = s->n_slots;
+        if (memory_grow((void **)&s->slots, &s->slots_capacity, s->n_slots, sizeof *s->slots, "slots", err) != 0)
+            return -1;
+        s->n_slots++;
+    }
+    if (s->slots[best].bytes < bytes)
+        s->slots[best].bytes = bytes; /* memory is made once all sizes are known */
+    s->slots[best].is_free = false;
+    s->values[value].slot = best;
+    return 0;
+}
+
+static void find_last_uses(struct simulator *s)
+{
+    const struct graph *g = s->plan->graph;
+
+    for (size_t n = 0; n < g->n_nodes; n++)
+        for (size_t i = 0; i < g->nodes[n].n_inputs; i++)
+            if (is_activation_value(g, g->nodes[n].inputs[i]))
+                s->values[g->nodes[n].inputs[i]].last_use = (int)n;
+    for (size_t i = 0; i < g->n_outputs; i++)
+        s->values[g->outputs[i]].last_use = INT_MAX;
+}
+
+/* Frees the slots of what node `n` read or made for the last time. */
+static void release_after(struct simulator *s, int n, bool planning)
+{
+    const struct graph *g = s->plan->graph;
+    const struct node *node = &g->nodes[n];
+
+    for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        int v = i < node->n_inputs ? node->inputs[i] : node->outputs[i - node->n_inputs];
+
+        if (!is_activation_value(g, v) || s->values[v].last_use > n)
+            continue;
+        if (planning)
+            s->slots[s->values[v].slot].is_free = true;
+        s->values[v].is_alive = false;
+    }
+}
+
+static int plan_memory(struct simulator *s, struct error *err)
+{
+    const struct graph *g = s->plan->graph;
+    size_t largest = 0, inputs = 0;
+
+    for (size_t v = 0; v < g->n_values; v++) {
+        s->values[v].slot = NO_SLOT;
+        s->values[v].last_use = -1;
+        if (!is_activation_value(g, (int)v))
+            continue;
+        s->values[v].elements = (size_t)shape_elements(&g->values[v].shape);
+        largest = s->values[v].elements > largest ? s->values[v].elements : largest;
+    }
+    find_last_uses(s);
+    for (size_t i = 0; i < g->n_inputs; i++)
+        if (take_slot(s, g->inputs[i], err) != 0)
+            return -1;
+    for (size_t n = 0; n < g->n_nodes; n++) {
+        for (size_t i = 0; i < g->nodes[n].n_outputs; i++)
+            if (take_slot(s, g->nodes[n].outputs[i], err) != 0)
+                return -1;
+        inputs = g->nodes[n].n_inputs > inputs ? g->nodes[n].n_inputs : inputs;
+        release_after(s, (int)n, true);
+    }
+    for (size_t i = 0; i < s->n_slots; i++)
+        if ((s->slots[i].memory = memory_create(s->slots[i].bytes, 1, "simulated activations", err)) == NULL)
+            return -1;
+    s->scratch = memory_create(inputs, sizeof *s->scratch, "scratch", err);
+    if (s->scratch == NULL)
+        return -1;
+    for (; s->n_scratch < inputs; s->n_scratch++)
+        if ((s->scratch[s->n_scratch] = memory_create(largest * s->batch, sizeof(float), "scratch", err)) == NULL)
+            return -1;
+    s->result = memory_create(largest * s->batch, sizeof(float), "scratch", err);
+    s->view = memory_create(largest * s->batch, sizeof(float), "scratch", err);
+    return s->result == NULL || s->view == NULL ? -1 : 0;
+}
+
+/* ---- codes and reals ---- */
+
+/* Elements that share a channel's scale lie together: [record][channel][rest]. */
+static size_t channel_run(const struct simulator *s, int value)
+{
+    const struct plan_value *p = sim_plan_value(s, value);
+
+    return s->values[value].elements / p->n_scales;
+}
+
+static void dequantize_value(const struct simulator *s, int value, float *out)
+{
+    const struct plan_value *p = sim_plan_value(s, value);
+    const int16_t *codes = sim_data(s, value);
+    size_t run = channel_run(s, value), runs = s->n_records * p->n_scales;
+
+    for (size_t r = 0; r < runs; r++) {
+        float scale = p->scale[r % p->n_scales];
+
+        for (size_t i = r * run; i < (r + 1) * run; i++)
+            out[i] = scale * (float)codes[i];
+    }
+}
+
+static void store_value(struct simulator *s, int value, const float *reals)
+{
+    const struct plan_value *p = sim_plan_value(s, value);
+    size_t elements = s->values[value].elements * s->n_records;
+    int16_t *codes = sim_data(s, value);
+    size_t run;
+
+    s->values[value].is_alive = true;
+    if (!p->is_quantized) {
+        memcpy(sim_data(s, value), reals, elements * sizeof *reals);
+        return;
+    }
+    run = channel_run(s, value);
+    for (size_t r = 0; r < s->n_records * p->n_scales; r++) {
+        float scale = p->scale[r % p->n_scales];
+
+        for (size_t i = r * run; i < (r + 1) * run; i++)
+            codes[i] = sim_code(reals[i] / scale, p->codes, s->plan->profile->activation_rounding);
+    }
+}
+
+/* The real values of input `i` of a node, dequantized where needed. */
+static const float *real_input(struct simulator *s, const struct node *node, size_t i)
+{
+    const struct graph *g = s->plan->graph;
+    int value = node->inputs[i];
+
+    if (value == GRAPH_NONE)
+        return NULL;
+    if (g->values[value].is_constant)
+        return g->values[value].data;
+    if (!sim_plan_value(s, value)->is_quantized)
+        return sim_data(s, value);
+    dequantize_value(s, value, s->scratch[i]);
+    return s->scratch[i];
+}
+
+static int run_in_float(struct simulator *s, int n, struct error *err)
+{
+    const struct node *node = &s->plan->graph->nodes[n];
+    const float *inputs[64];
+
+    if (node->n_inputs > sizeof inputs / sizeof *inputs || node->n_outputs != 1)
+        return error_set(err, EX_UNAVAILABLE, "node \"%s\": the simulator takes at most 64 inputs and one output, found %zu and %zu",
+                         node->name, node->n_inputs, node->n_outputs);
+    for (size_t i = 0; i < node->n_inputs; i++)
+        inputs[i] = real_input(s, node, i);
+    if (reference_run_node(s->plan->graph, node, s->n_records, inputs, s->result, err) != 0)
+        return error_in(err, "node \"%s\"", node->name);
+    store_value(s, node->outputs[0], s->result);
+    return 0;
+}
+
+/* ---- the face of simulate.h ---- */
+
+struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err)
+{
+    struct simulator *s = memory_create(1, sizeof *s, "a simulator", err);
+    const struct graph *g = plan->graph;
+
+    if (s == NULL)
+        return NULL;
+    s->plan = plan;
+    s->batch = batch;
+    s->values = memory_create(g->n_values, sizeof *s->values, "a simulator", err);
+    s->convs = memory_create(g->n_nodes, sizeof *s->convs, "a simulator", err);
+    if (s->values == NULL || s->convs == NULL || plan_memory(s, err) != 0)
+        goto fail;
+    for (size_t n = 0; n < g->n_nodes; n++)
+        if (sim_conv_applies(plan, (int)n) && (s->convs[n] = sim_conv_create(plan, (int)n, err)) == NULL)
+            goto fail;
+    return s;
+fail:
+    simulator_destroy(s);
+    return NULL;
+}
+
+void simulator_destroy(struct simulator *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t n = 0; s->convs != NULL && n < s->plan->graph->n_nodes; n++)
+        sim_conv_destroy(s->convs[n]);
+    for (size_t i = 0; i < s->n_slots; i++)
+        free(s->slots[i].memory);
+    for (size_t i = 0; i < s->n_scratch; i++)
+        free(s->scratch[i]);
+    free(s->scratch);
+    free(s->slots);
+    free(s->convs);
+    free(s->values);
+    free(s->result);
+    free(s->view);
+    free(s);
+}
+
+int simulator_begin(struct simulator *s, const float *const *inputs, size_t n_records, struct error *err)
+{
+    const struct graph *g = s->plan->graph;
+
+    if (n_records == 0 || n_records > s->batch)
+        return error_set(err, EX_SOFTWARE, "a simulator for %zu records was given %zu", s->batch, n_records);
+    s->n_records = n_records;
+    for (size_t i = 0; i < g->n_inputs; i++)
+        store_value(s, g->inputs[i], inputs[i]);
+    return 0;
+}
+
+int simulator_step(struct simulator *s, int n, struct error *err)
+{
+    const struct node *node = &s->plan->graph->nodes[n];
+
+    if (n > 0)
+        release_after(s, n - 1, false);
+    if (s->convs[n] == NULL)
+        return run_in_float(s, n, err);
+    sim_conv_run(s->convs[n], sim_data(s, node->inputs[0]), sim_data(s, node->outputs[0]), s->n_records);
+    s->values[node->outputs[0]].is_alive = true;
+    return 0;
+}
+
+const float *simulator_value(struct simulator *s, int value)
+{
+    if (!s->values[value].is_alive)
+        return NULL;
+    if (!sim_plan_value(s, value)->is_quantized)
+        return sim_data(s, value);
+    dequantize_value(s, value, s->view);
+    return s->view;
+}
+
+uint64_t simulator_saturated(struct simulator *s, int value)
+{
+    const struct plan_value *p = sim_plan_value(s, value);
+    const int16_t *codes;
+    int low = p->codes.lo - p->codes.zero_point, high = p->codes.hi - p->codes.zero_point;
+    uint64_t n = 0;
+
+    if (!p->is_quantized || !s->values[value].is_alive)
+        return 0;
+    codes = sim_data(s, value);
+    for (size_t i = 0; i < s->values[value].elements * s->n_records; i++)
+        n += codes[i] == high || (codes[i] == low && low < 0);
+    return n;
+}
+
+const int16_t *simulator_codes(struct simulator *s, int value)
+{
+    return s->values[value].is_alive && sim_plan_value(s, value)->is_quantized ? sim_data(s, value) : NULL;
+}

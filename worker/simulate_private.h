@@ -1,0 +1,56 @@
+/* simulate_private.h — shared by the files of the simulator. */
+#ifndef ETALON_SIMULATE_PRIVATE_H
+#define ETALON_SIMULATE_PRIVATE_H
+
+#include "worker/int_gemm.h"
+#include "worker/simulate.h"
+
+/* Where a value lives while it is alive: codes relative to real zero, or floats; plain row-major, batch x elements. */
+struct sim_value {
+    size_t elements; /* of one record */
+    size_t slot;     /* index into slots; (size_t)-1 for constants */
+    int last_use;    /* node index; INT_MAX for graph outputs */
+    bool is_alive;
+};
+
+struct sim_slot {
+    void *memory;
+    size_t bytes;
+    bool is_free;
+};
+
+struct sim_conv; /* packed weights and scratch of one CONV or DENSE */
+
+struct simulator {
+    const struct plan *plan;
+    size_t batch, n_records;
+    struct sim_value *values; /* [n_values] */
+    struct sim_slot *slots;
+    size_t n_slots, slots_capacity;
+    struct sim_conv **convs; /* [n_nodes]; NULL where the node is not computed on integers */
+    float **scratch;         /* dequantized inputs of the node at hand, [max inputs] */
+    size_t n_scratch;
+    float *result, *view;    /* one float output before it is quantized; what simulator_value returns */
+};
+
+static inline const struct plan_value *sim_plan_value(const struct simulator *s, int value)
+{
+    return &s->plan->values[value];
+}
+/* Codes or floats of a living value. */
+static inline void *sim_data(const struct simulator *s, int value)
+{
+    return s->slots[s->values[value].slot].memory;
+}
+
+/* Is this node computed on integers by simulate_conv.c? */
+bool sim_conv_applies(const struct plan *plan, int node);
+struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error *err);
+void sim_conv_destroy(struct sim_conv *conv);
+/* codes in: plain NCHW (or N x K); out: codes, or floats where the output stays in float. */
+void sim_conv_run(struct sim_conv *conv, const int16_t *input, void *output, size_t n_records);
+
+/* x rounded and saturated to a code relative to real zero. */
+int16_t sim_code(float ratio, struct code_range codes, enum rounding rounding);
+
+#endif
