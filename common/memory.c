@@ -85,11 +85,11 @@ void *arena_create_array(struct arena *arena, size_t n, size_t size, struct erro
     struct chunk *chunk = arena->chunks;
     size_t bytes, rounded;
 
-    if (!size_multiply(n, size, &bytes) || __builtin_add_overflow(bytes, (size_t)ALIGNMENT - 1, &rounded)) {
+    if (!size_multiply(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT - sizeof *chunk) {
         error_set(err, EX_OSERR, "%zu x %zu bytes is more than memory can address", n, size);
         return NULL;
     }
-    rounded = rounded / ALIGNMENT * ALIGNMENT;
+    rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (chunk == NULL || chunk->size - chunk->used < rounded) {
         size_t room = rounded > ARENA_CHUNK_BYTES / 4 ? rounded : ARENA_CHUNK_BYTES;
 

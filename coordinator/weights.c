@@ -49,7 +49,8 @@ int weight_scale_max_abs(const float *w, size_t n, int32_t limit, float *scale, 
 
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(w[i]))
-            return error_set(err, EX_DATAERR, "weight %zu of %zu: expected a finite number, found %g", i, n, (double)w[i]);
+            return error_set(err, EX_DATAERR, "weight %zu of %zu: expected a finite number, found %g", i, n,
+                             (double)w[i]);
         largest = fmaxf(largest, fabsf(w[i]));
     }
     *scale = largest == 0 ? 1 : fmaxf(largest / (float)limit, FLT_MIN);

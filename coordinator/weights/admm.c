@@ -1,7 +1,7 @@
 /* admm.c — alternating between codes and scale (Leng 2018, arXiv:1707.09870), from several starts.
  *
- * Each half step minimises the squared error in one variable, so the error never rises and, codes being finitely many, the
- * run ends; but in a local optimum. The usual single start, max|w| / (1.25 limit), can end worse than max-abs
+ * Each half step minimises the squared error in one variable, so the error never rises and, codes being finitely many,
+ * the run ends; but in a local optimum. The usual single start, max|w| / (1.25 limit), can end worse than max-abs
  * (calibration.md section 8), hence the others, and max-abs itself as the one to beat.
  */
 #include "coordinator/weights.h"
@@ -35,7 +35,8 @@ double weight_alternate(const float *w, size_t n, int32_t limit, double start)
     double a = start;
     struct fit last = {0};
 
-    /* Equal codes give equal fits, and an equal fit the same scale: that is the fixed point. Typically 2 to 15 rounds. */
+    /* Equal codes give equal fits, and an equal fit the same scale: that is the fixed point. Typically 2 to 15 rounds.
+     */
     for (int round = 0; round < MAX_ROUNDS; round++) {
         struct fit fit = fit_codes(w, n, limit, a);
 

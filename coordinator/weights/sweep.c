@@ -1,16 +1,18 @@
 /* sweep.c — the scale with the least squared error of all: exact, by sweeping the points where a code changes.
  *
- * As the scale a falls, the code of magnitude x rises from m to m + 1 at a = x / (m + 1/2), m = 0 .. limit - 1, and nothing
- * changes in between. For the codes q of one interval the best scale is A / D with A = sum x q, D = sum q^2, and the error
- * there is sum x^2 - A^2 / D. It need not lie inside the interval: E(a) = min over q of ||x - a q||^2 bounds it from below
- * anyway, and is met at the optimum. So the optimum is the largest A^2 / D met on the way (calibration.md section 8).
+ * As the scale a falls, the code of magnitude x rises from m to m + 1 at a = x / (m + 1/2), m = 0 .. limit - 1, and
+ * nothing changes in between. For the codes q of one interval the best scale is A / D with A = sum x q, D = sum q^2,
+ * and the error there is sum x^2 - A^2 / D. It need not lie inside the interval: E(a) = min over q of ||x - a q||^2
+ * bounds it from below anyway, and is met at the optimum. So the optimum is the largest A^2 / D met on the way
+ * (calibration.md section 8).
  *
  * Not all breakpoints matter. With E0 the error of max-abs,
- * - E(a) >= sum of (x - limit a)^2 over x > limit a, which grows as a falls: below where it reaches E0 nothing is gained;
+ * - E(a) >= sum of (x - limit a)^2 over x > limit a, which grows as a falls: below where it reaches E0 nothing is
+ * gained;
  * - E(a) >= sum of x^2 over x < a / 2, which grows with a: nothing is gained above where that reaches E0.
- * That leaves about a quarter of n x limit for weights like a network's. They are taken in windows of falling a, so that memory
- * stays proportional to n, and sorted by radix within each; equal keys may come in any order, since every state on the way is
- * the error of real codes and can only be too large.
+ * That leaves about a quarter of n x limit for weights like a network's. They are taken in windows of falling a, so
+ * that memory stays proportional to n, and sorted by radix within each; equal keys may come in any order, since every
+ * state on the way is the error of real codes and can only be too large.
  */
 #include "coordinator/weights.h"
 
@@ -69,8 +71,9 @@ static double vanished_error(const struct sweep *sweep, double a)
     return error;
 }
 
-/* A scale from which on, going away from `start`, `bound_at` stays at or above `error`; at most 1/64 of an octave further
- * than need be. `factor` (1/2 or 2) is the way to go, 40 octaves at most: nothing is left to decide out there. */
+/* A scale from which on, going away from `start`, `bound_at` stays at or above `error`; at most 1/64 of an octave
+ * further than need be. `factor` (1/2 or 2) is the way to go, 40 octaves at most: nothing is left to decide out there.
+ */
 static double find_end(const struct sweep *sweep, double (*bound_at)(const struct sweep *, double), double error,
                        double start, double factor)
 {
@@ -92,33 +95,22 @@ static double find_end(const struct sweep *sweep, double (*bound_at)(const struc
     return outside;
 }
 
-/* Keeps the present codes if they are the best so far: A^2 / D, without dividing. */
-static inline void consider(struct sweep *sweep)
+static int32_t code_at(const struct sweep *sweep, size_t i, double a)
 {
-    if (sweep->correlation * sweep->correlation * sweep->best_power >
-        sweep->best_correlation * sweep->best_correlation * sweep->power) {
-        sweep->best_correlation = sweep->correlation;
-        sweep->best_power = sweep->power;
-    }
+    return (int32_t)fmin((double)sweep->x[i] / a + 0.5, sweep->limit);
 }
 
 static void start_at(struct sweep *sweep, double a)
 {
     for (size_t i = 0; i < sweep->n; i++) {
-        double x = (double)sweep->x[i], code = floor(fmin(x / a + 0.5, sweep->limit));
+        double x = (double)sweep->x[i], code = code_at(sweep, i, a);
 
         sweep->code[i] = (uint8_t)code;
         sweep->correlation += x * code;
         sweep->power += code * code;
     }
-    sweep->best_power = 1;
-    if (sweep->power > 0)
-        consider(sweep);
-}
-
-static inline double next_change(const struct sweep *sweep, size_t i, int32_t code)
-{
-    return code < sweep->limit ? (double)sweep->x[i] / (code + 0.5) : 0;
+    sweep->best_correlation = sweep->correlation;
+    sweep->best_power = fmax(sweep->power, 1); /* no codes yet: A^2 / D is 0 */
 }
 
 static uint32_t float_bits(double a)
@@ -130,27 +122,40 @@ static uint32_t float_bits(double a)
     return bits;
 }
 
-/* All breakpoints above `end` that have not been passed yet; none is above `begin`. */
+static int reserve(struct sweep *sweep, size_t n, struct error *err)
+{
+    sweep->n_events = n;
+    if (n <= sweep->capacity)
+        return 0;
+    free(sweep->events);
+    free(sweep->sorted);
+    sweep->capacity = n;
+    sweep->events = memory_create(n, sizeof *sweep->events, "the breakpoints of a weight sweep", err);
+    sweep->sorted = memory_create(n, sizeof *sweep->sorted, "the breakpoints of a weight sweep", err);
+    return sweep->events != NULL && sweep->sorted != NULL ? 0 : -1;
+}
+
+/* The breakpoints that lead from the present codes, those of scale `begin`, to those of scale `end`. */
 static int collect(struct sweep *sweep, double begin, double end, struct error *err)
 {
     uint32_t first_key = float_bits(begin);
+    struct breakpoint *next;
     size_t n = 0;
 
+    for (size_t i = 0; i < sweep->n; i++)
+        n += (size_t)(code_at(sweep, i, end) - sweep->code[i]);
+    if (reserve(sweep, n, err) != 0)
+        return -1;
+    next = sweep->events;
     for (size_t i = 0; i < sweep->n; i++) {
-        int32_t code = sweep->code[i];
+        int32_t last = code_at(sweep, i, end);
 
-        for (double a; (a = next_change(sweep, i, code)) > end; code++) {
-            if (n == sweep->capacity) {
-                size_t capacity = sweep->capacity;
+        for (int32_t code = sweep->code[i]; code < last; code++) {
+            double a = fmin(fmax((double)sweep->x[i] / (code + 0.5), end), begin);
 
-                if (memory_grow((void **)&sweep->events, &capacity, n, sizeof *sweep->events, "breakpoints", err) != 0 ||
-                    memory_grow((void **)&sweep->sorted, &sweep->capacity, n, sizeof *sweep->sorted, "breakpoints", err))
-                    return -1;
-            }
-            sweep->events[n++] = (struct breakpoint){first_key - float_bits(fmin(a, begin)), (uint32_t)i};
+            *next++ = (struct breakpoint){first_key - float_bits(a), (uint32_t)i};
         }
     }
-    sweep->n_events = n;
     return 0;
 }
 
@@ -176,16 +181,27 @@ static void sort(struct sweep *sweep, uint32_t last_key)
     }
 }
 
+/* Passes the breakpoints; A^2 / D is compared without dividing. */
 static void walk(struct sweep *sweep)
 {
+    double correlation = sweep->correlation, power = sweep->power;
+    double best_correlation = sweep->best_correlation, best_power = sweep->best_power;
+
     for (size_t i = 0; i < sweep->n_events; i++) {
         uint32_t index = sweep->events[i].index;
         int32_t code = sweep->code[index]++;
 
-        sweep->correlation += (double)sweep->x[index];
-        sweep->power += 2 * code + 1; /* (code + 1)^2 - code^2 */
-        consider(sweep);
+        correlation += (double)sweep->x[index];
+        power += 2 * code + 1; /* (code + 1)^2 - code^2 */
+        if (correlation * correlation * best_power > best_correlation * best_correlation * power) {
+            best_correlation = correlation;
+            best_power = power;
+        }
     }
+    sweep->correlation = correlation;
+    sweep->power = power;
+    sweep->best_correlation = best_correlation;
+    sweep->best_power = best_power;
 }
 
 /* From scale `begin` down to `end`. About sum x / a breakpoints lie above a: windows are equal steps of 1 / a. */

@@ -1,0 +1,140 @@
+/* inspect.c — `etalon inspect`: prints any model, dataset or archive that Etalon reads. */
+#include "common/passes.h"
+#include "formats/archive.h"
+#include "formats/model.h"
+#include "formats/record.h"
+#include "jobs/verb.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SHOWN_RECORDS = 5 };
+
+static int inspect_model(const char *path, const char *weights, bool normalised, struct error *err)
+{
+    struct model_request request = {.file = path, .weights = weights};
+    struct graph *graph = model_import(&request, err);
+    int rc = graph == NULL || (normalised && graph_normalise(graph, err) != 0) ? -1 : 0;
+
+    if (rc == 0)
+        graph_print(graph, stdout);
+    graph_destroy(graph);
+    return rc;
+}
+
+static int inspect_dataset(const char *kind, const char *path, struct error *err)
+{
+    struct dataset_request request = {.kind = kind, .path = path};
+    struct dataset *dataset = dataset_open(&request, err);
+    struct dataset_cursor *cursor = dataset == NULL ? NULL : dataset_cursor_open(dataset, err);
+    struct record record = {0};
+    int rc = cursor == NULL ? -1 : 0;
+
+    if (rc == 0)
+        printf("dataset of kind %s: %" PRIu64 " records\n", kind, dataset_count(dataset));
+    for (uint64_t i = 0; rc == 0 && i < dataset_count(dataset) && i < SHOWN_RECORDS; i++) {
+        rc = dataset_read(cursor, i, &record, err);
+        if (rc == 0)
+            printf("  %s: label %" PRId64 ", %zu x %zu x %zu %s\n", record.key, record.label, record.channels,
+                   record.height, record.width, record.is_float ? "floats" : "bytes");
+    }
+    record_fini(&record);
+    dataset_cursor_close(cursor);
+    dataset_close(dataset);
+    return rc;
+}
+
+static void print_values(const struct archive *a)
+{
+    printf("\n%-40s %14s %14s %14s %8s %8s %8s\n", "value", "observed", "min", "max", "zeros", "NaN", "Inf");
+    for (size_t i = 0; i < a->n_values; i++) {
+        const struct histogram *h = &a->values[i].histogram;
+
+        printf("%-40.40s %14" PRIu64 " %14g %14g %7.2f%% %8" PRIu64 " %8" PRIu64 "\n", a->values[i].name, h->n,
+               (double)h->min, (double)h->max, h->n == 0 ? 0 : 100.0 * (double)h->zeros / (double)h->n, h->nans,
+               h->positive_infs + h->negative_infs);
+    }
+}
+
+static int inspect_archive(const char *path, struct error *err)
+{
+    struct archive a = {0};
+
+    if (archive_read(path, &a, err) != 0)
+        return -1;
+    printf("archive of \"%s\", written by etalon %s on %s\n", a.model, a.etalon_version, a.isa);
+    printf("statistics %s\ndecisions  %s\n", a.statistics_fingerprint, a.decisions_fingerprint);
+    printf("%" PRIu64 " of %zu records used, in blocks of %" PRIu64 "; %" PRIu64 " bins\n", a.records_used, a.n_records,
+           a.block_size, a.bins);
+    for (size_t i = 0; i < a.n_bad; i++)
+        printf("bad record %" PRIu64 ": %s\n", a.bad[i].ordinal, a.bad[i].reason);
+    print_values(&a);
+    for (size_t t = 0; t < a.n_targets; t++) {
+        printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", a.targets[t].name, "value", "threshold", "method", "SQNR dB",
+               "cosine");
+        for (size_t i = 0; i < a.targets[t].n_decisions; i++) {
+            const struct archive_decision *d = &a.targets[t].decisions[i];
+
+            printf("%-40.40s %14g %-20s %10.2f %10.6f\n", a.values[d->value].name, (double)d->threshold, d->method,
+                   d->sqnr_db, d->cosine);
+        }
+    }
+    archive_fini(&a);
+    return 0;
+}
+
+static bool is_hdf5(const char *path)
+{
+    static const char signature[] = "\x89HDF\r\n\x1a\n";
+    char head[sizeof signature - 1];
+    FILE *file = fopen(path, "rb");
+    bool is = file != NULL && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, signature, sizeof head) == 0;
+
+    if (file != NULL)
+        fclose(file);
+    return is;
+}
+
+static int inspect(const char *path, const char *weights, bool normalised, struct error *err)
+{
+    struct stat info;
+    char inner[4096];
+
+    if (stat(path, &info) != 0)
+        return error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode)) {
+        snprintf(inner, sizeof inner, "%s/data.mdb", path);
+        return inspect_dataset(access(inner, F_OK) == 0 ? "lmdb" : "images", path, err);
+    }
+    return is_hdf5(path) ? inspect_archive(path, err) : inspect_model(path, weights, normalised, err);
+}
+
+static int run(const struct comm *comm, int argc, char **argv, struct error *err)
+{
+    const char *weights = NULL, *words[1];
+    bool normalised = false, wants_help = false;
+    size_t n_words;
+    const struct option options[] = {
+        {"weights", 0, OPTION_TEXT, &weights, "FILE", "the weights, where the model has two files"},
+        {"normalised", 0, OPTION_FLAG, &normalised, NULL, "after folding and fusing, as the engine runs it"},
+        {0},
+    };
+
+    (void)comm;
+    if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
+        return -1;
+    if (wants_help)
+        return verb_help("inspect FILE [options]",
+                         "Prints a model (.onnx, .prototxt, .tnnproto), a dataset folder, or an archive.\n\n"
+                         "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n",
+                         options);
+    if (n_words != 1)
+        return error_set(err, EX_USAGE, "inspect needs one file or folder");
+    return inspect(words[0], weights, normalised, err);
+}
+
+const struct verb verb_inspect = {"inspect", "print a model, dataset or archive", false, run};

@@ -1,0 +1,252 @@
+/* test_simulate.c — the simulator's integers against definitions that a reader can check by hand. */
+#include "worker/simulate_private.h"
+
+#include "common/memory.h"
+#include "worker/int_gemm.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static uint64_t seed = 1;
+
+static int draw(int lo, int hi)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return lo + (int)((seed >> 33) % (uint64_t)(hi - lo + 1));
+}
+
+/* Known-answer by definition: a triple loop in 64 bits. */
+static void products_are_exact_for_every_shape(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        size_t rows = (size_t)draw(1, 37), k = (size_t)draw(1, 300), outputs = (size_t)draw(1, 50);
+        size_t stride = k + 1 + (size_t)draw(0, 3), c_stride = int_gemm_padded(outputs);
+        int8_t *w = malloc(outputs * k);
+        int16_t *a = malloc(rows * stride * sizeof *a);
+        int32_t *c = malloc(rows * c_stride * sizeof *c), *plain = malloc(rows * c_stride * sizeof *plain);
+        struct int_weights packed;
+        struct error err = {0};
+
+        for (size_t i = 0; i < outputs * k; i++)
+            w[i] = (int8_t)(round % 3 == 0 ? (draw(0, 1) ? 127 : -127) : draw(-127, 127));
+        for (size_t i = 0; i < rows * stride; i++)
+            a[i] = (int16_t)(round % 3 == 0 ? 255 : draw(-255, 255));
+        assert_int_equal(int_weights_init(&packed, w, outputs, k, &err), 0);
+        int_gemm(a, stride, rows, &packed, c, c_stride);
+        int_gemm_reference(a, stride, rows, &packed, plain, c_stride);
+        assert_memory_equal(c, plain, rows * c_stride * sizeof *c);
+        for (size_t i = 0; i < rows; i++)
+            for (size_t o = 0; o < outputs; o++) {
+                int64_t sum = 0;
+
+                for (size_t j = 0; j < k; j++)
+                    sum += (int64_t)a[i * stride + j] * w[o * k + j];
+                assert_int_equal(c[i * c_stride + o], sum);
+            }
+        int_weights_fini(&packed);
+        free(w);
+        free(a);
+        free(c);
+        free(plain);
+    }
+}
+
+static void codes_saturate_and_round_as_the_profile_says(void **state)
+{
+    struct code_range s8 = {-128, 127, 0}, u8 = {0, 255, 0}, shifted = {0, 255, 128};
+
+    (void)state;
+    assert_int_equal(sim_code(2.5f, s8, ROUND_HALF_EVEN), 2);
+    assert_int_equal(sim_code(2.5f, s8, ROUND_HALF_AWAY), 3);
+    assert_int_equal(sim_code(-2.5f, s8, ROUND_HALF_AWAY), -3);
+    assert_int_equal(sim_code(-2.5f, s8, ROUND_HALF_UP), -2);
+    assert_int_equal(sim_code(1e30f, s8, ROUND_HALF_EVEN), 127);
+    assert_int_equal(sim_code(-1e30f, s8, ROUND_HALF_EVEN), -128);
+    assert_int_equal(sim_code(-1.0f, u8, ROUND_HALF_EVEN), 0);
+    assert_int_equal(sim_code(300.0f, u8, ROUND_HALF_EVEN), 255);
+    assert_int_equal(sim_code(300.0f, shifted, ROUND_HALF_EVEN), 127);
+    assert_int_equal(sim_code(-300.0f, shifted, ROUND_HALF_EVEN), -128);
+    assert_int_equal(sim_code(NAN, shifted, ROUND_HALF_EVEN), 0);
+}
+
+/* ---- whole convolutions against a loop nest over taps ---- */
+
+struct conv_case {
+    int channels, outputs, size, kernel, stride, dilation, pad_begin, pad_end, group;
+    bool ratio, has_relu;
+};
+
+struct made {
+    struct graph *graph;
+    struct plan *plan;
+    struct profile profile;
+    int x, y, node;
+};
+
+static int add_constant(struct graph *g, const char *name, size_t rank, const int64_t *dims, const void *data)
+{
+    struct tensor t = {.dtype = DTYPE_FLOAT32, .data = data};
+    struct error err = {0};
+    int index;
+
+    t.shape.rank = rank;
+    memcpy(t.shape.dims, dims, rank * sizeof *dims);
+    index = graph_add_constant(g, name, &t, &err);
+    assert_true(index >= 0);
+    return index;
+}
+
+static float zero_weights[8192];
+
+static void make(const struct conv_case *c, struct made *m)
+{
+    struct error err = {0};
+    int64_t in_group = c->channels / c->group;
+    int64_t out = conv_output_size(c->size, c->kernel, c->stride, c->dilation, c->pad_begin, c->pad_end);
+    struct shape xs = {4, {1, c->channels, c->size, c->size}}, ys = {4, {1, c->outputs, out, out}};
+    int inputs[3], output;
+    struct plan_node *n;
+
+    m->graph = graph_create("test", &err);
+    m->x = graph_add_value(m->graph, "x", DTYPE_FLOAT32, &xs, &err);
+    m->y = graph_add_value(m->graph, "y", DTYPE_FLOAT32, &ys, &err);
+    inputs[0] = m->x;
+    inputs[1] = add_constant(m->graph, "w", 4, (int64_t[]){c->outputs, in_group, c->kernel, c->kernel}, zero_weights);
+    inputs[2] = add_constant(m->graph, "b", 1, (int64_t[]){c->outputs}, zero_weights);
+    output = m->y;
+    m->node = graph_add_node(m->graph, OP_CONV, "conv", "Conv", inputs, 3, &output, 1, &err);
+    assert_true(m->node >= 0);
+    graph_add_input(m->graph, m->x, &err);
+    graph_add_output(m->graph, m->y, &err);
+    m->graph->nodes[m->node].attr.conv.group = c->group;
+    for (int i = 0; i < 2; i++) {
+        struct window *w = &m->graph->nodes[m->node].attr.conv.window;
+
+        w->kernel[i] = c->kernel;
+        w->stride[i] = c->stride;
+        w->dilation[i] = c->dilation;
+        w->pad_begin[i] = c->pad_begin;
+        w->pad_end[i] = c->pad_end;
+    }
+    if (c->has_relu)
+        m->graph->nodes[m->node].fused = (struct activation){ACTIVATION_RELU, 0, 0};
+    assert_int_equal(graph_infer_shapes(m->graph, &err), 0);
+    m->profile = (struct profile){.name = "test",
+                                  .signed_codes = {-128, 127, 0},
+                                  .multiplies_by_ratio = c->ratio,
+                                  .activation_rounding = c->ratio ? ROUND_HALF_AWAY : ROUND_HALF_EVEN};
+    m->plan = plan_create(m->graph, &m->profile, &err);
+    for (int v = 0; v < 2; v++) {
+        struct plan_value *p = &m->plan->values[v == 0 ? m->x : m->y];
+
+        p->is_quantized = true;
+        p->codes = m->profile.signed_codes;
+        p->n_scales = 1;
+        p->scale = arena_create_array(m->plan->arena, 1, sizeof *p->scale, &err);
+        p->scale[0] = v == 0 ? 0.03125f : 0.7f;
+    }
+    n = &m->plan->nodes[m->node];
+    n->is_quantized = true;
+    n->n_weight_scales = (size_t)c->outputs;
+    n->weights = arena_create_array(m->plan->arena, (size_t)(c->outputs * in_group * c->kernel * c->kernel), 1, &err);
+    n->acc_scale = arena_create_array(m->plan->arena, (size_t)c->outputs, sizeof(float), &err);
+    n->bias_codes = arena_create_array(m->plan->arena, (size_t)c->outputs, sizeof(int32_t), &err);
+    for (int64_t i = 0; i < c->outputs * in_group * c->kernel * c->kernel; i++)
+        n->weights[i] = (int8_t)draw(-127, 127);
+    for (int o = 0; o < c->outputs; o++) {
+        n->acc_scale[o] = 0.0003f * (float)(1 + o);
+        n->bias_codes[o] = draw(-5000, 5000);
+    }
+}
+
+static int64_t accumulate(const struct conv_case *c, const struct made *m, const int16_t *x, int o, int oy, int ox)
+{
+    const struct plan_node *n = &m->plan->nodes[m->node];
+    int in_group = c->channels / c->group, out_group = c->outputs / c->group;
+    int64_t sum = n->bias_codes[o];
+
+    for (int i = 0; i < in_group; i++)
+        for (int ky = 0; ky < c->kernel; ky++)
+            for (int kx = 0; kx < c->kernel; kx++) {
+                int y = oy * c->stride - c->pad_begin + ky * c->dilation, xx = ox * c->stride - c->pad_begin + kx * c->dilation;
+
+                if (y < 0 || y >= c->size || xx < 0 || xx >= c->size)
+                    continue;
+                sum += (int64_t)x[((o / out_group * in_group + i) * c->size + y) * c->size + xx] *
+                       n->weights[((o * in_group + i) * c->kernel + ky) * c->kernel + kx];
+            }
+    return sum;
+}
+
+static void convolutions_equal_the_loop_nest_bit_for_bit(void **state)
+{
+    static const struct conv_case cases[] = {
+        {3, 5, 7, 3, 1, 1, 1, 1, 1, true, true},    {3, 20, 8, 3, 2, 1, 0, 1, 1, false, false},
+        {8, 16, 6, 1, 1, 1, 0, 0, 1, true, false},  {5, 17, 5, 1, 2, 1, 0, 0, 1, false, true},
+        {12, 12, 9, 3, 1, 2, 2, 2, 12, true, true}, {12, 18, 6, 3, 1, 1, 1, 1, 3, false, false},
+        {4, 4, 11, 5, 3, 1, 2, 1, 4, true, false},  {16, 33, 10, 3, 1, 1, 1, 1, 1, true, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct conv_case *c = &cases[i];
+        struct made m;
+        struct error err = {0};
+        size_t records = 3, in = (size_t)(c->channels * c->size * c->size);
+        float *x = malloc(records * in * sizeof *x);
+        const float *inputs[] = {x};
+        struct simulator *s;
+        const int16_t *got, *codes;
+        int out;
+
+        make(c, &m);
+        for (size_t j = 0; j < records * in; j++)
+            x[j] = (float)draw(-140, 140) * 0.03125f; /* some saturate */
+        s = simulator_create(m.plan, records, &err);
+        assert_non_null(s);
+        assert_int_equal(simulator_begin(s, inputs, records, &err), 0);
+        codes = simulator_codes(s, m.x);
+        for (size_t j = 0; j < records * in; j++)
+            assert_int_equal(codes[j], fmaxf(-128, fminf(127, x[j] / 0.03125f)));
+        {
+            int16_t *kept = malloc(records * in * sizeof *kept);
+
+            memcpy(kept, codes, records * in * sizeof *kept);
+            assert_int_equal(simulator_step(s, m.node, &err), 0);
+            got = simulator_codes(s, m.y);
+            out = (int)m.graph->values[m.y].shape.dims[2];
+            for (size_t r = 0; r < records; r++)
+                for (int o = 0; o < c->outputs; o++)
+                    for (int p = 0; p < out * out; p++) {
+                        float acc = (float)accumulate(c, &m, kept + r * in, o, p / out, p % out);
+                        float scale = m.plan->nodes[m.node].acc_scale[o];
+                        float steps = c->ratio ? acc * (scale / 0.7f) : acc * scale / 0.7f;
+
+                        if (c->has_relu && steps < 0)
+                            steps = 0;
+                        assert_int_equal(*got++, sim_code(steps, m.profile.signed_codes, m.profile.activation_rounding));
+                    }
+            free(kept);
+        }
+        simulator_destroy(s);
+        plan_destroy(m.plan);
+        graph_destroy(m.graph);
+        free(x);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_exact_for_every_shape),
+        cmocka_unit_test(codes_saturate_and_round_as_the_profile_says),
+        cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
