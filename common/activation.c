@@ -1,7 +1,7 @@
 /* activation.c — the plain definition of every element-wise activation.
  *
- * In double and through common/math.h, rounded once to float: the simulator's tables are made of it, and must not depend
- * on a machine's libm.
+ * In double and through common/math.h, rounded once to float: the simulator's tables are made of it, and must not
+ * depend on a machine's libm.
  */
 #include "common/graph.h"
 #include "common/math.h"

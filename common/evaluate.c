@@ -195,8 +195,7 @@ static void evaluate_pad(const struct node *node, const struct tensor *x, const 
         int64_t offset = 0;
 
         for (size_t k = 0; k < shape->rank && offset >= 0; k++) {
-            int64_t from =
-                pad_source(node->attr.pad.mode, walk.index[k], node->attr.pad.begin[k], x->shape.dims[k]);
+            int64_t from = pad_source(node->attr.pad.mode, walk.index[k], node->attr.pad.begin[k], x->shape.dims[k]);
 
             offset = from < 0 ? -1 : offset + from * strides[k];
         }

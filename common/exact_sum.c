@@ -14,8 +14,8 @@ enum {
 };
 
 static const int64_t LIMB_MASK = ((int64_t)1 << LIMB_BITS) - 1;
-/* A limb beyond this is brought back below 2^32: adding a significand (32 bits a limb), or another sum's limb within the
- * same bound, then cannot overflow. */
+/* A limb beyond this is brought back below 2^32: adding a significand (32 bits a limb), or another sum's limb within
+ * the same bound, then cannot overflow. */
 static const int64_t LIMB_BOUND = (int64_t)1 << 61;
 
 static bool is_large(int64_t limb)

@@ -5,9 +5,9 @@
 
 #include "common/graph.h"
 
-/* Before shapes are inferred: RESHAPE_TO, SLICE_TO, PAD_TO and RESIZE_TO become RESHAPE, SLICE, PAD (or SLICE, where pads
- * crop) and RESIZE; a POOL gets the window and size that only its input's shape tells. All other nodes stay as they are.
- * The inputs have shapes. EX_DATAERR, EX_UNAVAILABLE (a parameter computed at run time), naming the node. */
+/* Before shapes are inferred: RESHAPE_TO, SLICE_TO, PAD_TO and RESIZE_TO become RESHAPE, SLICE, PAD (or SLICE, where
+ * pads crop) and RESIZE; a POOL gets the window and size that only its input's shape tells. All other nodes stay as
+ * they are. The inputs have shapes. EX_DATAERR, EX_UNAVAILABLE (a parameter computed at run time), naming the node. */
 int fold_parameters(struct graph *graph, int node, struct error *err);
 
 /* After shapes are inferred, for a node on activations: EXPAND, GATHER and CAST become IDENTITY, BINARY, SLICE or

@@ -196,9 +196,10 @@ void *graph_create_data(struct graph *graph, enum dtype dtype, const struct shap
     bytes = (size_t)elements * dtype_size(dtype); /* at most 2^34 */
     allowed = DERIVED_FREE_BYTES + DERIVED_PER_SOURCE * graph->source_bytes;
     if (graph->derived_bytes + bytes > allowed) {
-        error_set(err, EX_DATAERR,
-                  "a constant of shape %s (%zu bytes): what is computed from the file's constants would exceed %zu bytes",
-                  shape_text(shape, text), bytes, allowed);
+        error_set(
+            err, EX_DATAERR,
+            "a constant of shape %s (%zu bytes): what is computed from the file's constants would exceed %zu bytes",
+            shape_text(shape, text), bytes, allowed);
         return NULL;
     }
     graph->derived_bytes += bytes;
@@ -319,8 +320,8 @@ int graph_add_node(struct graph *graph, enum op op, const char *name, const char
         return error_set(err, EX_DATAERR, "two nodes are called \"%s\": a %s and a %s", name, graph->nodes[twin].type,
                          type);
     if (n_outputs > MAX_PORTS)
-        return error_set(err, EX_DATAERR, "node \"%s\": expected at most %d outputs, found %zu", name != NULL ? name : "",
-                         MAX_PORTS, n_outputs);
+        return error_set(err, EX_DATAERR, "node \"%s\": expected at most %d outputs, found %zu",
+                         name != NULL ? name : "", MAX_PORTS, n_outputs);
     if (graph->n_nodes >= INT32_MAX)
         return error_set(err, EX_DATAERR, "a graph of more than 2^31 nodes");
     if (memory_grow((void **)&graph->nodes, &graph->nodes_capacity, graph->n_nodes, sizeof node, "nodes", err) != 0 ||

@@ -46,23 +46,23 @@ enum op {
     OP_RESIZE,     /* x                                 attr.resize, spatial axes only, to the output value's shape */
     OP_IDENTITY,   /* x                                 dropout, identity; passes remove it */
     /* Shape arithmetic: only before graph_fold_constants */
-    OP_SHAPE,   /* x -> int64[rank] */
-    OP_GATHER,  /* data, indices                        attr.axis */
-    OP_CAST,    /* x                                    to the output value's dtype */
-    OP_FILL,    /* shape -> filled                      attr.fill (ConstantOfShape) */
-    OP_RESHAPE_TO,      /* x, int64 shape               attr.reshape_to; becomes OP_RESHAPE */
-    OP_SLICE_TO,        /* x, starts, ends, axes?, steps?   becomes OP_SLICE */
-    OP_PAD_TO,          /* x, int64 pads, value?        attr.pad.mode; becomes OP_PAD */
-    OP_EXPAND,          /* x, int64 shape */
-    OP_RESIZE_TO,       /* x, scales or sizes           becomes OP_RESIZE */
+    OP_SHAPE,      /* x -> int64[rank] */
+    OP_GATHER,     /* data, indices                        attr.axis */
+    OP_CAST,       /* x                                    to the output value's dtype */
+    OP_FILL,       /* shape -> filled                      attr.fill (ConstantOfShape) */
+    OP_RESHAPE_TO, /* x, int64 shape               attr.reshape_to; becomes OP_RESHAPE */
+    OP_SLICE_TO,   /* x, starts, ends, axes?, steps?   becomes OP_SLICE */
+    OP_PAD_TO,     /* x, int64 pads, value?        attr.pad.mode; becomes OP_PAD */
+    OP_EXPAND,     /* x, int64 shape */
+    OP_RESIZE_TO,  /* x, scales or sizes           becomes OP_RESIZE */
     OP_COUNT
 };
 
 enum activation_kind {
     ACTIVATION_NONE,
     ACTIVATION_RELU,
-    ACTIVATION_LEAKY_RELU,   /* x > 0 ? x : alpha x */
-    ACTIVATION_CLIP,         /* min(max(x, alpha), beta); ReLU6 is alpha 0, beta 6 */
+    ACTIVATION_LEAKY_RELU, /* x > 0 ? x : alpha x */
+    ACTIVATION_CLIP,       /* min(max(x, alpha), beta); ReLU6 is alpha 0, beta 6 */
     ACTIVATION_SIGMOID,
     ACTIVATION_TANH,
     ACTIVATION_ELU,          /* x > 0 ? x : alpha (e^x - 1) */
@@ -75,8 +75,8 @@ enum activation_kind {
     ACTIVATION_ABS,
     ACTIVATION_SQRT,
     ACTIVATION_ERF,
-    ACTIVATION_GELU,         /* x/2 (1 + erf(x/sqrt 2)) */
-    ACTIVATION_POWER,        /* x^alpha */
+    ACTIVATION_GELU,  /* x/2 (1 + erf(x/sqrt 2)) */
+    ACTIVATION_POWER, /* x^alpha */
     ACTIVATION_COUNT
 };
 
@@ -103,8 +103,8 @@ struct node {
     const char *name; /* unique, never NULL */
     const char *type; /* the operator's name in the source file, for messages */
     size_t n_inputs, n_outputs;
-    int *inputs;  /* value indices; GRAPH_NONE where an optional input is absent */
-    int *outputs; /* value indices */
+    int *inputs;             /* value indices; GRAPH_NONE where an optional input is absent */
+    int *outputs;            /* value indices */
     struct activation fused; /* applied to the single output; CONV, DECONV, DENSE and BINARY nodes only */
     bool is_removed;         /* set by passes; graph_compact drops it */
     union {
@@ -177,7 +177,7 @@ struct graph {
     struct arena *arena;
     const char *name;
     struct value *values;
-    struct node *nodes; /* execution order */
+    struct node *nodes;    /* execution order */
     int *inputs, *outputs; /* value indices */
     size_t n_values, n_nodes, n_inputs, n_outputs;
     size_t values_capacity, nodes_capacity, inputs_capacity, outputs_capacity; /* private */
@@ -197,19 +197,20 @@ void graph_destroy(struct graph *graph); /* NULL is allowed */
 /* The graph frees `bytes` when it is destroyed; constants may point into them. Takes ownership even on failure. */
 int graph_keep_bytes(struct graph *graph, struct bytes *bytes, struct error *err);
 
-/* Adders copy names and shapes. They return the index, or -1 with err set (EX_DATAERR: duplicate name, bad shape). A NULL
- * name asks for a unique one. Pointers to nodes and values are invalidated by adding. */
+/* Adders copy names and shapes. They return the index, or -1 with err set (EX_DATAERR: duplicate name, bad shape). A
+ * NULL name asks for a unique one. Pointers to nodes and values are invalidated by adding. */
 int graph_add_value(struct graph *graph, const char *name, enum dtype dtype, const struct shape *shape_or_null,
                     struct error *err);
 int graph_add_constant(struct graph *graph, const char *name, const struct tensor *borrowed, struct error *err);
-/* A new constant with zeroed data in the arena, returned in *data for the caller to fill: for what is computed from other
- * constants. All of them together may take 64 MiB plus 16 times the bytes of the constants added by graph_add_constant
- * (EX_DATAERR beyond): a small file cannot make us compute a large one. */
+/* A new constant with zeroed data in the arena, returned in *data for the caller to fill: for what is computed from
+ * other constants. All of them together may take 64 MiB plus 16 times the bytes of the constants added by
+ * graph_add_constant (EX_DATAERR beyond): a small file cannot make us compute a large one. */
 int graph_create_constant(struct graph *graph, const char *name, enum dtype dtype, const struct shape *shape,
                           void **data, struct error *err);
 int graph_add_input(struct graph *graph, int value, struct error *err);
 int graph_add_output(struct graph *graph, int value, struct error *err);
-/* Replaces the graph's outputs, and drops everything that the new ones do not need, graph inputs included (compacts). */
+/* Replaces the graph's outputs, and drops everything that the new ones do not need, graph inputs included (compacts).
+ */
 int graph_keep_outputs(struct graph *graph, const int *values, size_t n, struct error *err);
 /* Adds a node at the end; attr is zero, to be filled by the caller through graph->nodes[index]. */
 int graph_add_node(struct graph *graph, enum op op, const char *name, const char *type, const int *inputs,
@@ -233,16 +234,16 @@ int graph_compact(struct graph *graph, struct error *err);
 /* Fills the shapes of all outputs from the operators' rules (ops.c), checks declared ones. Batch is 1. */
 int graph_infer_shapes(struct graph *graph, struct error *err);
 /* Evaluates what depends on constants only, turns *_TO operators into static ones, and refuses what stays dynamic
- * (EX_UNAVAILABLE). Also sorts, infers shapes on the way, and compacts: indices change. After it, no shape arithmetic is
- * left. */
+ * (EX_UNAVAILABLE). Also sorts, infers shapes on the way, and compacts: indices change. After it, no shape arithmetic
+ * is left. */
 int graph_fold_constants(struct graph *graph, struct error *err);
 /* The same for one node whose inputs all have shapes: for importers that need shapes as they go (SAME padding, rounding
- * of pools), after each node. Indices stay; a node that became constant is marked removed, its output is the constant. A
- * POOL with is_global gets its window from the input, and where attr.pool.output is 0 the floor rule decides. */
+ * of pools), after each node. Indices stay; a node that became constant is marked removed, its output is the constant.
+ * A POOL with is_global gets its window from the input, and where attr.pool.output is 0 the floor rule decides. */
 int graph_fold_node(struct graph *graph, int node, struct error *err);
-/* The invariants of this header, shapes included, and that every graph input is read. EX_DATAERR; EX_UNAVAILABLE for what
- * is meaningful but not supported (weights computed at run time). Importers end with it; debug builds assert it after
- * each pass. */
+/* The invariants of this header, shapes included, and that every graph input is read. EX_DATAERR; EX_UNAVAILABLE for
+ * what is meaningful but not supported (weights computed at run time). Importers end with it; debug builds assert it
+ * after each pass. */
 int graph_validate(const struct graph *graph, struct error *err);
 
 const char *op_name(enum op op); /* "conv", "dense", ... */
@@ -252,9 +253,9 @@ const char *activation_name(enum activation_kind kind);
 void graph_print(const struct graph *graph, FILE *out);
 
 /* Rows or columns of a pooled or convolved image; 0 or less where no window fits or an argument makes no sense (then
- * graph_infer_shapes names the node). For `ceil_mode` the last window must start inside image or begin pad (Caffe when it
- * pads, PyTorch always; `caffe_rule`: only checked when a pad is positive). Caffe checks both axes when either has a pad:
- * its importer passes caffe_rule = false then. */
+ * graph_infer_shapes names the node). For `ceil_mode` the last window must start inside image or begin pad (Caffe when
+ * it pads, PyTorch always; `caffe_rule`: only checked when a pad is positive). Caffe checks both axes when either has a
+ * pad: its importer passes caffe_rule = false then. */
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin,
                          int64_t pad_end);
 int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad_begin,

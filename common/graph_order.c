@@ -49,11 +49,12 @@ static int next_dependency(struct sorter *sorter, struct frame *frame, struct er
             if (check_source(sorter, node, value, err) != 0)
                 return -2;
         } else if (sorter->visit[producer] == OPEN) {
-            error_set(err, EX_DATAERR,
-                      "nodes \"%s\" (%s) and \"%s\" (%s) are on a cycle: the first reads value \"%s\", which the second "
-                      "computes from the first's output",
-                      node->name, node->type, graph->nodes[producer].name, graph->nodes[producer].type,
-                      graph->values[value].name);
+            error_set(
+                err, EX_DATAERR,
+                "nodes \"%s\" (%s) and \"%s\" (%s) are on a cycle: the first reads value \"%s\", which the second "
+                "computes from the first's output",
+                node->name, node->type, graph->nodes[producer].name, graph->nodes[producer].type,
+                graph->values[value].name);
             return -2;
         } else if (sorter->visit[producer] == UNSEEN) {
             return producer;
@@ -62,8 +63,8 @@ static int next_dependency(struct sorter *sorter, struct frame *frame, struct er
     return GRAPH_NONE;
 }
 
-/* Puts everything that `root` needs, then `root`, into the order: depth first, with a stack of our own, because files may
- * hold chains longer than the machine's stack. */
+/* Puts everything that `root` needs, then `root`, into the order: depth first, with a stack of our own, because files
+ * may hold chains longer than the machine's stack. */
 static int visit_from(struct sorter *sorter, int root, struct error *err)
 {
     sorter->stack[0] = (struct frame){.node = root};
@@ -71,8 +72,7 @@ static int visit_from(struct sorter *sorter, int root, struct error *err)
     sorter->visit[root] = OPEN;
     while (sorter->depth > 0) {
         struct frame *top = &sorter->stack[sorter->depth - 1];
-        int dependency =
-            sorter->graph->nodes[top->node].is_removed ? GRAPH_NONE : next_dependency(sorter, top, err);
+        int dependency = sorter->graph->nodes[top->node].is_removed ? GRAPH_NONE : next_dependency(sorter, top, err);
 
         if (dependency == -2)
             return -1;

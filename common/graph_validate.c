@@ -24,9 +24,9 @@ static int check_value(const struct graph *graph, int index, bool is_input, stru
     if (value->is_constant) {
         if (is_input || value->producer != GRAPH_NONE || (value->data == NULL && elements > 0))
             return error_set(err, EX_DATAERR, "constant \"%s\" %s", value->name,
-                             is_input                         ? "is a graph input"
+                             is_input                        ? "is a graph input"
                              : value->producer != GRAPH_NONE ? "is produced by a node"
-                                                              : "has no data");
+                                                             : "has no data");
         return 0;
     }
     if (value->dtype != DTYPE_FLOAT32)
@@ -90,11 +90,12 @@ static int check_order(const struct graph *graph, int index, const bool *is_inpu
             return error_set(err, EX_DATAERR, "value \"%s\", which node \"%s\" (%s) reads, is produced by nothing",
                              value->name, node->name, node->type);
         if (value->producer >= index)
-            return error_set(err, EX_DATAERR,
-                             "node \"%s\" (%s) reads value \"%s\" before node \"%s\" (%s) has produced it: the nodes are "
-                             "on a cycle or out of order",
-                             node->name, node->type, value->name, graph->nodes[value->producer].name,
-                             graph->nodes[value->producer].type);
+            return error_set(
+                err, EX_DATAERR,
+                "node \"%s\" (%s) reads value \"%s\" before node \"%s\" (%s) has produced it: the nodes are "
+                "on a cycle or out of order",
+                node->name, node->type, value->name, graph->nodes[value->producer].name,
+                graph->nodes[value->producer].type);
     }
     return 0;
 }
@@ -110,7 +111,8 @@ static int check_wiring(const struct graph *graph, int index, struct error *err)
                          node->name != NULL ? node->name : "");
     if (node->is_removed || op_is_shape_arithmetic(node->op))
         return error_set(err, EX_DATAERR, "node \"%s\" (%s) %s", node->name, node->type,
-                         node->is_removed ? "was removed, but is still there" : "is shape arithmetic that was not folded");
+                         node->is_removed ? "was removed, but is still there"
+                                          : "is shape arithmetic that was not folded");
     for (size_t i = 0; i < node->n_inputs; i++)
         if (node->inputs[i] < GRAPH_NONE || node->inputs[i] >= (int)graph->n_values)
             return error_set(err, EX_SOFTWARE, "node \"%s\": input %zu is value %d of %zu", node->name, i,
@@ -118,8 +120,8 @@ static int check_wiring(const struct graph *graph, int index, struct error *err)
     for (size_t i = 0; i < node->n_outputs; i++)
         if (node->outputs[i] < 0 || node->outputs[i] >= (int)graph->n_values ||
             graph->values[node->outputs[i]].producer != index)
-            return error_set(err, EX_DATAERR, "node \"%s\" (%s): its output %zu is produced by another node", node->name,
-                             node->type, i);
+            return error_set(err, EX_DATAERR, "node \"%s\" (%s): its output %zu is produced by another node",
+                             node->name, node->type, i);
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* histogram.h — counts of activation magnitudes, exact under merging.
  *
  * Bins of width 2^e over |x|, the two signs apart; zero, NaN and Inf are counted, never binned. A finite value beyond
- * the last bin folds neighbouring bins and increments e, so the contents depend only on the multiset of values seen: not
- * on order, batch, number of threads or ranks, or restarts. Proof and pitfalls: specs of the project, "folding
+ * the last bin folds neighbouring bins and increments e, so the contents depend only on the multiset of values seen:
+ * not on order, batch, number of threads or ranks, or restarts. Proof and pitfalls: specs of the project, "folding
  * histogram": floor(floor(y)/2) = floor(y/2), and scaling by a power of two is exact in binary floating point.
  *
  *   bin k counts k 2^e <= |x| < (k+1) 2^e,  0 < |x|;  e is the smallest with max|x| < bins 2^e, at least -149.
@@ -22,7 +22,7 @@ enum { HISTOGRAM_EMPTY_EXPONENT = -149 }; /* e before the first value: the weigh
 /* Plain data: it is also the unit of reduction and of the archive. All counters are exact; `n` = zeros + nans + infs +
  * sum of counts (histogram_check). */
 struct histogram {
-    size_t bins;        /* a power of two, at least 2 */
+    size_t bins;        /* a power of two, 2 to 2^24 */
     int32_t exponent;   /* e */
     uint64_t *positive; /* [bins] */
     uint64_t *negative; /* [bins]; NULL until the first negative value */

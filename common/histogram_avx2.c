@@ -9,8 +9,8 @@
 
 enum { HALF = HISTOGRAM_LANES / 2 }; /* a vector is half a row */
 
-/* AVX2 cannot squeeze lanes together: squeeze[m] lists the lanes whose bit is set in m, lowest first. 2 KB, so it stays in
- * the first-level cache. (PDEP and PEXT would compute it, and are microcoded before Zen 3.) */
+/* AVX2 cannot squeeze lanes together: squeeze[m] lists the lanes whose bit is set in m, lowest first. 2 KB, so it stays
+ * in the first-level cache. (PDEP and PEXT would compute it, and are microcoded before Zen 3.) */
 static uint8_t squeeze[1 << HALF][HALF];
 
 __attribute__((constructor)) static void fill_squeeze(void)
@@ -45,8 +45,7 @@ AVX2 static inline uint32_t *scan_half(struct histogram_scan *scan, size_t first
         min = _mm256_min_ps(v, min);
         max = _mm256_max_ps(v, max);
         nonzero = _mm256_sub_epi32(nonzero, _mm256_castps_si256(is_nonzero)); /* the mask is -1 */
-        _mm256_storeu_si256((__m256i *)(void *)index,
-                            _mm256_permutevar8x32_epi32(_mm256_add_epi32(bin, side), order));
+        _mm256_storeu_si256((__m256i *)(void *)index, _mm256_permutevar8x32_epi32(_mm256_add_epi32(bin, side), order));
         index += __builtin_popcount(mask);
     }
     _mm256_storeu_ps(scan->extent.min + first, min);

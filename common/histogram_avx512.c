@@ -28,7 +28,8 @@ AVX512 static bool histogram_scan_avx512(struct histogram_scan *scan, const floa
         min = _mm512_min_ps(v, min);
         max = _mm512_max_ps(v, max);
         nonzero = _mm512_mask_add_epi32(nonzero, is_nonzero, nonzero, one);
-        /* Compressing into a register and storing all of it: the store form of the instruction is microcoded on Zen 4. */
+        /* Compressing into a register and storing all of it: the store form of the instruction is microcoded on Zen 4.
+         */
         _mm512_storeu_si512(index, _mm512_maskz_compress_epi32(is_nonzero, _mm512_add_epi32(bin, side)));
         index += __builtin_popcount(is_nonzero);
     }

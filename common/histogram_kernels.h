@@ -1,13 +1,15 @@
 /* histogram_kernels.h — private to histogram*.c and its tests: how one instruction set counts.
  *
  * A kernel sees rows of 16 lanes. A lane belongs to one histogram: to the same one in all lanes (per tensor), or to the
- * channel that the lane is in a blocked layout (per channel). That, and nothing else, is the difference between the two.
+ * channel that the lane is in a blocked layout (per channel). That, and nothing else, is the difference between the
+ * two.
  *
  * Work is split so that only what profits from vectors is written once per instruction set:
  *   scan   floats -> indices of the bins of non-zero values, zeros squeezed out; extrema; is every value in range?
  *   drain  16-bit deltas -> 64-bit counts
- * The increments between them are scalar (histogram_tally.c). A chunk that scan refuses (NaN, Inf, a value beyond the last
- * bin) is counted by histogram_observe_reference, which also is the definition that every kernel is tested against.
+ * The increments between them are scalar (histogram_tally.c). A chunk that scan refuses (NaN, Inf, a value beyond the
+ * last bin) is counted by histogram_observe_reference, which also is the definition that every kernel is tested
+ * against.
  *
  * Names: histogram_<scan|drain>_<isa>, in histogram_<isa>.c, with the isa names of isa.h.
  */
@@ -23,8 +25,8 @@
 enum {
     HISTOGRAM_MAX_BINS = 1 << 24, /* a float has 24 significant bits: finer bins would resolve nothing near max|x| */
     HISTOGRAM_LANES = 16,         /* floats in the widest vector, and channels in the widest block */
-    /* Rows that scan takes at once: 64 x 16 indices of 4 bytes are 4 KB, which leaves the first-level cache to the counts.
-     * Measured on Zen 5, half-zero data: 16 rows 3.9, 64 rows 4.3, 256 rows 4.1 G values/s. */
+    /* Rows that scan takes at once: 64 x 16 indices of 4 bytes are 4 KB, which leaves the first-level cache to the
+     * counts. Measured on Zen 5, half-zero data: 16 rows 3.9, 64 rows 4.3, 256 rows 4.1 G values/s. */
     HISTOGRAM_CHUNK_ROWS = 64,
     HISTOGRAM_DRAIN_BINS = 32, /* drain works on multiples of this: the 16-bit deltas of one 64-byte vector */
 };
@@ -50,15 +52,15 @@ struct histogram_scan {
 
 struct histogram_kernel {
     enum isa isa;
-    /* Rows x[row * stride + lane], at most HISTOGRAM_CHUNK_ROWS. Writes positive or negative[lane] + floor(|x| scale) of every
-     * x != 0 into index, in any order. False when a value is NaN, Inf, or in no bin. */
+    /* Rows x[row * stride + lane], at most HISTOGRAM_CHUNK_ROWS. Writes positive or negative[lane] + floor(|x| scale)
+     * of every x != 0 into index, in any order. False when a value is NaN, Inf, or in no bin. */
     bool (*scan)(struct histogram_scan *scan, const float *x, size_t rows, size_t stride);
     /* counts[k] += delta[k]; delta[k] = 0, for k < n, a multiple of HISTOGRAM_DRAIN_BINS. delta is 64-byte aligned. */
     void (*drain)(uint16_t *delta, uint64_t *counts, size_t n);
 };
 
-/* The kernel of an instruction set; NULL for ISA_REFERENCE, which has none, and for sets that are not of this processor's
- * family. Whether this very machine can run it says isa_is_supported. */
+/* The kernel of an instruction set; NULL for ISA_REFERENCE, which has none, and for sets that are not of this
+ * processor's family. Whether this very machine can run it says isa_is_supported. */
 const struct histogram_kernel *histogram_kernel_find(enum isa isa);
 
 /* The observers of histogram.h on a given kernel; NULL: reference. */

@@ -1,4 +1,5 @@
-/* histogram_neon.c — scan and drain for aarch64. NEON has no compress, so lanes are squeezed one by one, without branches. */
+/* histogram_neon.c — scan and drain for aarch64. NEON has no compress, so lanes are squeezed one by one, without
+ * branches. */
 #include "common/histogram_kernels.h"
 
 #if defined __aarch64__

@@ -100,8 +100,8 @@ static int observe_rows(const struct histogram_kernel *kernel, const struct bloc
     return rc;
 }
 
-/* The data of one channel block into histogram h[c * h_stride] of its channels c: h_stride is 1 per channel, 0 where one
- * histogram takes all of them. */
+/* The data of one channel block into histogram h[c * h_stride] of its channels c: h_stride is 1 per channel, 0 where
+ * one histogram takes all of them. */
 static int observe_block(const struct histogram_kernel *kernel, struct histogram *h, size_t h_stride,
                          const struct view *v, size_t block_index, struct error *err)
 {

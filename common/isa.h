@@ -1,7 +1,8 @@
 /* isa.h — which instruction set our own vector kernels may use.
  *
- * Every kernel gives the same bits, so this decides speed only. Tests and users lower it with ETALON_ISA=reference|neon|
- * avx2|avx512 in the environment; a value above the machine's, or an unknown one, is as if it were absent (one warning).
+ * Every kernel gives the same bits, so this decides speed only. Tests and users lower it with
+ * ETALON_ISA=reference|neon| avx2|avx512 in the environment; a value above the machine's, or an unknown one, is as if
+ * it were absent (one warning).
  */
 #ifndef ETALON_ISA_H
 #define ETALON_ISA_H

@@ -1,8 +1,8 @@
 /* math.c — logarithm and exponential in plain double arithmetic.
  *
- * Only + - * / on doubles and integer operations on their bits: IEEE 754 fixes every result, so every machine, and every
- * lane of every vector, gives the same. Polynomials are minimax fits (Remez, 200-bit arithmetic), reductions the textbook
- * ones; W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.
+ * Only + - * / on doubles and integer operations on their bits: IEEE 754 fixes every result, so every machine, and
+ * every lane of every vector, gives the same. Polynomials are minimax fits (Remez, 200-bit arithmetic), reductions the
+ * textbook ones; W. J. Cody and W. Waite, Software Manual for the Elementary Functions, 1980.
  */
 #include "common/math.h"
 
@@ -61,9 +61,9 @@ double math_log(double x)
     return log_of(x);
 }
 
-/* The compiler makes vectors of this loop, as wide as the function that it is inlined into may use (the file is compiled
- * with -O3). One algorithm, so one set of bits. On Zen 5: AVX-512 1720, AVX2 920, SSE2 450 M logs/s. */
-static inline __attribute__((always_inline)) void log_all(const double *restrict x, double *restrict y, size_t n)
+/* The compiler makes vectors of this loop, as wide as the function that it is inlined into may use (the file is
+ * compiled with -O3). One algorithm, so one set of bits. On Zen 5: AVX-512 1720, AVX2 920, SSE2 450 M logs/s. */
+static inline __attribute__((always_inline)) void log_all(const double *x, double *y, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         y[i] = log_of(x[i]);
@@ -71,7 +71,7 @@ static inline __attribute__((always_inline)) void log_all(const double *restrict
 
 #if defined __x86_64__
 
-__attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) static void log_all_avx512(const double *x, double *y, size_t n)
+__attribute__((target("avx512f,avx512dq"))) static void log_all_avx512(const double *x, double *y, size_t n)
 {
     log_all(x, y, n);
 }

@@ -13,7 +13,8 @@ static int bad_shape(const char *expected, const struct value *found, struct err
 
 int rule_dense(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
 {
-    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1), *b = node_input(graph, node, 2);
+    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1),
+                       *b = node_input(graph, node, 2);
     char x_text[SHAPE_TEXT_BYTES], w_text[SHAPE_TEXT_BYTES];
 
     if (x->shape.rank != 2)

@@ -31,7 +31,8 @@ int rule_concat(const struct graph *graph, const struct node *node, struct infer
         if (aligned.rank == first->shape.rank)
             aligned.dims[axis] = first->shape.dims[axis];
         if (!shape_equal(&aligned, &first->shape))
-            return error_set(err, EX_DATAERR, "inputs \"%s\" of shape %s and \"%s\" of shape %s do not join along axis %lld",
+            return error_set(err, EX_DATAERR,
+                             "inputs \"%s\" of shape %s and \"%s\" of shape %s do not join along axis %lld",
                              first->name, shape_text(&first->shape, a_text), x->name, shape_text(&x->shape, b_text),
                              (long long)axis);
         out->shape.dims[axis] += x->shape.dims[axis]; /* fewer than 2^20 extents of at most 2^31 */
@@ -98,8 +99,8 @@ int rule_slice(const struct graph *graph, const struct node *node, struct inferr
         if (n == 0)
             continue;
         /* n - 1 and step are below 2^31 in size where the slice is inside */
-        if (step == 0 || step > GRAPH_MAX_EXTENT || step < -GRAPH_MAX_EXTENT || begin < 0 || begin >= x->shape.dims[i] ||
-            (last = begin + (n - 1) * step) < 0 || last >= x->shape.dims[i])
+        if (step == 0 || step > GRAPH_MAX_EXTENT || step < -GRAPH_MAX_EXTENT || begin < 0 ||
+            begin >= x->shape.dims[i] || (last = begin + (n - 1) * step) < 0 || last >= x->shape.dims[i])
             return error_set(err, EX_DATAERR, "axis %zu of \"%s\" (%s): %lld elements from %lld by %lld lie outside", i,
                              x->name, shape_text(&x->shape, from), (long long)n, (long long)begin, (long long)step);
     }
@@ -121,8 +122,8 @@ int rule_pad(const struct graph *graph, const struct node *node, struct inferred
         /* reflection does not repeat the edge, so it has one element less to offer */
         if ((node->attr.pad.mode == PAD_REFLECT && (begin >= in || end >= in) && begin + end > 0) ||
             (node->attr.pad.mode == PAD_EDGE && in == 0 && begin + end > 0))
-            return error_set(err, EX_DATAERR, "axis %zu: pads %lld and %lld want more than \"%s\" of shape %s offers", i,
-                             (long long)begin, (long long)end, x->name, shape_text(&x->shape, text));
+            return error_set(err, EX_DATAERR, "axis %zu: pads %lld and %lld want more than \"%s\" of shape %s offers",
+                             i, (long long)begin, (long long)end, x->name, shape_text(&x->shape, text));
         out->shape.dims[i] = in + begin + end;
     }
     return 0;

@@ -20,7 +20,8 @@ static inline const struct value *node_input(const struct graph *graph, const st
 /* op_windows.c */
 op_rule rule_conv, rule_deconv, rule_pool, rule_resize;
 /* op_compute.c */
-op_rule rule_dense, rule_matmul, rule_same, rule_prelu, rule_binary, rule_softmax, rule_normalize, rule_lrn, rule_reduce;
+op_rule rule_dense, rule_matmul, rule_same, rule_prelu, rule_binary, rule_softmax, rule_normalize, rule_lrn,
+    rule_reduce;
 /* op_layout.c: moving elements, and shape arithmetic */
 op_rule rule_concat, rule_reshape, rule_transpose, rule_slice, rule_pad, rule_shape, rule_gather, rule_cast, rule_fill,
     rule_expand;

@@ -102,9 +102,9 @@ static int check_channels(const struct value *x, const struct value *w, int64_t 
     char text[SHAPE_TEXT_BYTES];
 
     if (x->shape.dims[1] != expected)
-        return error_set(err, EX_DATAERR, "input \"%s\" has %lld channels, weights of shape %s and %lld groups expect %lld",
-                         x->name, (long long)x->shape.dims[1], shape_text(&w->shape, text), (long long)group,
-                         (long long)expected);
+        return error_set(
+            err, EX_DATAERR, "input \"%s\" has %lld channels, weights of shape %s and %lld groups expect %lld", x->name,
+            (long long)x->shape.dims[1], shape_text(&w->shape, text), (long long)group, (long long)expected);
     if (out_channels % group != 0 || expected % group != 0)
         return error_set(err, EX_DATAERR, "%lld input and %lld output channels do not divide into %lld groups",
                          (long long)expected, (long long)out_channels, (long long)group);
@@ -116,8 +116,8 @@ static int no_window_fits(const struct value *x, const struct window *w, size_t 
     char text[SHAPE_TEXT_BYTES];
 
     return error_set(err, EX_DATAERR,
-                     "input \"%s\" of shape %s is too small for kernel %lld, dilation %lld, pads %lld and %lld", x->name,
-                     shape_text(&x->shape, text), (long long)w->kernel[k], (long long)w->dilation[k],
+                     "input \"%s\" of shape %s is too small for kernel %lld, dilation %lld, pads %lld and %lld",
+                     x->name, shape_text(&x->shape, text), (long long)w->kernel[k], (long long)w->dilation[k],
                      (long long)w->pad_begin[k], (long long)w->pad_end[k]);
 }
 
@@ -125,13 +125,13 @@ static int no_window_fits(const struct value *x, const struct window *w, size_t 
 
 int rule_conv(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
 {
-    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1), *b = node_input(graph, node, 2);
+    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1),
+                       *b = node_input(graph, node, 2);
     const struct window *window = &node->attr.conv.window;
     int64_t group = node->attr.conv.group;
 
     /* group <= 2^31 and dims <= 2^31: the product of channels per group and groups fits int64 */
-    if (check_image(x, err) != 0 || check_window(x, window, err) != 0 ||
-        check_weights(x, w, window, group, err) != 0 ||
+    if (check_image(x, err) != 0 || check_window(x, window, err) != 0 || check_weights(x, w, window, group, err) != 0 ||
         (group > GRAPH_MAX_EXTENT && error_set(err, EX_DATAERR, "%lld groups", (long long)group)) ||
         check_channels(x, w, w->shape.dims[1] * group, w->shape.dims[0], group, err) != 0 ||
         (b != NULL && rule_check_vector(b, w->shape.dims[0], "bias", err) != 0))
@@ -140,9 +140,8 @@ int rule_conv(const struct graph *graph, const struct node *node, struct inferre
     for (size_t i = 0; i < x->shape.rank - 2; i++) {
         size_t k = window_index(&x->shape, i);
 
-        out->shape.dims[2 + i] =
-            conv_output_size(x->shape.dims[2 + i], window->kernel[k], window->stride[k], window->dilation[k],
-                             window->pad_begin[k], window->pad_end[k]);
+        out->shape.dims[2 + i] = conv_output_size(x->shape.dims[2 + i], window->kernel[k], window->stride[k],
+                                                  window->dilation[k], window->pad_begin[k], window->pad_end[k]);
         if (out->shape.dims[2 + i] < 1)
             return no_window_fits(x, window, k, err);
     }
@@ -151,12 +150,12 @@ int rule_conv(const struct graph *graph, const struct node *node, struct inferre
 
 int rule_deconv(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
 {
-    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1), *b = node_input(graph, node, 2);
+    const struct value *x = node_input(graph, node, 0), *w = node_input(graph, node, 1),
+                       *b = node_input(graph, node, 2);
     const struct window *window = &node->attr.conv.window;
     int64_t group = node->attr.conv.group, channels;
 
-    if (check_image(x, err) != 0 || check_window(x, window, err) != 0 ||
-        check_weights(x, w, window, group, err) != 0 ||
+    if (check_image(x, err) != 0 || check_window(x, window, err) != 0 || check_weights(x, w, window, group, err) != 0 ||
         (group > GRAPH_MAX_EXTENT && error_set(err, EX_DATAERR, "%lld groups", (long long)group)))
         return -1;
     channels = w->shape.dims[1] * group;
@@ -195,14 +194,16 @@ int rule_pool(const struct graph *graph, const struct node *node, struct inferre
         /* A window that sees no pixel has neither a maximum nor an average. */
         if (!is_extent(n, 1) || (n - 1) * w->stride[k] - w->pad_begin[k] >= in ||
             w->dilation[k] * (w->kernel[k] - 1) < w->pad_begin[k])
-            return error_set(err, EX_DATAERR,
-                             "%lld windows of kernel %lld, stride %lld, begin pad %lld do not all touch input \"%s\" of "
-                             "shape %s",
-                             (long long)n, (long long)w->kernel[k], (long long)w->stride[k], (long long)w->pad_begin[k],
-                             x->name, shape_text(&x->shape, text));
+            return error_set(
+                err, EX_DATAERR,
+                "%lld windows of kernel %lld, stride %lld, begin pad %lld do not all touch input \"%s\" of "
+                "shape %s",
+                (long long)n, (long long)w->kernel[k], (long long)w->stride[k], (long long)w->pad_begin[k], x->name,
+                shape_text(&x->shape, text));
         if (node->attr.pool.is_global && (w->kernel[k] != in || n != 1 || w->pad_begin[k] != 0 || w->pad_end[k] != 0))
-            return error_set(err, EX_DATAERR, "a global pool must have the input's extent %lld as its kernel, found %lld",
-                             (long long)in, (long long)w->kernel[k]);
+            return error_set(err, EX_DATAERR,
+                             "a global pool must have the input's extent %lld as its kernel, found %lld", (long long)in,
+                             (long long)w->kernel[k]);
         out->shape.dims[2 + i] = n;
     }
     return 0;
@@ -217,8 +218,8 @@ int rule_resize(const struct graph *graph, const struct node *node, struct infer
         return -1;
     if (!y->has_shape)
         return error_set(err, EX_DATAERR, "its output \"%s\" has no size", y->name);
-    if (y->shape.rank != x->shape.rank || y->shape.dims[0] != x->shape.dims[0] || y->shape.dims[1] != x->shape.dims[1] ||
-        shape_elements(&y->shape) < 1)
+    if (y->shape.rank != x->shape.rank || y->shape.dims[0] != x->shape.dims[0] ||
+        y->shape.dims[1] != x->shape.dims[1] || shape_elements(&y->shape) < 1)
         return error_set(err, EX_DATAERR, "only spatial axes can be resized, not %s to %s", shape_text(&x->shape, from),
                          shape_text(&y->shape, to));
     for (size_t i = 0; i < x->shape.rank - 2; i++) {

@@ -35,7 +35,8 @@ int32_t quantize(float x, float scale, struct code_range range, enum rounding ro
 
     if (isnan(steps))
         return range.zero_point;
-    /* Saturating first keeps the conversion to an integer defined; rounding is monotonic, so the order does not matter. */
+    /* Saturating first keeps the conversion to an integer defined; rounding is monotonic, so the order does not matter.
+     */
     if ((double)steps <= lo)
         return range.lo;
     if ((double)steps >= hi)

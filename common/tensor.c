@@ -68,8 +68,8 @@ const char *shape_text(const struct shape *shape, char buffer[SHAPE_TEXT_BYTES])
     if (shape->rank == 0)
         snprintf(buffer, SHAPE_TEXT_BYTES, "scalar");
     for (size_t i = 0; i < shape->rank && i < TENSOR_MAX_RANK; i++) /* at most 8 x 20 characters and 7 "x" */
-        used += (size_t)snprintf(buffer + used, SHAPE_TEXT_BYTES - used, "%s%" PRId64, i > 0 ? "x" : "",
-                                 shape->dims[i]);
+        used +=
+            (size_t)snprintf(buffer + used, SHAPE_TEXT_BYTES - used, "%s%" PRId64, i > 0 ? "x" : "", shape->dims[i]);
     return buffer;
 }
 

@@ -55,7 +55,8 @@ const char *shape_text(const struct shape *shape, char buffer[SHAPE_TEXT_BYTES])
 /* a[0..n) broadcast with b by numpy's rule into *out; EX_DATAERR naming both shapes when they do not match. */
 int shape_broadcast(const struct shape *a, const struct shape *b, struct shape *out, struct error *err);
 
-/* Element `index` (row-major) of any dtype. A real number read as an integer is cut toward zero and saturates (NaN: 0). */
+/* Element `index` (row-major) of any dtype. A real number read as an integer is cut toward zero and saturates (NaN: 0).
+ */
 double tensor_real(const struct tensor *tensor, size_t index);
 int64_t tensor_integer(const struct tensor *tensor, size_t index);
 

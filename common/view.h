@@ -1,6 +1,7 @@
 /* view.h — a borrowed look at one activation in whatever channel-blocked layout the engine keeps it in.
  *
- *   element (n, c, s) is data[((n * blocks + c / block) * spatial + s) * block + c % block],  blocks = ceil(channels / block)
+ *   element (n, c, s) is data[((n * blocks + c / block) * spatial + s) * block + c % block]
+ *   blocks = ceil(channels / block)
  *
  * block 1 is plain NCHW (or any row-major tensor: channels = dims[1], spatial = the rest), block 8 and 16 the library's
  * blocked layouts, block = channels is NHWC. Channels beyond `channels` in the last block are padding: zero, not data.

@@ -10,6 +10,7 @@
 struct lockstep { /* of the whole rank; threads merge into `result` when they end */
     const struct graph *graph;
     size_t batch, n_targets, n_top_k;
+    uint64_t n_records;
     struct plan *const *plans;
     const size_t *top_k;
     struct evaluation *result;
@@ -19,7 +20,8 @@ struct lockstep_thread {
     const struct lockstep *shared;
     struct simulator **simulators; /* [n_targets] */
     struct evaluation mine;
-    float *plain; /* one fp32 value in plain order */
+    float *plain;    /* one fp32 value in plain order */
+    size_t *choices; /* [batch]: fp32's arg-max */
 };
 
 static size_t output_elements(const struct graph *g)
@@ -27,6 +29,7 @@ static size_t output_elements(const struct graph *g)
     return (size_t)shape_elements(&g->values[g->outputs[0]].shape);
 }
 
+/* Sums only: a thread's share, or the whole. */
 static int evaluation_init(struct evaluation *e, const struct lockstep *shared, struct error *err)
 {
     *e = (struct evaluation){.n_values = shared->graph->n_values, .n_targets = shared->n_targets};
@@ -39,6 +42,7 @@ void evaluation_fini(struct evaluation *e)
 {
     free(e->errors);
     free(e->targets);
+    free(e->choices);
     pass_result_fini(&e->records);
     *e = (struct evaluation){0};
 }
@@ -69,6 +73,7 @@ static void thread_destroy(void *context, void *state)
     free(t->simulators);
     evaluation_fini(&t->mine);
     free(t->plain);
+    free(t->choices);
     free(t);
 }
 
@@ -89,7 +94,8 @@ static void *thread_create(void *context, struct error *err)
     }
     t->plain = memory_create(largest * shared->batch, sizeof *t->plain, "an activation", err);
     t->simulators = memory_create(shared->n_targets, sizeof *t->simulators, "simulators", err);
-    if (t->plain == NULL || t->simulators == NULL || evaluation_init(&t->mine, shared, err) != 0)
+    t->choices = memory_create(shared->batch, sizeof *t->choices, "choices", err);
+    if (t->plain == NULL || t->simulators == NULL || t->choices == NULL || evaluation_init(&t->mine, shared, err) != 0)
         goto fail;
     for (size_t i = 0; i < shared->n_targets; i++)
         if ((t->simulators[i] = simulator_create(shared->plans[i], shared->batch, err)) == NULL) {
@@ -121,13 +127,17 @@ static int compare(void *context, int node, int value, const struct view *view, 
     return 0;
 }
 
-static void score(const struct lockstep *shared, struct accuracy *a, const float *output, int64_t label,
-                  size_t fp32_choice)
+/* Row `r` of a block by one network (0: fp32, 1...: targets); `choice` is its arg-max. */
+static void score(const struct lockstep *shared, struct accuracy *a, const struct block *block, size_t r,
+                  size_t network, const float *output, size_t choice, size_t fp32_choice)
 {
     size_t n = output_elements(shared->graph);
+    int64_t label = block->labels[r];
 
+    if (shared->result->choices != NULL) /* one record, one writer */
+        shared->result->choices[network * shared->n_records + block->ordinals[r]] = choice;
     a->records++;
-    a->agreements += arg_max(output, n) == fp32_choice;
+    a->agreements += choice == fp32_choice;
     if (label < 0)
         return;
     a->labelled++;
@@ -139,7 +149,7 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
 {
     struct lockstep_thread *t = state;
     const float *input = block->input, *fp32;
-    size_t n = output_elements(t->shared->graph);
+    size_t n = output_elements(t->shared->graph), *choices = t->choices;
 
     for (size_t i = 0; i < t->shared->n_targets; i++)
         if (simulator_begin(t->simulators[i], &input, block->n_records, err) != 0)
@@ -148,24 +158,32 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
         return -1;
     fp32 = engine_output(engine, 0);
     for (size_t r = 0; r < block->n_records; r++) {
-        size_t choice = arg_max(fp32 + r * n, n);
+        choices[r] = arg_max(fp32 + r * n, n);
+        score(t->shared, &t->mine.fp32, block, r, 0, fp32 + r * n, choices[r], choices[r]);
+    }
+    for (size_t i = 0; i < t->shared->n_targets; i++) {
+        const float *output = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
 
-        score(t->shared, &t->mine.fp32, fp32 + r * n, block->labels[r], choice);
-        for (size_t i = 0; i < t->shared->n_targets; i++) {
-            const float *output = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
-
-            score(t->shared, &t->mine.targets[i], output + r * n, block->labels[r], choice);
-        }
+        for (size_t r = 0; r < block->n_records; r++)
+            score(t->shared, &t->mine.targets[i], block, r, 1 + i, output + r * n, arg_max(output + r * n, n), choices[r]);
     }
     return 0;
 }
 
 int evaluate_run(const struct comm *comm, const struct pass_request *request, struct plan *const *plans,
-                 size_t n_targets, const size_t *top_k, size_t n_top_k, struct evaluation *result, struct error *err)
+                 size_t n_targets, const size_t *top_k, size_t n_top_k, bool with_choices, struct evaluation *result,
+                 struct error *err)
 {
-    struct lockstep shared = {request->graph, request->block_size, n_targets, n_top_k, plans, top_k, result};
+    struct lockstep shared = {request->graph, request->block_size, n_targets, n_top_k, dataset_count(request->dataset),
+                              plans,          top_k,               result};
     struct pass_worker worker = {&shared, thread_create, thread_destroy, thread_run};
-    int rc = comm_agree(comm, evaluation_init(result, &shared, err), err);
+    size_t n_choices = (1 + n_targets) * shared.n_records;
+    int rc = evaluation_init(result, &shared, err);
+
+    if (rc == 0 && with_choices &&
+        (result->choices = memory_create(n_choices, sizeof *result->choices, "choices", err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
 
     if (rc == 0)
         rc = pass_run(comm, request, &worker, &result->records, err);
@@ -173,5 +191,7 @@ int evaluate_run(const struct comm *comm, const struct pass_request *request, st
         reduce_metrics(comm, result->errors, n_targets * result->n_values, &result->fp32, 1);
     if (rc == 0)
         reduce_metrics(comm, NULL, 0, result->targets, n_targets);
+    if (rc == 0 && with_choices)
+        comm_sum_uint64(comm, result->choices, n_choices); /* every other rank holds zeros there */
     return rc;
 }

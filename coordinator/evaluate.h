@@ -13,11 +13,13 @@ struct evaluation {
     struct accuracy fp32;
     struct accuracy *targets;      /* [n_targets] */
     struct pass_result records;
+    uint64_t *choices; /* [1 + n_targets][n_records]: each network's arg-max on each record, fp32 first; NULL unless asked */
 };
 
 /* Collective. plans[0..n_targets) of one graph. Every rank gets the same result. */
 int evaluate_run(const struct comm *comm, const struct pass_request *request, struct plan *const *plans,
-                 size_t n_targets, const size_t *top_k, size_t n_top_k, struct evaluation *result, struct error *err);
+                 size_t n_targets, const size_t *top_k, size_t n_top_k, bool with_choices, struct evaluation *result,
+                 struct error *err);
 void evaluation_fini(struct evaluation *evaluation);
 
 static inline const struct value_error *evaluation_error(const struct evaluation *e, size_t target, int value)

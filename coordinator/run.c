@@ -8,6 +8,8 @@
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,7 +158,7 @@ static int decide(struct run *run, struct error *err)
     return 0;
 }
 
-static int evaluate(struct run *run, struct error *err)
+static int evaluate(struct run *run, bool with_choices, struct error *err)
 {
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->evaluation_dataset, "evaluation");
@@ -171,7 +173,8 @@ static int evaluate(struct run *run, struct error *err)
             plans[n++] = run->targets[i].plan;
         }
     run->is_evaluated = true;
-    return evaluate_run(run->comm, &request, plans, n, q->evaluate.top_k, q->evaluate.n_top_k, &run->evaluation, err);
+    return evaluate_run(run->comm, &request, plans, n, q->evaluate.top_k, q->evaluate.n_top_k, with_choices,
+                        &run->evaluation, err);
 }
 
 static struct report make_report(struct run *run)
@@ -351,7 +354,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
         rc = decide(&run, err);
     t3 = now();
     if (rc == 0)
-        rc = evaluate(&run, err);
+        rc = evaluate(&run, false, err);
     t4 = now();
     run.times = (struct run_times){t1 - t0, t2 - t1, t3 - t2, t4 - t3, 0};
     if (rc == 0)
@@ -371,8 +374,33 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
     return rc;
 }
 
-int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, FILE *out,
-                 struct error *err)
+/* "record fp32 <target> ..." and a line of numbers per record. */
+static int write_choices(const struct run *run, const char *path, struct error *err)
+{
+    const struct evaluation *e = &run->evaluation;
+    FILE *file = fopen(path, "w");
+    bool failed;
+
+    if (file == NULL)
+        return error_set(err, EX_CANTCREAT, "%s: cannot be created: %s", path, strerror(errno));
+    fprintf(file, "record fp32");
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].plan != NULL)
+            fprintf(file, " %s", run->targets[i].target->name);
+    for (uint64_t r = 0; r < e->records.n_records; r++) {
+        fprintf(file, "\n%" PRIu64, r);
+        for (size_t i = 0; i <= e->n_targets; i++)
+            fprintf(file, " %" PRIu64, e->choices[i * e->records.n_records + r]);
+    }
+    fprintf(file, "\n");
+    failed = ferror(file) != 0;
+    if (fclose(file) != 0 || failed)
+        return error_set(err, EX_IOERR, "%s: cannot be written: %s", path, strerror(errno));
+    return 0;
+}
+
+int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
+                 FILE *out, struct error *err)
 {
     struct run run = {.comm = comm, .request = request};
     int rc = request->evaluate.is_skipped ? error_set(err, EX_CONFIG, "evaluate.skip is true in the job") : 0;
@@ -384,7 +412,9 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     if (rc == 0)
         rc = decide(&run, err);
     if (rc == 0)
-        rc = evaluate(&run, err);
+        rc = evaluate(&run, choices != NULL, err);
+    if (rc == 0 && comm->rank == 0 && choices != NULL)
+        rc = write_choices(&run, choices, err);
     if (rc == 0 && comm->rank == 0) {
         struct report report = make_report(&run);
         char *text = as_json ? report_json(&report, err) : NULL;

@@ -58,9 +58,10 @@ struct run_request {
 int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err);
 
 /* Collective. Accuracy and per-layer error of every target, as a table or JSON on `out` (rank 0); statistics come from
- * the archive in request->output when it fits the job, else from a pass over the data. Writes nothing. */
-int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, FILE *out,
-                 struct error *err);
+ * the archive in request->output when it fits the job, else from a pass over the data. Writes nothing but, where
+ * `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max of each network. */
+int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
+                 FILE *out, struct error *err);
 
 /* What would happen: model, dataset, targets, quantized nodes, as text on `out` (rank 0). Reads no record. */
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);

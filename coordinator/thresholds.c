@@ -18,8 +18,8 @@ const struct threshold_method *const threshold_methods[] = {
     NULL,
 };
 
-/* Bounds of the guard (calibration.md section 3): a network whose few outlier channels carry the signal lost 44 points of
- * top-1 to a KL threshold that either of them would have caught. */
+/* Bounds of the guard (calibration.md section 3): a network whose few outlier channels carry the signal lost 44 points
+ * of top-1 to a KL threshold that either of them would have caught. */
 static const double max_clipped_energy = 0.01, max_error_ratio = 2;
 
 const struct threshold_method *threshold_method_find(const char *name)

@@ -10,9 +10,9 @@
 
 struct threshold_request {
     const struct histogram *histogram; /* at least one finite non-zero value */
-    int32_t steps;       /* codes on one side: 127 (signed), 255 (unsigned) */
-    bool is_unsigned;    /* only the positive side exists on the target; negative counts are clipped mass */
-    double percentile;   /* percentile method: fraction kept, (0, 1] */
+    int32_t steps;                     /* codes on one side: 127 (signed), 255 (unsigned) */
+    bool is_unsigned;  /* only the positive side exists on the target; negative counts are clipped mass */
+    double percentile; /* percentile method: fraction kept, (0, 1] */
 };
 
 struct threshold_method {
@@ -25,13 +25,15 @@ struct threshold_method {
 extern const struct threshold_method *const threshold_methods[]; /* NULL-terminated */
 const struct threshold_method *threshold_method_find(const char *name);
 
-/* Largest finite magnitude that codes of the target could show: max|x|, or max(x, 0) where is_unsigned. 0: there is none. */
+/* Largest finite magnitude that codes of the target could show: max|x|, or max(x, 0) where is_unsigned. 0: there is
+ * none. */
 float threshold_limit(const struct threshold_request *request);
 
 /* Histogram squared error of a threshold: E(T) of calibration.md section 5, exact bin integral, summed over counts (not
  * divided by n). Used by the guard; the mse method minimises the same function. */
 double threshold_squared_error(const struct threshold_request *request, double threshold);
-/* sum over |x| > T of (|x| - T)^2 / sum x^2, bin centres (that of the last bin held at max|x|, so max clips nothing). */
+/* sum over |x| > T of (|x| - T)^2 / sum x^2, bin centres (that of the last bin held at max|x|, so max clips nothing).
+ */
 double threshold_clipped_energy(const struct threshold_request *request, double threshold);
 
 /* method->search behind the guard: a threshold below the limit that clips more than 1 % of the energy, or whose squared

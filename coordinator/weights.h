@@ -1,7 +1,7 @@
 /* weights.h — from float weights to int8 codes and scales. One method a file in weights/. Pure functions, local.
  *
- * A group is what shares one scale: an output channel, or a whole tensor. Scales are normal floats: where the method would
- * choose less than 2^-126 (weights of less than about 2^-119), it is 2^-126.
+ * A group is what shares one scale: an output channel, or a whole tensor. Scales are normal floats: where the method
+ * would choose less than 2^-126 (weights of less than about 2^-119), it is 2^-126.
  */
 #ifndef ETALON_WEIGHTS_H
 #define ETALON_WEIGHTS_H
@@ -14,8 +14,8 @@
 struct weight_method {
     const char *name;    /* "maxabs", "admm", "sweep" */
     const char *summary; /* one line of `etalon methods`, with its source */
-    /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127. Scale finite and > 0; an all-zero group
-     * gets scale 1. Guarantee: the squared error of weight_codes with this very float is at most that with
+    /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127. Scale finite and > 0; an all-zero
+     * group gets scale 1. Guarantee: the squared error of weight_codes with this very float is at most that with
      * weight_scale_max_abs. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
     int (*search)(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
 };
@@ -27,14 +27,16 @@ const struct weight_method *weight_method_find(const char *name);
  * `codes` may be NULL: only the error is wanted. */
 double weight_codes(const float *w, size_t n, int32_t limit, float scale, int8_t *codes);
 
-/* max|w| / limit, at least 2^-126; 1 where all weights are zero. EX_DATAERR naming the first weight that is not finite. */
+/* max|w| / limit, at least 2^-126; 1 where all weights are zero. EX_DATAERR naming the first weight that is not finite.
+ */
 int weight_scale_max_abs(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
 
 /* *scale becomes `candidate` (rounded to a normal float) if that codes w with less squared error than *scale does. */
 void weight_scale_improve(const float *w, size_t n, int32_t limit, double candidate, float *scale);
 
 /* One run of the ADMM alternation (Leng 2018) from scale `start` > 0 to its fixed point: a = sum w q / sum q^2 and
- * q = clamp(round half away(w / a)) in turn, until the codes repeat. Returns a; `start` itself when its codes are all 0. */
+ * q = clamp(round half away(w / a)) in turn, until the codes repeat. Returns a; `start` itself when its codes are all
+ * 0. */
 double weight_alternate(const float *w, size_t n, int32_t limit, double start);
 
 #endif

@@ -158,7 +158,7 @@ static int read_shape(struct reader *r, const struct yaml *node, struct shape *s
         return wrong(r, node, "a list of 1 to 8 dimensions");
     shape->rank = node->n;
     for (size_t i = 0; i < node->n; i++) {
-        uint64_t dim;
+        uint64_t dim = 0;
 
         if (read_count(r, node->items[i], &dim) != 0)
             return -1;
@@ -257,7 +257,7 @@ static int read_dataset(struct reader *r, const struct yaml *node, void *target)
 
 static int read_size(struct reader *r, const struct yaml *node, void *target)
 {
-    uint64_t value;
+    uint64_t value = 0;
 
     if (read_count(r, node, &value) != 0)
         return -1;
@@ -429,7 +429,7 @@ static int read_granularity(struct reader *r, const struct yaml *node, void *tar
 
 static int read_bins(struct reader *r, const struct yaml *node, void *target)
 {
-    uint64_t bins;
+    uint64_t bins = 0;
 
     if (read_count(r, node, &bins) != 0)
         return -1;
@@ -441,7 +441,7 @@ static int read_bins(struct reader *r, const struct yaml *node, void *target)
 
 static int read_block(struct reader *r, const struct yaml *node, void *target)
 {
-    uint64_t block;
+    uint64_t block = 0;
 
     if (read_count(r, node, &block) != 0)
         return -1;

@@ -24,6 +24,7 @@ need_packages "${BUILD_PACKAGES[@]}" libonnx-testdata python3-venv
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 
 # Independent readers live in a virtual environment of the build tree: only tests may use them.
+mkdir -p build
 venv=build/venv
 if [ ! -e "$venv/ready" ]; then
   if python3 -m venv "$venv" && "$venv/bin/pip" install -q -r tests/requirements.txt; then

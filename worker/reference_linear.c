@@ -99,23 +99,11 @@ void reference_dense(const struct reference_call *call)
     }
 }
 
-/* An operand of at least rank 2: numpy gives a vector on the left a row, one on the right a column. */
-static struct shape matrix_shape(const struct shape *shape, bool is_left)
-{
-    struct shape matrix = *shape;
-
-    if (shape->rank == 1) {
-        matrix.rank = 2;
-        matrix.dims[is_left ? 1 : 0] = shape->dims[0];
-        matrix.dims[is_left ? 0 : 1] = 1;
-    }
-    return matrix;
-}
-
+/* Shapes have at least two axes; the last two are the matrix, those before are broadcast as numpy does. */
 void reference_matmul(const struct reference_call *call)
 {
-    struct shape a = matrix_shape(reference_input_shape(call, 0), true);
-    struct shape b = matrix_shape(reference_input_shape(call, 1), false);
+    struct shape a = *reference_input_shape(call, 0);
+    struct shape b = *reference_input_shape(call, 1);
     int64_t m = a.dims[a.rank - 2], k = a.dims[a.rank - 1], n = b.dims[b.rank - 1];
     int64_t a_strides[TENSOR_MAX_RANK], b_strides[TENSOR_MAX_RANK], index[TENSOR_MAX_RANK] = {0};
     struct shape stack = {a.rank > b.rank ? a.rank : b.rank, {0}}; /* of matrices; its last two dims are 1 */

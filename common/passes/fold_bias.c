@@ -1,8 +1,8 @@
 /* fold_bias.c — pass: arithmetic with constants per channel becomes one operator.
  *
  * x + c, x - c, c - x, x c and x / c become y = x scale + shift per channel (OP_NORMALIZE), which fold_normalize then
- * folds into biases and weights: exporters write the same thing in five ways, the rest of the house knows one. A product
- * of features with a constant matrix becomes a dense layer.
+ * folds into biases and weights: exporters write the same thing in five ways, the rest of the house knows one. A
+ * product of features with a constant matrix becomes a dense layer.
  */
 #include "common/passes.h"
 #include "common/passes/rewrite.h"

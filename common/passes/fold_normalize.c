@@ -1,8 +1,8 @@
 /* fold_normalize.c — pass: scales and shifts per channel move into the weights beside them.
  *
- * y = scale (w x + b) + shift is a layer with weights scale w and bias scale b + shift; w (scale x + shift) + b one with
- * weights w scale and bias b + w shift, where no zero padding comes between. Products and sums are made in double and
- * rounded to float once.
+ * y = scale (w x + b) + shift is a layer with weights scale w and bias scale b + shift; w (scale x + shift) + b one
+ * with weights w scale and bias b + w shift, where no zero padding comes between. Products and sums are made in double
+ * and rounded to float once.
  */
 #include "common/passes.h"
 #include "common/passes/rewrite.h"

@@ -1,7 +1,7 @@
 /* fuse_activation.c — pass: an activation joins the layer that feeds nobody else.
  *
- * The layer then produces the activation's output, so the value that survives, and that gets a scale, is the one after the
- * activation.
+ * The layer then produces the activation's output, so the value that survives, and that gets a scale, is the one after
+ * the activation.
  */
 #include "common/passes.h"
 #include "common/passes/rewrite.h"

@@ -1,7 +1,7 @@
 /* merge_pads.c — pass: zero padding of the image moves into the window that reads it, where the result is the same.
  *
- * Exact for a convolution, and for an average pool that counts its padding or has none of its own. Not for a maximum pool,
- * whose own padding never wins while a zero may.
+ * Exact for a convolution, and for an average pool that counts its padding or has none of its own. Not for a maximum
+ * pool, whose own padding never wins while a zero may.
  */
 #include "common/passes.h"
 #include "common/passes/rewrite.h"
@@ -20,7 +20,8 @@ static bool has_pads(const struct window *w)
     return w->pad_begin[0] != 0 || w->pad_begin[1] != 0 || w->pad_end[0] != 0 || w->pad_end[1] != 0;
 }
 
-/* Every window must keep touching the image: pools have no value for one that does not, and kernels are made for that. */
+/* Every window must keep touching the image: pools have no value for one that does not, and kernels are made for that.
+ */
 static bool still_touches(const struct shape *x, const struct window *w, const int64_t output[2])
 {
     for (size_t axis = 2; axis < x->rank; axis++) {
@@ -81,8 +82,7 @@ static int run(struct graph *graph, struct error *err)
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++) {
         const struct node *node = &graph->nodes[i];
 
-        if (!node->is_removed &&
-            (node->op == OP_CONV || (node->op == OP_POOL && node->attr.pool.kind == POOL_AVERAGE)))
+        if (!node->is_removed && (node->op == OP_CONV || (node->op == OP_POOL && node->attr.pool.kind == POOL_AVERAGE)))
             rc = merge(&rewrite, (int)i, err);
     }
     rewrite_close(&rewrite);

@@ -7,8 +7,8 @@
  *   x hard_sigmoid(x), x clip(..) / h     hard swish
  *   x / 2 (1 + erf(x / sqrt 2))           gelu
  *
- * Only the last node of a pattern is rewritten, to read x itself. What then has no reader falls to graph_compact; what has
- * other readers stays for them, so no pattern asks who else reads its parts.
+ * Only the last node of a pattern is rewritten, to read x itself. What then has no reader falls to graph_compact; what
+ * has other readers stays for them, so no pattern asks who else reads its parts.
  */
 #include "common/passes.h"
 #include "common/passes/rewrite.h"
@@ -92,7 +92,8 @@ static bool match_shifted(const struct graph *graph, int value, int *x, double *
     return true;
 }
 
-/* value = a x + b in up to three steps, (x + b) a + b; true when x is reached. x == GRAPH_NONE: whatever is found below. */
+/* value = a x + b in up to three steps, (x + b) a + b; true when x is reached. x == GRAPH_NONE: whatever is found
+ * below. */
 static bool match_affine(const struct graph *graph, int value, int *x, double *a, double *b)
 {
     double number;

@@ -1,8 +1,8 @@
 /* rewrite.h — the edits that passes are made of, with the list of uses of every value kept up to date.
  *
- * Who reads a value is asked at every step of every pass; without the lists each question would be a walk over the graph.
- * An edit counts up graph->revision, so graph_normalise knows when nothing moves any more. Graph outputs keep their
- * value, and so their name: no edit here takes a producer away from one without giving it another.
+ * Who reads a value is asked at every step of every pass; without the lists each question would be a walk over the
+ * graph. An edit counts up graph->revision, so graph_normalise knows when nothing moves any more. Graph outputs keep
+ * their value, and so their name: no edit here takes a producer away from one without giving it another.
  */
 #ifndef ETALON_REWRITE_H
 #define ETALON_REWRITE_H
@@ -38,8 +38,8 @@ struct node *rewrite_become(struct rewrite *rewrite, int node, enum op op, int v
 /* `producer` computes from now on what `node` did, under the name of node's output; `node` goes. Its output's only
  * consumer was `node`. */
 void rewrite_absorb(struct rewrite *rewrite, int producer, int node);
-/* The node computes nothing: its readers read its first input instead. An output that has no other node to come from (an
- * input of the graph passed through) keeps a reshape to the same shape. */
+/* The node computes nothing: its readers read its first input instead. An output that has no other node to come from
+ * (an input of the graph passed through) keeps a reshape to the same shape. */
 int rewrite_bypass(struct rewrite *rewrite, int node, struct error *err);
 
 /* Data for a new float32 constant, zeroed. Then: it becomes input `slot` of `node`, in place of the old constant (and

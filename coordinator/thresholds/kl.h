@@ -19,12 +19,13 @@ struct kl_request {
     enum kl_grouping grouping;
 };
 
-/* The number of kept bins with the least divergence D (natural logarithm), the first of equals; candidates with infinite D
- * are passed over. No candidate left: *kept = bins, D = 0. Source: Migacz, GTC 2017 S7310. EX_OSERR. */
+/* The number of kept bins with the least divergence D (natural logarithm), the first of equals; candidates with
+ * infinite D are passed over. No candidate left: *kept = bins, D = 0. Source: Migacz, GTC 2017 S7310. EX_OSERR. */
 int kl_search(const struct kl_request *request, size_t *kept, double *divergence, struct error *err);
 
-/* Splits counts over [0, limit] into KL_BINS bins of width limit / KL_BINS. Counts stay integers and add up to the total:
- * what lies below an edge inside a bin is the bin's proportional part, rounded down (calibration.md section 15). */
+/* Splits counts over [0, limit] into KL_BINS bins of width limit / KL_BINS. Counts stay integers and add up to the
+ * total: what lies below an edge inside a bin is the bin's proportional part, rounded down (calibration.md section 15).
+ */
 void kl_rebin(const struct magnitudes *m, uint64_t counts[KL_BINS]);
 
 #endif

@@ -1,7 +1,7 @@
 /* magnitudes.h — what the threshold methods look at: counts of |x| on the side that the target can show.
  *
- * Methods compute in units of bins and convert once at the end. The unit is a power of two, so nothing is rounded by it and
- * scaling the data by 2^j cannot change a decision.
+ * Methods compute in units of bins and convert once at the end. The unit is a power of two, so nothing is rounded by it
+ * and scaling the data by 2^j cannot change a decision.
  */
 #ifndef ETALON_MAGNITUDES_H
 #define ETALON_MAGNITUDES_H

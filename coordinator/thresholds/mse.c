@@ -1,14 +1,15 @@
 /* mse.c — the threshold with the least squared error, over all edges of the histogram (calibration.md section 5).
  *
- * Inside a bin, values are taken as evenly spread: f is the density, counts per bin width. With step s = T / Q, codes change
- * at b_m = (m + 1/2) s, m < Q, and E(T) = sum over codes of the integral of (x - m s)^2 f. Summed by parts it needs the
- * second antiderivative of f only, G(b) = integral over x < b of (b - x) f(x) dx:
+ * Inside a bin, values are taken as evenly spread: f is the density, counts per bin width. With step s = T / Q, codes
+ * change at b_m = (m + 1/2) s, m < Q, and E(T) = sum over codes of the integral of (x - m s)^2 f. Summed by parts it
+ * needs the second antiderivative of f only, G(b) = integral over x < b of (b - x) f(x) dx:
  *
  *     E(T) = integral of (x - T)^2 f  -  2 s sum_{m<Q} G(b_m)
  *
- * (raising b_m by db moves f(b_m) db values from code m + 1 to m, whose squares differ by 2 s (x - b_m)). G is quadratic in
- * each bin, so E costs Q table look-ups, whatever the number of bins: 4,000 candidates of 127 look-ups take a millisecond.
- * The tables are integers until the last step, so E, the difference of two large terms, keeps nine digits or more.
+ * (raising b_m by db moves f(b_m) db values from code m + 1 to m, whose squares differ by 2 s (x - b_m)). G is
+ * quadratic in each bin, so E costs Q table look-ups, whatever the number of bins: 4,000 candidates of 127 look-ups
+ * take a millisecond. The tables are integers until the last step, so E, the difference of two large terms, keeps nine
+ * digits or more.
  */
 #include "coordinator/thresholds/magnitudes.h"
 
@@ -19,7 +20,7 @@
 
 __extension__ typedef unsigned __int128 uint128;
 
-struct cell { /* at the lower edge k of bin k */
+struct cell {       /* at the lower edge k of bin k */
     double area;    /* G(k) */
     double below;   /* values below k: G'(k) */
     double density; /* values in the bin: G'' */
@@ -81,9 +82,9 @@ static void tail_extend(struct tail *tail, double count)
     tail->count += count;
 }
 
-/* Every edge from the largest value downwards. E(T) is not convex, but it is never less than what the values above T lose,
- * and that only grows as T falls: once it passes the best E, no lower edge can win. Steps finer than a bin are not tried:
- * there the counts no longer see the rounding. */
+/* Every edge from the largest value downwards. E(T) is not convex, but it is never less than what the values above T
+ * lose, and that only grows as T falls: once it passes the best E, no lower edge can win. Steps finer than a bin are
+ * not tried: there the counts no longer see the rounding. */
 static double best_threshold(const struct error_table *table, const struct magnitudes *m, int32_t steps)
 {
     size_t top = (size_t)m->limit, lowest = (size_t)fmin(steps, ceil(m->limit / 2));

@@ -1,7 +1,7 @@
 /* percentile.c — the magnitude below which a given fraction of the values lies.
  *
- * The fraction is of all finite values: zeros count, and on unsigned targets negative values count as zeros. The rank is an
- * exact integer; inside the bin that holds it, values are taken as evenly spread (error below one bin).
+ * The fraction is of all finite values: zeros count, and on unsigned targets negative values count as zeros. The rank
+ * is an exact integer; inside the bin that holds it, values are taken as evenly spread (error below one bin).
  */
 #include "coordinator/thresholds/magnitudes.h"
 

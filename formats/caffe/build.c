@@ -133,6 +133,8 @@ int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *
 
     if (find_weights(in, layer, &weights, err) < 0)
         return -1;
+    if (caffe_weights_claim(in->weights, layer->name, err) < 0)
+        return caffe_error_in(layer, err);
     if (caffe_weights_count(weights) != n)
         return caffe_error(layer, err, EX_DATAERR, "expected %zu blobs of weights, found %zu in %s", n,
                            caffe_weights_count(weights), in->request->weights);

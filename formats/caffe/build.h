@@ -27,7 +27,8 @@ int caffe_top(struct caffe_import *in, const struct caffe_layer *layer, size_t i
 int caffe_inner(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
                 const struct shape *shape_or_null, struct error *err);
 
-/* EX_DATAERR unless the weights file holds `n` blobs for the layer, EX_CONFIG when the job names no weights file. */
+/* EX_DATAERR unless the weights file holds `n` blobs for the layer, EX_CONFIG when the job names no weights file.
+ * Claims them: once a layer. */
 int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *layer, size_t n, struct error *err);
 /* Blob `index` of the layer's weights, which must have `shape`, borrowed for the graph's life. 0 or -1. */
 int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,

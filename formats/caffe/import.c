@@ -132,6 +132,15 @@ static int import_layers(struct caffe_import *in, struct arena *scratch, struct 
     return 0;
 }
 
+/* A nameless network is called by its file's name, without folder and extension. */
+static char *net_name(struct graph *graph, const char *name, const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/'), *stem = slash != NULL ? slash + 1 : path;
+
+    return *name != '\0' ? arena_copy_string(graph->arena, name, err)
+                         : arena_format(graph->arena, err, "%.*s", (int)strcspn(stem, "."), stem);
+}
+
 static int import_net(struct caffe_import *in, Caffe__NetParameter *message, struct error *err)
 {
     struct arena *scratch = arena_create(err);
@@ -143,7 +152,7 @@ static int import_net(struct caffe_import *in, Caffe__NetParameter *message, str
         return -1;
     in->wiring = &wiring;
     if (caffe_net_init(&net, message, scratch, err) == 0 &&
-        (in->graph->name = arena_copy_string(in->graph->arena, net.name, err)) != NULL &&
+        (in->graph->name = net_name(in->graph, net.name, in->request->file, err)) != NULL &&
         caffe_wiring_init(&wiring, &net, in->request, scratch, err) == 0)
         rc = import_layers(in, scratch, err);
     caffe_wiring_fini(&wiring);

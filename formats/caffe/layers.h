@@ -17,7 +17,7 @@ struct caffe_wiring;
 struct caffe_import {
     const struct model_request *request;
     struct graph *graph;
-    const struct caffe_weights *weights; /* NULL: the job names none */
+    struct caffe_weights *weights; /* NULL: the job names none */
     struct caffe_wiring *wiring;
     int64_t declared_batch; /* dims[0] of the inputs as the file states it; 1 in the graph */
 };

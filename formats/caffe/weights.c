@@ -31,6 +31,7 @@ enum {
 
 struct caffe_layer_weights {
     char *name;
+    bool is_claimed;
     size_t n_blobs, capacity;
     struct wire *blobs;
 };
@@ -104,11 +105,9 @@ static int read_layers(struct caffe_weights *weights, struct error *err)
         if (read_layer(&weights->layers[weights->n_layers - 1], field.contents, field.number == NET_LAYERS_V1, err) < 0)
             return error_in(err, "layer %zu of the file", weights->n_layers);
     }
-    if (rc < 0)
-        return error_in(err, "after %zu layers (is the file complete?)", weights->n_layers);
-    if (weights->n_layers == 0)
+    if (weights->n_layers == 0) /* whatever else it may be */
         return error_set(err, EX_DATAERR, "it holds no layer, so it is no .caffemodel");
-    return 0;
+    return rc < 0 ? error_in(err, "after %zu layers (is the file complete?)", weights->n_layers) : 0;
 }
 
 static int index_layers(struct caffe_weights *weights, struct error *err)
@@ -168,16 +167,37 @@ void caffe_weights_close(struct caffe_weights *weights)
     free(weights);
 }
 
-int caffe_weights_find(const struct caffe_weights *weights, const char *layer, const struct caffe_layer_weights **out,
-                       struct error *err)
+static struct caffe_layer_weights *find_layer(const struct caffe_weights *weights, const char *layer, struct error *err)
 {
     struct caffe_layer_weights key = {.name = (char *)layer};
     void *const *found = tfind(&key, &weights->names, compare_layers);
 
     if (found == NULL)
-        return error_set(err, EX_DATAERR, "%s: expected weights for it, found none among %zu layers", weights->path,
-                         weights->n_layers);
-    *out = *found;
+        error_set(err, EX_DATAERR, "%s: expected weights for it, found none among %zu layers", weights->path,
+                  weights->n_layers);
+    return found == NULL ? NULL : *found;
+}
+
+int caffe_weights_find(const struct caffe_weights *weights, const char *layer, const struct caffe_layer_weights **out,
+                       struct error *err)
+{
+    const struct caffe_layer_weights *found = find_layer(weights, layer, err);
+
+    if (found == NULL)
+        return -1;
+    *out = found;
+    return 0;
+}
+
+int caffe_weights_claim(struct caffe_weights *weights, const char *layer, struct error *err)
+{
+    struct caffe_layer_weights *found = find_layer(weights, layer, err);
+
+    if (found == NULL)
+        return -1;
+    if (found->is_claimed)
+        return error_set(err, EX_DATAERR, "another layer of this name has taken the weights: rename one in both files");
+    found->is_claimed = true;
     return 0;
 }
 
@@ -277,16 +297,22 @@ static int read_blob(struct wire wire, struct blob *blob, struct error *err)
     return rc;
 }
 
+static int find_blob(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
+                     struct blob *blob, struct error *err)
+{
+    if (index >= layer->n_blobs)
+        return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
+                         layer->n_blobs);
+    return read_blob(layer->blobs[index], blob, err) < 0 ? blob_error(weights, index, err) : 0;
+}
+
 int caffe_weights_shape(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
                         struct shape *shape, struct error *err)
 {
     struct blob blob;
 
-    if (index >= layer->n_blobs)
-        return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
-                         layer->n_blobs);
-    if (read_blob(layer->blobs[index], &blob, err) < 0)
-        return blob_error(weights, index, err);
+    if (find_blob(weights, layer, index, &blob, err) < 0)
+        return -1;
     *shape = blob.shape;
     return 0;
 }
@@ -362,16 +388,15 @@ int caffe_weights_read(const struct caffe_weights *weights, const struct caffe_l
     struct wire wire;
     float *copy, *to;
 
-    if (index >= layer->n_blobs)
-        return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
-                         layer->n_blobs);
-    if (read_blob(layer->blobs[index], &blob, err) < 0 || check_blob(&blob, expected, err) < 0)
+    if (find_blob(weights, layer, index, &blob, err) < 0)
+        return -1;
+    if (check_blob(&blob, expected, err) < 0)
         return blob_error(weights, index, err);
     copy = to = arena_create_array(arena, (size_t)shape_elements(expected), sizeof *copy, err);
     if (copy == NULL)
         return -1;
     wire = layer->blobs[index];
-    while (wire_next(&wire, &field, err) > 0) /* read_blob has seen every field */
+    while (wire_next(&wire, &field, err) > 0) /* find_blob has seen every field */
         if (field.number == BLOB_DATA && blob.n_doubles == 0)
             to = copy_floats(to, &field);
         else if (field.number == BLOB_DOUBLE_DATA)

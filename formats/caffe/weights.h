@@ -22,6 +22,9 @@ void caffe_weights_close(struct caffe_weights *weights); /* NULL is allowed */
  * Caffe. EX_DATAERR when no layer is called so, or its contents are malformed. */
 int caffe_weights_find(const struct caffe_weights *weights, const char *layer, const struct caffe_layer_weights **out,
                        struct error *err);
+/* Once a layer: EX_DATAERR the second time. Two layers of one name would share weights that Caffe gives to the first.
+ */
+int caffe_weights_claim(struct caffe_weights *weights, const char *layer, struct error *err);
 size_t caffe_weights_count(const struct caffe_layer_weights *layer);
 
 /* The shape of blob `index`, as stored: legacy blobs have four axes. */

@@ -59,7 +59,7 @@ static int find_opset(const Onnx__ModelProto *model, int64_t *out, struct error 
 static int read_model(const struct model_request *request, const struct bytes *file, struct graph *graph,
                       struct error *err)
 {
-    struct onnx_import in = {.graph = graph, .path = request->file, .decoded_limit = proto_budget(file->size)};
+    struct onnx_import in = {.graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
     Onnx__ModelProto *model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
                                                                proto_budget(file->size), err);
     int rc = -1;

@@ -149,9 +149,20 @@ static const struct shape *find_override(const struct walk *walk, const char *na
     return NULL;
 }
 
-/* One record, whatever batch the file was exported with. Open axes come from the request. */
-static int read_input_shape(const Onnx__TensorShapeProto *proto, const char *name, const struct shape *given,
-                            struct shape *out, struct error *err)
+/* One record at a time, whatever batch the file was exported with. */
+static void note_batch(struct onnx_import *in, const Onnx__TensorShapeProto__Dimension *dim, const char *name)
+{
+    if (dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE || dim->dim_value < 1)
+        return;
+    in->batch = dim->dim_value;
+    if (in->batch > 1)
+        log_warning("input \"%s\": the file fixes a batch of %lld; one record at a time is run instead", name,
+                    (long long)in->batch);
+}
+
+/* The batch is 1; other open axes come from the request. */
+static int read_input_shape(const Onnx__TensorShapeProto *proto, const struct shape *given, struct shape *out,
+                            struct error *err)
 {
     if (proto == NULL && given == NULL)
         return error_set(err, EX_DATAERR, "it has no shape: give one under model.inputs");
@@ -161,17 +172,11 @@ static int read_input_shape(const Onnx__TensorShapeProto *proto, const char *nam
     if (out->rank == 0 || out->rank > TENSOR_MAX_RANK)
         return error_set(err, EX_UNAVAILABLE, "expected 1 to %d axes, the first one the batch, found %zu", TENSOR_MAX_RANK,
                          out->rank);
-    for (size_t i = 0; i < out->rank; i++) {
+    out->dims[0] = 1;
+    for (size_t i = 1; i < out->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = proto != NULL ? proto->dim[i] : NULL;
         bool is_open = dim == NULL || dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 
-        if (i == 0) {
-            out->dims[0] = 1;
-            if (given == NULL && !is_open && dim->dim_value > 1)
-                log_warning("input \"%s\": the file fixes a batch of %lld; one record at a time is run instead", name,
-                            (long long)dim->dim_value);
-            continue;
-        }
         if (given == NULL && (is_open || dim->dim_value < 1))
             return error_set(err, EX_DATAERR, "the length of axis %zu is open: give the shape under model.inputs", i);
         out->dims[i] = given != NULL ? given->dims[i] : dim->dim_value;
@@ -196,10 +201,15 @@ static int add_input(struct walk *walk, const Onnx__ValueInfoProto *proto, struc
     type = proto->type->tensor_type;
     if (onnx_dtype(type->elem_type, &dtype, err) != 0)
         return -1;
-    if (dtype != DTYPE_FLOAT32)
+    if (dtype != DTYPE_FLOAT32 || type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE)
         return error_set(err, EX_UNAVAILABLE, "expected float32, found %s", onnx_dtype_name(type->elem_type));
-    if (read_input_shape(type->shape, name, find_override(walk, name), &shape, err) != 0)
+    if (type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
+        log_warning("input \"%s\" is %s in the file; here everything is computed in float32", name,
+                    onnx_dtype_name(type->elem_type));
+    if (read_input_shape(type->shape, find_override(walk, name), &shape, err) != 0)
         return -1;
+    if (type->shape != NULL)
+        note_batch(walk->in, type->shape->dim[0], name);
     value = graph_add_value(graph, name, DTYPE_FLOAT32, &shape, err);
     return value < 0 || graph_add_input(graph, value, err) < 0 ? -1 : 0;
 }

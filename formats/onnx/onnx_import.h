@@ -39,6 +39,7 @@ struct onnx_import {
     struct graph *graph;
     const char *path;  /* of the model file; external data lies in its folder */
     int64_t opset;     /* of the default domain */
+    int64_t batch;     /* what the file fixes as the length of axis 0; INT32_MAX: open */
     void *definitions; /* search tree of struct onnx_definition by name */
     struct onnx_files files;
     size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */

@@ -61,9 +61,23 @@ static int check_matrix(const struct tensor *w, struct error *err)
                      shape_text(&w->shape, text));
 }
 
+/* x w^T plus a C that is computed at run time. */
+static int add_product_and_sum(struct onnx_import *in, const struct onnx_node *node, const struct node *product,
+                               float beta, struct error *err)
+{
+    int inputs[] = {GRAPH_NONE, onnx_input(node, 2)};
+    struct node sum = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2};
+
+    if (beta != 1)
+        return error_set(err, EX_UNAVAILABLE, "beta %g with a C that is computed at run time", (double)beta);
+    sum.attr.binary.kind = BINARY_ADD;
+    inputs[0] = onnx_add_step(in, node, product, "product", err);
+    return inputs[0] < 0 || onnx_add(in, node, &sum, err) < 0 ? -1 : 0;
+}
+
 int onnx_build_gemm(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
-    int inputs[3] = {onnx_input(node, 0), GRAPH_NONE, GRAPH_NONE};
+    int inputs[3] = {onnx_input(node, 0), GRAPH_NONE, GRAPH_NONE}, c = onnx_input(node, 2);
     struct node draft = {.op = OP_DENSE, .inputs = inputs, .n_inputs = 2};
     float alpha, beta;
     bool transposes_a, transposes_b;
@@ -80,9 +94,11 @@ int onnx_build_gemm(struct onnx_import *in, const struct onnx_node *node, struct
     inputs[1] = add_dense_weights(in, node, &w, !transposes_b, alpha, err);
     if (inputs[1] < 0)
         return -1;
-    if (onnx_input(node, 2) != GRAPH_NONE && beta != 0) {
-        inputs[2] = add_dense_bias(in, node, w.shape.dims[transposes_b ? 0 : 1], beta, err);
+    if (c != GRAPH_NONE && beta != 0 && !in->graph->values[c].is_constant)
+        return add_product_and_sum(in, node, &draft, beta, err);
+    if (c != GRAPH_NONE && beta != 0) {
         draft.n_inputs = 3;
+        inputs[2] = add_dense_bias(in, node, w.shape.dims[transposes_b ? 0 : 1], beta, err);
         if (inputs[2] < 0)
             return -1;
     }

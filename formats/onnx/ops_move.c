@@ -100,6 +100,26 @@ int onnx_build_split(struct onnx_import *in, const struct onnx_node *node, struc
 
 /* --- slice, gather --- */
 
+/* A slice along axis 0 of an activation must take the whole batch, of whatever length it was in the file. */
+static int check_batch_is_whole(const struct onnx_import *in, const int inputs[5], struct error *err)
+{
+    struct tensor starts, ends, axes;
+    bool has_axes = graph_constant(in->graph, inputs[3], &axes);
+    int64_t rank = (int64_t)onnx_shape(in, inputs[0])->rank;
+
+    if (in->graph->values[inputs[0]].is_constant || !graph_constant(in->graph, inputs[1], &starts) ||
+        !graph_constant(in->graph, inputs[2], &ends))
+        return 0; /* what must be constant is said elsewhere */
+    for (int64_t i = 0; i < shape_elements(&starts.shape) && i < shape_elements(&ends.shape); i++) {
+        int64_t axis = has_axes && i < shape_elements(&axes.shape) ? tensor_integer(&axes, (size_t)i) : i;
+
+        if ((axis == 0 || axis == -rank) &&
+            (tensor_integer(&starts, (size_t)i) != 0 || tensor_integer(&ends, (size_t)i) < in->batch))
+            return error_set(err, EX_UNAVAILABLE, "it cuts the batch axis");
+    }
+    return 0;
+}
+
 /* Starts, ends and axes as attributes (up to opset 9) or as inputs 1 to 3, with steps as input 4. */
 int onnx_build_slice(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
@@ -119,7 +139,7 @@ int onnx_build_slice(struct onnx_import *in, const struct onnx_node *node, struc
         if (onnx_has(node, names[i]) && (inputs[i] = onnx_add_ints(in, node, names[i], items, n, err)) < 0)
             return -1;
     }
-    return onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
+    return check_batch_is_whole(in, inputs, err) != 0 || onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
 }
 
 int onnx_build_gather(struct onnx_import *in, const struct onnx_node *node, struct error *err)

@@ -3,12 +3,27 @@
 
 #include <string.h>
 
+/* Files exported with a fixed batch repeat it as the first axis here: one record then has 1. */
+static int unfix_batch(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    int64_t shape[TENSOR_MAX_RANK];
+    size_t n;
+
+    if (onnx_constant_ints(in, node, 1, shape, TENSOR_MAX_RANK, &n, err) != 0)
+        return -1;
+    if (in->graph->values[onnx_input(node, 0)].is_constant || n == 0 || shape[0] != in->batch || in->batch == 1)
+        return onnx_input(node, 1);
+    shape[0] = 1;
+    return onnx_add_ints(in, node, "shape", shape, n, err);
+}
+
 int onnx_build_reshape(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
-    int inputs[] = {onnx_input(node, 0), onnx_input(node, 1)};
+    int inputs[] = {onnx_input(node, 0), GRAPH_NONE};
     struct node draft = {.op = OP_RESHAPE_TO, .inputs = inputs, .n_inputs = 2};
 
-    if (onnx_flag(node, "allowzero", false, &draft.attr.reshape_to.allow_zero, err) != 0)
+    if (onnx_flag(node, "allowzero", false, &draft.attr.reshape_to.allow_zero, err) != 0 ||
+        (inputs[1] = unfix_batch(in, node, err)) < 0)
         return -1;
     return onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
 }
@@ -35,6 +50,14 @@ int onnx_build_flatten(struct onnx_import *in, const struct onnx_node *node, str
     return onnx_add_reshape(in, node, x, &flat, NULL, err) < 0 ? -1 : 0;
 }
 
+/* Activations keep their batch as the first axis. */
+static int check_batch_stays(const struct onnx_import *in, int x, uint32_t axes, struct error *err)
+{
+    if ((axes & 1) != 0 && !in->graph->values[x].is_constant)
+        return error_set(err, EX_UNAVAILABLE, "axis 0 is the batch, which must stay where it is");
+    return 0;
+}
+
 int onnx_build_squeeze(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
     int x = onnx_input(node, 0);
@@ -42,7 +65,7 @@ int onnx_build_squeeze(struct onnx_import *in, const struct onnx_node *node, str
     struct shape squeezed = {0};
     uint32_t axes;
 
-    if (onnx_axes(in, node, shape->rank, &axes, err) != 0)
+    if (onnx_axes(in, node, shape->rank, &axes, err) != 0 || check_batch_stays(in, x, axes, err) != 0)
         return -1;
     for (size_t i = 0; i < shape->rank; i++) {
         bool is_named = (axes >> i & 1) != 0;
@@ -71,7 +94,8 @@ int onnx_build_unsqueeze(struct onnx_import *in, const struct onnx_node *node, s
     if (n == 0 || shape->rank + n > TENSOR_MAX_RANK)
         return error_set(err, n == 0 ? EX_DATAERR : EX_UNAVAILABLE, "%zu new axes for %zu old ones", n, shape->rank);
     grown.rank = shape->rank + n;
-    if (onnx_axes(in, node, grown.rank, &axes, err) != 0) /* they count axes of the output */
+    /* they count axes of the output */
+    if (onnx_axes(in, node, grown.rank, &axes, err) != 0 || check_batch_stays(in, x, axes, err) != 0)
         return -1;
     for (size_t i = 0, from = 0; i < grown.rank; i++)
         grown.dims[i] = (axes >> i & 1) != 0 ? 1 : shape->dims[from++];

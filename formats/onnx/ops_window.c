@@ -127,20 +127,20 @@ int onnx_build_conv(struct onnx_import *in, const struct onnx_node *node, struct
 
 /* --- transposed convolution --- */
 
-/* Pads from the size of the output: with `wanted`, or in * stride where auto_pad is SAME. All of what is too much is cut;
- * the odd pixel at the end for SAME_UPPER, else at the begin. */
+/* Pads from the size of the output: `wanted`, or in * stride where auto_pad is SAME. What is too much is cut, the odd pixel
+ * at the end for SAME_UPPER, else at the begin; what is missing is added at the end. */
 static int pad_transposed(const struct shape *x, size_t spatial, const int64_t *wanted, int auto_pad,
-                          const int64_t output_padding[2], struct window *w, struct error *err)
+                          int64_t output_padding[2], struct window *w, struct error *err)
 {
     for (size_t i = 0; i < spatial; i++) {
         size_t k = i + 2 - spatial;
         int64_t in = x->dims[2 + i], out = wanted != NULL ? wanted[i] : in * w->stride[k];
         int64_t total = w->stride[k] * (in - 1) + output_padding[k] + (w->kernel[k] - 1) * w->dilation[k] + 1 - out;
 
-        if (out < 1 || out > MAX_EXTENT || (wanted != NULL && total < 0))
-            return error_set(err, EX_DATAERR, "an output of %lld along spatial axis %zu cannot be reached", (long long)out,
-                             i);
-        total = total < 0 ? 0 : total; /* a stride beyond the kernel */
+        if (out < 1 || out > MAX_EXTENT)
+            return error_set(err, EX_DATAERR, "an output of %lld along spatial axis %zu makes no sense", (long long)out, i);
+        output_padding[k] += total < 0 ? -total : 0;
+        total = total < 0 ? 0 : total;
         w->pad_begin[k] = auto_pad == PAD_SAME_UPPER ? total / 2 : total - total / 2;
         w->pad_end[k] = total - w->pad_begin[k];
     }

@@ -173,16 +173,17 @@ static int read_layer(const struct tnn_record *record, size_t index, struct tnn_
         !tnn_parse_integer(record->tokens[3], &n_outputs))
         return error_set(err, EX_DATAERR, "record %zu: expected a type, a name and two counts", index);
     if (n_inputs < 0 || n_outputs < 1 || (uint64_t)n_inputs + (uint64_t)n_outputs > record->n - 4)
-        return error_set(err, EX_DATAERR, "record %zu, layer \"%s\": expected %lld inputs and %lld outputs, found %zu names",
-                         index, record->tokens[1], (long long)n_inputs, (long long)n_outputs, record->n - 4);
+        return error_set(err, EX_DATAERR,
+                         "record %zu, layer \"%s\": expected %lld inputs and %lld outputs, found %zu names", index,
+                         record->tokens[1], (long long)n_inputs, (long long)n_outputs, record->n - 4);
     layer->type = record->tokens[0];
     layer->name = record->tokens[1];
     layer->is_dynamic = skip_prefix(&layer->type, TNN_DYNAMIC);
     layer->is_quantized = !layer->is_dynamic && skip_prefix(&layer->type, TNN_QUANTIZED);
     layer->inputs = (struct tnn_record){record->tokens + 4, (size_t)n_inputs};
     layer->outputs = (struct tnn_record){layer->inputs.tokens + n_inputs, (size_t)n_outputs};
-    layer->params = (struct tnn_record){layer->outputs.tokens + n_outputs,
-                                        record->n - 4 - (size_t)n_inputs - (size_t)n_outputs};
+    layer->params =
+        (struct tnn_record){layer->outputs.tokens + n_outputs, record->n - 4 - (size_t)n_inputs - (size_t)n_outputs};
     return 0;
 }
 

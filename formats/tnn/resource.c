@@ -20,12 +20,23 @@ static const struct kind {
     int32_t id; /* of the oldest files, which have no type strings */
     const char *body;
 } kinds[] = {
-    {"Convolution", 1, "nbfcq"}, {"Deconvolution", 22, "nbfcq"}, {"Convolution1D", 203, "nbfc"},
-    {"InnerProduct", 19, "nfCq"}, {"BatchNormCxx", 2, "fC"}, {"InstBatchNormCxx", 43, "fC"},
-    {"Scale", 16, "nbfc"}, {"PReLU", 35, "nf"}, {"Add", 38, "f"},
-    {"Sub", 108, "f"}, {"Mul", 42, "f"}, {"Div", 175, "f"},
-    {"Maximum", 137, "f"}, {"Minimum", 140, "f"}, {"MatMul", 105, "fs"},
-    {"Const", 100, "f"}, {"BlobScale", 600, "k"},
+    {"Convolution", 1, "nbfcq"},
+    {"Deconvolution", 22, "nbfcq"},
+    {"Convolution1D", 203, "nbfc"},
+    {"InnerProduct", 19, "nfCq"},
+    {"BatchNormCxx", 2, "fC"},
+    {"InstBatchNormCxx", 43, "fC"},
+    {"Scale", 16, "nbfc"},
+    {"PReLU", 35, "nf"},
+    {"Add", 38, "f"},
+    {"Sub", 108, "f"},
+    {"Mul", 42, "f"},
+    {"Div", 175, "f"},
+    {"Maximum", 137, "f"},
+    {"Minimum", 140, "f"},
+    {"MatMul", 105, "fs"},
+    {"Const", 100, "f"},
+    {"BlobScale", 600, "k"},
 };
 
 /* What is left of the file. A failed read leaves an error behind and reads zeros from then on. */
@@ -179,8 +190,9 @@ static void take_resource(struct reader *r, bool is_oldest, struct tnn_resource 
     if (r->has_failed)
         return;
     if (kind == NULL) {
-        error_set(r->err, EX_UNAVAILABLE, "the resource of \"%s\" is of type \"%s\" (%d), which this importer cannot read",
-                  out->name, type, id);
+        error_set(r->err, EX_UNAVAILABLE,
+                  "the resource of \"%s\" is of type \"%s\" (%d), which this importer cannot read", out->name, type,
+                  id);
         r->has_failed = true;
         return;
     }

@@ -1,7 +1,8 @@
 /* tnn.h — facts of Tencent TNN's two model files that reader and writer share.
  *
- * Source: Tencent TNN, commit f0cb08129a05: source/tnn/interpreter/tnn/{objseri.h,model_interpreter.cc,model_packer.cc},
- * include/tnn/core/common.h, source/tnn/interpreter/layer_param.h.
+ * Source: Tencent TNN, commit f0cb08129a05:
+ * source/tnn/interpreter/tnn/{objseri.h,model_interpreter.cc,model_packer.cc}, include/tnn/core/common.h,
+ * source/tnn/interpreter/layer_param.h.
  */
 #ifndef ETALON_TNN_H
 #define ETALON_TNN_H

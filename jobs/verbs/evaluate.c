@@ -6,10 +6,11 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
 {
     struct option_list sets = {0};
     bool json = false, wants_help = false;
-    const char *words[1];
+    const char *words[1], *choices = NULL;
     size_t n_words;
     const struct option options[] = {
         {"set", 0, OPTION_LIST, &sets, "KEY=VALUE", "override a key of the job file, e.g. evaluate.dataset.limit=100"},
+        {"choices", 0, OPTION_TEXT, &choices, "FILE", "write every record's arg-max of every network there"},
         {"json", 0, OPTION_FLAG, &json, NULL, "print what report.json would hold"},
         {0},
     };
@@ -30,7 +31,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
-        rc = run_evaluate(comm, job_request(job), json, stdout, err);
+        rc = run_evaluate(comm, job_request(job), json, choices, stdout, err);
     job_destroy(job);
     return rc;
 }

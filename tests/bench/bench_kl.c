@@ -1,4 +1,5 @@
-/* Times of the decisions: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192, a weight sweep per channel. */
+/* Times of the decisions: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192, a weight sweep per channel.
+ */
 #include "coordinator/thresholds/kl.h"
 #include "coordinator/weights.h"
 

@@ -73,10 +73,8 @@ static void long_text_is_cut_with_dots(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(setting_an_error_fails_in_one_line),
-        cmocka_unit_test(wrapping_prepends_and_keeps_the_code),
-        cmocka_unit_test(an_absent_error_is_allowed),
-        cmocka_unit_test(control_bytes_of_strangers_are_escaped),
+        cmocka_unit_test(setting_an_error_fails_in_one_line), cmocka_unit_test(wrapping_prepends_and_keeps_the_code),
+        cmocka_unit_test(an_absent_error_is_allowed),         cmocka_unit_test(control_bytes_of_strangers_are_escaped),
         cmocka_unit_test(long_text_is_cut_with_dots),
     };
 

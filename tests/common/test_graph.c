@@ -68,7 +68,8 @@ static void a_value_has_one_producer(void **state)
     int a = graph_find_value(graph, "a"), x = graph_find_value(graph, "x");
 
     (void)state;
-    assert_fails(graph_add_node(graph, OP_IDENTITY, "c", NULL, INTS(x), &a, 1, &err), EX_DATAERR, err, "\"a\"", "\"c\"");
+    assert_fails(graph_add_node(graph, OP_IDENTITY, "c", NULL, INTS(x), &a, 1, &err), EX_DATAERR, err, "\"a\"",
+                 "\"c\"");
     assert_fails(graph_add_node(graph, OP_IDENTITY, "c", NULL, INTS(a), &x, 1, &err), EX_DATAERR, err, "\"x\"", "\"c\"",
                  "graph input");
     assert_fails(graph_add_input(graph, a, &err), EX_DATAERR, err, "\"a\"");
@@ -139,8 +140,8 @@ static void sort_restores_execution_order(void **state)
         char name[16];
 
         snprintf(name, sizeof name, "n%d", order[i]);
-        assert_true(graph_add_node(graph, OP_IDENTITY, name, NULL, &values[order[i]], 1, &values[order[i] + 1], 1,
-                                   NULL) >= 0);
+        assert_true(
+            graph_add_node(graph, OP_IDENTITY, name, NULL, &values[order[i]], 1, &values[order[i] + 1], 1, NULL) >= 0);
     }
     graph_add_output(graph, values[N], NULL);
     assert_fails(graph_validate(graph, &err), EX_DATAERR, err, "before");
@@ -307,8 +308,7 @@ static struct graph *mixing_graph(int which)
         out = add_node(graph, OP_MATMUL, "bad", INTS(x, y));
         break;
     case 7:
-        out = add_node(graph, OP_BINARY, "bad",
-                       INTS(y, add_floats(graph, SHAPE(1, 1, 4), (float[]){1, 2, 3, 4})));
+        out = add_node(graph, OP_BINARY, "bad", INTS(y, add_floats(graph, SHAPE(1, 1, 4), (float[]){1, 2, 3, 4})));
         break;
     case 8:
         out = add_node(graph, OP_RESHAPE, "bad", INTS(x));

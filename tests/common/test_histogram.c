@@ -432,21 +432,51 @@ static void equality_looks_at_everything(void **unused)
 static void damage(struct histogram *h, int what)
 {
     switch (what) {
-    case 0: h->n++; break;
-    case 1: h->zeros++; break;
-    case 2: h->nans--; break;
-    case 3: h->positive[3]++; break;
-    case 4: h->exponent++; break;
-    case 5: h->exponent = INT32_MAX; break;
-    case 6: h->exponent = INT32_MIN; break;
-    case 7: h->min = NAN; break;
-    case 8: h->max = INFINITY; break;
-    case 9: h->max = -3; break;
-    case 10: h->max = h->max / 2; break;
-    case 11: h->min = 0; break;
-    case 12: h->min = 0.5f; break;
-    case 13: h->bins = 63; break;
-    case 14: h->bins = 0; break;
+    case 0:
+        h->n++;
+        break;
+    case 1:
+        h->zeros++;
+        break;
+    case 2:
+        h->nans--;
+        break;
+    case 3:
+        h->positive[3]++;
+        break;
+    case 4:
+        h->exponent++;
+        break;
+    case 5:
+        h->exponent = INT32_MAX;
+        break;
+    case 6:
+        h->exponent = INT32_MIN;
+        break;
+    case 7:
+        h->min = NAN;
+        break;
+    case 8:
+        h->max = INFINITY;
+        break;
+    case 9:
+        h->max = -3;
+        break;
+    case 10:
+        h->max = h->max / 2;
+        break;
+    case 11:
+        h->min = 0;
+        break;
+    case 12:
+        h->min = 0.5f;
+        break;
+    case 13:
+        h->bins = 63;
+        break;
+    case 14:
+        h->bins = 0;
+        break;
     case 15: /* a count in the wrong bin of the positive side */
         h->positive[60]++;
         h->n++;

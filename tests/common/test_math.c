@@ -58,9 +58,9 @@ static void the_logarithm_of_ratios_is_within_one_ulp(void **unused)
     assert_true(math_log(1) == 0);
     for (int i = 0; i < ROUNDS; i++) {
         assert_log((double)(draw() >> 32 | 1) / (double)(draw() >> 32 | 1));
-        assert_log(draw_uniform(0.5, 2));                           /* where terms cancel */
+        assert_log(draw_uniform(0.5, 2));                                    /* where terms cancel */
         assert_log(1 + ldexp(draw_uniform(-1, 1), -(int)(draw() % 50) - 1)); /* and the result is tiny */
-        assert_log(draw_uniform(0.7, 0.71));                        /* on both sides of sqrt 1/2 */
+        assert_log(draw_uniform(0.7, 0.71));                                 /* on both sides of sqrt 1/2 */
     }
 }
 

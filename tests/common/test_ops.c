@@ -6,10 +6,10 @@
 
 /* --- windows --- */
 
-/* Counts windows one by one. Without ceil_mode a window must end inside the padded image; with it, it may hang over by less
- * than a stride, and (unless Caffe does not look) must start before the end pad. */
-static int64_t count_windows(int64_t in, int64_t extent, int64_t stride, int64_t pad_begin, int64_t pad_end, bool ceil_mode,
-                             bool caffe_rule)
+/* Counts windows one by one. Without ceil_mode a window must end inside the padded image; with it, it may hang over by
+ * less than a stride, and (unless Caffe does not look) must start before the end pad. */
+static int64_t count_windows(int64_t in, int64_t extent, int64_t stride, int64_t pad_begin, int64_t pad_end,
+                             bool ceil_mode, bool caffe_rule)
 {
     int64_t padded = in + pad_begin + pad_end, n = 0;
 
@@ -47,8 +47,8 @@ static void window_counts_match_counting(void **state)
 static void known_networks_have_their_sizes(void **state)
 {
     (void)state;
-    assert_int_equal(conv_output_size(224, 7, 2, 1, 3, 3), 112);         /* ResNet conv1 */
-    assert_int_equal(pool_output_size(112, 3, 2, 1, 0, 0, true, true), 56); /* ResNet pool1 in Caffe */
+    assert_int_equal(conv_output_size(224, 7, 2, 1, 3, 3), 112);              /* ResNet conv1 */
+    assert_int_equal(pool_output_size(112, 3, 2, 1, 0, 0, true, true), 56);   /* ResNet pool1 in Caffe */
     assert_int_equal(pool_output_size(112, 3, 2, 1, 1, 1, false, false), 56); /* and in PyTorch */
     assert_int_equal(pool_output_size(113, 3, 2, 1, 0, 0, true, true), 56);   /* SqueezeNet 1.1 pool1 */
     assert_int_equal(pool_output_size(2, 3, 2, 1, 0, 0, true, true), 1);      /* a window larger than the image */
@@ -365,8 +365,8 @@ static double definition(struct activation a, double x)
 
 static void activations_follow_their_definitions(void **state)
 {
-    static const float inputs[] = {0,   1e-30f, 1e-10f, 1e-6f, 9e-6f, 2e-5f, 0.001f, 0.1f, 0.5f, 1,  1.5f,
-                                   2.5f, 3,      5,      7,     12,    25,    33,     60,   90,  700};
+    static const float inputs[] = {0,    1e-30f, 1e-10f, 1e-6f, 9e-6f, 2e-5f, 0.001f, 0.1f, 0.5f, 1,  1.5f,
+                                   2.5f, 3,      5,      7,     12,    25,    33,     60,   90,   700};
     static const struct activation parameters[] = {{0, 0.1f, 0.5f}, {0, 1, 6}, {0, 3, 4}, {0, -2, 0.5f}, {0, 0.5f, 1}};
     const double tolerance = 1e-6; /* two roundings to float32, and gelu's cancellation for negative x */
 

@@ -17,10 +17,13 @@ static void rounding_of_halves_follows_the_mode(void **state)
     static const struct {
         double x, expected[N_MODES]; /* even, away, up, toward zero */
     } rows[] = {
-        {-2.5, {-2, -3, -2, -2}}, {2.5, {2, 3, 3, 2}},      {-1.5, {-2, -2, -1, -1}}, {1.5, {2, 2, 2, 1}},
-        {-0.5, {0, -1, 0, 0}},    {0.5, {0, 1, 1, 0}},      {3.5, {4, 4, 4, 3}},      {-3.5, {-4, -4, -3, -3}},
-        {2.25, {2, 2, 2, 2}},     {2.75, {3, 3, 3, 2}},     {-2.25, {-2, -2, -2, -2}}, {-2.75, {-3, -3, -3, -2}},
-        {0, {0, 0, 0, 0}},        {-127.5, {-128, -128, -127, -127}},
+        {-2.5, {-2, -3, -2, -2}},  {2.5, {2, 3, 3, 2}},
+        {-1.5, {-2, -2, -1, -1}},  {1.5, {2, 2, 2, 1}},
+        {-0.5, {0, -1, 0, 0}},     {0.5, {0, 1, 1, 0}},
+        {3.5, {4, 4, 4, 3}},       {-3.5, {-4, -4, -3, -3}},
+        {2.25, {2, 2, 2, 2}},      {2.75, {3, 3, 3, 2}},
+        {-2.25, {-2, -2, -2, -2}}, {-2.75, {-3, -3, -3, -2}},
+        {0, {0, 0, 0, 0}},         {-127.5, {-128, -128, -127, -127}},
     };
 
     (void)state;
@@ -68,7 +71,8 @@ static void rounding_never_moves_further_than_needed(void **state)
 
 static void codes_saturate_at_both_ends_of_the_range(void **state)
 {
-    const struct code_range full = {-128, 127, 0}, narrow = {-127, 127, 0}, affine = {0, 255, 128}, wide = {-32767, 32767, 0};
+    const struct code_range full = {-128, 127, 0}, narrow = {-127, 127, 0}, affine = {0, 255, 128},
+                            wide = {-32767, 32767, 0};
 
     (void)state;
     assert_int_equal(quantize(1000, 1, full, ROUND_HALF_EVEN), 127);

@@ -34,7 +34,8 @@ static void check(size_t records, size_t channels, size_t spatial, size_t block)
 
 static void every_layout_becomes_plain(void **unused)
 {
-    const size_t blocks[] = {1, 2, 3, 4, 8, 16, 32}, channels[] = {1, 3, 4, 8, 13, 16, 17, 40}, spatials[] = {1, 2, 4, 15, 16, 49};
+    const size_t blocks[] = {1, 2, 3, 4, 8, 16, 32}, channels[] = {1, 3, 4, 8, 13, 16, 17, 40},
+                 spatials[] = {1, 2, 4, 15, 16, 49};
 
     (void)unused;
     for (size_t c = 0; c < sizeof channels / sizeof *channels; c++)

@@ -131,7 +131,8 @@ static void squared_error_is_the_integral_over_each_bin(void **state)
 
         request.steps = 15;
         for (double f = 0.02; f <= 1; f *= 1.31) {
-            double exact = threshold_squared_error(&request, limit * f), sliced = sliced_error(&request, limit * f, 400);
+            double exact = threshold_squared_error(&request, limit * f),
+                   sliced = sliced_error(&request, limit * f, 400);
 
             assert_true(fabs(exact / sliced - 1) < 1e-3);
         }
@@ -151,7 +152,8 @@ static void squared_error_of_one_bin_is_the_textbook_integral(void **state)
     assert_true(fabs(threshold_squared_error(&request, 4) - 7.0 / 3) < 1e-14);
     /* T = 5.5: ((1/2)^3 + (1/2)^3) / 3 */
     assert_true(fabs(threshold_squared_error(&request, 5.5) - 1.0 / 12) < 1e-14);
-    /* T = 7.5, s = 3.75, codes change at 5.625: ((5.625 - 3.75)^3 - (5 - 3.75)^3 + (6 - 7.5)^3 - (5.625 - 7.5)^3) / 3 */
+    /* T = 7.5, s = 3.75, codes change at 5.625: ((5.625 - 3.75)^3 - (5 - 3.75)^3 + (6 - 7.5)^3 - (5.625 - 7.5)^3) / 3
+     */
     assert_true(fabs(threshold_squared_error(&request, 7.5) -
                      (pow(1.875, 3) - pow(1.25, 3) - pow(1.5, 3) + pow(1.875, 3)) / 3) < 1e-13);
     histogram_fini(&h);

@@ -75,8 +75,8 @@ static int descending(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The least error of all scales: between neighbouring breakpoints codes are constant, so the codes at the middle of each
- * interval, with their own best scale, are all there is. O(n^2 limit). */
+/* The least error of all scales: between neighbouring breakpoints codes are constant, so the codes at the middle of
+ * each interval, with their own best scale, are all there is. O(n^2 limit). */
 static double least_error(const float *w, size_t n, int32_t limit)
 {
     size_t count = n * (size_t)limit;

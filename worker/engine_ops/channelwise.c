@@ -1,28 +1,27 @@
 /* channelwise.c — PReLU and normalisation: one or two numbers a channel, in any layout. */
 #include "worker/engine_private.h"
 
-#include <string.h>
-
 struct context {
     struct view shape; /* data is the operand's */
     /* [channels rounded up to whole blocks]; the rest is zero, which keeps padding zero */
     float *scale, *shift;
 };
 
-static void prelu_row(const float *restrict scale, const float *restrict shift, size_t n, const float *x, float *y)
+/* n values that take their numbers from neighbouring channels (stride 1) or all from one (stride 0). */
+typedef void (*row_kernel)(const float *scale, const float *shift, size_t stride, size_t n, const float *x, float *y);
+
+static void prelu_row(const float *scale, const float *shift, size_t stride, size_t n, const float *x, float *y)
 {
     (void)shift;
     for (size_t i = 0; i < n; i++)
-        y[i] = x[i] > 0 ? x[i] : x[i] * scale[i];
+        y[i] = x[i] > 0 ? x[i] : x[i] * scale[i * stride];
 }
 
-static void normalize_row(const float *restrict scale, const float *restrict shift, size_t n, const float *x, float *y)
+static void normalize_row(const float *scale, const float *shift, size_t stride, size_t n, const float *x, float *y)
 {
     for (size_t i = 0; i < n; i++)
-        y[i] = x[i] * scale[i] + shift[i];
+        y[i] = x[i] * scale[i * stride] + shift[i * stride];
 }
-
-typedef void (*row_kernel)(const float *scale, const float *shift, size_t n, const float *x, float *y);
 
 static void run_rows(const struct engine_step *step, row_kernel row)
 {
@@ -31,13 +30,15 @@ static void run_rows(const struct engine_step *step, row_kernel row)
     const float *x = step->operands[0].data;
     float *y = step->operands[1].data;
     size_t blocks = view_blocks(shape);
+    bool is_plain = shape->block == 1;
+    size_t rows = is_plain ? 1 : shape->spatial, n = is_plain ? shape->spatial : shape->block;
 
     for (size_t i = 0; i < shape->records * blocks; i++) {
         const float *scale = context->scale + i % blocks * shape->block;
         const float *shift = context->shift + i % blocks * shape->block;
 
-        for (size_t s = 0; s < shape->spatial; s++, x += shape->block, y += shape->block)
-            row(scale, shift, shape->block, x, y);
+        for (size_t j = 0; j < rows; j++, x += n, y += n)
+            row(scale, shift, is_plain ? 0 : 1, n, x, y);
     }
 }
 

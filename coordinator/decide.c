@@ -1,0 +1,128 @@
+/* decide.c — see decide.h. Searches are pure; each rank does its share of the list and all of them gather. */
+#include "coordinator/decide.h"
+
+#include "common/suggest.h"
+#include "coordinator/plan_decide.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+
+/* The job's wishes as arrays over nodes. */
+struct wishes {
+    const struct threshold_method **methods; /* [n_nodes] */
+    bool *is_float;                          /* [n_nodes] */
+};
+
+/* The graph's node names as the nearest to a pattern that matches none. */
+static const char *nearest_node(const struct graph *g, const char *pattern)
+{
+    return g->n_nodes == 0 ? "" : suggest_nearest(pattern, &g->nodes[0].name, g->n_nodes, sizeof *g->nodes);
+}
+
+static int read_wishes(const struct run_request *q, const struct graph *g, struct wishes *wishes, struct error *err)
+{
+    wishes->methods = memory_create(g->n_nodes, sizeof *wishes->methods, "overrides", err);
+    wishes->is_float = memory_create(g->n_nodes, sizeof *wishes->is_float, "overrides", err);
+    if (wishes->methods == NULL || wishes->is_float == NULL)
+        return -1;
+    for (size_t i = 0; i < q->calibration.n_overrides; i++) {
+        bool is_used = false;
+
+        for (size_t n = 0; n < g->n_nodes; n++) {
+            if (fnmatch(q->calibration.overrides[i].node, g->nodes[n].name, 0) != 0)
+                continue;
+            is_used = true;
+            if (q->calibration.overrides[i].activations != NULL)
+                wishes->methods[n] = q->calibration.overrides[i].activations;
+            if (q->calibration.overrides[i].precision != PRECISION_DEFAULT)
+                wishes->is_float[n] = q->calibration.overrides[i].precision == PRECISION_FLOAT;
+        }
+        if (!is_used)
+            return error_set(err, EX_CONFIG, "calibration.overrides: \"%s\" matches no node; the nearest is \"%s\"",
+                             q->calibration.overrides[i].node, nearest_node(g, q->calibration.overrides[i].node));
+    }
+    return 0;
+}
+
+static int search_thresholds(const struct comm *comm, struct plan *plan, const struct histogram *const *histograms,
+                             const struct plan_choices *choices, struct error *err)
+{
+    const struct threshold_job *jobs = NULL;
+    struct threshold_result *results = NULL;
+    size_t n = 0, first, count;
+    int rc = plan_threshold_jobs(plan, histograms, choices, &jobs, &n, err);
+
+    if (rc == 0 && (results = memory_create(n, sizeof *results, "thresholds", err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0) {
+        comm_share(comm, n, &first, &count);
+        for (size_t i = first; rc == 0 && i < first + count; i++)
+            rc = plan_threshold_search(&jobs[i], &results[i], err);
+        rc = comm_agree(comm, rc, err);
+    }
+    if (rc == 0) {
+        comm_gather_shares(comm, results, n, sizeof *results);
+        rc = plan_apply_thresholds(plan, jobs, n, results, err);
+    }
+    free(results);
+    return comm_agree(comm, rc, err);
+}
+
+static int search_weights(const struct comm *comm, struct plan *plan, const struct plan_choices *choices,
+                          struct error *err)
+{
+    const struct weight_job *jobs = NULL;
+    float *scales = NULL;
+    size_t n = 0, first, count;
+    int rc = plan_weight_jobs(plan, choices, &jobs, &n, err);
+
+    if (rc == 0 && (scales = memory_create(n, sizeof *scales, "weight scales", err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0) {
+        comm_share(comm, n, &first, &count);
+        for (size_t i = first; rc == 0 && i < first + count; i++)
+            rc = plan_weight_search(plan, &jobs[i], choices->weights, &scales[i], err);
+        rc = comm_agree(comm, rc, err);
+    }
+    if (rc == 0) {
+        comm_gather_shares(comm, scales, n, sizeof *scales);
+        rc = plan_apply_weights(plan, choices, jobs, n, scales, err);
+    }
+    free(scales);
+    return comm_agree(comm, rc, err);
+}
+
+int decide_plan(const struct comm *comm, const struct run_request *q, const struct target *target,
+                const struct observation *observation, struct plan **out, struct error *err)
+{
+    const struct graph *g = observation->graph;
+    const struct histogram **histograms = memory_create(g->n_values, sizeof *histograms, "a list", err);
+    struct wishes wishes = {0};
+    struct plan *plan = plan_create(g, target->profile, err);
+    struct plan_choices choices = {.activations = q->calibration.activations,
+                                   .percentile = q->calibration.percentile,
+                                   .weights = q->calibration.weights,
+                                   .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR};
+    int rc = plan != NULL && histograms != NULL ? read_wishes(q, g, &wishes, err) : -1;
+
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0) {
+        choices.node_methods = wishes.methods;
+        choices.node_is_float = wishes.is_float;
+        for (size_t v = 0; v < g->n_values; v++)
+            histograms[v] = observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
+        rc = search_thresholds(comm, plan, histograms, &choices, err);
+    }
+    if (rc == 0)
+        rc = search_weights(comm, plan, &choices, err);
+    free(wishes.methods);
+    free(wishes.is_float);
+    free(histograms);
+    if (rc != 0)
+        plan_destroy(plan);
+    else
+        *out = plan;
+    return rc;
+}

@@ -1,0 +1,91 @@
+/* plan_decide.h — from statistics and methods to a plan: what computes on integers, what shares a scale, and the
+ * searches that this needs, as lists of independent jobs for ranks to share out. Local: nothing here talks to anybody.
+ *
+ *   plan_threshold_jobs   marks nodes and values, groups values that share a scale; one job a group
+ *   plan_threshold_search one job, pure
+ *   plan_apply_thresholds scales and codes of values, from all results
+ *   plan_weight_jobs      one job a weight scale
+ *   plan_weight_search    one job, pure
+ *   plan_apply_weights    codes of weights and biases, from all scales
+ *
+ * Every rank holds the same graph, statistics and choices, and so makes the same list in the same order. Results are
+ * plain bytes of one size: each rank searches its share, gathers, and applies all of them.
+ */
+#ifndef ETALON_PLAN_DECIDE_H
+#define ETALON_PLAN_DECIDE_H
+
+#include "common/plan.h"
+#include "coordinator/thresholds.h"
+#include "coordinator/weights.h"
+
+/* What the job asks for. Arrays may be NULL: nothing is overridden. */
+struct plan_choices {
+    const struct threshold_method *activations;
+    double percentile; /* fraction kept, for that method */
+    const struct threshold_method *const
+        *node_methods;         /* [n_nodes] for the values a node makes; NULL entries: unchanged */
+    const bool *node_is_float; /* [n_nodes] stays in float */
+    const struct weight_method *weights;
+    bool weights_per_tensor; /* even where the target has scales per channel */
+};
+
+/* The values of one shared scale. Lives in the plan's arena. */
+struct threshold_job {
+    const struct threshold_method *method;
+    bool decides_arg_max;             /* min-max because of that, "minmax (logits)" */
+    struct threshold_request request; /* its histogram is NULL: those below count together */
+    size_t n_values, n_histograms;
+    const int *values; /* in execution order */
+    const struct histogram *const *histograms;
+    int scale_from; /* the last value whose statistics decide */
+};
+
+struct threshold_result {
+    float threshold;
+    char method[PLAN_METHOD_BYTES];
+};
+
+/* Marks plan->nodes[].is_quantized and plan->values[].is_quantized as the profile says, and lists the searches.
+ *
+ * `histograms` [n_values], NULL where unobserved; borrowed until the last search. A node computes on integers only if
+ * all its activations are observed; CONV, DECONV and DENSE need constant weights and bias, other operators no constant
+ * operand. A node that only moves codes does so when a neighbour computes on integers.
+ *
+ * A group's threshold comes from those of its values that something other than a selection (max pool, ReLU, reshape
+ * ...) reads: what a selection drops need not be kept, what an average pool is about to average must be. Several count
+ * together. Values that decide the arg-max (back from the graph outputs through softmax, sigmoid, reshape, transpose,
+ * concat, mean and average pool) are never clipped: min-max over the whole group, unless node_methods says otherwise.
+ * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
+int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
+                        const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
+                        struct error *err);
+int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err);
+/* Fills plan->values[] of every group from results[n_jobs]. EX_OSERR. */
+int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,
+                          const struct threshold_result *results, struct error *err);
+
+/* One weight scale: of an output channel, or of the tensor (channel 0) where there is one scale only. */
+struct weight_job {
+    int node;
+    size_t channel;
+};
+
+/* Needs nothing but the marks. Jobs live in the plan's arena. EX_OSERR; EX_DATAERR: a bias of the wrong size. */
+int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, const struct weight_job **jobs,
+                     size_t *n_jobs, struct error *err);
+/* EX_DATAERR naming node, channel and weight that is not finite. */
+int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
+                       float *scale, struct error *err);
+/* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A scale grows where a bias code would pass 2^30,
+ * half of int32, or the accumulator's step would not be a normal float: then the node's method ends in " (bias)" or "
+ * (floor)". The scale of a group of zeros serves its bias alone. EX_DATAERR: a bias that is not finite, an accumulator
+ * step beyond float. */
+int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
+                       size_t n_jobs, const float *scales, struct error *err);
+
+/* The three steps in one process. `method_name` as under calibration.activations; EX_USAGE naming those that exist. */
+int plan_decide_values(struct plan *plan, const struct histogram *const *histograms, const char *method_name,
+                       double percentile, struct error *err);
+int plan_decide_weights(struct plan *plan, const char *method_name, struct error *err);
+
+#endif

@@ -1,0 +1,310 @@
+/* plan_weights.c — codes of weights and biases from their scales; see plan_decide.h. */
+#include "coordinator/plan_decide.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Half of int32 for the bias; as much is left for the products (66,000 of 127 x 127). */
+static const double max_bias_code = 0x1p30;
+/* A group of zeros has any scale it likes: this many steps for its bias. More would need rescaling by less than 2^-21,
+ * which some targets cannot express. */
+static const double zero_group_steps = 0x1p20;
+
+/* Weights that share a scale: `runs` stretches of `run` floats, `stride` apart. Rows of CONV and DENSE are one stretch;
+ * an output channel of DECONV, whose weights are [I, O/g, kernel], has one in every input channel of its group. */
+struct weight_group {
+    size_t first, runs, run, stride;
+};
+
+struct layer {
+    const struct node *node;
+    const float *weights, *bias; /* bias may be NULL */
+    size_t elements, out_channels;
+};
+
+static bool has_weights(const struct plan *plan, size_t n)
+{
+    enum op op = plan->graph->nodes[n].op;
+
+    return plan->nodes[n].is_quantized && (op == OP_CONV || op == OP_DECONV || op == OP_DENSE);
+}
+
+static struct layer layer_of(const struct plan *plan, int n)
+{
+    const struct node *node = &plan->graph->nodes[n];
+    const struct value *weights = &plan->graph->values[node->inputs[1]];
+    bool has_bias = node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE;
+    int64_t out_channels =
+        node->op == OP_DECONV ? weights->shape.dims[1] * node->attr.conv.group : weights->shape.dims[0];
+
+    return (struct layer){
+        .node = node,
+        .weights = weights->data,
+        .bias = has_bias ? plan->graph->values[node->inputs[2]].data : NULL,
+        .elements = (size_t)shape_elements(&weights->shape),
+        .out_channels = (size_t)out_channels,
+    };
+}
+
+static struct weight_group group_of(const struct plan *plan, int n, size_t channel)
+{
+    struct layer layer = layer_of(plan, n);
+    size_t row = layer.out_channels > 0 ? layer.elements / layer.out_channels : 0;
+    struct weight_group group = {.first = channel * row, .runs = 1, .run = row};
+
+    if (plan->nodes[n].n_weight_scales == 1 && layer.out_channels != 1) {
+        group = (struct weight_group){.runs = 1, .run = layer.elements};
+    } else if (layer.node->op == OP_DECONV) {
+        const struct shape *shape = &plan->graph->values[layer.node->inputs[1]].shape;
+        size_t groups = (size_t)layer.node->attr.conv.group, per_group = (size_t)shape->dims[1];
+        size_t inputs = (size_t)shape->dims[0] / groups, taps = row / inputs;
+
+        group.runs = inputs;
+        group.run = taps;
+        group.stride = per_group * taps;
+        group.first = channel / per_group * inputs * group.stride + channel % per_group * taps;
+    }
+    return group;
+}
+
+/* The group's weights side by side: borrowed where they lie so, else copied into *copy, freed by the caller. */
+static const float *gather(const float *weights, struct weight_group group, float **copy, struct error *err)
+{
+    *copy = NULL;
+    if (group.runs == 1)
+        return weights + group.first;
+    *copy = memory_create(group.runs, group.run * sizeof **copy, "the weights of an output channel", err);
+    for (size_t i = 0; *copy != NULL && i < group.runs; i++)
+        memcpy(*copy + i * group.run, weights + group.first + i * group.stride, group.run * sizeof **copy);
+    return *copy;
+}
+
+static void scatter(int8_t *codes, struct weight_group group, const int8_t *from)
+{
+    for (size_t i = 0; i < group.runs; i++)
+        memcpy(codes + group.first + i * group.stride, from + i * group.run, group.run);
+}
+
+static int name_group(const struct plan *plan, struct weight_job job, struct error *err)
+{
+    const char *name = plan->graph->nodes[job.node].name;
+
+    return plan->nodes[job.node].n_weight_scales == 1
+               ? error_in(err, "node \"%s\"", name)
+               : error_in(err, "node \"%s\": output channel %zu", name, job.channel);
+}
+
+/* ---- jobs ---- */
+
+static int reserve(struct plan *plan, int n, bool is_per_channel, struct error *err)
+{
+    struct layer layer = layer_of(plan, n);
+    struct plan_node *out = &plan->nodes[n];
+
+    if (layer.bias != NULL) {
+        int64_t found = shape_elements(&plan->graph->values[layer.node->inputs[2]].shape);
+
+        if (found != (int64_t)layer.out_channels)
+            return error_set(err, EX_DATAERR, "node \"%s\": expected a bias of %zu elements, found %lld",
+                             layer.node->name, layer.out_channels, (long long)found);
+    }
+    out->n_weight_scales = is_per_channel ? layer.out_channels : 1;
+    out->weights = arena_create_array(plan->arena, layer.elements, sizeof *out->weights, err);
+    out->weight_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->weight_scale, err);
+    out->acc_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->acc_scale, err);
+    if (out->weights == NULL || out->weight_scale == NULL || out->acc_scale == NULL)
+        return -1;
+    if (layer.bias == NULL || !plan->profile->integer_bias)
+        return 0;
+    out->bias_codes = arena_create_array(plan->arena, layer.out_channels, sizeof *out->bias_codes, err);
+    return out->bias_codes == NULL ? -1 : 0;
+}
+
+int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, const struct weight_job **jobs,
+                     size_t *n_jobs, struct error *err)
+{
+    bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor;
+    struct weight_job *list;
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->graph->n_nodes; i++) {
+        if (!has_weights(plan, i))
+            continue;
+        if (reserve(plan, (int)i, is_per_channel, err) != 0)
+            return -1;
+        n += plan->nodes[i].n_weight_scales;
+    }
+    list = arena_create_array(plan->arena, n, sizeof *list, err);
+    if (list == NULL)
+        return -1;
+    *jobs = list;
+    *n_jobs = n;
+    for (size_t i = 0; i < plan->graph->n_nodes; i++) {
+        for (size_t channel = 0; has_weights(plan, i) && channel < plan->nodes[i].n_weight_scales; channel++)
+            *list++ = (struct weight_job){(int)i, channel};
+    }
+    return 0;
+}
+
+int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
+                       float *scale, struct error *err)
+{
+    struct layer layer = layer_of(plan, job->node);
+    struct weight_group group = group_of(plan, job->node, job->channel);
+    float *copy;
+    const float *weights = gather(layer.weights, group, &copy, err);
+    int rc =
+        weights == NULL ? -1 : method->search(weights, group.runs * group.run, plan->profile->weight_limit, scale, err);
+
+    if (rc != 0)
+        name_group(plan, *job, err);
+    free(copy);
+    return rc;
+}
+
+/* ---- from scales to codes ---- */
+
+/* The largest |bias| among the channels of scale `i`. */
+static double largest_bias(const struct layer *layer, size_t n_scales, size_t i)
+{
+    size_t first = n_scales == 1 ? 0 : i, end = n_scales == 1 ? layer->out_channels : i + 1;
+    double largest = 0;
+
+    for (size_t channel = first; channel < end; channel++)
+        largest = fmax(largest, fabs((double)layer->bias[channel]));
+    return largest;
+}
+
+static bool is_zero(const float *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (weights[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* The scale that the accumulator can work with: the one found, if it leaves room. */
+static float workable_scale(double found, double input_scale, double bias, bool only_bias, const char **reason)
+{
+    double for_bias = bias / (input_scale * max_bias_code), for_step = fmax(FLT_MIN, FLT_MIN / input_scale);
+    double scale = found;
+
+    if (only_bias && bias > 0)
+        scale = bias / (input_scale * zero_group_steps);
+    else if (for_bias > scale) {
+        scale = for_bias;
+        *reason = " (bias)";
+    }
+    if (for_step > scale) {
+        scale = for_step;
+        *reason = " (floor)";
+    }
+    /* Neither bound may be missed by rounding to nearest; beyond FLT_MAX the caller's check of the step refuses it. */
+    return nextafterf((float)scale, (double)(float)scale < scale ? INFINITY : (float)scale);
+}
+
+static int code_group(struct plan *plan, const struct layer *layer, int n, size_t i, float found, const char **reason,
+                      struct error *err)
+{
+    struct plan_node *out = &plan->nodes[n];
+    struct weight_group group = group_of(plan, n, i);
+    size_t count = group.runs * group.run;
+    double input_scale = (double)plan->values[layer->node->inputs[0]].scale[0];
+    double bias = out->bias_codes != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0, step;
+    int32_t limit = plan->profile->weight_limit;
+    float *copy, scale, max_abs;
+    const float *weights = gather(layer->weights, group, &copy, err);
+    int8_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
+    int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
+
+    if (rc == 0) {
+        scale = workable_scale((double)found, input_scale, bias, is_zero(weights, count), reason);
+        step = input_scale * (double)scale;
+        if (!(step <= FLT_MAX) || !isfinite(scale))
+            rc = error_set(err, EX_DATAERR, "input scale %g times weight scale %g is no float", input_scale,
+                           (double)scale);
+    }
+    if (rc == 0) {
+        out->weight_mse += weight_codes(weights, count, limit, scale, codes);
+        out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
+        out->weight_scale[i] = scale;
+        out->acc_scale[i] = (float)step;
+        scatter(out->weights, group, codes);
+    }
+    free(copy);
+    free(codes);
+    return rc;
+}
+
+static int check_bias(const struct layer *layer, struct error *err)
+{
+    for (size_t channel = 0; layer->bias != NULL && channel < layer->out_channels; channel++) {
+        if (!isfinite(layer->bias[channel]))
+            return error_set(err, EX_DATAERR, "node \"%s\": bias %zu: expected a finite number, found %g",
+                             layer->node->name, channel, (double)layer->bias[channel]);
+    }
+    return 0;
+}
+
+static void code_bias(struct plan *plan, const struct layer *layer, int n)
+{
+    struct plan_node *out = &plan->nodes[n];
+
+    for (size_t channel = 0; out->bias_codes != NULL && channel < layer->out_channels; channel++) {
+        double step = (double)out->acc_scale[out->n_weight_scales == 1 ? 0 : channel];
+
+        out->bias_codes[channel] =
+            (int32_t)round_to_integer((double)layer->bias[channel] / step, plan->profile->bias_rounding);
+    }
+}
+
+int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
+                       size_t n_jobs, const float *scales, struct error *err)
+{
+    for (size_t first = 0; first < n_jobs; first += plan->nodes[jobs[first].node].n_weight_scales) {
+        int n = jobs[first].node;
+        struct plan_node *out = &plan->nodes[n];
+        struct layer layer = layer_of(plan, n);
+        const char *reason = "";
+
+        if (check_bias(&layer, err) != 0)
+            return -1;
+        out->weight_mse = out->weight_mse_max_abs = 0;
+        for (size_t i = 0; i < out->n_weight_scales; i++) {
+            if (code_group(plan, &layer, n, i, scales[first + i], &reason, err) != 0)
+                return name_group(plan, jobs[first + i], err);
+        }
+        code_bias(plan, &layer, n);
+        out->weight_mse /= (double)layer.elements;
+        out->weight_mse_max_abs /= (double)layer.elements;
+        snprintf(out->method, sizeof out->method, "%s%s", choices->weights->name, reason);
+    }
+    return 0;
+}
+
+int plan_decide_weights(struct plan *plan, const char *method_name, struct error *err)
+{
+    struct plan_choices choices = {.weights = weight_method_find(method_name)};
+    const struct weight_job *jobs;
+    float *scales;
+    size_t n;
+    int rc = 0;
+
+    if (choices.weights == NULL)
+        return error_set(err, EX_USAGE, "no weight method is called \"%s\"; see `etalon methods`", method_name);
+    if (plan_weight_jobs(plan, &choices, &jobs, &n, err) != 0)
+        return -1;
+    scales = memory_create(n, sizeof *scales, "weight scales", err);
+    if (scales == NULL)
+        return -1;
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = plan_weight_search(plan, &jobs[i], choices.weights, &scales[i], err);
+    if (rc == 0)
+        rc = plan_apply_weights(plan, &choices, jobs, n, scales, err);
+    free(scales);
+    return rc;
+}

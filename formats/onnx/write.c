@@ -1,0 +1,330 @@
+/* write.c — the builder of ONNX messages; see write.h. */
+#include "formats/onnx/write.h"
+
+#include <onnx/onnx.pb-c.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPSET = 13, IR_VERSION = 7, MAX_ATTRIBUTES = 12 };
+
+#define DATA_TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
+
+/* A growing list of pointers to messages, as protobuf-c wants them. */
+struct list {
+    void **items;
+    size_t n, capacity;
+};
+
+struct onnx_writer {
+    struct arena *arena;
+    struct error err; /* code 0: nothing failed yet */
+    Onnx__GraphProto graph;
+    struct list nodes, initializers, inputs, outputs, metadata;
+    Onnx__NodeProto *last; /* attributes go here */
+};
+
+struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err)
+{
+    struct onnx_writer *writer = memory_create(1, sizeof *writer, "an ONNX writer", err);
+
+    if (writer == NULL)
+        return NULL;
+    writer->arena = arena_create(err);
+    if (writer->arena == NULL) {
+        free(writer);
+        return NULL;
+    }
+    onnx__graph_proto__init(&writer->graph);
+    writer->graph.name = (char *)(uintptr_t)graph_name; /* protobuf-c has no const; packing only reads */
+    return writer;
+}
+
+void onnx_writer_destroy(struct onnx_writer *writer)
+{
+    if (writer == NULL)
+        return;
+    free(writer->nodes.items);
+    free(writer->initializers.items);
+    free(writer->inputs.items);
+    free(writer->outputs.items);
+    free(writer->metadata.items);
+    arena_destroy(writer->arena);
+    free(writer);
+}
+
+void onnx_writer_fail(struct onnx_writer *writer, const struct error *why)
+{
+    if (writer->err.code == 0)
+        writer->err = *why;
+}
+
+void *onnx_writer_memory(struct onnx_writer *writer, size_t n, size_t size)
+{
+    return writer->err.code != 0 ? NULL : arena_create_array(writer->arena, n, size, &writer->err);
+}
+
+static void *copy(struct onnx_writer *writer, const void *from, size_t n, size_t size)
+{
+    void *to = onnx_writer_memory(writer, n, size);
+
+    if (to != NULL && n > 0)
+        memcpy(to, from, n * size);
+    return to;
+}
+
+/* A message in its initial state at the end of `list` (where there is one); NULL after a failure. */
+static void *create(struct onnx_writer *writer, const ProtobufCMessageDescriptor *type, struct list *list)
+{
+    ProtobufCMessage *message = onnx_writer_memory(writer, 1, type->sizeof_message);
+
+    if (message == NULL)
+        return NULL;
+    protobuf_c_message_init(type, message);
+    if (list != NULL) {
+        if (memory_grow((void **)&list->items, &list->capacity, list->n, sizeof *list->items, "an ONNX graph",
+                        &writer->err) != 0)
+            return NULL;
+        list->items[list->n++] = message;
+    }
+    return message;
+}
+
+static char *text(const char *borrowed)
+{
+    return (char *)(uintptr_t)borrowed;
+}
+
+void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const char *value)
+{
+    Onnx__StringStringEntryProto *entry =
+        create(writer, &onnx__string_string_entry_proto__descriptor, &writer->metadata);
+
+    if (entry == NULL)
+        return;
+    entry->key = text(key);
+    entry->value = text(value);
+}
+
+/* --- inputs, outputs, tensors --- */
+
+static Onnx__TensorShapeProto *create_shape(struct onnx_writer *writer, const struct shape *shape)
+{
+    Onnx__TensorShapeProto *proto = create(writer, &onnx__tensor_shape_proto__descriptor, NULL);
+    Onnx__TensorShapeProto__Dimension **dims = onnx_writer_memory(writer, shape->rank, sizeof *dims);
+
+    for (size_t i = 0; dims != NULL && i < shape->rank; i++) {
+        dims[i] = create(writer, &onnx__tensor_shape_proto__dimension__descriptor, NULL);
+        if (dims[i] == NULL)
+            return NULL;
+        if (i == 0) {
+            dims[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
+            dims[i]->dim_param = text("N");
+        } else {
+            dims[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
+            dims[i]->dim_value = shape->dims[i];
+        }
+    }
+    if (dims == NULL)
+        return NULL;
+    proto->n_dim = shape->rank;
+    proto->dim = dims;
+    return proto;
+}
+
+static void add_port(struct onnx_writer *writer, struct list *list, const char *name, const struct shape *shape)
+{
+    Onnx__TypeProto__Tensor *tensor = create(writer, &onnx__type_proto__tensor__descriptor, NULL);
+    Onnx__TypeProto *type = create(writer, &onnx__type_proto__descriptor, NULL);
+    Onnx__TensorShapeProto *dims = create_shape(writer, shape);
+    Onnx__ValueInfoProto *info = create(writer, &onnx__value_info_proto__descriptor, list);
+
+    if (info == NULL)
+        return;
+    tensor->has_elem_type = true;
+    tensor->elem_type = DATA_TYPE(FLOAT);
+    tensor->shape = dims;
+    type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
+    type->tensor_type = tensor;
+    info->name = text(name);
+    info->type = type;
+}
+
+void onnx_writer_input(struct onnx_writer *writer, const char *name, const struct shape *shape)
+{
+    add_port(writer, &writer->inputs, name, shape);
+}
+
+void onnx_writer_output(struct onnx_writer *writer, const char *name, const struct shape *shape)
+{
+    add_port(writer, &writer->outputs, name, shape);
+}
+
+void onnx_writer_tensor(struct onnx_writer *writer, const char *name, const struct tensor *tensor)
+{
+    static const int32_t data_types[DTYPE_COUNT] = {
+        [DTYPE_FLOAT32] = DATA_TYPE(FLOAT), [DTYPE_INT8] = DATA_TYPE(INT8),   [DTYPE_UINT8] = DATA_TYPE(UINT8),
+        [DTYPE_INT32] = DATA_TYPE(INT32),   [DTYPE_INT64] = DATA_TYPE(INT64),
+    };
+    Onnx__TensorProto *proto = create(writer, &onnx__tensor_proto__descriptor, &writer->initializers);
+
+    if (proto == NULL)
+        return;
+    if (data_types[tensor->dtype] == 0) {
+        error_set(&writer->err, EX_SOFTWARE, "initializer \"%s\": %s is not written", name, dtype_name(tensor->dtype));
+        return;
+    }
+    proto->name = text(name);
+    proto->has_data_type = true;
+    proto->data_type = data_types[tensor->dtype];
+    proto->n_dims = tensor->shape.rank;
+    proto->dims = copy(writer, tensor->shape.dims, tensor->shape.rank, sizeof *tensor->shape.dims);
+    proto->has_raw_data = true; /* little-endian, as this machine is (onnx_tensor.c asserts it) */
+    proto->raw_data.len = (size_t)shape_elements(&tensor->shape) * dtype_size(tensor->dtype);
+    proto->raw_data.data = (uint8_t *)(uintptr_t)tensor->data;
+}
+
+void onnx_writer_ints_tensor(struct onnx_writer *writer, const char *name, const int64_t *items, size_t n)
+{
+    struct tensor tensor = {DTYPE_INT64, {.rank = 1, .dims = {(int64_t)n}}, copy(writer, items, n, sizeof *items)};
+
+    onnx_writer_tensor(writer, name, &tensor);
+}
+
+void onnx_writer_scalar(struct onnx_writer *writer, const char *name, float value)
+{
+    struct tensor tensor = {DTYPE_FLOAT32, {0}, copy(writer, &value, 1, sizeof value)};
+
+    onnx_writer_tensor(writer, name, &tensor);
+}
+
+/* --- nodes --- */
+
+void onnx_writer_node(struct onnx_writer *writer, const char *type, const char *name, const char *const *inputs,
+                      size_t n_inputs, const char *output)
+{
+    Onnx__NodeProto *node = create(writer, &onnx__node_proto__descriptor, &writer->nodes);
+    Onnx__AttributeProto **attributes = onnx_writer_memory(writer, MAX_ATTRIBUTES, sizeof *attributes);
+    char **names = copy(writer, inputs, n_inputs, sizeof *names), **outputs = copy(writer, &output, 1, sizeof *outputs);
+
+    writer->last = node;
+    if (outputs == NULL)
+        return;
+    node->op_type = text(type);
+    node->name = text(name);
+    node->n_input = n_inputs;
+    node->input = names;
+    node->n_output = 1;
+    node->output = outputs;
+    node->attribute = attributes;
+}
+
+/* A new attribute of the latest node; NULL after a failure. */
+static Onnx__AttributeProto *add_attribute(struct onnx_writer *writer, const char *name,
+                                           Onnx__AttributeProto__AttributeType type)
+{
+    Onnx__AttributeProto *attribute = create(writer, &onnx__attribute_proto__descriptor, NULL);
+
+    if (attribute == NULL)
+        return NULL;
+    if (writer->last->n_attribute == MAX_ATTRIBUTES) {
+        error_set(&writer->err, EX_SOFTWARE, "node \"%s\" has more than %d attributes", writer->last->name,
+                  MAX_ATTRIBUTES);
+        return NULL;
+    }
+    writer->last->attribute[writer->last->n_attribute++] = attribute;
+    attribute->name = text(name);
+    attribute->has_type = true;
+    attribute->type = type;
+    return attribute;
+}
+
+void onnx_writer_int(struct onnx_writer *writer, const char *attribute, int64_t value)
+{
+    Onnx__AttributeProto *proto = add_attribute(writer, attribute, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT);
+
+    if (proto == NULL)
+        return;
+    proto->has_i = true;
+    proto->i = value;
+}
+
+void onnx_writer_ints(struct onnx_writer *writer, const char *attribute, const int64_t *items, size_t n)
+{
+    Onnx__AttributeProto *proto = add_attribute(writer, attribute, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
+
+    if (proto == NULL)
+        return;
+    proto->ints = copy(writer, items, n, sizeof *items);
+    proto->n_ints = proto->ints == NULL ? 0 : n;
+}
+
+void onnx_writer_float(struct onnx_writer *writer, const char *attribute, float value)
+{
+    Onnx__AttributeProto *proto = add_attribute(writer, attribute, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+
+    if (proto == NULL)
+        return;
+    proto->has_f = true;
+    proto->f = value;
+}
+
+void onnx_writer_string(struct onnx_writer *writer, const char *attribute, const char *value)
+{
+    Onnx__AttributeProto *proto = add_attribute(writer, attribute, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING);
+
+    if (proto == NULL)
+        return;
+    proto->has_s = true;
+    proto->s.len = strlen(value);
+    proto->s.data = (uint8_t *)text(value);
+}
+
+/* --- the file --- */
+
+static int pack(const Onnx__ModelProto *model, uint8_t **bytes, size_t *size, struct error *err)
+{
+    size_t n = onnx__model_proto__get_packed_size(model);
+    uint8_t *buffer;
+
+    if (n > INT32_MAX)
+        return error_set(err, EX_UNAVAILABLE, "the model takes %zu bytes, a protobuf file holds at most 2^31 - 1", n);
+    buffer = memory_create(n, 1, "an ONNX file", err);
+    if (buffer == NULL)
+        return -1;
+    onnx__model_proto__pack(model, buffer);
+    *bytes = buffer;
+    *size = n;
+    return 0;
+}
+
+int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size, struct error *err)
+{
+    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = {&opset};
+    Onnx__ModelProto model = ONNX__MODEL_PROTO__INIT;
+
+    if (writer->err.code != 0) {
+        if (err != NULL)
+            *err = writer->err;
+        return -1;
+    }
+    writer->graph.n_node = writer->nodes.n;
+    writer->graph.node = (Onnx__NodeProto **)writer->nodes.items;
+    writer->graph.n_initializer = writer->initializers.n;
+    writer->graph.initializer = (Onnx__TensorProto **)writer->initializers.items;
+    writer->graph.n_input = writer->inputs.n;
+    writer->graph.input = (Onnx__ValueInfoProto **)writer->inputs.items;
+    writer->graph.n_output = writer->outputs.n;
+    writer->graph.output = (Onnx__ValueInfoProto **)writer->outputs.items;
+    opset.domain = text("");
+    opset.has_version = true;
+    opset.version = OPSET;
+    model.has_ir_version = true;
+    model.ir_version = IR_VERSION;
+    model.producer_name = text("etalon");
+    model.n_opset_import = 1;
+    model.opset_import = opsets;
+    model.graph = &writer->graph;
+    model.n_metadata_props = writer->metadata.n;
+    model.metadata_props = (Onnx__StringStringEntryProto **)writer->metadata.items;
+    return pack(&model, bytes, size, err);
+}

@@ -1,0 +1,71 @@
+/* write.h — ONNX files: a builder of messages, and our graph written through it.
+ *
+ *   struct onnx_writer *w = onnx_writer_create("net", err);
+ *   onnx_writer_input(w, "x", &shape);
+ *   onnx_writer_node(w, "Relu", "relu1", (const char *[]){"x"}, 1, "y");
+ *   onnx_writer_output(w, "y", &shape);
+ *   rc = onnx_writer_finish(w, &bytes, &size, err);
+ *   onnx_writer_destroy(w);
+ *
+ * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
+ * reports it. Names and tensor data are borrowed until finish. Files are of IR version 7 and opset 13; the first axis of
+ * inputs and outputs is the batch, of any length ("N").
+ */
+#ifndef ETALON_ONNX_WRITE_H
+#define ETALON_ONNX_WRITE_H
+
+#include "common/graph.h"
+
+struct onnx_writer;
+
+struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err); /* NULL with EX_OSERR */
+void onnx_writer_destroy(struct onnx_writer *writer);                              /* NULL is allowed */
+/* The file's bytes, to be freed with free(). -1: the first failure of any call; EX_UNAVAILABLE beyond 2 GiB. */
+int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size, struct error *err);
+/* For callers that find a fault themselves: kept like the writer's own. */
+void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
+
+void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const char *value);
+void onnx_writer_input(struct onnx_writer *writer, const char *name, const struct shape *shape);
+void onnx_writer_output(struct onnx_writer *writer, const char *name, const struct shape *shape);
+/* An initializer of float32, int8, uint8, int32 or int64. */
+void onnx_writer_tensor(struct onnx_writer *writer, const char *name, const struct tensor *tensor);
+/* The same from a copy: a list, or one number without axes. */
+void onnx_writer_ints_tensor(struct onnx_writer *writer, const char *name, const int64_t *items, size_t n);
+void onnx_writer_scalar(struct onnx_writer *writer, const char *name, float value);
+
+/* A node with one output; an input "" is an omitted one. The calls below add attributes to the latest node. */
+void onnx_writer_node(struct onnx_writer *writer, const char *type, const char *name, const char *const *inputs,
+                      size_t n_inputs, const char *output);
+void onnx_writer_int(struct onnx_writer *writer, const char *attribute, int64_t value);
+void onnx_writer_ints(struct onnx_writer *writer, const char *attribute, const int64_t *items, size_t n);
+void onnx_writer_float(struct onnx_writer *writer, const char *attribute, float value);
+void onnx_writer_string(struct onnx_writer *writer, const char *attribute, const char *value);
+
+/* Zeroed memory that lives as long as the writer; NULL after a failure. */
+void *onnx_writer_memory(struct onnx_writer *writer, size_t n, size_t size);
+
+/* --- write_graph.c: our graph as nodes of the file --- */
+
+struct onnx_graph_writer {
+    struct onnx_writer *writer;
+    const struct graph *graph;
+    const char **names; /* [n_values] under which nodes read a value; at first the user's own */
+    bool *is_written;   /* [n_values] constants that are initializers already */
+};
+
+/* Borrows graph; its arrays belong to the writer. */
+void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *writer, const struct graph *graph);
+/* "<base>/<suffix>", made different from every value name of the graph. Suffixes hold no '/'. "" after a failure. */
+const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, const char *suffix);
+/* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
+const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
+/* One node of the graph with its fused activation, as one or a few nodes of the file, producing the value `output`. Inputs
+ * have the names of onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. Fails with
+ * EX_UNAVAILABLE for what opset 13 cannot say. */
+void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, const char *output);
+
+/* The whole graph in float32, under the user's names; bytes as from onnx_writer_finish. */
+int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, struct error *err);
+
+#endif

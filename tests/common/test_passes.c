@@ -1,0 +1,731 @@
+/* test_passes.c — no pass changes what a graph computes; each does what it is for. */
+#include "draw.h"
+#include "reference_executor.h"
+
+#include "common/passes.h"
+
+#include <stdio.h>
+
+/* --- random graphs --- */
+
+enum { CHANNELS = 4, N_GRAPHS = 150 };
+
+static int random_floats(struct graph *graph, struct shape shape, double lo, double hi)
+{
+    float data[4096];
+    size_t n = (size_t)shape_elements(&shape);
+
+    assert_true(n <= 4096);
+    for (size_t i = 0; i < n; i++)
+        data[i] = (float)draw_uniform(lo, hi);
+    return add_floats(graph, shape, data);
+}
+
+static int scalar(struct graph *graph, double x)
+{
+    float data = (float)x;
+
+    return draw_below(2) == 0 ? add_floats(graph, (struct shape){0}, &data) : add_floats(graph, SHAPE(1, 1, 1), &data);
+}
+
+static struct shape shape_of(const struct graph *graph, int value)
+{
+    return graph->values[value].shape;
+}
+
+/* Shapes are wanted as the graph grows. */
+static int settled(struct graph *graph, int value)
+{
+    struct error err;
+
+    assert_succeeds(graph_fold_node(graph, graph->values[value].producer, &err), err);
+    return value;
+}
+
+static int binary(struct graph *graph, enum binary_kind kind, int a, int b)
+{
+    int y = add_node(graph, OP_BINARY, NULL, INTS(a, b));
+
+    last_node(graph)->attr.binary.kind = kind;
+    return settled(graph, y);
+}
+
+static int activation(struct graph *graph, enum activation_kind kind, float alpha, float beta, int x)
+{
+    int y = add_node(graph, OP_ACTIVATION, NULL, INTS(x));
+
+    last_node(graph)->attr.activation = (struct activation){kind, alpha, beta};
+    return settled(graph, y);
+}
+
+static int convolution(struct graph *graph, enum op op, int x)
+{
+    int64_t in = shape_of(graph, x).dims[1], group = draw_below(2) == 0 ? 1 : 2, out = 2 + 2 * (int64_t)draw_below(2);
+    int64_t kernel = 1 + 2 * (int64_t)draw_below(2), pad = draw_below(2) == 0 ? 0 : kernel / 2;
+    bool is_deconv = op == OP_DECONV;
+    int inputs[3] = {x}, y;
+
+    if (shape_of(graph, x).dims[2] + 2 * pad < kernel || shape_of(graph, x).dims[3] + 2 * pad < kernel)
+        return x;
+    inputs[1] = is_deconv ? random_floats(graph, SHAPE(in, out / group, kernel, kernel), -1, 1)
+                          : random_floats(graph, SHAPE(out, in / group, kernel, kernel), -1, 1);
+    inputs[2] = draw_below(2) == 0 ? GRAPH_NONE : random_floats(graph, SHAPE(out), -1, 1);
+    y = add_node(graph, op, NULL, inputs, draw_below(2) == 0 && inputs[2] == GRAPH_NONE ? 2 : 3);
+    last_node(graph)->attr.conv.window = make_window(kernel, 1, pad);
+    last_node(graph)->attr.conv.group = group;
+    return settled(graph, y);
+}
+
+static int pool(struct graph *graph, int x)
+{
+    int y;
+
+    if (shape_of(graph, x).dims[2] < 2 || shape_of(graph, x).dims[3] < 2)
+        return x;
+    y = add_node(graph, OP_POOL, NULL, INTS(x));
+    last_node(graph)->attr.pool.kind = draw_below(3) == 0 ? POOL_MAX : POOL_AVERAGE;
+    last_node(graph)->attr.pool.window = make_window(2, 1, (int64_t)draw_below(2));
+    last_node(graph)->attr.pool.count_include_pad = draw_below(2);
+    return settled(graph, y);
+}
+
+static int pad(struct graph *graph, int x)
+{
+    int y = add_node(graph, OP_PAD, NULL, INTS(x));
+    struct node *node = last_node(graph);
+
+    for (size_t i = 0; i < 2; i++) {
+        node->attr.pad.begin[2 + i] = (int64_t)draw_below(3);
+        node->attr.pad.end[2 + i] = (int64_t)draw_below(2);
+    }
+    node->attr.pad.value = draw_below(4) == 0 ? 1 : 0;
+    return settled(graph, y);
+}
+
+static int normalize(struct graph *graph, int x)
+{
+    struct shape vector = SHAPE(shape_of(graph, x).dims[1]);
+    bool has_shift = draw_below(2);
+
+    return settled(graph, add_node(graph, OP_NORMALIZE, NULL,
+                                   INTS(x, random_floats(graph, vector, -2, 2),
+                                        random_floats(graph, vector, has_shift ? -1 : 0, has_shift ? 1 : 0))));
+}
+
+/* x op c or c op x, where c is per channel, one number, or (not per channel) a row. */
+static int constant_arithmetic(struct graph *graph, int x)
+{
+    static const enum binary_kind kinds[] = {BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV};
+    enum binary_kind kind = kinds[draw_below(4)];
+    struct shape s = shape_of(graph, x);
+    int c, order = draw_below(3) == 0 && kind != BINARY_DIV;
+
+    switch (draw_below(4)) {
+    case 0:
+        c = random_floats(graph, SHAPE(s.dims[1], 1, 1), 0.5, 2);
+        break;
+    case 1:
+        c = random_floats(graph, SHAPE(1, s.dims[1], 1, 1), 0.5, 2);
+        break;
+    case 2:
+        c = scalar(graph, draw_uniform(0.5, 2));
+        break;
+    default:
+        c = random_floats(graph, SHAPE(s.dims[3]), 0.5, 2);
+        break;
+    }
+    return order != 0 ? binary(graph, kind, c, x) : binary(graph, kind, x, c);
+}
+
+/* The ways in which exporters write activations. */
+static int written_out(struct graph *graph, int x)
+{
+    int y, z;
+
+    switch (draw_below(8)) {
+    case 0:
+        return binary(graph, BINARY_MUL, x, activation(graph, ACTIVATION_SIGMOID, 0, 0, x));
+    case 1:
+        y = binary(graph, BINARY_ADD, scalar(graph, 3), x);
+        y = binary(graph, BINARY_MUL, activation(graph, ACTIVATION_CLIP, 0, 6, y), x);
+        return binary(graph, BINARY_DIV, y, scalar(graph, 6));
+    case 2:
+        y = activation(graph, ACTIVATION_HARD_SIGMOID, 1.0f / 6, 0.5f, x);
+        return binary(graph, BINARY_MUL, x, y);
+    case 3:
+        y = activation(graph, ACTIVATION_ERF, 0, 0, binary(graph, BINARY_DIV, x, scalar(graph, sqrt(2))));
+        y = binary(graph, BINARY_MUL, x, binary(graph, BINARY_ADD, y, scalar(graph, 1)));
+        return binary(graph, BINARY_MUL, y, scalar(graph, 0.5));
+    case 4:
+        y = binary(graph, BINARY_MAX, x, scalar(graph, -1));
+        return binary(graph, BINARY_MIN, y, scalar(graph, 1));
+    case 5:
+        y = binary(graph, BINARY_MIN, x, scalar(graph, 6));
+        return binary(graph, BINARY_MAX, scalar(graph, 0), y);
+    case 6:
+        return binary(graph, BINARY_MAX, x, binary(graph, BINARY_MUL, x, scalar(graph, 0.1)));
+    default:
+        y = binary(graph, BINARY_MUL, x, scalar(graph, 0.2));
+        y = binary(graph, BINARY_ADD, y, scalar(graph, 0.5));
+        z = activation(graph, ACTIVATION_RELU, 0, 0, y);
+        return binary(graph, BINARY_MIN, z, scalar(graph, 1));
+    }
+}
+
+static int reshaped(struct graph *graph, int x, struct shape shape)
+{
+    int y = add_node(graph, OP_RESHAPE, NULL, INTS(x));
+
+    graph->values[y].shape = shape;
+    graph->values[y].has_shape = true;
+    return settled(graph, y);
+}
+
+/* There and back: nothing in the end, but nothing that is nothing by itself. */
+static int layout(struct graph *graph, int x)
+{
+    struct shape s = shape_of(graph, x);
+    int y;
+
+    switch (draw_below(4)) {
+    case 0:
+        y = reshaped(graph, x, SHAPE(1, s.dims[1], s.dims[2] * s.dims[3]));
+        return reshaped(graph, reshaped(graph, y, SHAPE(1, s.dims[1] * s.dims[2] * s.dims[3])), s);
+    case 1:
+        y = add_node(graph, OP_TRANSPOSE, NULL, INTS(x));
+        memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 2, 3, 1}, 4 * sizeof(int64_t));
+        y = add_node(graph, OP_TRANSPOSE, NULL, INTS(settled(graph, y)));
+        memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 3, 1, 2}, 4 * sizeof(int64_t));
+        return settled(graph, y);
+    case 2:
+        y = add_node(graph, OP_SLICE, NULL, INTS(x));
+        for (size_t i = 0; i < 4; i++)
+            last_node(graph)->attr.slice.step[i] = 1;
+        graph->values[y].shape = s;
+        graph->values[y].has_shape = true;
+        return settled(graph, y);
+    default:
+        y = add_node(graph, OP_CONCAT, NULL, INTS(x));
+        last_node(graph)->attr.axis = 1;
+        return settled(graph, y);
+    }
+}
+
+static int grow(struct graph *graph, int x, int earlier)
+{
+    struct shape a = shape_of(graph, x), b = shape_of(graph, earlier);
+
+    switch (draw_below(12)) {
+    case 0:
+    case 1:
+        return convolution(graph, OP_CONV, x);
+    case 2:
+        return convolution(graph, OP_DECONV, x);
+    case 3:
+        return pool(graph, x);
+    case 4:
+        return a.dims[2] < 9 ? pad(graph, x) : x;
+    case 5:
+    case 6:
+        return normalize(graph, x);
+    case 7:
+        return constant_arithmetic(graph, x);
+    case 8:
+        return written_out(graph, x);
+    case 9:
+        return layout(graph, x);
+    case 10:
+        return activation(graph, draw_below(2) == 0 ? ACTIVATION_RELU : ACTIVATION_TANH, 0, 0, x);
+    default:
+        if (shape_equal(&a, &b) && x != earlier)
+            return binary(graph, BINARY_ADD, x, earlier);
+        return settled(graph, add_node(graph, OP_IDENTITY, NULL, INTS(x)));
+    }
+}
+
+/* A dense head written as a matrix product and an addition. */
+static int head(struct graph *graph, int x)
+{
+    struct shape s = shape_of(graph, x);
+    int64_t features = s.dims[1] * s.dims[2] * s.dims[3];
+    int y;
+
+    if (features > 1000)
+        return x;
+    y = reshaped(graph, x, SHAPE(1, features));
+    y = settled(graph, add_node(graph, OP_MATMUL, NULL, INTS(y, random_floats(graph, SHAPE(features, 3), -1, 1))));
+    return draw_below(2) == 0 ? y : binary(graph, BINARY_ADD, y, random_floats(graph, SHAPE(3), -1, 1));
+}
+
+/* The same graph for the same seed. Any value may be a graph output beside the last. */
+static struct graph *random_graph(uint64_t seed)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, CHANNELS, 5, 6)), earlier = x;
+    size_t steps;
+    struct error err;
+
+    draw_state = 0x9e3779b97f4a7c15u * (seed + 1);
+    steps = 2 + draw_below(10);
+    for (size_t i = 0; i < steps; i++) {
+        int next = grow(graph, x, earlier);
+
+        if (draw_below(3) == 0)
+            earlier = x;
+        if (draw_below(8) == 0 && next != graph->inputs[0] && !graph_is_output(graph, next))
+            graph_add_output(graph, next, NULL);
+        x = next;
+    }
+    if (draw_below(2) == 0)
+        x = head(graph, x);
+    if (x == graph->inputs[0])
+        x = normalize(graph, x);
+    if (!graph_is_output(graph, x))
+        graph_add_output(graph, x, NULL);
+    assert_succeeds(graph_fold_constants(graph, &err), err);
+    assert_succeeds(graph_validate(graph, &err), err);
+    return graph;
+}
+
+/* --- what a pass may not change --- */
+
+/* Relative to the largest element of an output: new weights are rounded to float32 once per pass. */
+static const double tolerance = 1e-5;
+
+static void assert_same_output(const struct reference *a, const struct reference *b, size_t output, uint64_t seed,
+                               const char *pass)
+{
+    const struct value *before = &a->graph->values[a->graph->outputs[output]];
+    const struct value *after = &b->graph->values[b->graph->outputs[output]];
+    const double *x = a->data[a->graph->outputs[output]], *y = b->data[b->graph->outputs[output]];
+    double largest = 0;
+
+    assert_string_equal(before->name, after->name);
+    assert_true(shape_equal(&before->shape, &after->shape));
+    for (size_t i = 0; i < reference_size(before); i++)
+        largest = fmax(largest, fabs(x[i]));
+    for (size_t i = 0; i < reference_size(before); i++)
+        if (!(fabs(x[i] - y[i]) <= tolerance * largest)) {
+            graph_print(a->graph, stderr);
+            graph_print(b->graph, stderr);
+            fail_msg("graph %d, %s: output \"%s\"[%zu] was %.9g, is %.9g", (int)seed, pass, before->name, i, x[i],
+                     y[i]);
+        }
+}
+
+static void compare(struct graph *before, struct graph *after, uint64_t seed, const char *pass)
+{
+    double input[CHANNELS * 5 * 6];
+    struct reference a, b;
+
+    for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
+        input[i] = (double)(float)draw_uniform(-3, 3);
+    a = reference_run(before, input);
+    b = reference_run(after, input);
+    assert_int_equal(before->n_outputs, after->n_outputs);
+    for (size_t i = 0; i < before->n_outputs; i++)
+        assert_same_output(&a, &b, i, seed, pass);
+    reference_free(&a);
+    reference_free(&b);
+}
+
+static void each_pass_keeps_every_output(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < N_GRAPHS; seed++)
+        for (size_t i = 0; passes[i] != NULL; i++) {
+            struct graph *before = random_graph(seed), *after = random_graph(seed);
+            struct error err;
+
+            assert_succeeds(passes[i]->run(after, &err), err);
+            assert_succeeds(graph_compact(after, &err), err);
+            assert_succeeds(graph_validate(after, &err), err);
+            compare(before, after, seed, passes[i]->name);
+            graph_destroy(before);
+            graph_destroy(after);
+        }
+}
+
+static size_t count_op(const struct graph *graph, enum op op)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        n += graph->nodes[i].op == op;
+    return n;
+}
+
+/* What passes.h promises of every normalised graph. */
+static void assert_normal(struct graph *graph)
+{
+    assert_int_equal(count_op(graph, OP_IDENTITY), 0);
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct node *node = &graph->nodes[i];
+        int producer = graph->values[node->inputs[0]].producer;
+        const struct node *before = producer == GRAPH_NONE ? NULL : &graph->nodes[producer];
+        bool is_own = before != NULL && graph_count_consumers(graph, node->inputs[0]) == 1;
+        bool is_layer = is_own && before->fused.kind == ACTIVATION_NONE &&
+                        (before->op == OP_CONV || before->op == OP_DECONV || before->op == OP_DENSE);
+
+        assert_false(node->op == OP_NORMALIZE && is_layer);
+        assert_false(node->op == OP_NORMALIZE && is_own && before->op == OP_NORMALIZE);
+        assert_false(node->op == OP_ACTIVATION && is_layer);
+        assert_false(node->op == OP_RESHAPE && before != NULL && before->op == OP_RESHAPE &&
+                     !graph_is_output(graph, node->inputs[0]));
+    }
+}
+
+static void normalising_keeps_every_output(void **state)
+{
+    size_t nodes_before = 0, nodes_after = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 4 * N_GRAPHS; seed++) {
+        struct graph *before = random_graph(seed), *after = random_graph(seed);
+        struct error err;
+        uint64_t revision;
+
+        assert_succeeds(graph_normalise(after, &err), err);
+        compare(before, after, seed, "normalise");
+        assert_normal(after);
+        revision = after->revision;
+        assert_succeeds(graph_normalise(after, &err), err); /* and again: nothing is left to do */
+        assert_int_equal(after->revision, revision);
+        nodes_before += before->n_nodes;
+        nodes_after += after->n_nodes;
+        graph_destroy(before);
+        graph_destroy(after);
+    }
+    assert_true(nodes_after < nodes_before * 2 / 3); /* or the passes do nothing */
+}
+
+/* --- what each pass is for --- */
+
+static void normalise(struct graph *graph, int output)
+{
+    struct error err;
+
+    if (output != GRAPH_NONE)
+        assert_true(graph_add_output(graph, output, NULL) >= 0);
+    assert_succeeds(graph_fold_constants(graph, &err), err);
+    assert_succeeds(graph_normalise(graph, &err), err);
+}
+
+static struct graph *image_graph(int *x)
+{
+    struct graph *graph = new_graph();
+
+    *x = add_input(graph, "x", SHAPE(1, CHANNELS, 5, 6));
+    return graph;
+}
+
+static int conv1x1(struct graph *graph, const char *name, int x)
+{
+    int y = add_node(graph, OP_CONV, name, INTS(x, random_floats(graph, SHAPE(CHANNELS, CHANNELS, 1, 1), -1, 1)));
+
+    last_node(graph)->attr.conv.window = make_window(1, 1, 0);
+    last_node(graph)->attr.conv.group = 1;
+    return settled(graph, y);
+}
+
+static int named(struct graph *graph, int value, const char *name) /* an identity that gives a value a name */
+{
+    return settled(graph, add_node(graph, OP_IDENTITY, name, INTS(value)));
+}
+
+static void a_layer_takes_its_normalisation_and_activation(void **state)
+{
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    y = normalize(graph, conv1x1(graph, "conv", x));
+    y = binary(graph, BINARY_ADD, y, random_floats(graph, SHAPE(CHANNELS, 1, 1), 1, 2));
+    y = add_node(graph, OP_ACTIVATION, "relu", INTS(y));
+    last_node(graph)->attr.activation.kind = ACTIVATION_RELU;
+    normalise(graph, settled(graph, y));
+    assert_int_equal(graph->n_nodes, 1);
+    assert_string_equal(graph->nodes[0].name, "conv");
+    assert_string_equal(graph->values[graph->nodes[0].outputs[0]].name, "relu");
+    assert_int_equal(graph->nodes[0].fused.kind, ACTIVATION_RELU);
+    assert_int_equal(graph->nodes[0].n_inputs, 3);
+    graph_destroy(graph);
+}
+
+static void shared_weights_are_not_changed_for_the_other_reader(void **state)
+{
+    int x, a, b, weights;
+    struct graph *graph = image_graph(&x);
+    struct tensor before, after;
+
+    (void)state;
+    a = conv1x1(graph, "a", x);
+    weights = last_node(graph)->inputs[1];
+    b = conv1x1(graph, "b", x);
+    last_node(graph)->inputs[1] = weights;
+    graph_add_output(graph, a, NULL);
+    graph_constant(graph, weights, &before);
+    normalise(graph, normalize(graph, b));
+    assert_int_equal(graph->n_nodes, 2);
+    assert_true(graph_constant(graph, find_node(graph, "a")->inputs[1], &after));
+    assert_ptr_equal(before.data, after.data);
+    assert_true(graph_constant(graph, find_node(graph, "b")->inputs[1], &after));
+    assert_ptr_not_equal(before.data, after.data);
+    graph_destroy(graph);
+}
+
+static void a_value_with_other_readers_stays(void **state)
+{
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    y = conv1x1(graph, "conv", x);
+    graph_add_output(graph, activation(graph, ACTIVATION_RELU, 0, 0, y), NULL);
+    normalise(graph, activation(graph, ACTIVATION_TANH, 0, 0, y));
+    assert_int_equal(graph->n_nodes, 3);
+    assert_int_equal(find_node(graph, "conv")->fused.kind, ACTIVATION_NONE);
+    graph_destroy(graph);
+}
+
+static void a_graph_output_is_not_fused_away(void **state)
+{
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    y = conv1x1(graph, "conv", x);
+    graph_add_output(graph, y, NULL);
+    normalise(graph, activation(graph, ACTIVATION_RELU, 0, 0, y));
+    assert_int_equal(graph->n_nodes, 2);
+    assert_string_equal(graph->values[graph->outputs[0]].name, "conv");
+    graph_destroy(graph);
+}
+
+static void identities_before_outputs_hand_their_name_on(void **state)
+{
+    int x;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    normalise(graph, named(graph, conv1x1(graph, "conv", x), "prob"));
+    assert_int_equal(graph->n_nodes, 1);
+    assert_string_equal(graph->values[graph->nodes[0].outputs[0]].name, "prob");
+    graph_destroy(graph);
+    graph = image_graph(&x); /* an input that is an output, too, and under two names */
+    graph_add_output(graph, named(graph, x, "copy"), NULL);
+    normalise(graph, named(graph, x, "other"));
+    assert_int_equal(graph->n_nodes, 2);
+    assert_int_equal(graph->nodes[0].op, OP_RESHAPE);
+    assert_string_equal(graph->values[graph->outputs[0]].name, "copy");
+    graph_destroy(graph);
+}
+
+static void a_normalisation_goes_forward_where_it_cannot_go_back(void **state)
+{
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    y = conv1x1(graph, "conv", normalize(graph, activation(graph, ACTIVATION_TANH, 0, 0, x)));
+    normalise(graph, y);
+    assert_int_equal(graph->n_nodes, 2);
+    assert_int_equal(count_op(graph, OP_NORMALIZE), 0);
+    graph_destroy(graph);
+}
+
+/* A shift before zero padding is not a bias: the border would differ. */
+static void a_shift_does_not_cross_padding(void **state)
+{
+    for (int has_shift = 0; has_shift < 2; has_shift++) {
+        const float scale[CHANNELS] = {2, 2, 2, 2}, shift[CHANNELS] = {0, 0, (float)has_shift, 0};
+        int x, y;
+        struct graph *graph = image_graph(&x);
+
+        (void)state;
+        y = settled(graph, add_node(graph, OP_NORMALIZE, NULL,
+                                    INTS(x, add_floats(graph, SHAPE(CHANNELS), scale),
+                                         add_floats(graph, SHAPE(CHANNELS), shift))));
+        y = add_node(graph, OP_CONV, "conv", INTS(y, random_floats(graph, SHAPE(2, CHANNELS, 3, 3), -1, 1)));
+        last_node(graph)->attr.conv.window = make_window(3, 1, 1);
+        last_node(graph)->attr.conv.group = 1;
+        normalise(graph, y);
+        assert_int_equal(count_op(graph, OP_NORMALIZE), has_shift);
+        graph_destroy(graph);
+    }
+}
+
+static void a_matrix_product_and_sum_are_a_dense_layer(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 8)), y;
+
+    (void)state;
+    y = settled(graph, add_node(graph, OP_MATMUL, "fc", INTS(x, random_floats(graph, SHAPE(8, 3), -1, 1))));
+    normalise(graph, binary(graph, BINARY_ADD, y, random_floats(graph, SHAPE(3), -1, 1)));
+    assert_int_equal(graph->n_nodes, 1);
+    assert_int_equal(graph->nodes[0].op, OP_DENSE);
+    assert_int_equal(graph->nodes[0].n_inputs, 3);
+    assert_int_equal(shape_of(graph, graph->nodes[0].inputs[1]).dims[0], 3);
+    graph_destroy(graph);
+}
+
+/* Builds pattern `which` on x; returns its end. */
+static int pattern(struct graph *graph, int which, int x)
+{
+    int y;
+
+    switch (which) {
+    case 0:
+        return binary(graph, BINARY_MUL, activation(graph, ACTIVATION_SIGMOID, 0, 0, x), x);
+    case 1: /* x clip(x + 3, 0, 6) / 6 */
+        y = activation(graph, ACTIVATION_CLIP, 0, 6, binary(graph, BINARY_ADD, x, scalar(graph, 3)));
+        return binary(graph, BINARY_DIV, binary(graph, BINARY_MUL, x, y), scalar(graph, 6));
+    case 2: /* x (clip(x + 3, 0, 6) / 6) */
+        y = activation(graph, ACTIVATION_CLIP, 0, 6, binary(graph, BINARY_ADD, x, scalar(graph, 3)));
+        return binary(graph, BINARY_MUL, x, binary(graph, BINARY_DIV, y, scalar(graph, 6)));
+    case 3: /* (x / 6) min(max(x + 3, 0), 6) */
+        y = binary(graph, BINARY_MAX, binary(graph, BINARY_ADD, x, scalar(graph, 3)), scalar(graph, 0));
+        y = binary(graph, BINARY_MIN, y, scalar(graph, 6));
+        return binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, x, scalar(graph, 1.0 / 6)), y);
+    case 4: /* 0.5 x (1 + erf(x / sqrt 2)) in PyTorch's order */
+        y = activation(graph, ACTIVATION_ERF, 0, 0, binary(graph, BINARY_DIV, x, scalar(graph, sqrt(2))));
+        y = binary(graph, BINARY_MUL, x, binary(graph, BINARY_ADD, y, scalar(graph, 1)));
+        return binary(graph, BINARY_MUL, y, scalar(graph, 0.5));
+    case 5: /* in TensorFlow's */
+        y = activation(graph, ACTIVATION_ERF, 0, 0, binary(graph, BINARY_MUL, x, scalar(graph, sqrt(0.5))));
+        y = binary(graph, BINARY_ADD, scalar(graph, 1), y);
+        return binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, scalar(graph, 0.5), x), y);
+    case 6: /* relu 6 */
+        return binary(graph, BINARY_MIN, activation(graph, ACTIVATION_RELU, 0, 0, x), scalar(graph, 6));
+    case 7:
+        return binary(graph, BINARY_MAX, x, scalar(graph, 0));
+    case 8:
+        return activation(graph, ACTIVATION_CLIP, 0, 1,
+                          binary(graph, BINARY_DIV, binary(graph, BINARY_ADD, x, scalar(graph, 3)), scalar(graph, 6)));
+    default:
+        return binary(graph, BINARY_MAX, binary(graph, BINARY_MUL, scalar(graph, 0.25), x), x);
+    }
+}
+
+static void activations_made_of_small_operators_are_recognised(void **state)
+{
+    static const struct activation expected[] = {
+        {ACTIVATION_SWISH, 1, 0},
+        {ACTIVATION_HARD_SWISH, 1.0f / 6, 0.5f},
+        {ACTIVATION_HARD_SWISH, 1.0f / 6, 0.5f},
+        {ACTIVATION_HARD_SWISH, 1.0f / 6, 0.5f},
+        {ACTIVATION_GELU, 0, 0},
+        {ACTIVATION_GELU, 0, 0},
+        {ACTIVATION_CLIP, 0, 6},
+        {ACTIVATION_RELU, 0, 0},
+        {ACTIVATION_HARD_SIGMOID, 1.0f / 6, 0.5f},
+        {ACTIVATION_LEAKY_RELU, 0.25f, 0},
+    };
+
+    (void)state;
+    for (int i = 0; i < (int)(sizeof expected / sizeof expected[0]); i++) {
+        int x;
+        struct graph *graph = image_graph(&x);
+        const struct activation *found;
+
+        normalise(graph, pattern(graph, i, conv1x1(graph, "conv", x)));
+        if (graph->n_nodes != 1) {
+            graph_print(graph, stderr);
+            fail_msg("pattern %d left %zu nodes", i, graph->n_nodes);
+        }
+        found = &graph->nodes[0].fused;
+        assert_string_equal(activation_name(found->kind), activation_name(expected[i].kind));
+        assert_true(fabsf(found->alpha - expected[i].alpha) < 1e-6f && fabsf(found->beta - expected[i].beta) < 1e-6f);
+        graph_destroy(graph);
+    }
+}
+
+static void near_misses_are_not_recognised(void **state)
+{
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    y = conv1x1(graph, "other", x);
+    graph_add_output(graph, binary(graph, BINARY_MUL, x, activation(graph, ACTIVATION_SIGMOID, 0, 0, y)), NULL);
+    y = activation(graph, ACTIVATION_CLIP, 0, 6, binary(graph, BINARY_ADD, x, scalar(graph, 3)));
+    graph_add_output(graph, binary(graph, BINARY_DIV, binary(graph, BINARY_MUL, x, y), scalar(graph, 5)), NULL);
+    graph_add_output(graph, binary(graph, BINARY_MAX, x, binary(graph, BINARY_MUL, x, scalar(graph, 1.5))), NULL);
+    normalise(graph, GRAPH_NONE);
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        enum activation_kind kind =
+            graph->nodes[i].op == OP_ACTIVATION ? graph->nodes[i].attr.activation.kind : graph->nodes[i].fused.kind;
+
+        assert_true(kind == ACTIVATION_NONE || kind == ACTIVATION_SIGMOID || kind == ACTIVATION_CLIP);
+    }
+    graph_destroy(graph);
+}
+
+static void padding_moves_into_windows_where_that_is_exact(void **state)
+{
+    enum { INTO_CONV, INTO_AVERAGE, INTO_MAX, OF_ONES, N };
+
+    (void)state;
+    for (int which = 0; which < N; which++) {
+        int x, y;
+        struct graph *graph = image_graph(&x);
+
+        y = add_node(graph, OP_PAD, "pad", INTS(x));
+        for (size_t i = 2; i < 4; i++)
+            last_node(graph)->attr.pad.end[i] = 1;
+        last_node(graph)->attr.pad.value = which == OF_ONES;
+        y = settled(graph, y);
+        if (which == INTO_CONV || which == OF_ONES) {
+            y = add_node(graph, OP_CONV, "window", INTS(y, random_floats(graph, SHAPE(2, CHANNELS, 3, 3), -1, 1)));
+            last_node(graph)->attr.conv.group = 1;
+            last_node(graph)->attr.conv.window = make_window(3, 2, 0);
+        } else {
+            y = add_node(graph, OP_POOL, "window", INTS(y));
+            last_node(graph)->attr.pool.kind = which == INTO_MAX ? POOL_MAX : POOL_AVERAGE;
+            last_node(graph)->attr.pool.window = make_window(3, 2, 0);
+        }
+        normalise(graph, settled(graph, y));
+        assert_int_equal(count_op(graph, OP_PAD), which == INTO_MAX || which == OF_ONES);
+        if (which == INTO_CONV)
+            assert_int_equal(graph->nodes[0].attr.conv.window.pad_end[1], 1);
+        graph_destroy(graph);
+    }
+}
+
+static void transposes_around_one_pixel_vanish(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, CHANNELS, 1, 1)), y;
+
+    (void)state;
+    y = conv1x1(graph, "conv", x);
+    y = add_node(graph, OP_TRANSPOSE, NULL, INTS(y));
+    memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 2, 3, 1}, 4 * sizeof(int64_t));
+    normalise(graph, reshaped(graph, settled(graph, y), SHAPE(1, CHANNELS)));
+    assert_int_equal(graph->n_nodes, 2);
+    assert_int_equal(graph->nodes[1].op, OP_RESHAPE);
+    graph_destroy(graph);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_pass_keeps_every_output),
+        cmocka_unit_test(normalising_keeps_every_output),
+        cmocka_unit_test(a_layer_takes_its_normalisation_and_activation),
+        cmocka_unit_test(shared_weights_are_not_changed_for_the_other_reader),
+        cmocka_unit_test(a_value_with_other_readers_stays),
+        cmocka_unit_test(a_graph_output_is_not_fused_away),
+        cmocka_unit_test(identities_before_outputs_hand_their_name_on),
+        cmocka_unit_test(a_normalisation_goes_forward_where_it_cannot_go_back),
+        cmocka_unit_test(a_shift_does_not_cross_padding),
+        cmocka_unit_test(a_matrix_product_and_sum_are_a_dense_layer),
+        cmocka_unit_test(activations_made_of_small_operators_are_recognised),
+        cmocka_unit_test(near_misses_are_not_recognised),
+        cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
+        cmocka_unit_test(transposes_around_one_pixel_vanish),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
