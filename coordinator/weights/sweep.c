@@ -161,7 +161,7 @@ static int collect(struct sweep *sweep, double begin, double end, struct error *
 
 static void sort(struct sweep *sweep, uint32_t last_key)
 {
-    for (unsigned shift = 0; last_key >> shift != 0; shift += DIGIT_BITS) {
+    for (unsigned shift = 0; shift < 32 && last_key >> shift != 0; shift += DIGIT_BITS) {
         struct breakpoint *swap = sweep->events;
         uint32_t place = 0;
 
@@ -238,6 +238,19 @@ static int sweep_init(struct sweep *sweep, const float *w, size_t n, int32_t lim
     return 0;
 }
 
+/* The best scale found, in the sweep's unit. Where all codes there fit into the range k times over, a k-th of it shows
+ * the same weights just as well, and gives the accumulator finer steps for the bias: {0.5, 0.25} is 126 and 63, not 2
+ * and 1. */
+static double finest_best(const struct sweep *sweep)
+{
+    double a = sweep->best_correlation / sweep->best_power, largest = 0, top;
+
+    for (size_t i = 0; i < sweep->n; i++)
+        largest = fmax(largest, (double)sweep->x[i]);
+    top = fmin(floor(largest / a + 0.5), sweep->limit);
+    return top >= 1 ? a / floor(sweep->limit / top) : a;
+}
+
 static void sweep_destroy(struct sweep *sweep)
 {
     free(sweep->x);
@@ -268,7 +281,7 @@ static int search(const float *w, size_t n, int32_t limit, float *scale, struct 
     if (sweep_init(sweep, w, n, limit, exponent, err) == 0 &&
         run(sweep, find_end(sweep, vanished_error, error, start, 2), find_end(sweep, clipped_error, error, start, 0.5),
             err) == 0) {
-        weight_scale_improve(w, n, limit, ldexp(sweep->best_correlation / sweep->best_power, exponent), scale);
+        weight_scale_improve(w, n, limit, ldexp(finest_best(sweep), exponent), scale);
         rc = 0;
     }
     sweep_destroy(sweep);

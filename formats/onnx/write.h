@@ -60,10 +60,11 @@ void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *wr
 const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, const char *suffix);
 /* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
-/* One node of the graph with its fused activation, as one or a few nodes of the file, producing the value `output`. Inputs
- * have the names of onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. Fails with
- * EX_UNAVAILABLE for what opset 13 cannot say. */
-void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, const char *output);
+/* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
+ * onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. `fused` is the node's own fused
+ * activation, or another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot say. */
+void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
+                     const char *output);
 
 /* The whole graph in float32, under the user's names; bytes as from onnx_writer_finish. */
 int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, struct error *err);

@@ -493,7 +493,8 @@ static const char *const *name_inputs(struct onnx_graph_writer *gw, const struct
     return inputs;
 }
 
-void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, const char *output)
+void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
+                     const char *output)
 {
     const struct node *n = &gw->graph->nodes[node];
     struct job job = {gw, gw->writer, n, &gw->graph->values[n->inputs[0]].shape, name_inputs(gw, n, replaced), output};
@@ -502,11 +503,11 @@ void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *
         fail(&job, "this operator is not written as ONNX");
     if (write_op[n->op] == NULL || job.inputs == NULL)
         return;
-    if (n->fused.kind != ACTIVATION_NONE)
+    if (fused.kind != ACTIVATION_NONE)
         job.output = onnx_graph_name(gw, n->name, "linear");
     write_op[n->op](&job);
-    if (n->fused.kind != ACTIVATION_NONE)
-        write_activation(&job, n->fused, onnx_graph_name(gw, n->name, "activation"), job.output, output);
+    if (fused.kind != ACTIVATION_NONE)
+        write_activation(&job, fused, onnx_graph_name(gw, n->name, "activation"), job.output, output);
 }
 
 int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, struct error *err)
@@ -521,7 +522,7 @@ int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, s
     for (size_t i = 0; i < graph->n_inputs; i++)
         onnx_writer_input(writer, graph->values[graph->inputs[i]].name, &graph->values[graph->inputs[i]].shape);
     for (size_t i = 0; i < graph->n_nodes; i++)
-        onnx_graph_node(&gw, (int)i, NULL, graph->values[graph->nodes[i].outputs[0]].name);
+        onnx_graph_node(&gw, (int)i, NULL, graph->nodes[i].fused, graph->values[graph->nodes[i].outputs[0]].name);
     for (size_t i = 0; i < graph->n_outputs; i++)
         onnx_writer_output(writer, graph->values[graph->outputs[i]].name, &graph->values[graph->outputs[i]].shape);
     rc = onnx_writer_finish(writer, bytes, size, err);

@@ -1,5 +1,6 @@
 /* Times of the decisions: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192, a weight sweep per channel.
  */
+#include "../common/draw.h"
 #include "coordinator/thresholds/kl.h"
 #include "coordinator/weights.h"
 
@@ -9,14 +10,6 @@
 #include <time.h>
 
 enum { BINS = 8192, HISTOGRAMS = 1000, SEARCHES = 20 };
-
-static uint64_t random_state = 1;
-
-static double random_unit(void)
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) * 0x1p-53;
-}
 
 static double now_s(void)
 {
@@ -30,7 +23,7 @@ static double now_s(void)
 static void fill(uint64_t *counts, size_t bins)
 {
     for (size_t k = 0; k < bins; k++)
-        counts[k] = (uint64_t)(1e6 * exp(-10.0 * (double)k / (double)bins) * (0.5 + random_unit()));
+        counts[k] = (uint64_t)(1e6 * exp(-10.0 * (double)k / (double)bins) * draw_uniform(0.5, 1.5));
     counts[bins - 1] = 1;
 }
 
@@ -76,11 +69,8 @@ static int bench_weights(size_t n, struct error *err)
     float *w = malloc(n * sizeof *w), scale = 0;
     int rc = w == NULL ? error_set(err, EX_OSERR, "cannot allocate weights") : 0;
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        w[i] = 0;
-        for (int k = 0; k < 12; k++)
-            w[i] += (float)(random_unit() - 0.5);
-    }
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        w[i] = (float)draw_normal();
     for (const struct weight_method *const *method = weight_methods; rc == 0 && *method != NULL; method++) {
         double start = now_s();
 

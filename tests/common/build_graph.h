@@ -49,7 +49,8 @@ static inline int add_constant(struct graph *graph, const char *name, enum dtype
     struct tensor tensor = {dtype, shape, copy};
     int value;
 
-    if (bytes > 0)
+    assert_non_null(copy);
+    if (bytes > 0 && data != NULL)
         memcpy(copy, data, bytes);
     value = graph_add_constant(graph, name, &tensor, NULL);
     assert_true(value >= 0);

@@ -109,6 +109,9 @@ static void gathering_takes_negative_indices(void **state)
     graph = on_counting(OP_GATHER, SHAPE(2, 3));
     give_inputs(graph, INTS(add_ints(graph, 2)));
     assert_refuses(graph, EX_DATAERR, "\"node\"", "index 2", "axis of 2");
+    graph = on_counting(OP_GATHER, SHAPE(2, 3));
+    give_inputs(graph, INTS(add_ints(graph, -3)));
+    assert_refuses(graph, EX_DATAERR, "\"node\"", "index -3", "axis of 2");
 }
 
 static struct graph *cast(enum dtype from, struct shape shape, const void *data, enum dtype to)
@@ -244,16 +247,19 @@ static void padding_follows_its_mode(void **state)
         {5, 5, 0, 1, 2, 5, 5, 5, 5}, {2, 1, 0, 1, 2, 1, 0, 0, 0}, {0, 0, 0, 1, 2, 2, 2, 2, 2}};
     static const int64_t ends[3] = {4, 2, 4};
     const int64_t five = 5;
+    struct graph *graph;
 
     (void)state;
     for (int mode = 0; mode < 3; mode++) {
-        struct graph *graph = on_counting(OP_PAD_TO, SHAPE(3));
-
+        graph = on_counting(OP_PAD_TO, SHAPE(3));
         give_inputs(graph, INTS(add_ints(graph, 2, ends[mode]),
                                 add_constant(graph, NULL, DTYPE_INT64, (struct shape){0}, &five)));
         last_node(graph)->attr.pad.mode = (enum pad_mode)mode;
         assert_integers(graph, SHAPE(5 + ends[mode]), expected[mode]);
     }
+    graph = on_counting(OP_PAD_TO, SHAPE(2, 2)); /* more than one axis */
+    give_inputs(graph, INTS(add_ints(graph, 0, 1, 1, 0)));
+    assert_integers(graph, SHAPE(3, 3), LIST(0, 0, 1, 0, 2, 3, 0, 0, 0));
 }
 
 static struct graph *binary(enum binary_kind kind, enum dtype dtype, struct shape a_shape, const void *a,

@@ -201,13 +201,16 @@ static void compact_keeps_what_the_outputs_need(void **state)
 {
     struct graph *graph = chain();
     int x = graph_find_value(graph, "x"), dead = add_node(graph, OP_IDENTITY, "dead", INTS(x));
+    uint64_t revision;
     struct error err;
 
     (void)state;
     add_node(graph, OP_IDENTITY, "dead2", INTS(dead));
     add_floats(graph, SHAPE(1), (float[]){1});
     add_value(graph, "nobody");
+    revision = graph->revision;
     assert_succeeds(graph_compact(graph, &err), err);
+    assert_true(graph->revision > revision); /* passes look again at what had another reader */
     assert_int_equal(graph->n_nodes, 2);
     assert_int_equal(graph->n_values, 3);
     assert_int_equal(graph_find_value(graph, "dead"), GRAPH_NONE);
@@ -282,7 +285,7 @@ static struct graph *mixing_graph(int which)
 
     switch (which) {
     case 0:
-        out = add_node(graph, OP_CONCAT, "bad", INTS(x, x)); /* axis 0, and the batch becomes 2 */
+        out = add_node(graph, OP_CONCAT, "bad", INTS(x)); /* along axis 0, if only of one */
         break;
     case 1:
         out = add_node(graph, OP_SOFTMAX, "bad", INTS(x));

@@ -60,6 +60,7 @@ static void senseless_windows_have_no_size(void **state)
 {
     (void)state;
     assert_true(conv_output_size(2, 3, 1, 1, 0, 0) <= 0);
+    assert_true(conv_output_size(2, 3, 2, 1, 0, 0) <= 0);
     assert_int_equal(conv_output_size(0, 1, 1, 1, 0, 0), -1);
     assert_int_equal(conv_output_size(4, 0, 1, 1, 0, 0), -1);
     assert_int_equal(conv_output_size(4, 1, 0, 1, 0, 0), -1);

@@ -118,7 +118,7 @@ static int constant_arithmetic(struct graph *graph, int x)
     static const enum binary_kind kinds[] = {BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV};
     enum binary_kind kind = kinds[draw_below(4)];
     struct shape s = shape_of(graph, x);
-    int c, order = draw_below(3) == 0 && kind != BINARY_DIV;
+    int c, order = draw_below(3) == 0;
 
     switch (draw_below(4)) {
     case 0:
@@ -134,6 +134,8 @@ static int constant_arithmetic(struct graph *graph, int x)
         c = random_floats(graph, SHAPE(s.dims[3]), 0.5, 2);
         break;
     }
+    if (order != 0 && kind == BINARY_DIV) /* c / x wants an x away from zero */
+        x = binary(graph, BINARY_ADD, activation(graph, ACTIVATION_SIGMOID, 0, 0, x), c);
     return order != 0 ? binary(graph, kind, c, x) : binary(graph, kind, x, c);
 }
 
@@ -181,6 +183,14 @@ static int reshaped(struct graph *graph, int x, struct shape shape)
     return settled(graph, y);
 }
 
+static int transposed(struct graph *graph, int x, const int64_t perm[4])
+{
+    int y = add_node(graph, OP_TRANSPOSE, NULL, INTS(x));
+
+    memcpy(last_node(graph)->attr.perm, perm, 4 * sizeof(int64_t));
+    return settled(graph, y);
+}
+
 /* There and back: nothing in the end, but nothing that is nothing by itself. */
 static int layout(struct graph *graph, int x)
 {
@@ -192,11 +202,9 @@ static int layout(struct graph *graph, int x)
         y = reshaped(graph, x, SHAPE(1, s.dims[1], s.dims[2] * s.dims[3]));
         return reshaped(graph, reshaped(graph, y, SHAPE(1, s.dims[1] * s.dims[2] * s.dims[3])), s);
     case 1:
-        y = add_node(graph, OP_TRANSPOSE, NULL, INTS(x));
-        memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 2, 3, 1}, 4 * sizeof(int64_t));
-        y = add_node(graph, OP_TRANSPOSE, NULL, INTS(settled(graph, y)));
-        memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 3, 1, 2}, 4 * sizeof(int64_t));
-        return settled(graph, y);
+        y = transposed(graph, x, (int64_t[]){0, 2, 3, 1});
+        return draw_below(2) == 0 ? transposed(graph, y, (int64_t[]){0, 3, 1, 2}) /* or any other way to four axes */
+                                  : transposed(graph, y, (int64_t[]){0, 3, 2, 1});
     case 2:
         y = add_node(graph, OP_SLICE, NULL, INTS(x));
         for (size_t i = 0; i < 4; i++)
@@ -652,6 +660,8 @@ static void near_misses_are_not_recognised(void **state)
     y = activation(graph, ACTIVATION_CLIP, 0, 6, binary(graph, BINARY_ADD, x, scalar(graph, 3)));
     graph_add_output(graph, binary(graph, BINARY_DIV, binary(graph, BINARY_MUL, x, y), scalar(graph, 5)), NULL);
     graph_add_output(graph, binary(graph, BINARY_MAX, x, binary(graph, BINARY_MUL, x, scalar(graph, 1.5))), NULL);
+    y = binary(graph, BINARY_MUL, x, scalar(graph, 0.5)); /* half a swish */
+    graph_add_output(graph, binary(graph, BINARY_MUL, y, activation(graph, ACTIVATION_SIGMOID, 0, 0, x)), NULL);
     normalise(graph, GRAPH_NONE);
     for (size_t i = 0; i < graph->n_nodes; i++) {
         enum activation_kind kind =
@@ -664,7 +674,7 @@ static void near_misses_are_not_recognised(void **state)
 
 static void padding_moves_into_windows_where_that_is_exact(void **state)
 {
-    enum { INTO_CONV, INTO_AVERAGE, INTO_MAX, OF_ONES, N };
+    enum { INTO_CONV, INTO_AVERAGE, INTO_PADDED_AVERAGE, INTO_MAX, OF_ONES, N };
 
     (void)state;
     for (int which = 0; which < N; which++) {
@@ -683,10 +693,10 @@ static void padding_moves_into_windows_where_that_is_exact(void **state)
         } else {
             y = add_node(graph, OP_POOL, "window", INTS(y));
             last_node(graph)->attr.pool.kind = which == INTO_MAX ? POOL_MAX : POOL_AVERAGE;
-            last_node(graph)->attr.pool.window = make_window(3, 2, 0);
+            last_node(graph)->attr.pool.window = make_window(3, 2, which == INTO_PADDED_AVERAGE);
         }
         normalise(graph, settled(graph, y));
-        assert_int_equal(count_op(graph, OP_PAD), which == INTO_MAX || which == OF_ONES);
+        assert_int_equal(count_op(graph, OP_PAD), which != INTO_CONV && which != INTO_AVERAGE);
         if (which == INTO_CONV)
             assert_int_equal(graph->nodes[0].attr.conv.window.pad_end[1], 1);
         graph_destroy(graph);

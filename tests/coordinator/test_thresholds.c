@@ -1,6 +1,7 @@
 /* Tests of thresholds.h and of the searches behind it: known answers, invariants, plain references. */
 #include "coordinator/thresholds.h"
 
+#include "../common/draw.h"
 #include "common/plan.h"
 #include "coordinator/thresholds/kl.h"
 
@@ -13,22 +14,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-static uint64_t random_state;
-
-static double random_unit(void) /* [0, 1) */
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) * 0x1p-53;
-}
-
 enum sample { NORMAL, RELU, LAPLACE, UNIFORM, PIXELS, OUTLIERS, N_KINDS };
 
 static float random_value(enum sample kind)
 {
-    double normal = 0, u = random_unit();
+    double normal = draw_normal(), u = draw_uniform(0, 1);
 
-    for (int k = 0; k < 12; k++)
-        normal += random_unit() - 0.5;
     switch (kind) {
     case RELU:
         return (float)fmax(normal, 0);
@@ -123,7 +114,7 @@ static double sliced_error(const struct threshold_request *request, double thres
 static void squared_error_is_the_integral_over_each_bin(void **state)
 {
     (void)state;
-    random_state = 1;
+    draw_state = 1;
     for (int kind = 0; kind < N_KINDS; kind++) {
         struct histogram h = observed((enum sample)kind, 256, 2000, 3);
         struct threshold_request request = request_of(&h);
@@ -173,7 +164,7 @@ static double least_squared_error(const struct threshold_request *request)
 static void mse_finds_the_least_squared_error_of_all_edges(void **state)
 {
     (void)state;
-    random_state = 2;
+    draw_state = 2;
     for (int kind = 0; kind < N_KINDS; kind++) {
         for (int32_t steps = 7; steps <= 255; steps = 2 * steps + 1) {
             struct histogram h = observed((enum sample)kind, 1024, 3000, 0.37);
@@ -295,7 +286,7 @@ static void kl_equals_the_direct_sum(void **state)
     uint64_t counts[KL_BINS];
 
     (void)state;
-    random_state = 3;
+    draw_state = 3;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct kl_request request = {counts, rows[i].bins, rows[i].levels, 1, rows[i].grouping};
         double divergence, least = INFINITY;
@@ -303,7 +294,8 @@ static void kl_equals_the_direct_sum(void **state)
         size_t kept;
 
         for (size_t k = 0; k < request.bins; k++)
-            counts[k] = random_unit() < rows[i].filled ? (uint64_t)(random_unit() * 1e6 * exp(-(double)k / 40)) : 0;
+            counts[k] =
+                draw_uniform(0, 1) < rows[i].filled ? (uint64_t)(draw_uniform(0, 1) * 1e6 * exp(-(double)k / 40)) : 0;
         counts[request.bins - 1] = 1;
         for (size_t n = request.levels; n <= request.bins; n++)
             least = fmin(least, plain_divergence(&request, n));
@@ -337,7 +329,7 @@ static void rebinning_keeps_every_count(void **state)
     static const size_t bins[] = {2, 64, 2048, 8192, 65536};
 
     (void)state;
-    random_state = 4;
+    draw_state = 4;
     for (size_t i = 0; i < sizeof bins / sizeof *bins; i++) {
         for (int kind = 0; kind < N_KINDS; kind++) {
             struct histogram h = observed((enum sample)kind, bins[i], 2000, 1.7);
@@ -382,7 +374,7 @@ static void percentile_is_within_one_bin_of_the_order_statistic(void **state)
     float x[N];
 
     (void)state;
-    random_state = 5;
+    draw_state = 5;
     for (int kind = 0; kind < N_KINDS; kind++) {
         struct histogram h;
         struct threshold_request request = request_of(&h);
@@ -472,9 +464,9 @@ static void scaling_the_values_scales_every_threshold(void **state)
                 struct histogram plain, scaled;
                 struct threshold_request request = request_of(&plain), other = request_of(&scaled);
 
-                random_state = 6;
+                draw_state = 6;
                 plain = observed((enum sample)kind, 2048, 2000, 1);
-                random_state = 6;
+                draw_state = 6;
                 scaled = observed((enum sample)kind, 2048, 2000, ldexp(1, j));
                 assert_true(search((*m)->name, &other) == ldexpf(search((*m)->name, &request), j));
                 histogram_fini(&plain);
@@ -490,7 +482,7 @@ static void thresholds_are_positive_and_at_most_the_largest_value(void **state)
     static const int32_t steps[] = {1, 7, 127, 255, 32767};
 
     (void)state;
-    random_state = 7;
+    draw_state = 7;
     for (int kind = 0; kind < N_KINDS; kind++) {
         for (size_t b = 0; b < 4; b++) {
             struct histogram h = observed((enum sample)kind, bins[b], 300, 0.01);
@@ -581,7 +573,7 @@ static void the_guard_rejects_catastrophic_clipping(void **state)
     float t;
 
     (void)state;
-    random_state = 8;
+    draw_state = 8;
     h = observed(NORMAL, 8192, 20000, 0.01);
     for (int i = 0; i < 20; i++) {
         float large = 50 + (float)i;
@@ -597,7 +589,7 @@ static void the_guard_rejects_catastrophic_clipping(void **state)
     assert_string_equal(decided, "minmax");
     histogram_fini(&h);
 
-    random_state = 9; /* and leaves a good one alone */
+    draw_state = 9; /* and leaves a good one alone */
     h = observed(NORMAL, 8192, 20000, 1);
     request.percentile = 0.9999;
     decide("percentile", &request, decided);

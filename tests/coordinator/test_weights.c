@@ -1,6 +1,7 @@
 /* Tests of weights.h: known answers, the guarantee, and the sweep against a scan of every interval. */
 #include "coordinator/weights.h"
 
+#include "../common/draw.h"
 #include "common/quant.h"
 
 #include <float.h>
@@ -16,25 +17,13 @@
 static const float example[] = {-1, -.6F, -.33F, -.1F, .05F, .2F, .47F, .9F};
 enum { EXAMPLE_N = sizeof example / sizeof *example };
 
-static uint64_t random_state;
-
-static double random_unit(void) /* [0, 1) */
-{
-    random_state = random_state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(random_state >> 11) * 0x1p-53;
-}
-
-/* Roughly normal; one in `outliers` ten times larger (0: none). */
+/* Normal; one in `outliers` ten times larger (0: none). */
 static void random_weights(float *w, size_t n, unsigned outliers)
 {
     for (size_t i = 0; i < n; i++) {
-        double sum = 0;
+        bool is_outlier = outliers != 0 && draw_below(outliers) == 0;
 
-        for (int k = 0; k < 6; k++)
-            sum += random_unit() - 0.5;
-        if (outliers != 0 && random_unit() * outliers < 1)
-            sum *= 10;
-        w[i] = (float)(sum * 0.05);
+        w[i] = (float)(draw_normal() * (is_outlier ? 0.4 : 0.04));
     }
 }
 
@@ -167,10 +156,10 @@ static void the_sweep_finds_the_least_error_of_all_scales(void **state)
     float w[40];
 
     (void)state;
-    random_state = 1;
+    draw_state = 1;
     for (int round = 0; round < 200; round++) {
         int32_t limit = limits[round % 5];
-        size_t n = 1 + (size_t)(random_unit() * (limit > 7 ? 12 : 40));
+        size_t n = 1 + draw_below(limit > 7 ? 12 : 40);
         double least, found, unit = ldexp(1, round % 40 * 4 - 80);
 
         random_weights(w, n, round % 3 == 0 ? 8 : 0);
@@ -199,7 +188,7 @@ static void no_scan_beats_the_sweep_on_a_large_group(void **state)
     static float w[N];
 
     (void)state;
-    random_state = 2;
+    draw_state = 2;
     for (int round = 0; round < 3; round++) {
         float scale;
         double found;
@@ -212,6 +201,17 @@ static void no_scan_beats_the_sweep_on_a_large_group(void **state)
     }
 }
 
+static void the_sweep_takes_the_finest_of_equal_scales(void **state)
+{
+    static const float halves[] = {0.5F, -0.25F, 0}, single[] = {-0.3F};
+    static const int8_t halves_codes[] = {126, -63, 0}, single_code[] = {-127};
+
+    (void)state;
+    assert_codes(halves, 3, 127, search("sweep", halves, 3, 127), halves_codes);
+    assert_true(weight_codes(halves, 3, 127, search("sweep", halves, 3, 127), NULL) < 1e-14);
+    assert_codes(single, 1, 127, search("sweep", single, 1, 127), single_code);
+}
+
 /* The sweep takes breakpoints in windows of about a million: this needs several. */
 static void windows_do_not_change_the_sweep(void **state)
 {
@@ -220,7 +220,7 @@ static void windows_do_not_change_the_sweep(void **state)
 
     (void)state;
     assert_non_null(w);
-    random_state = 3;
+    draw_state = 3;
     random_weights(w, SMALL, 0);
     for (size_t copy = 1; copy < COPIES; copy++)
         memcpy(w + copy * SMALL, w, SMALL * sizeof *w);
@@ -235,10 +235,10 @@ static void no_method_is_worse_than_max_abs(void **state)
     float w[300];
 
     (void)state;
-    random_state = 4;
+    draw_state = 4;
     for (int round = 0; round < 300; round++) {
         static const int32_t limits[] = {1, 7, 63, 127};
-        size_t n = 1 + (size_t)(random_unit() * 299);
+        size_t n = 1 + draw_below(299);
         int32_t limit = limits[round % 4];
         float reference;
 
@@ -260,7 +260,7 @@ static void scaling_the_weights_scales_the_scale(void **state)
     float w[64], scaled[64];
 
     (void)state;
-    random_state = 5;
+    draw_state = 5;
     for (int j = -60; j <= 60; j += 7) {
         random_weights(w, 64, 10);
         for (size_t i = 0; i < 64; i++)
@@ -338,6 +338,7 @@ int main(void)
         cmocka_unit_test(the_sweep_gives_the_known_answers),
         cmocka_unit_test(the_sweep_finds_the_least_error_of_all_scales),
         cmocka_unit_test(no_scan_beats_the_sweep_on_a_large_group),
+        cmocka_unit_test(the_sweep_takes_the_finest_of_equal_scales),
         cmocka_unit_test(windows_do_not_change_the_sweep),
         cmocka_unit_test(no_method_is_worse_than_max_abs),
         cmocka_unit_test(scaling_the_weights_scales_the_scale),

@@ -37,8 +37,8 @@ static ProtobufCMessage *parse_as(const ProtobufCMessageDescriptor *type, const 
 
     assert_non_null(exact);
     memcpy(exact, text, strlen(text));
-    message = proto_text_parse(type, (const uint8_t *)exact, strlen(text), warnings != NULL ? &warnings->listener : NULL,
-                               err);
+    message = proto_text_parse(type, (const uint8_t *)exact, strlen(text),
+                               warnings != NULL ? &warnings->listener : NULL, err);
     free(exact);
     return message;
 }
@@ -140,7 +140,8 @@ static void a_present_field_is_told_from_an_absent_one(void **state)
 
 static void floats_round_like_the_reference_parser(void **state)
 {
-    /* Half an ulp above 1 and a little more: a direct conversion to float rounds up, one through double hits the tie. */
+    /* Half an ulp above 1 and a little more: a direct conversion to float rounds up, one through double hits the tie.
+     */
     Caffe__LayerParameter *l = layer("power_param { scale: 1.00000005960464477540 shift: nan power: -0 }");
 
     (void)state;

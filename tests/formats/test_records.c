@@ -307,9 +307,10 @@ static void expect_bad(const struct place *place, const void *data, size_t size,
 
 static void damaged_images_are_bad_records(void **state)
 {
-    /* SOI, then a frame header of 65500 x 65500 pixels in 3 components; the rest of the 200 bytes is zero. */
-    static const uint8_t huge[200] = {0xff, 0xd8, 0xff, 0xc0, 0, 17,   8, 0xff, 0xdc, 0xff, 0xdc, 3,
-                                      1,    0x11, 0,    2,    0, 0x11, 0, 3,    0x11, 0,    0xff, 0xda};
+    /* SOI, a frame header of 65500 x 65500 pixels in 3 components, a scan header; the rest of the 200 bytes is zero. */
+    static const uint8_t huge[200] = {0xff, 0xd8, 0xff, 0xc0, 0,    17, 8, 0xff, 0xdc, 0xff, 0xdc, 3,
+                                      1,    0x11, 0,    2,    0x11, 0,  3, 0x11, 0,    0xff, 0xda, 0,
+                                      12,   3,    1,    0,    2,    0,  3, 0,    0,    63};
     struct place place = place_create();
     uint8_t pixels[32 * 32 * 3], *jpeg, *png;
     size_t size, png_size;

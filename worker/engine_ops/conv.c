@@ -115,7 +115,7 @@ int engine_build_conv(struct engine *engine, const struct node *node, struct err
     dnnl_primitive_desc_t pd;
     dnnl_memory_desc_t in, out, weights;
     const void *weights_data = NULL;
-    size_t block_in, block_out;
+    size_t block_in = 0, block_out = 0;
     struct engine_step *step;
     int from = -1, to = -1;
     struct conv conv;
