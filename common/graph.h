@@ -216,7 +216,7 @@ int graph_keep_outputs(struct graph *graph, const int *values, size_t n, struct 
 int graph_add_node(struct graph *graph, enum op op, const char *name, const char *type, const int *inputs,
                    size_t n_inputs, const int *outputs, size_t n_outputs, struct error *err);
 
-int graph_find_value(const struct graph *graph, const char *name); /* GRAPH_NONE when absent; a hash lookup or a scan */
+int graph_find_value(const struct graph *graph, const char *name); /* GRAPH_NONE when absent; O(log n) */
 int graph_find_node(const struct graph *graph, const char *name);
 
 /* The constant behind value `index` as a tensor; false when it is no constant (or index is GRAPH_NONE). */
@@ -242,8 +242,8 @@ int graph_fold_constants(struct graph *graph, struct error *err);
  * A POOL with is_global gets its window from the input, and where attr.pool.output is 0 the floor rule decides. */
 int graph_fold_node(struct graph *graph, int node, struct error *err);
 /* The invariants of this header, shapes included, and that every graph input is read. EX_DATAERR; EX_UNAVAILABLE for
- * what is meaningful but not supported (weights computed at run time). Importers end with it; debug builds assert it
- * after each pass. */
+ * what is meaningful but not supported (weights computed at run time). Importers end with it;
+ * graph_normalise runs it after each pass. */
 int graph_validate(const struct graph *graph, struct error *err);
 
 const char *op_name(enum op op); /* "conv", "dense", ... */

@@ -37,6 +37,9 @@ struct profile {
     bool average_pool_is_transparent;
     bool activation_is_transparent; /* ReLU and clip left unfused: computed on codes, share a scale */
     bool concat_shares_scale;       /* inputs of a concat take the output's scale */
+    /* Optional, for what the masks cannot say (an axis, a fused activation, a kind of BINARY): false keeps the node in
+     * float. */
+    bool (*allows)(const struct graph *graph, const struct node *node);
 };
 
 enum { PLAN_METHOD_BYTES = 24 };

@@ -13,8 +13,9 @@ enum { PREPROCESS_MAX_STEPS = 16, PREPROCESS_MAX_CHANNELS = 16 };
 
 enum step_kind { STEP_RESIZE, STEP_CROP, STEP_CHANNELS, STEP_MEAN, STEP_SCALE, STEP_DIVIDE };
 enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD };
-/* BILINEAR is PIL's antialiased triangle filter on uint8 (fixed-point coefficients, rows then columns); OPENCV_LINEAR the
- * two-tap half-pixel filter; NEAREST PIL's. */
+/* BILINEAR is PIL's antialiased triangle filter (on uint8 with fixed-point coefficients; the pass along rows of pixels
+ * first, then down the columns, as all Pillows before 13 do); OPENCV_LINEAR the two-tap half-pixel filter of
+ * cv::resize(INTER_LINEAR); NEAREST PIL's. */
 enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST };
 enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY };
 

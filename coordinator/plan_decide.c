@@ -3,6 +3,7 @@
 
 #include "coordinator/plan_mark.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,7 @@ static int collect_values(const struct grouping *grouping, struct arena *arena, 
     return 0;
 }
 
-/* Values that a selection alone reads are left out, unless the group must not be clipped at all. */
+/* Values that selections alone read are left out. Some value is read: the last of a group cannot be selected from. */
 static int collect_histograms(const struct grouping *grouping, struct arena *arena, struct threshold_job *job,
                               struct error *err)
 {
@@ -151,11 +152,12 @@ static int collect_histograms(const struct grouping *grouping, struct arena *are
     for (size_t i = 0; i < job->n_values; i++) {
         int value = job->values[i];
 
-        if (grouping->is_read[value])
-            job->scale_from = value;
-        if (grouping->is_read[value] || job->decides_arg_max)
-            histograms[job->n_histograms++] = grouping->histograms[value];
+        if (!grouping->is_read[value])
+            continue;
+        histograms[job->n_histograms++] = grouping->histograms[value];
+        job->scale_from = value;
     }
+    assert(job->n_histograms > 0); /* graph_compact drops what nobody reads */
     return 0;
 }
 

@@ -54,7 +54,7 @@ struct threshold_result {
  * A group's threshold comes from those of its values that something other than a selection (max pool, ReLU, reshape
  * ...) reads: what a selection drops need not be kept, what an average pool is about to average must be. Several count
  * together. Values that decide the arg-max (back from the graph outputs through softmax, sigmoid, reshape, transpose,
- * concat, mean and average pool) are never clipped: min-max over the whole group, unless node_methods says otherwise.
+ * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise.
  * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,

@@ -104,7 +104,8 @@ static enum node_role possible_role(const struct plan *plan, const struct histog
     const struct node *node = &plan->graph->nodes[n];
 
     if ((node_is_float != NULL && node_is_float[n]) || node->n_inputs == 0 || node->n_outputs != 1 ||
-        !operands_allow(plan->graph, node) || !is_observed(plan->graph, histograms, node))
+        !operands_allow(plan->graph, node) || !is_observed(plan->graph, histograms, node) ||
+        (plan->profile->allows != NULL && !plan->profile->allows(plan->graph, node)))
         return ROLE_FLOAT;
     return plan_node_role(plan->profile, node);
 }

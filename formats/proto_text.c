@@ -1,8 +1,5 @@
 /* proto_text.c — see proto_text.h. Fields are written into protobuf-c's structs through their descriptors. */
-#include "formats/proto_text.h"
-
-#include "formats/proto_guard.h"
-#include "formats/proto_text_token.h"
+#include "formats/proto_text_parser.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -13,47 +10,13 @@ enum {
     MAX_FIELDS = 256, /* of one message type; the largest of ours has 60 */
 };
 
-struct parser {
-    struct tokenizer tokenizer;
-    struct token token; /* the next one, not yet consumed */
-    struct proto_memory memory;
-    ProtobufCAllocator allocator;
-    struct proto_text_listener *listener;
-    struct token warned[PROTO_TEXT_MAX_WARNINGS]; /* unknown field names so far */
-    size_t n_warned;
-};
-
 /* Where a field's value goes. */
 struct target {
     const ProtobufCFieldDescriptor *field;
     ProtobufCMessage *message;
 };
 
-static int parse_fields(struct parser *p, ProtobufCMessage *message, char closer, int depth, struct error *err);
-
-static int advance(struct parser *p, struct error *err)
-{
-    return tokenizer_next(&p->tokenizer, &p->token, err);
-}
-
-static int unexpected(struct parser *p, const char *expected, struct error *err)
-{
-    char found[TOKEN_TEXT_BYTES];
-
-    error_set(err, EX_DATAERR, "expected %s, found %s", expected, token_text(&p->token, found));
-    return token_error(&p->token, err);
-}
-
-static void *allocate(struct parser *p, size_t bytes, struct error *err)
-{
-    void *memory = p->allocator.alloc(&p->memory, bytes);
-
-    if (memory == NULL)
-        proto_memory_error(&p->memory, err);
-    else
-        memset(memory, 0, bytes);
-    return memory;
-}
+static int parse_fields(struct text_parser *p, ProtobufCMessage *message, char closer, int depth, struct error *err);
 
 static void *member(ProtobufCMessage *message, unsigned offset)
 {
@@ -82,187 +45,27 @@ static size_t element_size(ProtobufCType type)
     }
 }
 
-/* ---- Scalars */
-
-static int parse_sign(struct parser *p, bool *is_negative, struct error *err)
-{
-    *is_negative = token_is(&p->token, '-');
-    return *is_negative ? advance(p, err) : 0;
-}
-
-static int out_of_range(const struct parser *p, const char *type, struct error *err)
-{
-    char found[TOKEN_TEXT_BYTES];
-
-    error_set(err, EX_DATAERR, "%s does not fit into an %s", token_text(&p->token, found), type);
-    return token_error(&p->token, err);
-}
-
-/* In [-2^(bits-1), 2^(bits-1)). */
-static int parse_signed(struct parser *p, int bits, int64_t *value, struct error *err)
-{
-    uint64_t magnitude, limit = UINT64_C(1) << (bits - 1);
-    bool is_negative;
-
-    if (parse_sign(p, &is_negative, err) < 0 || token_to_integer(&p->token, &magnitude, err) < 0)
-        return -1;
-    if (magnitude > limit - !is_negative)
-        return out_of_range(p, bits == 32 ? "int32" : "int64", err);
-    *value = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
-    return advance(p, err);
-}
-
-static int parse_unsigned(struct parser *p, uint64_t limit, const char *type, uint64_t *value, struct error *err)
-{
-    if (token_is(&p->token, '-'))
-        return unexpected(p, "a number that is not negative", err);
-    if (token_to_integer(&p->token, value, err) < 0)
-        return -1;
-    if (*value > limit)
-        return out_of_range(p, type, err);
-    return advance(p, err);
-}
-
-static int parse_real(struct parser *p, double *value, struct error *err)
-{
-    bool is_negative;
-
-    if (parse_sign(p, &is_negative, err) < 0 || token_to_double(&p->token, value, err) < 0)
-        return -1;
-    if (is_negative)
-        *value = -*value;
-    return advance(p, err);
-}
-
-static int parse_bool(struct parser *p, protobuf_c_boolean *value, struct error *err)
-{
-    static const char *const spellings[2][3] = {{"false", "False", "f"}, {"true", "True", "t"}};
-    uint64_t number;
-
-    if (p->token.kind == TOKEN_NUMBER) {
-        if (parse_unsigned(p, 1, "bool", &number, err) < 0)
-            return -1;
-        *value = (protobuf_c_boolean)number;
-        return 0;
-    }
-    for (int truth = 0; truth < 2; truth++)
-        for (int i = 0; i < 3; i++)
-            if (token_equals(&p->token, spellings[truth][i])) {
-                *value = truth;
-                return advance(p, err);
-            }
-    return unexpected(p, "true or false", err);
-}
-
-static int not_an_enumerator(struct parser *p, const ProtobufCEnumDescriptor *descriptor, struct error *err)
-{
-    char expected[256];
-    int n = snprintf(expected, sizeof expected, "a %s (", descriptor->short_name);
-
-    for (unsigned i = 0; i < descriptor->n_values && n < (int)sizeof expected - 64; i++)
-        n += snprintf(expected + n, sizeof expected - (size_t)n, "%s%.40s", i > 0 ? ", " : "",
-                      descriptor->values[i].name);
-    snprintf(expected + n, sizeof expected - (size_t)n, ")");
-    return unexpected(p, expected, err);
-}
-
-static int parse_enum(struct parser *p, const ProtobufCEnumDescriptor *descriptor, int32_t *value, struct error *err)
-{
-    struct token start = p->token;
-    int64_t number;
-
-    if (start.kind == TOKEN_WORD) {
-        for (unsigned i = 0; i < descriptor->n_value_names; i++)
-            if (token_equals(&start, descriptor->values_by_name[i].name)) {
-                *value = descriptor->values[descriptor->values_by_name[i].index].value;
-                return advance(p, err);
-            }
-        return not_an_enumerator(p, descriptor, err);
-    }
-    if (start.kind != TOKEN_NUMBER && !token_is(&start, '-'))
-        return not_an_enumerator(p, descriptor, err);
-    if (parse_signed(p, 32, &number, err) < 0)
-        return -1;
-    if (protobuf_c_enum_descriptor_get_value(descriptor, (int)number) == NULL) {
-        p->token = start;
-        return not_an_enumerator(p, descriptor, err);
-    }
-    *value = (int32_t)number;
-    return 0;
-}
-
-/* Adjacent literals make one string. *out is terminated and belongs to the message; a partial one is linked from it, so
- * that freeing the message frees it. */
-static int parse_string(struct parser *p, char **out, size_t *length, struct error *err)
-{
-    size_t capacity = 0;
-
-    *out = NULL;
-    *length = 0;
-    if (p->token.kind != TOKEN_STRING)
-        return unexpected(p, "a string in quotes", err);
-    while (p->token.kind == TOKEN_STRING) {
-        size_t needed = *length + p->token.length + 1, added;
-
-        if (needed > PROTO_TEXT_MAX_TOKEN_BYTES) {
-            error_set(err, EX_DATAERR, "a string is longer than %d bytes", PROTO_TEXT_MAX_TOKEN_BYTES);
-            return token_error(&p->token, err);
-        }
-        if (needed > capacity) {
-            char *grown = allocate(p, capacity = needed > 2 * capacity ? needed : 2 * capacity, err);
-
-            if (grown == NULL)
-                return -1;
-            if (*out != NULL)
-                memcpy(grown, *out, *length);
-            p->allocator.free(&p->memory, *out);
-            *out = grown;
-        }
-        if (token_to_bytes(&p->token, *out + *length, &added, err) < 0)
-            return -1;
-        *length += added;
-        (*out)[*length] = '\0';
-        if (advance(p, err) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int parse_text(struct parser *p, char **out, struct error *err)
-{
-    struct token start = p->token;
-    size_t length;
-
-    if (parse_string(p, out, &length, err) < 0)
-        return -1;
-    if (memchr(*out, '\0', length) != NULL) {
-        error_set(err, EX_DATAERR, "a name or text holds a zero byte");
-        return token_error(&start, err);
-    }
-    return 0;
-}
-
 /* ---- Values and fields */
 
-static int parse_message(struct parser *p, const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **out,
+static int parse_message(struct text_parser *p, const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **out,
                          int depth, struct error *err)
 {
     char closer = token_is(&p->token, '<') ? '>' : '}';
 
     if (!token_is(&p->token, '{') && !token_is(&p->token, '<'))
-        return unexpected(p, "'{'", err);
+        return text_unexpected(p, "'{'", err);
     if (depth == PROTO_MAX_DEPTH) {
         error_set(err, EX_DATAERR, "messages are nested deeper than %d", PROTO_MAX_DEPTH);
         return token_error(&p->token, err);
     }
-    *out = allocate(p, descriptor->sizeof_message, err);
+    *out = text_allocate(p, descriptor->sizeof_message, err);
     if (*out == NULL)
         return -1;
     protobuf_c_message_init(descriptor, *out);
-    return advance(p, err) < 0 ? -1 : parse_fields(p, *out, closer, depth + 1, err);
+    return text_advance(p, err) < 0 ? -1 : parse_fields(p, *out, closer, depth + 1, err);
 }
 
-static int parse_value(struct parser *p, const ProtobufCFieldDescriptor *field, void *slot, int depth,
+static int parse_value(struct text_parser *p, const ProtobufCFieldDescriptor *field, void *slot, int depth,
                        struct error *err)
 {
     ProtobufCBinaryData *bytes;
@@ -276,36 +79,36 @@ static int parse_value(struct parser *p, const ProtobufCFieldDescriptor *field, 
     case PROTOBUF_C_TYPE_INT32:
     case PROTOBUF_C_TYPE_SINT32:
     case PROTOBUF_C_TYPE_SFIXED32:
-        rc = parse_signed(p, 32, &integer, err);
+        rc = text_signed(p, 32, &integer, err);
         *(int32_t *)slot = (int32_t)integer;
         return rc;
     case PROTOBUF_C_TYPE_INT64:
     case PROTOBUF_C_TYPE_SINT64:
     case PROTOBUF_C_TYPE_SFIXED64:
-        return parse_signed(p, 64, slot, err);
+        return text_signed(p, 64, slot, err);
     case PROTOBUF_C_TYPE_UINT32:
     case PROTOBUF_C_TYPE_FIXED32:
-        rc = parse_unsigned(p, UINT32_MAX, "uint32", &natural, err);
+        rc = text_unsigned(p, UINT32_MAX, "uint32", &natural, err);
         *(uint32_t *)slot = (uint32_t)natural;
         return rc;
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-        return parse_unsigned(p, UINT64_MAX, "uint64", slot, err);
+        return text_unsigned(p, UINT64_MAX, "uint64", slot, err);
     case PROTOBUF_C_TYPE_FLOAT: /* through double, as the reference parser does: the same float in rounding ties */
-        rc = parse_real(p, &real, err);
+        rc = text_real(p, &real, err);
         *(float *)slot = (float)real;
         return rc;
     case PROTOBUF_C_TYPE_DOUBLE:
-        return parse_real(p, slot, err);
+        return text_real(p, slot, err);
     case PROTOBUF_C_TYPE_BOOL:
-        return parse_bool(p, slot, err);
+        return text_bool(p, slot, err);
     case PROTOBUF_C_TYPE_ENUM:
-        return parse_enum(p, field->descriptor, slot, err);
+        return text_enum(p, field->descriptor, slot, err);
     case PROTOBUF_C_TYPE_STRING:
-        return parse_text(p, slot, err);
+        return text_string(p, slot, err);
     case PROTOBUF_C_TYPE_BYTES:
         bytes = slot;
-        rc = parse_string(p, &text, &bytes->len, err);
+        rc = text_bytes(p, &text, &bytes->len, err);
         bytes->data = (uint8_t *)text;
         return rc;
     case PROTOBUF_C_TYPE_MESSAGE:
@@ -315,14 +118,14 @@ static int parse_value(struct parser *p, const ProtobufCFieldDescriptor *field, 
 }
 
 /* One more, zeroed, element at the end of a repeated field. The capacity is the power of two from the count on up. */
-static void *append_slot(struct parser *p, const struct target *target, struct error *err)
+static void *append_slot(struct text_parser *p, const struct target *target, struct error *err)
 {
     size_t *count = member(target->message, target->field->quantifier_offset);
     void **array = member(target->message, target->field->offset);
     size_t size = element_size(target->field->type);
 
     if ((*count & (*count - 1)) == 0) { /* zero or a power of two: full */
-        void *grown = allocate(p, (*count == 0 ? 1 : 2 * *count) * size, err);
+        void *grown = text_allocate(p, (*count == 0 ? 1 : 2 * *count) * size, err);
 
         if (grown == NULL)
             return NULL;
@@ -334,27 +137,27 @@ static void *append_slot(struct parser *p, const struct target *target, struct e
     return (char *)*array + (*count)++ * size;
 }
 
-static int parse_list(struct parser *p, const struct target *target, int depth, struct error *err)
+static int parse_list(struct text_parser *p, const struct target *target, int depth, struct error *err)
 {
-    if (advance(p, err) < 0)
+    if (text_advance(p, err) < 0)
         return -1;
     if (token_is(&p->token, ']'))
-        return advance(p, err);
+        return text_advance(p, err);
     for (;;) {
         void *slot = append_slot(p, target, err);
 
         if (slot == NULL || parse_value(p, target->field, slot, depth, err) < 0)
             return -1;
         if (token_is(&p->token, ']'))
-            return advance(p, err);
+            return text_advance(p, err);
         if (!token_is(&p->token, ','))
-            return unexpected(p, "',' or ']'", err);
-        if (advance(p, err) < 0)
+            return text_unexpected(p, "',' or ']'", err);
+        if (text_advance(p, err) < 0)
             return -1;
     }
 }
 
-static int parse_repeated(struct parser *p, const struct target *target, int depth, struct error *err)
+static int parse_repeated(struct text_parser *p, const struct target *target, int depth, struct error *err)
 {
     void *slot;
 
@@ -364,7 +167,7 @@ static int parse_repeated(struct parser *p, const struct target *target, int dep
     return slot == NULL ? -1 : parse_value(p, target->field, slot, depth, err);
 }
 
-static int parse_single(struct parser *p, const struct target *target, int depth, struct error *err)
+static int parse_single(struct text_parser *p, const struct target *target, int depth, struct error *err)
 {
     const ProtobufCFieldDescriptor *field = target->field;
 
@@ -372,7 +175,7 @@ static int parse_single(struct parser *p, const struct target *target, int depth
         uint32_t *which = member(target->message, field->quantifier_offset);
 
         if (*which != 0)
-            return unexpected(p, "one alternative only", err);
+            return text_unexpected(p, "one alternative only", err);
         *which = field->id;
     } else if (field->label == PROTOBUF_C_LABEL_OPTIONAL && field->type != PROTOBUF_C_TYPE_STRING &&
                field->type != PROTOBUF_C_TYPE_MESSAGE) {
@@ -383,7 +186,7 @@ static int parse_single(struct parser *p, const struct target *target, int depth
 
 /* ---- Unknown fields */
 
-static void warn_once(struct parser *p, const ProtobufCMessageDescriptor *message, const struct token *name)
+static void warn_once(struct text_parser *p, const ProtobufCMessageDescriptor *message, const struct token *name)
 {
     char text[512], shown[TOKEN_TEXT_BYTES];
 
@@ -407,7 +210,7 @@ static char closer_of(const struct token *token)
 }
 
 /* From an opening bracket to its partner. */
-static int skip_brackets(struct parser *p, int depth, struct error *err)
+static int skip_brackets(struct text_parser *p, int depth, struct error *err)
 {
     char closers[PROTO_MAX_DEPTH + 1];
     int open = 0;
@@ -426,36 +229,36 @@ static int skip_brackets(struct parser *p, int depth, struct error *err)
             char expected[] = {'\'', closers[open - 1], '\'', '\0'};
 
             if (!token_is(&p->token, closers[open - 1]))
-                return unexpected(p, expected, err);
+                return text_unexpected(p, expected, err);
             open--;
         }
-        if (advance(p, err) < 0)
+        if (text_advance(p, err) < 0)
             return -1;
     } while (open > 0);
     return 0;
 }
 
-static int skip_value(struct parser *p, int depth, struct error *err)
+static int skip_value(struct text_parser *p, int depth, struct error *err)
 {
     bool has_colon = token_is(&p->token, ':');
 
-    if (has_colon && advance(p, err) < 0)
+    if (has_colon && text_advance(p, err) < 0)
         return -1;
     if (closer_of(&p->token) != '\0')
         return skip_brackets(p, depth, err);
     if (!has_colon)
-        return unexpected(p, "':' or '{'", err);
+        return text_unexpected(p, "':' or '{'", err);
     if (p->token.kind == TOKEN_STRING) {
         while (p->token.kind == TOKEN_STRING)
-            if (advance(p, err) < 0)
+            if (text_advance(p, err) < 0)
                 return -1;
         return 0;
     }
-    if (token_is(&p->token, '-') && advance(p, err) < 0)
+    if (token_is(&p->token, '-') && text_advance(p, err) < 0)
         return -1;
     if (p->token.kind != TOKEN_WORD && p->token.kind != TOKEN_NUMBER)
-        return unexpected(p, "a value", err);
-    return advance(p, err);
+        return text_unexpected(p, "a value", err);
+    return text_advance(p, err);
 }
 
 /* ---- Messages */
@@ -473,19 +276,20 @@ static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescript
 }
 
 /* `name [:] value`, the colon optional before messages; the name is consumed. */
-static int parse_known(struct parser *p, const struct target *target, int depth, struct error *err)
+static int parse_known(struct text_parser *p, const struct target *target, int depth, struct error *err)
 {
     if (token_is(&p->token, ':')) {
-        if (advance(p, err) < 0)
+        if (text_advance(p, err) < 0)
             return -1;
     } else if (target->field->type != PROTOBUF_C_TYPE_MESSAGE) {
-        return unexpected(p, "':'", err);
+        return text_unexpected(p, "':'", err);
     }
     return target->field->label == PROTOBUF_C_LABEL_REPEATED ? parse_repeated(p, target, depth, err)
                                                              : parse_single(p, target, depth, err);
 }
 
-static int parse_field(struct parser *p, ProtobufCMessage *message, bool seen[MAX_FIELDS], int depth, struct error *err)
+static int parse_field(struct text_parser *p, ProtobufCMessage *message, bool seen[MAX_FIELDS], int depth,
+                       struct error *err)
 {
     const ProtobufCMessageDescriptor *descriptor = message->descriptor;
     struct token name = p->token;
@@ -496,23 +300,23 @@ static int parse_field(struct parser *p, ProtobufCMessage *message, bool seen[MA
         return skip_brackets(p, depth, err) < 0 ? -1 : skip_value(p, depth, err);
     }
     if (name.kind != TOKEN_WORD)
-        return unexpected(p, "the name of a field", err);
+        return text_unexpected(p, "the name of a field", err);
     if (target.field == NULL) {
         warn_once(p, descriptor, &name);
-        return advance(p, err) < 0 ? -1 : skip_value(p, depth, err);
+        return text_advance(p, err) < 0 ? -1 : skip_value(p, depth, err);
     }
     if (target.field->label != PROTOBUF_C_LABEL_REPEATED && seen[target.field - descriptor->fields]) {
         error_set(err, EX_DATAERR, "field \"%s\" of a %s is given twice", target.field->name, descriptor->short_name);
         return token_error(&name, err);
     }
     seen[target.field - descriptor->fields] = true;
-    if (advance(p, err) < 0)
+    if (text_advance(p, err) < 0)
         return -1;
     return parse_known(p, &target, depth, err);
 }
 
-static int check_required(struct parser *p, const ProtobufCMessageDescriptor *descriptor, const bool seen[MAX_FIELDS],
-                          struct error *err)
+static int check_required(struct text_parser *p, const ProtobufCMessageDescriptor *descriptor,
+                          const bool seen[MAX_FIELDS], struct error *err)
 {
     for (unsigned i = 0; i < descriptor->n_fields; i++)
         if (descriptor->fields[i].label == PROTOBUF_C_LABEL_REQUIRED && !seen[i]) {
@@ -524,7 +328,7 @@ static int check_required(struct parser *p, const ProtobufCMessageDescriptor *de
 }
 
 /* Fields up to `closer`, which is consumed; '\0' stands for the end of the file. */
-static int parse_fields(struct parser *p, ProtobufCMessage *message, char closer, int depth, struct error *err)
+static int parse_fields(struct text_parser *p, ProtobufCMessage *message, char closer, int depth, struct error *err)
 {
     bool seen[MAX_FIELDS] = {false};
     char expected[48];
@@ -533,7 +337,7 @@ static int parse_fields(struct parser *p, ProtobufCMessage *message, char closer
     while (p->token.kind != TOKEN_END && !(closer != '\0' && token_is(&p->token, closer))) {
         if (parse_field(p, message, seen, depth, err) < 0)
             return -1;
-        if ((token_is(&p->token, ',') || token_is(&p->token, ';')) && advance(p, err) < 0)
+        if ((token_is(&p->token, ',') || token_is(&p->token, ';')) && text_advance(p, err) < 0)
             return -1;
     }
     if (check_required(p, message->descriptor, seen, err) < 0)
@@ -542,24 +346,24 @@ static int parse_fields(struct parser *p, ProtobufCMessage *message, char closer
         return 0;
     if (p->token.kind == TOKEN_END) {
         snprintf(expected, sizeof expected, "'%c'", closer);
-        return unexpected(p, expected, err);
+        return text_unexpected(p, expected, err);
     }
-    return advance(p, err);
+    return text_advance(p, err);
 }
 
 ProtobufCMessage *proto_text_parse(const ProtobufCMessageDescriptor *descriptor, const uint8_t *text, size_t size,
                                    struct proto_text_listener *listener, struct error *err)
 {
-    struct parser parser = {.memory = {.limit = proto_budget(size)}, .listener = listener};
+    struct text_parser parser = {.memory = {.limit = proto_budget(size)}, .listener = listener};
     ProtobufCMessage *message;
 
     parser.allocator = proto_allocator(&parser.memory);
     tokenizer_init(&parser.tokenizer, text, size);
-    message = allocate(&parser, descriptor->sizeof_message, err);
+    message = text_allocate(&parser, descriptor->sizeof_message, err);
     if (message == NULL)
         return NULL;
     protobuf_c_message_init(descriptor, message);
-    if (advance(&parser, err) < 0 || parse_fields(&parser, message, '\0', 1, err) < 0) {
+    if (text_advance(&parser, err) < 0 || parse_fields(&parser, message, '\0', 1, err) < 0) {
         proto_free(message);
         return NULL;
     }

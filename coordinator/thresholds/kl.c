@@ -201,8 +201,6 @@ void kl_rebin(const struct magnitudes *m, uint64_t counts[KL_BINS])
         /* Values of the last bin lie below the limit, not below the bin's end; all of them, on the last edge. */
         part = edge == KL_BINS ? 1 : (x - (double)k) / (k < top ? 1 : m->limit - (double)top);
         inside = part < 1 ? (uint64_t)((double)m->count[k] * part) : m->count[k];
-        if (inside > m->count[k]) /* counts beyond 2^53 have rounded up */
-            inside = m->count[k];
         counts[edge - 1] = below + inside - previous;
         previous = below + inside;
     }

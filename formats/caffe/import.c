@@ -141,7 +141,7 @@ static char *net_name(struct graph *graph, const char *name, const char *path, s
                          : arena_format(graph->arena, err, "%.*s", (int)strcspn(stem, "."), stem);
 }
 
-static int import_net(struct caffe_import *in, Caffe__NetParameter *message, struct error *err)
+static int import_net(struct caffe_import *in, const Caffe__NetParameter *message, struct error *err)
 {
     struct arena *scratch = arena_create(err);
     struct caffe_wiring wiring = {0};

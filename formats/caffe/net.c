@@ -102,7 +102,18 @@ static Caffe__LayerParameter *new_layer(struct arena *scratch, struct error *err
     return layer;
 }
 
-static Caffe__LayerParameter *upgrade_layer(Caffe__V1LayerParameter *old, struct arena *scratch, struct error *err)
+/* A shallow copy: ours to complete, while the parser's message goes on owning every string and sub-message. */
+static Caffe__LayerParameter *copy_layer(const Caffe__LayerParameter *from, struct arena *scratch, struct error *err)
+{
+    Caffe__LayerParameter *layer = arena_create_array(scratch, 1, sizeof *layer, err);
+
+    if (layer != NULL)
+        *layer = *from;
+    return layer;
+}
+
+static Caffe__LayerParameter *upgrade_layer(const Caffe__V1LayerParameter *old, struct arena *scratch,
+                                            struct error *err)
 {
     Caffe__LayerParameter *layer;
 
@@ -256,7 +267,7 @@ static int add_layer(struct caffe_net *net, Caffe__LayerParameter *layer, const 
     return 0;
 }
 
-int caffe_net_init(struct caffe_net *net, Caffe__NetParameter *message, struct arena *scratch, struct error *err)
+int caffe_net_init(struct caffe_net *net, const Caffe__NetParameter *message, struct arena *scratch, struct error *err)
 {
     size_t n = message->n_layer + message->n_layers;
     Caffe__LayerParameter *layer;
@@ -277,7 +288,8 @@ int caffe_net_init(struct caffe_net *net, Caffe__NetParameter *message, struct a
         net->layers[net->n_layers++] = layer;
     }
     for (size_t i = 0; i < n; i++) {
-        layer = message->n_layer > 0 ? message->layer[i] : upgrade_layer(message->layers[i], scratch, err);
+        layer = message->n_layer > 0 ? copy_layer(message->layer[i], scratch, err)
+                                     : upgrade_layer(message->layers[i], scratch, err);
         if (layer == NULL || add_layer(net, layer, message->state, i + 1, err) < 0)
             return -1;
     }

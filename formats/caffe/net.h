@@ -17,8 +17,8 @@ struct caffe_net {
     Caffe__LayerParameter **layers; /* in file order; name and type are never NULL or empty */
 };
 
-/* Borrows from `message`, which it completes in place (names of nameless layers), and allocates from `scratch`; both
- * must outlive the net. EX_DATAERR, EX_UNAVAILABLE: written before 2013. */
-int caffe_net_init(struct caffe_net *net, Caffe__NetParameter *message, struct arena *scratch, struct error *err);
+/* The layers are shallow copies in `scratch`, which borrow strings and parameters from `message`: both must outlive the
+ * net. EX_DATAERR, EX_UNAVAILABLE: written before 2013. */
+int caffe_net_init(struct caffe_net *net, const Caffe__NetParameter *message, struct arena *scratch, struct error *err);
 
 #endif

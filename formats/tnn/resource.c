@@ -173,6 +173,13 @@ static const struct kind *find_kind(const char *type, int32_t id)
     return NULL;
 }
 
+int32_t tnn_resource_id(const char *type)
+{
+    const struct kind *kind = find_kind(type, 0);
+
+    return kind != NULL ? kind->id : -1;
+}
+
 static void take_resource(struct reader *r, bool is_oldest, struct tnn_resource *out)
 {
     int32_t id = take_int(r);

@@ -34,6 +34,9 @@ struct tnn_model {
 int tnn_model_read(const struct bytes *file, struct arena *arena, struct tnn_model *model, struct error *err);
 const struct tnn_resource *tnn_resource_find(const struct tnn_model *model, const char *name); /* NULL when absent */
 
+/* The number that goes with a type of resource in the file; -1 when it is not known. */
+int32_t tnn_resource_id(const char *type);
+
 /* Number of elements; -1 when the dtype is unknown, or the bytes are no multiple of it. */
 int64_t tnn_raw_count(const struct tnn_raw *raw);
 /* Element `index` as a number. */

@@ -295,6 +295,22 @@ static void a_map_of_logits_before_its_average_pool_is_not_clipped(void **state)
     }
 }
 
+/* Someone outside reads it, besides the max pool that alone would not count. */
+static void a_graph_output_inside_a_group_counts(void **state)
+{
+    struct setting s = new_setting();
+    struct residual n = add_residual(&s);
+    struct error err;
+
+    (void)state;
+    assert_true(graph_add_output(s.graph, n.a, &err) >= 0);
+    decide(&s, "mse", "maxabs");
+    assert_string_equal(s.plan->values[n.p].method, "minmax (logits)");
+    assert_true(histogram_abs_max(s.histograms[n.a]) > histogram_abs_max(s.histograms[n.p]));
+    assert_true(s.plan->values[n.p].threshold[0] == histogram_abs_max(s.histograms[n.a]));
+    end_setting(&s);
+}
+
 /* Its output alone would ask for a scale that clips what it averages. */
 static void a_transparent_average_pool_counts_its_input(void **state)
 {
@@ -643,6 +659,7 @@ int main(void)
         cmocka_unit_test(codes_are_signed_where_the_target_has_no_other),
         cmocka_unit_test(one_negative_value_makes_a_group_signed),
         cmocka_unit_test(a_map_of_logits_before_its_average_pool_is_not_clipped),
+        cmocka_unit_test(a_graph_output_inside_a_group_counts),
         cmocka_unit_test(a_transparent_average_pool_counts_its_input),
         cmocka_unit_test(a_node_that_is_not_fully_observed_stays_in_float),
         cmocka_unit_test(weights_that_are_computed_stay_in_float),

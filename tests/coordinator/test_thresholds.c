@@ -563,39 +563,95 @@ static void nothing_but_zeros_gets_scale_one(void **state)
     histogram_fini(&h);
 }
 
-/* A method's threshold that clips the signal away: a handful of large values carries nearly all the energy. */
-static void the_guard_rejects_catastrophic_clipping(void **state)
+/* 100,000 values spread over [0, 1), `n` at 10. */
+static struct histogram outliers_far_away(int n)
+{
+    struct histogram h;
+    struct error err = {0};
+
+    draw_state = 8;
+    assert_int_equal(histogram_init(&h, 2048, &err), 0);
+    for (int i = 0; i < 100000 + n; i++) {
+        float x = i < n ? 10 : (float)draw_uniform(0, 1);
+
+        assert_int_equal(histogram_observe(&h, &x, 1, &err), 0);
+    }
+    return h;
+}
+
+/* More than half of the least error is clipping, and the way down to it leads over larger errors. */
+static void mse_looks_far_below_an_outlier(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 4; n++) {
+        struct histogram h = outliers_far_away(n);
+        struct threshold_request request = request_of(&h);
+        double found;
+
+        request.steps = 40;
+        found = threshold_squared_error(&request, (double)search("mse", &request));
+        assert_true(found <= least_squared_error(&request) * (1 + 1e-6));
+        histogram_fini(&h);
+    }
+}
+
+static void the_guard_rejects_a_threshold_that_clips_the_energy(void **state)
 {
     struct histogram h;
     struct threshold_request request = request_of(&h);
     char decided[PLAN_METHOD_BYTES];
-    struct error err = {0};
-    float t;
 
     (void)state;
-    draw_state = 8;
-    h = observed(NORMAL, 8192, 20000, 0.01);
-    for (int i = 0; i < 20; i++) {
-        float large = 50 + (float)i;
-
-        assert_int_equal(histogram_observe(&h, &large, 1, &err), 0);
-    }
-    request.percentile = 0.99;
-    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) > 0.5);
-    t = decide("percentile", &request, decided);
+    draw_state = 9;
+    h = observed(NORMAL, 8192, 20000, 1);
+    request.steps = 1; /* so coarse that mse's error is no better than half */
+    request.percentile = 0.9;
+    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) > 0.01);
+    assert_true(threshold_squared_error(&request, (double)search("percentile", &request)) <
+                1.5 * threshold_squared_error(&request, (double)search("mse", &request)));
+    assert_true(decide("percentile", &request, decided) == search("mse", &request));
     assert_string_equal(decided, "mse (guard)");
-    assert_true(t == search("mse", &request));
-    decide("minmax", &request, decided);
-    assert_string_equal(decided, "minmax");
     histogram_fini(&h);
+}
 
-    draw_state = 9; /* and leaves a good one alone */
+static void the_guard_rejects_a_threshold_with_twice_the_error(void **state)
+{
+    struct histogram h;
+    struct threshold_request request = request_of(&h);
+    char decided[PLAN_METHOD_BYTES];
+
+    (void)state;
+    draw_state = 10;
+    h = observed(NORMAL, 8192, 20000, 1);
+    request.percentile = 0.99;
+    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) < 0.01);
+    assert_true(decide("percentile", &request, decided) == search("mse", &request));
+    assert_string_equal(decided, "mse (guard)");
+    histogram_fini(&h);
+}
+
+static void the_guard_leaves_other_thresholds_alone(void **state)
+{
+    struct histogram h;
+    struct threshold_request request = request_of(&h);
+    char decided[PLAN_METHOD_BYTES];
+
+    (void)state;
+    draw_state = 11;
     h = observed(NORMAL, 8192, 20000, 1);
     request.percentile = 0.9999;
     decide("percentile", &request, decided);
     assert_string_equal(decided, "percentile");
     decide("kl", &request, decided);
     assert_string_equal(decided, "kl");
+    histogram_fini(&h);
+
+    h = outliers_far_away(1); /* min-max is what was asked for: it clips nothing, however large its error */
+    request.steps = 40;
+    assert_true(threshold_squared_error(&request, 10) >
+                2 * threshold_squared_error(&request, (double)search("mse", &request)));
+    assert_true(decide("minmax", &request, decided) == 10);
+    assert_string_equal(decided, "minmax");
     histogram_fini(&h);
 }
 
@@ -643,7 +699,10 @@ int main(void)
         cmocka_unit_test(thresholds_are_positive_and_at_most_the_largest_value),
         cmocka_unit_test(odd_statistics_get_a_normal_scale),
         cmocka_unit_test(nothing_but_zeros_gets_scale_one),
-        cmocka_unit_test(the_guard_rejects_catastrophic_clipping),
+        cmocka_unit_test(mse_looks_far_below_an_outlier),
+        cmocka_unit_test(the_guard_rejects_a_threshold_that_clips_the_energy),
+        cmocka_unit_test(the_guard_rejects_a_threshold_with_twice_the_error),
+        cmocka_unit_test(the_guard_leaves_other_thresholds_alone),
         cmocka_unit_test(clipped_energy_is_a_fraction),
         cmocka_unit_test(methods_are_found_by_name),
     };

@@ -1,0 +1,90 @@
+/* emit.h — what the files of the TNN emitter share with each other, and with nobody else.
+ *
+ * The walk: emit.c names blobs and layers, then takes the nodes in order; for each it finds the operator's function
+ * here (emit_*.c), which writes one layer, or two where TNN has no single one, through a tnn_writer. Failures are
+ * latched there.
+ */
+#ifndef ETALON_TNN_EMIT_H
+#define ETALON_TNN_EMIT_H
+
+#include "common/plan.h"
+#include "formats/tnn/writer.h"
+
+struct tnn_emit {
+    const struct plan *plan;
+    const struct graph *graph;
+    struct arena *arena; /* names */
+    struct tnn_writer writer;
+    const char **blobs;  /* [n_values] */
+    int *owner;          /* [n_values]: whose blob it is; another's where a reshape needs no layer, else its own */
+    bool *has_scale;     /* [n_values]: the scale of the blob that the value owns is in the file */
+    const char **layers; /* [n_nodes] */
+    bool *is_absorbed;   /* [n_nodes]: the reshape before an inner product, which flattens by itself */
+};
+
+static inline size_t tnn_index(const struct tnn_emit *e, const struct node *node)
+{
+    return (size_t)(node - e->graph->nodes);
+}
+static inline const char *tnn_layer_name(const struct tnn_emit *e, const struct node *node)
+{
+    return e->layers[tnn_index(e, node)];
+}
+static inline const struct shape *tnn_value_shape(const struct tnn_emit *e, int value)
+{
+    return &e->graph->values[value].shape;
+}
+
+extern const struct profile tnn_profile;
+
+/* --- names.c --- */
+
+/* Fills blobs and layers: the graph's names; where TNN could not read them, near ones with the index behind. */
+int tnn_choose_names(struct tnn_emit *e, struct error *err);
+/* A name for something between two layers: "<base>_<what>", free among values and nodes. NULL after latching. */
+const char *tnn_fresh_name(struct tnn_emit *e, const char *base, const char *what);
+
+/* --- emit.c --- */
+
+/* Is the node computed on codes? Then all its activations have scales. */
+bool tnn_is_integer(const struct tnn_emit *e, const struct node *node);
+/* EX_UNAVAILABLE; emit.c puts the node's name in front, as before all that fails on the way. */
+void tnn_cannot(struct tnn_emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One layer with the node's (first) input and output; parameters and tnn_layer_end follow. */
+void tnn_simple_layer(struct tnn_emit *e, const struct node *node, const char *type);
+/* The scale of `value` for a blob: its own (written once), or one under another name with the same scale. */
+void tnn_put_scale(struct tnn_emit *e, int value);
+void tnn_put_scale_as(struct tnn_emit *e, int value, const char *blob);
+
+/* Where a node's own layer writes to: the output's blob, or, where an activation must follow in a layer of its own, one
+ * before it. tnn_finish_activation writes that layer. `expressed`: the layer takes care of the fused activation itself.
+ */
+const char *tnn_output_before(struct tnn_emit *e, const struct node *node, bool expressed);
+void tnn_finish_activation(struct tnn_emit *e, const struct node *node, const char *blob);
+
+/* --- emit_*.c: one function an operator --- */
+void tnn_emit_conv(struct tnn_emit *e, const struct node *node);
+void tnn_emit_dense(struct tnn_emit *e, const struct node *node);
+void tnn_emit_matmul(struct tnn_emit *e, const struct node *node);
+void tnn_emit_pool(struct tnn_emit *e, const struct node *node);
+void tnn_emit_activation(struct tnn_emit *e, const struct node *node);
+void tnn_emit_prelu(struct tnn_emit *e, const struct node *node);
+void tnn_emit_binary(struct tnn_emit *e, const struct node *node);
+void tnn_emit_concat(struct tnn_emit *e, const struct node *node);
+void tnn_emit_softmax(struct tnn_emit *e, const struct node *node);
+void tnn_emit_normalize(struct tnn_emit *e, const struct node *node);
+void tnn_emit_lrn(struct tnn_emit *e, const struct node *node);
+void tnn_emit_reduce(struct tnn_emit *e, const struct node *node);
+void tnn_emit_reshape(struct tnn_emit *e, const struct node *node);
+void tnn_emit_transpose(struct tnn_emit *e, const struct node *node);
+void tnn_emit_slice(struct tnn_emit *e, const struct node *node);
+void tnn_emit_pad(struct tnn_emit *e, const struct node *node);
+void tnn_emit_resize(struct tnn_emit *e, const struct node *node);
+
+/* An activation layer between two blobs (ReLU on codes where is_quantized). */
+void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool is_quantized, const char *name,
+                        const char *from, const char *to);
+/* A Pad layer of zeros around an image, between two blobs. */
+void tnn_put_image_pad(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct window *w);
+
+#endif

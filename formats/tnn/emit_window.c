@@ -1,0 +1,272 @@
+/* emit_window.c — convolutions, inner and matrix products, pools. */
+#include "formats/tnn/emit.h"
+
+#include <string.h>
+
+enum { ROWS = 2 }; /* first spatial axis of an image */
+
+static const struct value *input_value(const struct tnn_emit *e, const struct node *node, size_t slot)
+{
+    return slot >= node->n_inputs || node->inputs[slot] == GRAPH_NONE ? NULL : &e->graph->values[node->inputs[slot]];
+}
+
+static bool is_symmetric(const struct window *w)
+{
+    return w->pad_begin[0] == w->pad_end[0] && w->pad_begin[1] == w->pad_end[1];
+}
+
+static bool is_padded(const struct window *w)
+{
+    return w->pad_begin[0] > 0 || w->pad_end[0] > 0 || w->pad_begin[1] > 0 || w->pad_end[1] > 0;
+}
+
+static void put_pair(struct tnn_emit *e, const int64_t pair[2])
+{
+    tnn_param(&e->writer, pair[0]);
+    tnn_param(&e->writer, pair[1]);
+}
+
+/* ---- Weights */
+
+/* int8 weights: codes, bias in steps of the accumulator, and the accumulator's steps (the input's scale times the
+ * weights'). Float ones: as they are. An inner product has a bias buffer even when there is none. */
+static void put_weights(struct tnn_emit *e, const struct node *node, const char *type, bool is_integer)
+{
+    const struct plan_node *codes = &e->plan->nodes[tnn_index(e, node)];
+    const struct value *w = input_value(e, node, 1), *b = input_value(e, node, 2);
+    const char *name = tnn_layer_name(e, node);
+    size_t n = (size_t)shape_elements(&w->shape), n_bias = b == NULL ? 0 : (size_t)shape_elements(&b->shape);
+    bool is_dense = node->op == OP_DENSE;
+
+    tnn_resource_begin(&e->writer, type, name);
+    tnn_put_string(&e->writer, name);
+    if (!is_dense)
+        tnn_put_int(&e->writer, b != NULL);
+    tnn_put_raw(&e->writer, is_integer ? TNN_INT8 : TNN_FLOAT32, is_integer ? (const void *)codes->weights : w->data, n,
+                is_integer ? NULL : &w->shape);
+    if (is_integer && b != NULL)
+        tnn_put_raw(&e->writer, TNN_INT32, codes->bias_codes, n_bias, NULL);
+    else if (b != NULL)
+        tnn_put_raw(&e->writer, TNN_FLOAT32, b->data, n_bias, &b->shape);
+    else if (is_dense)
+        tnn_put_zeros(&e->writer, TNN_FLOAT32, 0);
+    if (is_integer) {
+        tnn_put_zeros(&e->writer, TNN_INT8, codes->n_weight_scales);
+        tnn_put_raw(&e->writer, TNN_FLOAT32, codes->acc_scale, codes->n_weight_scales, NULL);
+    }
+}
+
+/* What the coordinator owes to an integer node with weights. */
+static bool has_codes(struct tnn_emit *e, const struct node *node)
+{
+    const struct plan_node *codes = &e->plan->nodes[tnn_index(e, node)];
+
+    if (codes->weights != NULL && codes->acc_scale != NULL && codes->n_weight_scales > 0 &&
+        (codes->bias_codes != NULL) == (input_value(e, node, 2) != NULL))
+        return true;
+    tnn_writer_fail(&e->writer, EX_SOFTWARE, "it is quantized, but the plan has no codes of its weights");
+    return false;
+}
+
+/* ---- Convolution */
+
+static bool fused_code(const struct activation *fused, bool is_integer, enum tnn_fused *code)
+{
+    *code = TNN_FUSED_NONE;
+    if (fused->kind == ACTIVATION_RELU)
+        *code = TNN_FUSED_RELU;
+    else if (fused->kind == ACTIVATION_CLIP && fused->alpha == 0 && fused->beta == 6)
+        *code = TNN_FUSED_RELU6;
+    else if (fused->kind == ACTIVATION_SWISH && fused->alpha == 1 && !is_integer)
+        *code = TNN_FUSED_SILU;
+    return *code != TNN_FUSED_NONE || fused->kind == ACTIVATION_NONE;
+}
+
+/* The blob that the convolution reads: its input, or a padded copy where the pads are not symmetric. */
+static const char *padded_input(struct tnn_emit *e, const struct node *node, struct window *w)
+{
+    const char *blob = e->blobs[node->inputs[0]], *padded;
+
+    if (is_symmetric(w))
+        return blob;
+    if (node->op == OP_DECONV) {
+        tnn_cannot(e, "pads that differ between begin and end have no form in TNN");
+        return blob;
+    }
+    padded = tnn_fresh_name(e, tnn_layer_name(e, node), "padded");
+    tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w);
+    memset(w->pad_begin, 0, sizeof w->pad_begin);
+    memset(w->pad_end, 0, sizeof w->pad_end);
+    return padded;
+}
+
+void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
+{
+    const char *type = node->op == OP_DECONV ? "Deconvolution" : "Convolution", *from, *to;
+    const struct value *x = input_value(e, node, 0);
+    const struct value *y = &e->graph->values[node->outputs[0]];
+    struct window window = node->attr.conv.window;
+    bool is_integer = tnn_is_integer(e, node), is_expressed;
+    enum tnn_fused code;
+
+    if (x->shape.rank != 4 || node->attr.conv.output_padding[0] != 0 || node->attr.conv.output_padding[1] != 0) {
+        tnn_cannot(e, "convolutions over other than two axes, or with output padding, are not written");
+        return;
+    }
+    if (is_integer && !has_codes(e, node))
+        return;
+    is_expressed = fused_code(&node->fused, is_integer, &code);
+    from = padded_input(e, node, &window);
+    to = tnn_output_before(e, node, is_expressed);
+    if (is_integer)
+        tnn_put_scale_as(e, node->inputs[0], from);
+    tnn_layer_begin(&e->writer, is_integer, type, tnn_layer_name(e, node), &from, 1, &to, 1);
+    tnn_param(&e->writer, node->attr.conv.group);
+    tnn_param(&e->writer, x->shape.dims[1] / node->attr.conv.group);
+    tnn_param(&e->writer, y->shape.dims[1]);
+    put_pair(e, window.kernel);
+    put_pair(e, window.stride);
+    put_pair(e, window.pad_begin);
+    tnn_param(&e->writer, input_value(e, node, 2) != NULL);
+    tnn_param(&e->writer, TNN_PAD_EXPLICIT);
+    put_pair(e, window.dilation);
+    tnn_param(&e->writer, code);
+    tnn_layer_end(&e->writer);
+    put_weights(e, node, type, is_integer);
+    if (is_integer)
+        tnn_put_scale_as(e, node->outputs[0], to);
+    tnn_finish_activation(e, node, to);
+}
+
+/* ---- Inner and matrix product */
+
+void tnn_emit_dense(struct tnn_emit *e, const struct node *node)
+{
+    const char *from = e->blobs[node->inputs[0]], *to;
+    bool is_integer = tnn_is_integer(e, node);
+
+    if (input_value(e, node, 0)->shape.rank != 2) {
+        tnn_cannot(e, "only inner products of vectors are written");
+        return;
+    }
+    if (is_integer && !has_codes(e, node))
+        return;
+    to = tnn_output_before(e, node, false);
+    if (is_integer)
+        tnn_put_scale_as(e, node->inputs[0], from);
+    tnn_layer_begin(&e->writer, is_integer, "InnerProduct", tnn_layer_name(e, node), &from, 1, &to, 1);
+    tnn_param(&e->writer, e->graph->values[node->outputs[0]].shape.dims[1]);
+    tnn_param(&e->writer, input_value(e, node, 2) != NULL);
+    tnn_param(&e->writer, 0); /* transpose: not used */
+    tnn_param(&e->writer, 1); /* axis */
+    tnn_layer_end(&e->writer);
+    put_weights(e, node, "InnerProduct", is_integer);
+    if (is_integer)
+        tnn_put_scale_as(e, node->outputs[0], to);
+    tnn_finish_activation(e, node, to);
+}
+
+void tnn_emit_matmul(struct tnn_emit *e, const struct node *node)
+{
+    const char *inputs[2] = {e->blobs[node->inputs[0]], e->blobs[node->inputs[1]]};
+    const char *output = e->blobs[node->outputs[0]], *name = tnn_layer_name(e, node);
+    int constant = -1;
+
+    for (int i = 0; i < 2; i++)
+        if (e->graph->values[node->inputs[i]].is_constant)
+            constant = i;
+    if (constant == 0)
+        inputs[0] = inputs[1];
+    tnn_layer_begin(&e->writer, false, "MatMul", name, inputs, constant < 0 ? 2 : 1, &output, 1);
+    tnn_param(&e->writer, constant);
+    tnn_layer_end(&e->writer);
+    if (constant >= 0) {
+        const struct value *w = &e->graph->values[node->inputs[constant]];
+
+        tnn_resource_begin(&e->writer, "MatMul", name);
+        tnn_put_raw(&e->writer, TNN_FLOAT32, w->data, (size_t)shape_elements(&w->shape), &w->shape);
+    }
+}
+
+/* ---- Pooling */
+
+static int64_t same_total(int64_t in, int64_t out, const struct window *w, size_t k)
+{
+    int64_t total = (out - 1) * w->stride[k] + w->kernel[k] - in;
+
+    return total < 0 ? 0 : total;
+}
+
+/* Which of TNN's three ways to state pads gives these pads and sizes? */
+static bool find_pad_type(const struct node *node, const struct shape *x, enum tnn_pad_type *type, bool *rounds_up)
+{
+    const struct window *w = &node->attr.pool.window;
+    bool is_floor = is_symmetric(w), is_ceil = is_symmetric(w), is_same = true;
+
+    for (size_t k = 0; k < 2; k++) {
+        int64_t in = x->dims[ROWS + k], out = node->attr.pool.output[k];
+        int64_t room = in + w->pad_begin[k] + w->pad_end[k] - w->kernel[k], total = same_total(in, out, w, k);
+
+        is_floor = is_floor && out == room / w->stride[k] + 1;
+        is_ceil = is_ceil && out == (room + w->stride[k] - 1) / w->stride[k] + 1;
+        is_same = is_same && out == (in + w->stride[k] - 1) / w->stride[k] && w->pad_begin[k] == total / 2 &&
+                  w->pad_end[k] == total - total / 2;
+    }
+    *type = is_floor || is_ceil ? TNN_PAD_EXPLICIT : TNN_PAD_SAME;
+    *rounds_up = is_ceil && !is_floor;
+    return is_floor || is_ceil || is_same;
+}
+
+/* TNN's averages leave out the pads. Where they count, zeros are laid around the image first, which is then not padded.
+ */
+static const char *counted_pads(struct tnn_emit *e, const struct node *node, struct node *pool, struct shape *x)
+{
+    const char *blob = e->blobs[node->inputs[0]], *padded;
+    struct window *w = &pool->attr.pool.window;
+
+    if (pool->attr.pool.kind == POOL_MAX || !pool->attr.pool.count_include_pad || !is_padded(w))
+        return blob;
+    padded = tnn_fresh_name(e, tnn_layer_name(e, node), "padded");
+    tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w);
+    for (size_t k = 0; k < 2; k++) {
+        x->dims[ROWS + k] += w->pad_begin[k] + w->pad_end[k];
+        w->pad_begin[k] = w->pad_end[k] = 0;
+    }
+    return padded;
+}
+
+void tnn_emit_pool(struct tnn_emit *e, const struct node *node)
+{
+    bool is_integer = tnn_is_integer(e, node) && node->attr.pool.kind == POOL_MAX, rounds_up;
+    const char *from, *to = e->blobs[node->outputs[0]];
+    struct shape x = input_value(e, node, 0)->shape;
+    struct node pool = *node;
+    enum tnn_pad_type pad_type;
+
+    if (x.rank != 4 || node->attr.pool.window.dilation[0] != 1 || node->attr.pool.window.dilation[1] != 1) {
+        tnn_cannot(e, "only pools over two axes without dilation are written");
+        return;
+    }
+    from = counted_pads(e, node, &pool, &x);
+    if (!find_pad_type(&pool, &x, &pad_type, &rounds_up)) {
+        tnn_cannot(e, "its pads %lld,%lld,%lld,%lld have no form in TNN", (long long)pool.attr.pool.window.pad_begin[0],
+                   (long long)pool.attr.pool.window.pad_begin[1], (long long)pool.attr.pool.window.pad_end[0],
+                   (long long)pool.attr.pool.window.pad_end[1]);
+        return;
+    }
+    if (is_integer)
+        tnn_put_scale(e, node->inputs[0]);
+    tnn_layer_begin(&e->writer, is_integer, "Pooling", tnn_layer_name(e, node), &from, 1, &to, 1);
+    tnn_param(&e->writer, pool.attr.pool.kind == POOL_MAX ? 0 : 1);
+    put_pair(e, pool.attr.pool.window.kernel);
+    put_pair(e, pool.attr.pool.window.stride);
+    put_pair(e, pool.attr.pool.window.pad_begin);
+    put_pair(e, (const int64_t[2]){-1, -1}); /* the kernel is not an extent of the input */
+    tnn_param(&e->writer, pad_type);
+    tnn_param(&e->writer, rounds_up);
+    tnn_param(&e->writer, 0); /* not adaptive */
+    put_pair(e, (const int64_t[2]){0, 0});
+    tnn_layer_end(&e->writer);
+    if (is_integer)
+        tnn_put_scale(e, node->outputs[0]);
+}

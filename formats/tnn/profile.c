@@ -1,0 +1,60 @@
+/* profile.c — the arithmetic of TNN's int8 runtime on CPUs (reference, x86, ARM), as data.
+ *
+ * Source: Tencent TNN, commit f0cb08129a05: source/tnn/utils/naive_compute.cc, source/tnn/optimizer/,
+ * tools/quantization/. What its quantization tool does wrong (biases truncated, scales changed after weights were
+ * quantized) is not repeated.
+ */
+#include "formats/tnn/emit.h"
+
+/* ReLU and ReLU6 are part of a convolution; behind other integer layers they are layers of their own on the same scale,
+ * where rounding before or after a clip is the same. Other activations need the real value. */
+static bool may_be_fused(const struct activation *fused)
+{
+    return fused->kind == ACTIVATION_NONE || fused->kind == ACTIVATION_RELU || fused->kind == ACTIVATION_CLIP;
+}
+
+static bool allows(const struct graph *graph, const struct node *node)
+{
+    const struct shape *a = &graph->values[node->inputs[0]].shape;
+
+    switch (node->op) {
+    case OP_CONV:
+        return a->rank == 4 && may_be_fused(&node->fused);
+    case OP_DENSE:
+        return may_be_fused(&node->fused);
+    case OP_BINARY: /* x86 adds exactly two values of one shape; there is no other integer kind */
+        return node->attr.binary.kind == BINARY_ADD && may_be_fused(&node->fused) &&
+               shape_equal(a, &graph->values[node->inputs[1]].shape);
+    case OP_CONCAT:
+        return node->attr.axis == 1;
+    case OP_ACTIVATION:
+        return node->attr.activation.kind == ACTIVATION_RELU;
+    default:
+        return true;
+    }
+}
+
+const struct profile tnn_profile = {
+    .name = "tnn",
+    /* Activations saturate to [-128, 127], but a threshold is 127 steps: no unsigned form, no zero points (x86 and ARM
+     * ignore them). */
+    .signed_codes = {-128, 127, 0},
+    .unsigned_codes = {-128, 127, 0},
+    .signed_steps = 127,
+    .unsigned_steps = 127,
+    /* TNN has scales per channel, but copies the bytes of a Concat then, whatever the scales of its operands. */
+    .per_channel_activations = false,
+    .activation_rounding = ROUND_HALF_AWAY,
+    .weight_limit = 127,
+    .per_channel_weights = true,
+    .integer_bias = true,
+    .bias_rounding = ROUND_HALF_AWAY, /* TNN's tool truncates */
+    .multiplies_by_ratio = true,
+    .average_pool_truncates = true, /* and wraps in int16 on large windows: it stays in float */
+    .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE | 1u << OP_BINARY | 1u << OP_CONCAT,
+    .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE,
+    .average_pool_is_transparent = false,
+    .activation_is_transparent = true,
+    .concat_shares_scale = false, /* rescaled one operand at a time */
+    .allows = allows,
+};
