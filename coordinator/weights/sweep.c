@@ -23,7 +23,7 @@
 #include <string.h>
 
 enum {
-    DIGIT_BITS = 13, /* radix: 32 KiB of counters; two digits span 8 octaves of scale, narrow() leaves two or three */
+    DIGIT_BITS = 13, /* radix: 32 KiB of counters; two digits span 8 octaves of scale, usually two or three are left */
     DIGITS = 1 << DIGIT_BITS,
     WINDOW_EVENTS = 1 << 20, /* 16 MiB of buffers; a channel of 4,608 weights has about 150,000 */
 };
@@ -33,7 +33,8 @@ struct breakpoint {
     uint32_t index; /* whose code rises by one */
 };
 
-/* One group, scaled by a power of two so that 1 <= max x < 2: no result depends on the unit. */
+/* One group in units of a power of two, so that the max-abs scale times limit is in [1, 2): no result depends on the
+ * unit. */
 struct sweep {
     float *x;      /* [n] magnitudes */
     uint8_t *code; /* [n] at the present scale */

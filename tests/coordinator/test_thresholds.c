@@ -38,7 +38,7 @@ static float random_value(enum sample kind)
 
 static struct histogram observed(enum sample kind, size_t bins, size_t n, double unit)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct error err = {0};
 
     assert_int_equal(histogram_init(&h, bins, &err), 0);
@@ -52,7 +52,7 @@ static struct histogram observed(enum sample kind, size_t bins, size_t n, double
 
 static struct histogram of_values(size_t bins, const float *x, size_t n)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct error err = {0};
 
     assert_int_equal(histogram_init(&h, bins, &err), 0);
@@ -376,7 +376,7 @@ static void percentile_is_within_one_bin_of_the_order_statistic(void **state)
     (void)state;
     draw_state = 5;
     for (int kind = 0; kind < N_KINDS; kind++) {
-        struct histogram h;
+        struct histogram h = {0};
         struct threshold_request request = request_of(&h);
 
         for (size_t i = 0; i < N; i++)
@@ -461,7 +461,7 @@ static void scaling_the_values_scales_every_threshold(void **state)
     for (int kind = 0; kind < N_KINDS; kind++) {
         for (const struct threshold_method *const *m = threshold_methods; *m != NULL; m++) {
             for (int j = -90; j <= 90; j += 45) {
-                struct histogram plain, scaled;
+                struct histogram plain = {0}, scaled = {0};
                 struct threshold_request request = request_of(&plain), other = request_of(&scaled);
 
                 draw_state = 6;
@@ -566,7 +566,7 @@ static void nothing_but_zeros_gets_scale_one(void **state)
 /* 100,000 values spread over [0, 1), `n` at 10. */
 static struct histogram outliers_far_away(int n)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct error err = {0};
 
     draw_state = 8;
@@ -597,7 +597,7 @@ static void mse_looks_far_below_an_outlier(void **state)
 
 static void the_guard_rejects_a_threshold_that_clips_the_energy(void **state)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct threshold_request request = request_of(&h);
     char decided[PLAN_METHOD_BYTES];
 
@@ -616,7 +616,7 @@ static void the_guard_rejects_a_threshold_that_clips_the_energy(void **state)
 
 static void the_guard_rejects_a_threshold_with_twice_the_error(void **state)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct threshold_request request = request_of(&h);
     char decided[PLAN_METHOD_BYTES];
 
@@ -632,7 +632,7 @@ static void the_guard_rejects_a_threshold_with_twice_the_error(void **state)
 
 static void the_guard_leaves_other_thresholds_alone(void **state)
 {
-    struct histogram h;
+    struct histogram h = {0};
     struct threshold_request request = request_of(&h);
     char decided[PLAN_METHOD_BYTES];
 
