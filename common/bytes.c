@@ -31,8 +31,7 @@ int bytes_read_descriptor(int fd, const char *path, size_t max_bytes, struct byt
     else if ((uint64_t)info.st_size > max_bytes)
         error_set(err, EX_DATAERR, "%s: expected at most %zu bytes, found %llu", path, max_bytes,
                   (unsigned long long)info.st_size);
-    else if (info.st_size > 0 &&
-             (map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+    else if (info.st_size > 0 && (map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
         error_set(err, EX_NOINPUT, "%s: cannot be mapped: %s", path, strerror(errno));
     else
         rc = 0;

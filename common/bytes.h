@@ -17,7 +17,8 @@ struct bytes {
 /* Reads `path`, a regular file of at most max_bytes. EX_NOINPUT when it does not exist or cannot be read ("cannot open
  * <path>: <why>"), EX_DATAERR when it is larger than max_bytes or no regular file. */
 int bytes_read(const char *path, size_t max_bytes, struct bytes *out, struct error *err);
-/* The same for a file that the caller has opened (with its own rules about paths); `path` is for messages. Closes fd. */
+/* The same for a file that the caller has opened (with its own rules about paths); `path` is for messages. Closes fd.
+ */
 int bytes_read_descriptor(int fd, const char *path, size_t max_bytes, struct bytes *out, struct error *err);
 void bytes_free(struct bytes *bytes); /* may be called on {0} and twice */
 

@@ -33,6 +33,10 @@ static inline size_t view_padding(const struct view *v)
     return v->records * (view_blocks(v) * v->block - v->channels) * v->spatial;
 }
 
+/* sums[c] = sum over records and pixels of channel c, c < channels. Float additions in short runs, the runs in double, in
+ * an order that depends on the view's shape and layout only: the same view gives the same bits on every machine. */
+void view_channel_sums(const struct view *v, double *sums);
+
 /* Copies into plain row-major order: out[records * channels * spatial]. */
 void view_copy_plain(const struct view *v, float *out);
 

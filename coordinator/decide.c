@@ -5,6 +5,7 @@
 #include "coordinator/plan_decide.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* The job's wishes as arrays over nodes. */
@@ -41,6 +42,31 @@ static int read_wishes(const struct run_request *q, const struct graph *g, struc
             return error_set(err, EX_CONFIG, "calibration.overrides: \"%s\" matches no node; the nearest is \"%s\"",
                              q->calibration.overrides[i].node, nearest_node(g, q->calibration.overrides[i].node));
     }
+    return 0;
+}
+
+/* The fp32 means of what layers read, for bias correction; NULL entries where they are unknown. The whole list is freed
+ * with one call. */
+static int list_means(const struct observation *o, double ***out, struct error *err)
+{
+    size_t n_values = o->graph->n_values, total = 0, at = 0;
+    double **means;
+
+    for (size_t v = 0; v < n_values; v++)
+        total += o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
+    means = memory_create(1, n_values * sizeof *means + total * sizeof **means, "means", err);
+    if (means == NULL)
+        return -1;
+    for (size_t v = 0; v < n_values; v++) {
+        double *mean = (double *)(means + n_values) + at;
+        size_t channels = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
+
+        for (size_t c = 0; c < channels; c++)
+            mean[c] = observation_mean(o, (int)v, c);
+        at += channels;
+        means[v] = channels > 0 && isfinite(mean[0]) ? mean : NULL;
+    }
+    *out = means;
     return 0;
 }
 
@@ -100,6 +126,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
     const struct graph *g = observation->graph;
     const struct histogram **histograms = memory_create(g->n_values, sizeof *histograms, "a list", err);
     struct wishes wishes = {0};
+    double **means = NULL;
     struct plan *plan = plan_create(g, target->profile, err);
     struct plan_choices choices = {.activations = q->calibration.activations,
                                    .percentile = q->calibration.percentile,
@@ -107,10 +134,14 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
                                    .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR};
     int rc = plan != NULL && histograms != NULL ? read_wishes(q, g, &wishes, err) : -1;
 
+    if (rc == 0 && q->calibration.corrects_bias)
+        rc = list_means(observation, &means, err);
+
     rc = comm_agree(comm, rc, err);
     if (rc == 0) {
         choices.node_methods = wishes.methods;
         choices.node_is_float = wishes.is_float;
+        choices.input_means = (const double *const *)means;
         for (size_t v = 0; v < g->n_values; v++)
             histograms[v] = observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
         rc = search_thresholds(comm, plan, histograms, &choices, err);
@@ -120,6 +151,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
     free(wishes.methods);
     free(wishes.is_float);
     free(histograms);
+    free(means);
     if (rc != 0)
         plan_destroy(plan);
     else

@@ -39,6 +39,10 @@ static int list_values(const struct observation *o, struct archive *archive, uin
             to->channels = observation_channels(o->graph, (int)v);
             to->per_channel = o->channels[v];
         }
+        if (o->sums[v] != NULL) {
+            to->n_sums = observation_channels(o->graph, (int)v);
+            to->sums = o->sums[v];
+        }
     }
     return 0;
 }
@@ -130,10 +134,15 @@ int keep_archive(const struct report *report, const struct observation *observat
 static int take_value(struct observation *o, size_t v, struct archive_value *from, struct error *err)
 {
     size_t channels = o->channels[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
+    size_t sums = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
 
-    if (from->histogram.bins != o->bins || from->channels != channels)
-        return error_set(err, EX_DATAERR, "value \"%s\": expected %zu bins and %zu channels, found %zu and %zu",
-                         o->graph->values[v].name, o->bins, channels, from->histogram.bins, from->channels);
+    if (from->histogram.bins != o->bins || from->channels != channels || from->n_sums != sums)
+        return error_set(err, EX_DATAERR,
+                         "value \"%s\": expected %zu bins, %zu channels and %zu sums, found %zu, %zu and %zu",
+                         o->graph->values[v].name, o->bins, channels, sums, from->histogram.bins, from->channels,
+                         from->n_sums);
+    if (sums > 0)
+        memcpy(o->sums[v], from->sums, sums * sizeof *from->sums);
     if (histogram_merge(&o->tensor[v], &from->histogram, err) != 0)
         return -1;
     for (size_t c = 0; c < channels; c++)

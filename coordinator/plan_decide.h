@@ -27,6 +27,10 @@ struct plan_choices {
     const bool *node_is_float; /* [n_nodes] stays in float */
     const struct weight_method *weights;
     bool weights_per_tensor; /* even where the target has scales per channel */
+    /* Bias correction: [n_values] the fp32 mean of each channel (axis 1) of a value that CONV or DENSE nodes read, NULL
+     * entries where unknown. The mean output shift that rounded weights cause is then taken out of the bias (Nagel et al.
+     * 2019, arXiv:1906.04721, equation 17; borders are ignored). */
+    const double *const *input_means;
 };
 
 /* The values of one shared scale. Lives in the plan's arena. */
@@ -76,7 +80,7 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
 /* EX_DATAERR naming node, channel and weight that is not finite. */
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err);
-/* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A scale grows where a bias code would pass 2^30,
+/* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A corrected layer's method ends in " +bias". A scale grows where a bias code would pass 2^30,
  * half of int32, or the accumulator's step would not be a normal float: then the node's method ends in " (bias)" or "
  * (floor)". The scale of a group of zeros serves its bias alone. EX_DATAERR: a bias that is not finite, an accumulator
  * step beyond float. */

@@ -97,12 +97,23 @@ static int name_group(const struct plan *plan, struct weight_job job, struct err
                : error_in(err, "node \"%s\": output channel %zu", name, job.channel);
 }
 
+/* The means of what a layer reads, one per input channel; NULL: unknown, or not along the axis that weights run over. */
+static const double *input_mean(const struct plan *plan, const struct plan_choices *choices, int n)
+{
+    const struct node *node = &plan->graph->nodes[n];
+    bool is_along_axis = node->op == OP_CONV ||
+                         (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2);
+
+    return choices->input_means == NULL || !is_along_axis ? NULL : choices->input_means[node->inputs[0]];
+}
+
 /* ---- jobs ---- */
 
-static int reserve(struct plan *plan, int n, bool is_per_channel, struct error *err)
+static int reserve(struct plan *plan, const struct plan_choices *choices, int n, struct error *err)
 {
     struct layer layer = layer_of(plan, n);
     struct plan_node *out = &plan->nodes[n];
+    bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor;
 
     if (layer.bias != NULL) {
         int64_t found = shape_elements(&plan->graph->values[layer.node->inputs[2]].shape);
@@ -117,7 +128,7 @@ static int reserve(struct plan *plan, int n, bool is_per_channel, struct error *
     out->acc_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->acc_scale, err);
     if (out->weights == NULL || out->weight_scale == NULL || out->acc_scale == NULL)
         return -1;
-    if (layer.bias == NULL || !plan->profile->integer_bias)
+    if ((layer.bias == NULL && input_mean(plan, choices, n) == NULL) || !plan->profile->integer_bias)
         return 0;
     out->bias_codes = arena_create_array(plan->arena, layer.out_channels, sizeof *out->bias_codes, err);
     return out->bias_codes == NULL ? -1 : 0;
@@ -126,14 +137,13 @@ static int reserve(struct plan *plan, int n, bool is_per_channel, struct error *
 int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, const struct weight_job **jobs,
                      size_t *n_jobs, struct error *err)
 {
-    bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor;
     struct weight_job *list;
     size_t n = 0;
 
     for (size_t i = 0; i < plan->graph->n_nodes; i++) {
         if (!has_weights(plan, i))
             continue;
-        if (reserve(plan, (int)i, is_per_channel, err) != 0)
+        if (reserve(plan, choices, (int)i, err) != 0)
             return -1;
         n += plan->nodes[i].n_weight_scales;
     }
@@ -214,7 +224,7 @@ static int code_group(struct plan *plan, const struct layer *layer, int n, size_
     struct weight_group group = group_of(plan, n, i);
     size_t count = group.runs * group.run;
     double input_scale = (double)plan->values[layer->node->inputs[0]].scale[0];
-    double bias = out->bias_codes != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0, step;
+    double bias = out->bias_codes != NULL && layer->bias != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0, step;
     int32_t limit = plan->profile->weight_limit;
     float *copy, scale, max_abs;
     const float *weights = gather(layer->weights, group, &copy, err);
@@ -250,16 +260,66 @@ static int check_bias(const struct layer *layer, struct error *err)
     return 0;
 }
 
-static void code_bias(struct plan *plan, const struct layer *layer, int n)
+/* How far rounding the weights of one output channel moves its mean output: sum over its inputs of (coded - float) x mean
+ * input. In a fixed order, in double. */
+static double mean_shift(const struct plan_node *out, const struct layer *layer, size_t channel, const double *mean)
+{
+    bool is_conv = layer->node->op == OP_CONV;
+    size_t row = layer->elements / layer->out_channels;
+    size_t taps = is_conv ? (size_t)(layer->node->attr.conv.window.kernel[0] * layer->node->attr.conv.window.kernel[1]) : 1;
+    size_t inputs = row / taps, groups = is_conv ? (size_t)layer->node->attr.conv.group : 1;
+    const double *group_mean = mean + channel / (layer->out_channels / groups) * inputs;
+    double scale = (double)out->weight_scale[out->n_weight_scales == 1 ? 0 : channel], shift = 0;
+
+    for (size_t i = 0; i < inputs; i++) {
+        double error = 0;
+
+        for (size_t t = channel * row + i * taps; t < channel * row + (i + 1) * taps; t++)
+            error += scale * out->weights[t] - (double)layer->weights[t];
+        shift += error * group_mean[i];
+    }
+    return shift;
+}
+
+/* out->bias: the layer's own, less the mean shift where the means are known. *is_corrected tells. */
+static int correct_bias(struct plan *plan, const struct plan_choices *choices, const struct layer *layer, int n,
+                        bool *is_corrected, struct error *err)
+{
+    const double *mean = input_mean(plan, choices, n);
+    struct plan_node *out = &plan->nodes[n];
+    float *bias;
+
+    out->bias = layer->bias;
+    *is_corrected = mean != NULL;
+    if (mean == NULL)
+        return 0;
+    bias = arena_create_array(plan->arena, layer->out_channels, sizeof *bias, err);
+    if (bias == NULL)
+        return -1;
+    for (size_t channel = 0; channel < layer->out_channels; channel++) {
+        double own = layer->bias == NULL ? 0 : (double)layer->bias[channel];
+        double corrected = own - mean_shift(out, layer, channel, mean);
+
+        bias[channel] = isfinite((float)corrected) ? (float)corrected : (float)own;
+    }
+    out->bias = bias;
+    return 0;
+}
+
+static int code_bias(struct plan *plan, const struct layer *layer, int n, struct error *err)
 {
     struct plan_node *out = &plan->nodes[n];
 
     for (size_t channel = 0; out->bias_codes != NULL && channel < layer->out_channels; channel++) {
         double step = (double)out->acc_scale[out->n_weight_scales == 1 ? 0 : channel];
+        double code = round_to_integer((double)out->bias[channel] / step, plan->profile->bias_rounding);
 
-        out->bias_codes[channel] =
-            (int32_t)round_to_integer((double)layer->bias[channel] / step, plan->profile->bias_rounding);
+        if (!(fabs(code) <= INT32_MAX)) /* the scale left room for the layer's own bias, not for any correction */
+            return error_set(err, EX_DATAERR, "node \"%s\": output channel %zu: bias %g is %g steps, more than int32 holds",
+                             layer->node->name, channel, (double)out->bias[channel], code);
+        out->bias_codes[channel] = (int32_t)code;
     }
+    return 0;
 }
 
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
@@ -270,6 +330,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
         struct plan_node *out = &plan->nodes[n];
         struct layer layer = layer_of(plan, n);
         const char *reason = "";
+        bool is_corrected;
 
         if (check_bias(&layer, err) != 0)
             return -1;
@@ -278,10 +339,12 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
             if (code_group(plan, &layer, n, i, scales[first + i], &reason, err) != 0)
                 return name_group(plan, jobs[first + i], err);
         }
-        code_bias(plan, &layer, n);
+        if (correct_bias(plan, choices, &layer, n, &is_corrected, err) != 0 || code_bias(plan, &layer, n, err) != 0)
+            return -1;
         out->weight_mse /= (double)layer.elements;
         out->weight_mse_max_abs /= (double)layer.elements;
-        snprintf(out->method, sizeof out->method, "%s%s", choices->weights->name, reason);
+        snprintf(out->method, sizeof out->method, "%s%s%s", choices->weights->name, reason,
+                 is_corrected ? " +bias" : "");
     }
     return 0;
 }

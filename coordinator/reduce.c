@@ -120,11 +120,27 @@ static int reduce_counts(const struct comm *comm, const struct list *list, bool 
     return rc;
 }
 
+/* Limbs below 2^32 leave room for 2^31 ranks in a word. */
+static void reduce_sums(const struct comm *comm, struct observation *o)
+{
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        size_t n = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
+
+        for (size_t c = 0; c < n; c++)
+            exact_sum_normalise(&o->sums[v][c]);
+        comm_sum_int64(comm, (int64_t *)o->sums[v], n * EXACT_SUM_LIMBS);
+        for (size_t c = 0; c < n; c++)
+            exact_sum_normalise(&o->sums[v][c]);
+    }
+}
+
 int reduce_observation(const struct comm *comm, struct observation *observation, struct error *err)
 {
     struct list list = {0};
     int rc = comm_agree(comm, list_histograms(observation, &list, err), err);
 
+    if (rc == 0)
+        reduce_sums(comm, observation);
     if (rc == 0 && comm->size > 1) {
         rc = reduce_scalars(comm, &list, err);
         if (rc == 0)
@@ -144,7 +160,7 @@ _Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struc
 void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,
                     size_t m)
 {
-    /* Limbs below 2^32 leave room for 2^31 ranks in a word; both structs hold nothing but 64-bit counters and limbs. */
+    /* Both structs hold nothing but 64-bit counters and limbs. */
     for (size_t i = 0; i < n; i++)
         value_error_normalise(&errors[i]);
     comm_sum_int64(comm, (int64_t *)errors, n * sizeof *errors / sizeof(int64_t));

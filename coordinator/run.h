@@ -32,6 +32,7 @@ struct run_request {
         size_t bins, channel_bins; /* powers of two */
         size_t block;              /* records per engine call */
         double percentile;         /* fraction kept */
+        bool corrects_bias;        /* take the mean shift of rounded weights out of the biases */
         size_t n_overrides;
         struct {
             const char *node; /* glob over node names */

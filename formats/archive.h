@@ -6,6 +6,7 @@
 #ifndef ETALON_ARCHIVE_H
 #define ETALON_ARCHIVE_H
 
+#include "common/exact_sum.h"
 #include "common/histogram.h"
 #include "common/output.h"
 
@@ -16,6 +17,8 @@ struct archive_value {
     struct histogram histogram;    /* per tensor */
     size_t channels;               /* 0: no per-channel statistics */
     struct histogram *per_channel; /* [channels] */
+    size_t n_sums;                 /* 0: none kept; else channels along axis 1 */
+    struct exact_sum *sums;        /* [n_sums], normalised: sums of the activation over records and pixels */
 };
 
 struct archive_decision { /* one value on one target */

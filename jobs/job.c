@@ -134,6 +134,17 @@ static int read_word(struct reader *r, const struct yaml *node, const char *what
     return unknown(r, node, what, suggest_nearest(node->text, words, n, sizeof *words));
 }
 
+static int read_truth(struct reader *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {"false", "true"};
+    size_t index;
+
+    if (read_word(r, node, "truth value", words, COUNT(words), &index) != 0)
+        return -1;
+    *(bool *)target = index == 1;
+    return 0;
+}
+
 /* A list of numbers, or one number alone. */
 static int read_floats(struct reader *r, const struct yaml *node, float *values, size_t max, size_t *n)
 {
@@ -520,6 +531,7 @@ static int read_calibration(struct reader *r, const struct yaml *node, void *tar
         {"channel_bins", read_bins, &request->calibration.channel_bins},
         {"block", read_block, &request->calibration.block},
         {"percentile", read_percentile, &request->calibration.percentile},
+        {"bias_correction", read_truth, &request->calibration.corrects_bias},
         {"passes", read_passes, NULL},
         {"overrides", read_overrides, request},
     };
@@ -595,24 +607,13 @@ static int read_top_k(struct reader *r, const struct yaml *node, void *target)
     return 0;
 }
 
-static int read_skip(struct reader *r, const struct yaml *node, void *target)
-{
-    static const char *const words[] = {"false", "true"};
-    size_t index;
-
-    if (read_word(r, node, "truth value", words, COUNT(words), &index) != 0)
-        return -1;
-    *(bool *)target = index == 1;
-    return 0;
-}
-
 static int read_evaluate(struct reader *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
     const struct field fields[] = {
         {"top_k", read_top_k, request},
         {"dataset", read_dataset, &request->evaluate.dataset},
-        {"skip", read_skip, &request->evaluate.is_skipped},
+        {"skip", read_truth, &request->evaluate.is_skipped},
     };
 
     return read_map(r, node, fields, COUNT(fields));
@@ -691,6 +692,7 @@ static void set_defaults(struct run_request *q)
     q->calibration.channel_bins = 2048;
     q->calibration.block = 8;
     q->calibration.percentile = 0.9999;
+    q->calibration.corrects_bias = true;
     q->evaluate.n_top_k = 2;
     q->evaluate.top_k[0] = 1;
     q->evaluate.top_k[1] = 5;

@@ -1,7 +1,9 @@
 /* observe.c — see observe.h. */
 #include "worker/observe.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 bool observation_covers(const struct graph *graph, int value)
 {
@@ -30,6 +32,27 @@ static int create_channels(struct observation *o, int value, struct error *err)
     return 0;
 }
 
+/* Sums are kept of the inputs of layers with weights: their means tell how far rounded weights move an output. */
+static int create_sums(struct observation *o, struct error *err)
+{
+    size_t most = 1;
+
+    for (size_t n = 0; n < o->graph->n_nodes; n++) {
+        const struct node *node = &o->graph->nodes[n];
+        int value = node->inputs[0];
+        size_t channels;
+
+        if ((node->op != OP_CONV && node->op != OP_DENSE) || o->sums[value] != NULL || o->tensor[value].bins == 0)
+            continue;
+        channels = observation_channels(o->graph, value);
+        most = channels > most ? channels : most;
+        if ((o->sums[value] = memory_create(channels, sizeof **o->sums, "sums of channels", err)) == NULL)
+            return -1;
+    }
+    o->scratch = memory_create(most, sizeof *o->scratch, "sums of channels", err);
+    return o->scratch == NULL ? -1 : 0;
+}
+
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err)
 {
     struct observation *o = memory_create(1, sizeof *o, "statistics", err);
@@ -41,7 +64,8 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     o->channel_bins = channel_bins;
     o->tensor = memory_create(graph->n_values, sizeof *o->tensor, "statistics", err);
     o->channels = memory_create(graph->n_values, sizeof *o->channels, "statistics", err);
-    if (o->tensor == NULL || o->channels == NULL)
+    o->sums = memory_create(graph->n_values, sizeof *o->sums, "statistics", err);
+    if (o->tensor == NULL || o->channels == NULL || o->sums == NULL)
         goto fail;
     for (size_t v = 0; v < graph->n_values; v++) {
         if (!observation_covers(graph, (int)v))
@@ -51,6 +75,8 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
         if (channel_bins > 0 && create_channels(o, (int)v, err) != 0)
             goto fail;
     }
+    if (create_sums(o, err) != 0)
+        goto fail;
     return o;
 fail:
     observation_destroy(o);
@@ -64,15 +90,38 @@ void observation_destroy(struct observation *o)
     for (size_t v = 0; v < o->graph->n_values; v++) {
         if (o->tensor != NULL)
             histogram_fini(&o->tensor[v]);
+        if (o->sums != NULL)
+            free(o->sums[v]);
         if (o->channels == NULL || o->channels[v] == NULL)
             continue;
         for (size_t c = 0; c < observation_channels(o->graph, (int)v); c++)
             histogram_fini(&o->channels[v][c]);
         free(o->channels[v]);
     }
+    free(o->scratch);
+    free(o->sums);
     free(o->channels);
     free(o->tensor);
     free(o);
+}
+
+/* A block's sums are doubles of a fixed order; adding them up over blocks is exact, hence without order. What is not finite
+ * is left out here: the histogram has counted it, and observation_mean asks there. */
+static void add_sums(struct observation *o, int value, const struct view *view)
+{
+    view_channel_sums(view, o->scratch);
+    for (size_t c = 0; c < view->channels; c++)
+        if (isfinite(o->scratch[c]))
+            exact_sum_add(&o->sums[value][c], o->scratch[c]);
+}
+
+double observation_mean(const struct observation *o, int value, size_t c)
+{
+    const struct histogram *h = &o->tensor[value];
+
+    if (h->n == 0 || h->nans + h->positive_infs + h->negative_infs > 0)
+        return NAN;
+    return exact_sum_value(&o->sums[value][c]) * (double)observation_channels(o->graph, value) / (double)h->n;
 }
 
 int observation_observe(void *context, int node, int value, const struct view *view, struct error *err)
@@ -82,6 +131,8 @@ int observation_observe(void *context, int node, int value, const struct view *v
     (void)node;
     if (o->tensor[value].bins > 0 && histogram_observe_view(&o->tensor[value], view, err) != 0)
         return error_in(err, "value \"%s\"", o->graph->values[value].name);
+    if (o->sums[value] != NULL)
+        add_sums(o, value, view);
     if (o->channels[value] != NULL && histogram_observe_channels(o->channels[value], view, err) != 0)
         return error_in(err, "value \"%s\"", o->graph->values[value].name);
     return 0;
@@ -92,6 +143,8 @@ int observation_merge(struct observation *into, const struct observation *from, 
     for (size_t v = 0; v < into->graph->n_values; v++) {
         if (into->tensor[v].bins > 0 && histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
             return error_in(err, "value \"%s\"", into->graph->values[v].name);
+        for (size_t c = 0; into->sums[v] != NULL && c < observation_channels(into->graph, (int)v); c++)
+            exact_sum_merge(&into->sums[v][c], &from->sums[v][c]);
         if (into->channels[v] == NULL)
             continue;
         for (size_t c = 0; c < observation_channels(into->graph, (int)v); c++)

@@ -6,6 +6,7 @@
 #ifndef ETALON_OBSERVE_H
 #define ETALON_OBSERVE_H
 
+#include "common/exact_sum.h"
 #include "common/graph.h"
 #include "common/histogram.h"
 
@@ -14,6 +15,8 @@ struct observation {
     size_t bins, channel_bins; /* channel_bins 0: per tensor only */
     struct histogram *tensor;  /* [n_values]; bins == 0 where the value is not observed */
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
+    struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
+    double *scratch;             /* private: one block's sums of one value */
 };
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins,
@@ -22,6 +25,9 @@ void observation_destroy(struct observation *observation); /* NULL is allowed */
 
 bool observation_covers(const struct graph *graph, int value);
 size_t observation_channels(const struct graph *graph, int value); /* dims[1], or 1 for what has no channel axis */
+
+/* The mean of channel c over all records and pixels; NaN where something was not finite. The value has sums. */
+double observation_mean(const struct observation *observation, int value, size_t c);
 
 /* An engine_observer; context is the observation. */
 int observation_observe(void *context, int node, int value, const struct view *view, struct error *err);

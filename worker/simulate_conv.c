@@ -137,8 +137,7 @@ struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error
     set_geometry(c);
     taps = c->k / c->group_in;
     pixels = c->out_height * c->out_width;
-    if (c->node->n_inputs > 2 && c->node->inputs[2] != GRAPH_NONE && c->weights->bias_codes == NULL)
-        c->float_bias = plan->graph->values[c->node->inputs[2]].data;
+    c->float_bias = c->weights->bias_codes == NULL ? c->weights->bias : NULL;
     c->sum_stride = c->is_depthwise ? c->out_channels : c->group * int_gemm_padded(c->group_out);
     c->image = memory_create(c->in_channels * c->in_height * c->in_width + 1, sizeof *c->image, "an image", err);
     c->patches = memory_create(PIXELS, (c->k + 1) * sizeof *c->patches, "patches", err);

@@ -31,6 +31,7 @@ static const struct store_column run_columns[] = {
 static const struct store_column value_columns[] = {
     STORE_COLUMN(STORE_TEXT, struct archive_value, name),
     STORE_COLUMN(STORE_U64, struct archive_value, channels),
+    STORE_COLUMN(STORE_U64, struct archive_value, n_sums),
 };
 
 static const struct store_column histogram_columns[] = {
@@ -176,9 +177,25 @@ static void transfer_channels(struct store *store, hid_t parent, size_t index, s
     store_leave(store, group);
 }
 
+/* Sums of one value: a dataset named by the value's index, a row of limbs per channel (the last limb's sign wraps). */
+static void transfer_sums(struct store *store, hid_t parent, size_t index, struct archive_value *value)
+{
+    struct store_rows rows;
+    char name[24];
+
+    _Static_assert(sizeof(struct exact_sum) == EXACT_SUM_LIMBS * sizeof(uint64_t), "an exact sum is its limbs");
+    snprintf(name, sizeof name, "%06zu", index);
+    store_rows_begin(store, parent, name, value->n_sums, EXACT_SUM_LIMBS, &rows);
+    if (store->is_reading)
+        value->sums = store_allocate(store, value->n_sums, sizeof *value->sums, "sums of channels");
+    for (size_t c = 0; c < value->n_sums && !store->has_failed; c++)
+        store_row(store, &rows, c, (uint64_t *)value->sums[c].limb);
+    store_rows_end(store, &rows);
+}
+
 static void transfer_values(struct store *store, struct archive *archive)
 {
-    hid_t group = store_enter(store, store->file, "values"), channels;
+    hid_t group = store_enter(store, store->file, "values"), channels, sums;
     size_t n = store_count(store, group, "name", archive->n_values);
 
     if (store->is_reading) {
@@ -199,6 +216,12 @@ static void transfer_values(struct store *store, struct archive *archive)
         if (archive->values[i].channels > 0)
             transfer_channels(store, channels, i, &archive->values[i]);
     store_leave(store, channels);
+
+    sums = store_enter(store, store->file, "sums");
+    for (size_t i = 0; i < n && !store->has_failed; i++)
+        if (archive->values[i].n_sums > 0)
+            transfer_sums(store, sums, i, &archive->values[i]);
+    store_leave(store, sums);
 }
 
 static void transfer_records(struct store *store, struct archive *archive)

@@ -22,6 +22,13 @@ static int check_value(const struct archive_value *value, struct error *err)
     for (size_t c = 0; c < value->channels; c++)
         if (histogram_check(&value->per_channel[c], err) != 0)
             return error_in(err, "value \"%s\": channel %zu", value->name, c);
+    for (size_t c = 0; c < value->n_sums; c++) {
+        struct exact_sum canonical = value->sums[c];
+
+        exact_sum_normalise(&canonical);
+        if (memcmp(&canonical, &value->sums[c], sizeof canonical) != 0)
+            return error_set(err, EX_DATAERR, "value \"%s\": the sum of channel %zu is not normalised", value->name, c);
+    }
     return 0;
 }
 
@@ -115,6 +122,7 @@ void archive_fini(struct archive *archive)
         for (size_t c = 0; value->per_channel != NULL && c < value->channels; c++)
             histogram_fini(&value->per_channel[c]);
         free(value->per_channel);
+        free(value->sums);
     }
     for (size_t i = 0; i < archive->n_targets; i++)
         free(archive->targets[i].decisions);

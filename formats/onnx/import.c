@@ -1,7 +1,7 @@
 /* import.c — ONNX models, opsets 6 to 21, into our graph.
  *
- * A file is one serialized ModelProto without magic or length. Source: onnx.proto (IR version 8) and the operator lists of
- * the standard up to opset 21.
+ * A file is one serialized ModelProto without magic or length. Source: onnx.proto (IR version 8) and the operator lists
+ * of the standard up to opset 21.
  */
 #include "formats/onnx/onnx_import.h"
 
@@ -12,8 +12,8 @@
 
 /* The fields of ModelProto, by number, with the wire type each must have; 0 is also WIRE_VARINT, so +1. */
 static const uint8_t model_fields[] = {
-    [1] = WIRE_VARINT + 1, [2] = WIRE_LENGTH + 1, [3] = WIRE_LENGTH + 1,  [4] = WIRE_LENGTH + 1,
-    [5] = WIRE_VARINT + 1, [6] = WIRE_LENGTH + 1, [7] = WIRE_LENGTH + 1,  [8] = WIRE_LENGTH + 1,
+    [1] = WIRE_VARINT + 1,  [2] = WIRE_LENGTH + 1,  [3] = WIRE_LENGTH + 1,  [4] = WIRE_LENGTH + 1,
+    [5] = WIRE_VARINT + 1,  [6] = WIRE_LENGTH + 1,  [7] = WIRE_LENGTH + 1,  [8] = WIRE_LENGTH + 1,
     [14] = WIRE_LENGTH + 1, [20] = WIRE_LENGTH + 1, [25] = WIRE_LENGTH + 1, [26] = WIRE_LENGTH + 1,
 };
 
@@ -59,7 +59,8 @@ static int find_opset(const Onnx__ModelProto *model, int64_t *out, struct error 
 static int read_model(const struct model_request *request, const struct bytes *file, struct graph *graph,
                       struct error *err)
 {
-    struct onnx_import in = {.graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
+    struct onnx_import in = {
+        .graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
     Onnx__ModelProto *model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
                                                                proto_budget(file->size), err);
     int rc = -1;

@@ -24,8 +24,8 @@ int onnx_constant(const struct onnx_import *in, const struct onnx_node *node, si
     if (value == GRAPH_NONE)
         return error_set(err, EX_DATAERR, "input %zu is missing", slot);
     if (!graph_constant(in->graph, value, out))
-        return error_set(err, EX_UNAVAILABLE, "expected a constant as input %zu, found \"%s\", computed at run time", slot,
-                         in->graph->values[value].name);
+        return error_set(err, EX_UNAVAILABLE, "expected a constant as input %zu, found \"%s\", computed at run time",
+                         slot, in->graph->values[value].name);
     return 0;
 }
 
@@ -73,8 +73,7 @@ int onnx_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
     return 0;
 }
 
-int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t rank, uint32_t *out,
-              struct error *err)
+int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t rank, uint32_t *out, struct error *err)
 {
     int64_t axes[TENSOR_MAX_RANK];
     size_t n, axis = 0;
@@ -98,6 +97,10 @@ int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t
 }
 
 /* --- nodes --- */
+
+/* A few bytes of a file (one more input of a Sum) become a node of about a kilobyte: 64 MiB of them, six times the
+ * nodes of the largest network we know. */
+enum { MAX_NODES = 1 << 16 };
 
 static const char *free_node_name(struct onnx_import *in, const char *wanted, struct error *err)
 {
@@ -150,6 +153,8 @@ int onnx_add_as(struct onnx_import *in, const struct onnx_node *node, const stru
     const char *node_name, *value_name;
     int value, index;
 
+    if (graph->n_nodes >= MAX_NODES)
+        return error_set(err, EX_UNAVAILABLE, "the graph has more than %d nodes", MAX_NODES);
     if (choose_names(in, node, result, &node_name, &value_name, err) != 0)
         return -1;
     value = graph_add_value(graph, value_name, result->dtype, result->shape, err);

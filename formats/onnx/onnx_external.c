@@ -70,7 +70,8 @@ static int walk_beneath(int folder, const char *location)
         if (slash == NULL)
             next = openat(at, location, FILE_FLAGS | O_NOFOLLOW);
         else
-            next = part == NULL ? -1 : openat(at, *part == '\0' ? "." : part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            next = part == NULL ? -1
+                                : openat(at, *part == '\0' ? "." : part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         why = errno;
         free(part);
         close(at);
@@ -85,7 +86,8 @@ static int walk_beneath(int folder, const char *location)
 
 static int open_beneath(int folder, const char *location)
 {
-    struct open_how how = {.flags = FILE_FLAGS, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = FILE_FLAGS,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, folder, location, &how, sizeof how);
 
     return fd < 0 && (errno == ENOSYS || errno == EPERM) ? walk_beneath(folder, location) : fd;
@@ -99,8 +101,8 @@ static int open_location(const struct onnx_import *in, const char *location, str
 
     if (folder >= 0) {
         fd = open_beneath(folder, location);
-        if (fd < 0 && (errno == ELOOP || errno == EXDEV))
-            error_set(err, EX_DATAERR, "external data \"%s\" leads through a symbolic link", location);
+        if (fd < 0 && (errno == ELOOP || errno == EXDEV || errno == ENOTDIR)) /* a link is no directory to O_NOFOLLOW */
+            error_set(err, EX_DATAERR, "external data \"%s\" leads through a symbolic link or a file", location);
         else if (fd < 0)
             error_set(err, EX_NOINPUT, "external data \"%s\" cannot be opened: %s", location, strerror(errno));
         close(folder);

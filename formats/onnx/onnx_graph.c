@@ -54,7 +54,8 @@ static int define(struct walk *walk, const char *name, enum onnx_definer by, siz
     slot = tsearch(definition, &walk->in->definitions, compare_definitions);
     if (slot == NULL)
         return error_set(err, EX_OSERR, "cannot allocate memory for the name \"%s\"", name);
-    if (*slot == definition || (by == ONNX_BY_INPUT && (*slot)->by < ONNX_BY_INPUT)) /* IR 3 lists initializers as inputs */
+    if (*slot == definition ||
+        (by == ONNX_BY_INPUT && (*slot)->by < ONNX_BY_INPUT)) /* IR 3 lists initializers as inputs */
         return 0;
     return error_set(err, EX_DATAERR, "value \"%s\" is defined twice: by %s and by %s", name,
                      describe(walk, (*slot)->by, (*slot)->index), describe(walk, by, index));
@@ -127,7 +128,8 @@ static int mark_needed(struct walk *walk, struct error *err)
         return error_set(err, EX_DATAERR, "the graph has no outputs");
     for (size_t i = 0; i < count_outputs(walk); i++) {
         if (onnx_definition_find(walk->in, output_name(walk, i)) == NULL)
-            return error_set(err, EX_DATAERR, "output \"%s\": the model has no value of that name", output_name(walk, i));
+            return error_set(err, EX_DATAERR, "output \"%s\": the model has no value of that name",
+                             output_name(walk, i));
         need(walk, output_name(walk, i), &depth);
     }
     while (depth > 0) {
@@ -170,8 +172,8 @@ static int read_input_shape(const Onnx__TensorShapeProto *proto, const struct sh
         return error_set(err, EX_DATAERR, "model.inputs gives %zu axes, the file %zu", given->rank, proto->n_dim);
     out->rank = proto != NULL ? proto->n_dim : given->rank;
     if (out->rank == 0 || out->rank > TENSOR_MAX_RANK)
-        return error_set(err, EX_UNAVAILABLE, "expected 1 to %d axes, the first one the batch, found %zu", TENSOR_MAX_RANK,
-                         out->rank);
+        return error_set(err, EX_UNAVAILABLE, "expected 1 to %d axes, the first one the batch, found %zu",
+                         TENSOR_MAX_RANK, out->rank);
     out->dims[0] = 1;
     for (size_t i = 1; i < out->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = proto != NULL ? proto->dim[i] : NULL;
@@ -299,8 +301,8 @@ static int build_node(struct walk *walk, size_t index, const char *name, struct 
     if (onnx_text(proto->domain)[0] != '\0' && strcmp(proto->domain, "ai.onnx") != 0)
         return error_set(err, EX_UNAVAILABLE, "operators of domain \"%s\" are not known to the onnx importer",
                          proto->domain);
-    node.operator = onnx_operator_find(onnx_text(proto->op_type), walk->in->opset, err);
-    if (node.operator == NULL || onnx_operator_check(node.operator, proto, err) != 0)
+    node.operator= onnx_operator_find(onnx_text(proto->op_type), walk->in->opset, err);
+    if (node.operator== NULL || onnx_operator_check(node.operator, proto, err) != 0)
         return -1;
     while (node.n_inputs > 0 && proto->input[node.n_inputs - 1][0] == '\0')
         node.n_inputs--;

@@ -43,7 +43,7 @@ struct onnx_import {
     void *definitions; /* search tree of struct onnx_definition by name */
     struct onnx_files files;
     size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */
-    bool is_located; /* the error in flight names its node already */
+    bool is_located;                     /* the error in flight names its node already */
 };
 
 /* One node of the file, as a build function sees it. */
@@ -72,8 +72,8 @@ const struct onnx_definition *onnx_definition_find(const struct onnx_import *in,
 /* --- onnx_ops.c: the table of operators --- */
 
 struct onnx_operator {
-    const char *type;       /* op_type in the file */
-    int64_t since, until;   /* the opsets of the model for which this row holds, closed */
+    const char *type;     /* op_type in the file */
+    int64_t since, until; /* the opsets of the model for which this row holds, closed */
     size_t min_inputs, max_inputs;
     const char *attributes; /* the names this row knows, separated by blanks; others are refused */
     /* Adds nodes that produce the node's outputs. 0, or -1: EX_DATAERR, EX_UNAVAILABLE. */
@@ -88,7 +88,8 @@ int onnx_operator_check(const struct onnx_operator *row, const Onnx__NodeProto *
 
 /* --- onnx_attr.c: attributes --- */
 
-/* Each reads one attribute of its type, or gives the fallback when it is absent. EX_DATAERR: another type, NaN, too many. */
+/* Each reads one attribute of its type, or gives the fallback when it is absent. EX_DATAERR: another type, NaN, too
+ * many. */
 bool onnx_has(const struct onnx_node *node, const char *name);
 int onnx_int(const struct onnx_node *node, const char *name, int64_t fallback, int64_t *out, struct error *err);
 int onnx_flag(const struct onnx_node *node, const char *name, bool fallback, bool *out, struct error *err);
@@ -103,8 +104,8 @@ const Onnx__AttributeProto *onnx_attribute(const struct onnx_node *node, const c
 
 /* --- onnx_tensor.c, onnx_external.c: TensorProto --- */
 
-/* Decodes a tensor (raw, typed or external payload) to float32 or int64. Its data lives as long as the graph. EX_DATAERR
- * (payload and shape disagree), EX_UNAVAILABLE (element type), EX_NOINPUT (external file). */
+/* Decodes a tensor (raw, typed or external payload) to float32 or int64. Its data lives as long as the graph.
+ * EX_DATAERR (payload and shape disagree), EX_UNAVAILABLE (element type), EX_NOINPUT (external file). */
 int onnx_tensor_read(struct onnx_import *in, const Onnx__TensorProto *proto, struct tensor *out, struct error *err);
 /* float32 or int64 for an element type of the file; EX_UNAVAILABLE naming it. */
 int onnx_dtype(int64_t data_type, enum dtype *out, struct error *err);
@@ -144,13 +145,15 @@ struct onnx_result {
 /* Adds a node like `draft` (op, inputs, attr); gives the value it produces, with a shape, or -1. */
 int onnx_add_as(struct onnx_import *in, const struct onnx_node *node, const struct node *draft,
                 const struct onnx_result *result, struct error *err);
-/* The same: as the node's first output; as an intermediate step; reshaped to `shape`, as a step or (NULL) as the output. */
+/* The same: as the node's first output; as an intermediate step; reshaped to `shape`, as a step or (NULL) as the
+ * output. */
 int onnx_add(struct onnx_import *in, const struct onnx_node *node, const struct node *draft, struct error *err);
 int onnx_add_step(struct onnx_import *in, const struct onnx_node *node, const struct node *draft, const char *step,
                   struct error *err);
 int onnx_add_reshape(struct onnx_import *in, const struct onnx_node *node, int x, const struct shape *shape,
                      const char *step, struct error *err);
-/* A constant that the file does not spell out, called "<node>/<what>": zeroed data for the caller to fill, or a list. */
+/* A constant that the file does not spell out, called "<node>/<what>": zeroed data for the caller to fill, or a list.
+ */
 int onnx_add_constant(struct onnx_import *in, const struct onnx_node *node, const char *what, enum dtype dtype,
                       const struct shape *shape, void **data, struct error *err);
 int onnx_add_ints(struct onnx_import *in, const struct onnx_node *node, const char *what, const int64_t *items,
@@ -159,15 +162,15 @@ int onnx_add_ints(struct onnx_import *in, const struct onnx_node *node, const ch
 /* --- ops_*.c: build functions, one or a few operators each --- */
 
 typedef int onnx_build(struct onnx_import *in, const struct onnx_node *node, struct error *err);
-onnx_build onnx_build_conv, onnx_build_deconv, onnx_build_pool, onnx_build_global_pool;     /* ops_window.c */
-onnx_build onnx_build_normalize, onnx_build_lrn, onnx_build_gemm, onnx_build_matmul;        /* ops_linear.c */
-onnx_build onnx_build_activation, onnx_build_clip, onnx_build_gelu, onnx_build_prelu;       /* ops_elementwise.c */
+onnx_build onnx_build_conv, onnx_build_deconv, onnx_build_pool, onnx_build_global_pool; /* ops_window.c */
+onnx_build onnx_build_normalize, onnx_build_lrn, onnx_build_gemm, onnx_build_matmul;    /* ops_linear.c */
+onnx_build onnx_build_activation, onnx_build_clip, onnx_build_gelu, onnx_build_prelu;   /* ops_elementwise.c */
 onnx_build onnx_build_power, onnx_build_binary, onnx_build_variadic, onnx_build_identity;
-onnx_build onnx_build_softmax, onnx_build_reduce;                                           /* ops_reduce.c */
-onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad;           /* ops_move.c */
+onnx_build onnx_build_softmax, onnx_build_reduce;                                 /* ops_reduce.c */
+onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad; /* ops_move.c */
 onnx_build onnx_build_transpose, onnx_build_expand, onnx_build_gather;
 onnx_build onnx_build_reshape, onnx_build_flatten, onnx_build_squeeze, onnx_build_unsqueeze; /* ops_shape.c */
 onnx_build onnx_build_shape, onnx_build_cast, onnx_build_constant, onnx_build_fill;
-onnx_build onnx_build_resize, onnx_build_upsample;                                          /* ops_resize.c */
+onnx_build onnx_build_resize, onnx_build_upsample; /* ops_resize.c */
 
 #endif

@@ -82,7 +82,8 @@ static const struct onnx_operator operators[] = {
     {"Expand", 8, LATEST, 2, 2, "", onnx_build_expand, 0},
     {"Resize", 10, 10, 2, 2, "mode", onnx_build_upsample, 0},
     {"Resize", 11, LATEST, 1, 4,
-     "mode coordinate_transformation_mode nearest_mode cubic_coeff_a exclude_outside extrapolation_value antialias axes "
+     "mode coordinate_transformation_mode nearest_mode cubic_coeff_a exclude_outside extrapolation_value antialias "
+     "axes "
      "keep_aspect_ratio_policy",
      onnx_build_resize, 0},
     {"Upsample", 7, 8, 1, 1, "mode scales", onnx_build_upsample, 0},

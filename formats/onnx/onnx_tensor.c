@@ -104,7 +104,7 @@ static int find_payload(struct onnx_import *in, const Onnx__TensorProto *proto, 
 
     if (proto->has_data_location && proto->data_location == ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return onnx_external_find(in, proto, &data, &size, err) != 0 ? -1
-                                                                      : raw_payload(data, size, type->width, out, err);
+                                                                     : raw_payload(data, size, type->width, out, err);
     if (proto->has_raw_data)
         return raw_payload(proto->raw_data.data, proto->raw_data.len, type->width, out, err);
     *out = typed_payload(proto, type->array);
@@ -193,7 +193,8 @@ static void *create_data(struct onnx_import *in, size_t n, enum dtype dtype, str
     size_t bytes = n * dtype_size(dtype); /* n is the length of an array in memory or in a file */
 
     if (bytes > in->decoded_limit - in->decoded_bytes) {
-        error_set(err, EX_DATAERR, "the constants of the model take more than %zu bytes, 64 times the size of its files",
+        error_set(err, EX_DATAERR,
+                  "the constants of the model take more than %zu bytes, 64 times the size of its files",
                   in->decoded_limit);
         return NULL;
     }

@@ -19,7 +19,7 @@ static int add_activation(struct onnx_import *in, const struct onnx_node *node, 
 
 int onnx_build_activation(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
-    struct activation activation = {.kind = (enum activation_kind)node->operator->variant};
+    struct activation activation = {.kind = (enum activation_kind)node->operator->variant };
 
     switch (activation.kind) { /* the defaults of the standard */
     case ACTIVATION_LEAKY_RELU:
@@ -102,7 +102,8 @@ int onnx_build_prelu(struct onnx_import *in, const struct onnx_node *node, struc
     if (in->opset < 7 && slope.shape.rank == 1)
         is_along_channels = true;
     if (vector.dims[0] != 1 && (!is_along_channels || slope.shape.rank > x->rank))
-        return error_set(err, EX_UNAVAILABLE, "a slope of shape %s for an input of shape %s is not one number a channel",
+        return error_set(err, EX_UNAVAILABLE,
+                         "a slope of shape %s for an input of shape %s is not one number a channel",
                          shape_text(&slope.shape, slope_text), shape_text(x, x_text));
     if (slope.shape.rank != 1)
         inputs[1] = onnx_add_reshape(in, node, inputs[1], &vector, "slope", err);
@@ -127,8 +128,8 @@ static int align_operand(struct onnx_import *in, const struct onnx_node *node, i
     if (onnx_int(node, "axis", 0, &axis, err) != 0 || onnx_axis(axis, x->rank, &first, err) != 0)
         return -1;
     if (first + aligned.rank > x->rank)
-        return error_set(err, EX_DATAERR, "%zu axes from axis %zu on are more than the %zu of input 0", aligned.rank, first,
-                         x->rank);
+        return error_set(err, EX_DATAERR, "%zu axes from axis %zu on are more than the %zu of input 0", aligned.rank,
+                         first, x->rank);
     if (first + aligned.rank == x->rank)
         return b;
     while (first + aligned.rank < x->rank)
@@ -159,7 +160,8 @@ int onnx_build_variadic(struct onnx_import *in, const struct onnx_node *node, st
     for (size_t i = 1; i < node->n_inputs; i++) {
         snprintf(step, sizeof step, "%zu", i);
         inputs[1] = onnx_input(node, i);
-        inputs[0] = i + 1 < node->n_inputs ? onnx_add_step(in, node, &draft, step, err) : onnx_add(in, node, &draft, err);
+        inputs[0] =
+            i + 1 < node->n_inputs ? onnx_add_step(in, node, &draft, step, err) : onnx_add(in, node, &draft, err);
         if (inputs[0] < 0)
             return -1;
     }

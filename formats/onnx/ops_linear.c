@@ -7,8 +7,8 @@
 /* --- Gemm, MatMul --- */
 
 /* factor * w, transposed where `is_k_by_o`, as a constant O x K. The constant itself where nothing changes. */
-static int add_dense_weights(struct onnx_import *in, const struct onnx_node *node, const struct tensor *w, bool is_k_by_o,
-                             float factor, struct error *err)
+static int add_dense_weights(struct onnx_import *in, const struct onnx_node *node, const struct tensor *w,
+                             bool is_k_by_o, float factor, struct error *err)
 {
     size_t rows = (size_t)w->shape.dims[0], columns = (size_t)w->shape.dims[1];
     struct shape shape = {.rank = 2, .dims = {w->shape.dims[is_k_by_o], w->shape.dims[!is_k_by_o]}};
@@ -41,8 +41,8 @@ static int add_dense_bias(struct onnx_import *in, const struct onnx_node *node, 
     elements = shape_elements(&c.shape);
     if (c.dtype != DTYPE_FLOAT32 || c.shape.rank > 2 || (elements != 1 && elements != features) ||
         (elements != 1 && c.shape.dims[c.shape.rank - 1] != features))
-        return error_set(err, EX_DATAERR, "expected float32 of shape %lld as C, found %s of shape %s", (long long)features,
-                         dtype_name(c.dtype), shape_text(&c.shape, text));
+        return error_set(err, EX_DATAERR, "expected float32 of shape %lld as C, found %s of shape %s",
+                         (long long)features, dtype_name(c.dtype), shape_text(&c.shape, text));
     if (c.shape.rank == 1 && elements == features && beta == 1)
         return onnx_input(node, 2);
     value = onnx_add_constant(in, node, "bias", DTYPE_FLOAT32, &shape, &data, err);
@@ -57,8 +57,8 @@ static int check_matrix(const struct tensor *w, struct error *err)
 
     if (w->dtype == DTYPE_FLOAT32 && w->shape.rank == 2 && shape_elements(&w->shape) > 0)
         return 0;
-    return error_set(err, EX_DATAERR, "expected a float32 matrix as input 1, found %s of shape %s", dtype_name(w->dtype),
-                     shape_text(&w->shape, text));
+    return error_set(err, EX_DATAERR, "expected a float32 matrix as input 1, found %s of shape %s",
+                     dtype_name(w->dtype), shape_text(&w->shape, text));
 }
 
 /* x w^T plus a C that is computed at run time. */
@@ -163,8 +163,10 @@ int onnx_build_normalize(struct onnx_import *in, const struct onnx_node *node, s
     if (is_training || !is_spatial)
         return error_set(err, EX_UNAVAILABLE, "%s is not supported", is_training ? "training_mode 1" : "spatial 0");
     if (read_channels(in, node, from, &channels, err) != 0 ||
-        (inputs[1] = onnx_add_constant(in, node, "scale", DTYPE_FLOAT32, &(struct shape){1, {channels}}, &scale, err)) < 0 ||
-        (inputs[2] = onnx_add_constant(in, node, "shift", DTYPE_FLOAT32, &(struct shape){1, {channels}}, &shift, err)) < 0)
+        (inputs[1] = onnx_add_constant(in, node, "scale", DTYPE_FLOAT32, &(struct shape){1, {channels}}, &scale, err)) <
+            0 ||
+        (inputs[2] = onnx_add_constant(in, node, "shift", DTYPE_FLOAT32, &(struct shape){1, {channels}}, &shift, err)) <
+            0)
         return -1;
     for (int64_t c = 0; c < channels; c++) { /* in double: the folded weights are rounded once */
         double factor = (double)from[1][c] / sqrt((double)from[4][c] + (double)epsilon);

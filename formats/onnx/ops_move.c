@@ -55,8 +55,8 @@ static int read_parts(const struct onnx_import *in, const struct onnx_node *node
         sum += parts[i];
     }
     return sum == dim ? 0
-                      : error_set(err, EX_DATAERR, "the parts cover %lld of the %lld elements of the axis", (long long)sum,
-                                  (long long)dim);
+                      : error_set(err, EX_DATAERR, "the parts cover %lld of the %lld elements of the axis",
+                                  (long long)sum, (long long)dim);
 }
 
 static int add_parts(struct onnx_import *in, const struct onnx_node *node, size_t axis, const int64_t *parts,
@@ -159,8 +159,8 @@ int onnx_build_gather(struct onnx_import *in, const struct onnx_node *node, stru
 /* --- pad --- */
 
 /* Pads for the axes of input 3 (opset 18) spread over all of them. */
-static int spread_pads(const struct onnx_import *in, const struct onnx_node *node, size_t rank, int64_t *pads, size_t *n,
-                       struct error *err)
+static int spread_pads(const struct onnx_import *in, const struct onnx_node *node, size_t rank, int64_t *pads,
+                       size_t *n, struct error *err)
 {
     int64_t axes[TENSOR_MAX_RANK], spread[2 * TENSOR_MAX_RANK] = {0};
     size_t n_axes, axis;

@@ -130,7 +130,8 @@ int onnx_build_upsample(struct onnx_import *in, const struct onnx_node *node, st
                          in->graph->values[inputs[1]].name);
     look_at_scales(&given, &shrinks, &enlarges);
     if (mode == RESIZE_NEAREST && shrinks && enlarges)
-        return error_set(err, EX_UNAVAILABLE, "shrinking one axis and enlarging another has no rounding rule at opset %lld",
+        return error_set(err, EX_UNAVAILABLE,
+                         "shrinking one axis and enlarging another has no rounding rule at opset %lld",
                          (long long)in->opset);
     draft.attr.resize.mode = (enum resize_mode)mode;
     draft.attr.resize.coordinates = RESIZE_ASYMMETRIC;

@@ -71,7 +71,8 @@ int onnx_build_squeeze(struct onnx_import *in, const struct onnx_node *node, str
         bool is_named = (axes >> i & 1) != 0;
 
         if (is_named && shape->dims[i] != 1)
-            return error_set(err, EX_DATAERR, "axis %zu of %lld elements cannot be squeezed", i, (long long)shape->dims[i]);
+            return error_set(err, EX_DATAERR, "axis %zu of %lld elements cannot be squeezed", i,
+                             (long long)shape->dims[i]);
         /* Without axes all of length 1 go; not the batch, which is 1 here only. */
         if (axes == 0 ? shape->dims[i] != 1 || (i == 0 && !in->graph->values[x].is_constant) : !is_named)
             squeezed.dims[squeezed.rank++] = shape->dims[i];

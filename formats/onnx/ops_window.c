@@ -26,8 +26,8 @@ static int read_list(const struct onnx_node *node, const char *name, size_t spat
                          spatial * groups, spatial, n);
     for (size_t i = 0; i < n; i++) {
         if (items[i] < least || items[i] > MAX_EXTENT)
-            return error_set(err, EX_DATAERR, "attribute \"%s\": expected %lld or more, found %lld", name, (long long)least,
-                             (long long)items[i]);
+            return error_set(err, EX_DATAERR, "attribute \"%s\": expected %lld or more, found %lld", name,
+                             (long long)least, (long long)items[i]);
         targets[i / spatial][i % spatial + 2 - spatial] = items[i];
     }
     return 0;
@@ -60,8 +60,8 @@ static void pad_same(const struct shape *x, size_t spatial, enum auto_pad rule, 
     }
 }
 
-/* kernel_shape, strides, dilations and pads. `kernel` (may be NULL) is what the weights say of the kernel. SAME pads are
- * left to the caller, who gets the rule. */
+/* kernel_shape, strides, dilations and pads. `kernel` (may be NULL) is what the weights say of the kernel. SAME pads
+ * are left to the caller, who gets the rule. */
 static int read_window(const struct onnx_node *node, size_t spatial, const int64_t *kernel, struct window *w,
                        int *auto_pad, struct error *err)
 {
@@ -74,7 +74,8 @@ static int read_window(const struct onnx_node *node, size_t spatial, const int64
         int64_t *own = &w->kernel[i + 2 - spatial];
 
         if (is_present && *own != kernel[i])
-            return error_set(err, EX_DATAERR, "attribute \"kernel_shape\" says %lld along spatial axis %zu, the weights %lld",
+            return error_set(err, EX_DATAERR,
+                             "attribute \"kernel_shape\" says %lld along spatial axis %zu, the weights %lld",
                              (long long)*own, i, (long long)kernel[i]);
         *own = kernel[i];
     }
@@ -127,8 +128,8 @@ int onnx_build_conv(struct onnx_import *in, const struct onnx_node *node, struct
 
 /* --- transposed convolution --- */
 
-/* Pads from the size of the output: `wanted`, or in * stride where auto_pad is SAME. What is too much is cut, the odd pixel
- * at the end for SAME_UPPER, else at the begin; what is missing is added at the end. */
+/* Pads from the size of the output: `wanted`, or in * stride where auto_pad is SAME. What is too much is cut, the odd
+ * pixel at the end for SAME_UPPER, else at the begin; what is missing is added at the end. */
 static int pad_transposed(const struct shape *x, size_t spatial, const int64_t *wanted, int auto_pad,
                           int64_t output_padding[2], struct window *w, struct error *err)
 {
@@ -138,7 +139,8 @@ static int pad_transposed(const struct shape *x, size_t spatial, const int64_t *
         int64_t total = w->stride[k] * (in - 1) + output_padding[k] + (w->kernel[k] - 1) * w->dilation[k] + 1 - out;
 
         if (out < 1 || out > MAX_EXTENT)
-            return error_set(err, EX_DATAERR, "an output of %lld along spatial axis %zu makes no sense", (long long)out, i);
+            return error_set(err, EX_DATAERR, "an output of %lld along spatial axis %zu makes no sense", (long long)out,
+                             i);
         output_padding[k] += total < 0 ? -total : 0;
         total = total < 0 ? 0 : total;
         w->pad_begin[k] = auto_pad == PAD_SAME_UPPER ? total / 2 : total - total / 2;
@@ -165,10 +167,11 @@ int onnx_build_deconv(struct onnx_import *in, const struct onnx_node *node, stru
         onnx_ints(node, "output_shape", wanted, 2, &n_wanted, err) != 0)
         return -1;
     if (n_wanted != 0 && n_wanted != spatial)
-        return error_set(err, EX_DATAERR, "attribute \"output_shape\": expected %zu items, found %zu", spatial, n_wanted);
+        return error_set(err, EX_DATAERR, "attribute \"output_shape\": expected %zu items, found %zu", spatial,
+                         n_wanted);
     if ((n_wanted != 0 || auto_pad == PAD_SAME_UPPER || auto_pad == PAD_SAME_LOWER) &&
-        pad_transposed(onnx_shape(in, inputs[0]), spatial, n_wanted != 0 ? wanted : NULL, auto_pad, extra, window, err) !=
-            0)
+        pad_transposed(onnx_shape(in, inputs[0]), spatial, n_wanted != 0 ? wanted : NULL, auto_pad, extra, window,
+                       err) != 0)
         return -1;
     return onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
 }
@@ -185,7 +188,8 @@ static int size_pool(const struct shape *x, size_t spatial, bool is_ceil, struct
         int64_t extent = (w->kernel[k] - 1) * w->dilation[k] + 1;
 
         if (w->pad_begin[k] >= extent || w->pad_end[k] >= extent)
-            return error_set(err, EX_DATAERR, "pads %lld and %lld along spatial axis %zu reach beyond the window of %lld",
+            return error_set(err, EX_DATAERR,
+                             "pads %lld and %lld along spatial axis %zu reach beyond the window of %lld",
                              (long long)w->pad_begin[k], (long long)w->pad_end[k], i, (long long)extent);
         draft->attr.pool.output[k] = pool_output_size(x->dims[2 + i], w->kernel[k], w->stride[k], w->dilation[k],
                                                       w->pad_begin[k], w->pad_end[k], is_ceil, false);
@@ -213,7 +217,7 @@ int onnx_build_pool(struct onnx_import *in, const struct onnx_node *node, struct
     if (auto_pad == PAD_SAME_UPPER || auto_pad == PAD_SAME_LOWER)
         pad_same(onnx_shape(in, x), spatial, (enum auto_pad)auto_pad, window);
     return size_pool(onnx_shape(in, x), spatial, is_ceil, &draft, err) != 0 || onnx_add(in, node, &draft, err) < 0 ? -1
-                                                                                                                     : 0;
+                                                                                                                   : 0;
 }
 
 int onnx_build_global_pool(struct onnx_import *in, const struct onnx_node *node, struct error *err)

@@ -8,8 +8,8 @@
  *   onnx_writer_destroy(w);
  *
  * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
- * reports it. Names and tensor data are borrowed until finish. Files are of IR version 7 and opset 13; the first axis of
- * inputs and outputs is the batch, of any length ("N").
+ * reports it. Names and tensor data are borrowed until finish. Files are of IR version 7 and opset 13; the first axis
+ * of inputs and outputs is the batch, of any length ("N").
  */
 #ifndef ETALON_ONNX_WRITE_H
 #define ETALON_ONNX_WRITE_H
@@ -61,8 +61,9 @@ const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, cons
 /* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
- * onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. `fused` is the node's own fused
- * activation, or another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot say. */
+ * onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. `fused` is the node's own
+ * fused activation, or another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot
+ * say. */
 void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
                      const char *output);
 

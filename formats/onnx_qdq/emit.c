@@ -4,12 +4,12 @@
  *   Conv(x/dequantized, w, b) -> y/float -> Quantize -> y/quantized -> Dequantize -> y
  *   w/quantized (int8) -> DequantizeLinear(axis 0) -> w;  b/quantized (int32) -> DequantizeLinear -> b
  *
- * The nodes are the float operators, values keep the user's names, and each value that has codes is quantized once, right
- * after the node and its fused activation that produce it: the form in which ONNX Runtime finds its integer kernels.
- * Nodes that stay float simply read what was dequantized.
+ * The nodes are the float operators, values keep the user's names, and each value that has codes is quantized once,
+ * right after the node and its fused activation that produce it: the form in which ONNX Runtime finds its integer
+ * kernels. Nodes that stay float simply read what was dequantized.
  *
- * CPUs without VNNI: the runtime's u8 x s8 kernels add pairs of products in saturating 16 bits there. Its session option
- * session.x64quantprecision = 1 makes them exact; the file is the same.
+ * CPUs without VNNI: the runtime's u8 x s8 kernels add pairs of products in saturating 16 bits there. Its session
+ * option session.x64quantprecision = 1 makes them exact; the file is the same.
  */
 #include "formats/onnx/write.h"
 #include "formats/onnx_qdq/profile.h"
@@ -61,7 +61,8 @@ static void add_pair(struct emitter *e, int value, const char *from, const char 
 
 /* --- weights --- */
 
-/* Codes of a constant as an initializer, dequantized under the name `name`: one scale, or one a channel along `axis`. */
+/* Codes of a constant as an initializer, dequantized under the name `name`: one scale, or one a channel along `axis`.
+ */
 static void add_codes(struct emitter *e, const char *name, const struct tensor *codes, const float *scale,
                       size_t n_scales, int64_t axis)
 {
@@ -108,8 +109,8 @@ static void add_weights(struct emitter *e, int index, const char *names[3])
 
 /* --- nodes --- */
 
-/* Does quantizing clip as the activation does? Then the runtime must not find it between a node and its Quantize: it would
- * compute both in float. Codes rise with the real value, so it is enough to look at the ends. */
+/* Does quantizing clip as the activation does? Then the runtime must not find it between a node and its Quantize: it
+ * would compute both in float. Codes rise with the real value, so it is enough to look at the ends. */
 static bool is_implied(struct activation a, const struct plan_value *y)
 {
     struct code_range codes = y->codes;
@@ -173,11 +174,13 @@ static int check(const struct plan *plan, struct error *err)
             return error_set(err, EX_UNAVAILABLE, "value \"%s\": onnx-qdq has one scale an activation, the plan %zu",
                              graph->values[i].name, plan->values[i].n_scales);
     for (size_t i = 0; i < graph->n_nodes; i++)
-        if (graph->nodes[i].op == OP_DECONV && plan->nodes[i].n_weight_scales > 1 && graph->nodes[i].attr.conv.group > 1)
-            return error_set(err, EX_UNAVAILABLE,
-                             "node \"%s\" (%s): scales per channel of a transposed convolution in groups do not lie along "
-                             "one axis",
-                             graph->nodes[i].name, graph->nodes[i].type);
+        if (graph->nodes[i].op == OP_DECONV && plan->nodes[i].n_weight_scales > 1 &&
+            graph->nodes[i].attr.conv.group > 1)
+            return error_set(
+                err, EX_UNAVAILABLE,
+                "node \"%s\" (%s): scales per channel of a transposed convolution in groups do not lie along "
+                "one axis",
+                graph->nodes[i].name, graph->nodes[i].type);
     return 0;
 }
 

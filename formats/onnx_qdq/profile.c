@@ -3,8 +3,8 @@
 
 const struct profile onnx_qdq_profile = {
     .name = "onnx-qdq",
-    /* uint8 both ways. A value that is never negative has all 255 steps; a signed one is symmetric around 128, so code 0
-     * is -128 / 127 of its threshold. */
+    /* uint8 both ways. A value that is never negative has all 255 steps; a signed one is symmetric around 128, so code
+     * 0 is -128 / 127 of its threshold. */
     .signed_codes = {.lo = 0, .hi = 255, .zero_point = 128},
     .unsigned_codes = {.lo = 0, .hi = 255, .zero_point = 0},
     .signed_steps = 127,
@@ -16,18 +16,19 @@ const struct profile onnx_qdq_profile = {
     /* A float bias keeps the runtime from fusing: int32 codes of step input scale x weight scale. */
     .integer_bias = true,
     .bias_rounding = ROUND_HALF_EVEN,
-    /* As the file is defined, a node is dequantize, float, quantize: round((acc * acc_scale) / out_scale). As the runtime
-     * fuses it, it is round(acc * (acc_scale / out_scale)). Measured: the latter agrees with a fused Conv in all of
-     * 16,777,216 codes and with a fused Gemm in all of 5,120,000; the former differs by one code in 10 and in 2 of them.
-     * We simulate what runs. */
+    /* As the file is defined, a node is dequantize, float, quantize: round((acc * acc_scale) / out_scale). As the
+     * runtime fuses it, it is round(acc * (acc_scale / out_scale)). Measured: the latter agrees with a fused Conv in
+     * all of 16,777,216 codes and with a fused Gemm in all of 5,120,000; the former differs by one code in 10 and in 2
+     * of them. We simulate what runs. */
     .multiplies_by_ratio = true,
     .average_pool_truncates = false,
     /* What the runtime fuses into integer kernels of its own: QLinearConv, QGemm, QLinearAdd, QLinearMul,
      * QLinear(Global)AveragePool, QLinearConcat. (Sub, Div, Max, Min run in float between the same codes.) It has no
      * integer ConvTranspose or PRelu: quantizing their weights would cost accuracy for nothing. */
     .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE | 1u << OP_BINARY | 1u << OP_POOL | 1u << OP_CONCAT,
-    /* Where input and output have one scale the runtime drops the pairs around these and moves bytes (Pad excepted, which
-     * it runs in float, with the same result). POOL is in both lists: max pools move codes, average pools compute. */
+    /* Where input and output have one scale the runtime drops the pairs around these and moves bytes (Pad excepted,
+     * which it runs in float, with the same result). POOL is in both lists: max pools move codes, average pools
+     * compute. */
     .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE | 1u << OP_TRANSPOSE | 1u << OP_SLICE | 1u << OP_PAD |
                        1u << OP_RESIZE | 1u << OP_IDENTITY,
     .average_pool_is_transparent = false,

@@ -1,7 +1,8 @@
 /* profile.h — the arithmetic of ONNX files in QDQ form, as ONNX Runtime runs them on CPUs.
  *
- * Sources: the operator definitions of QuantizeLinear and DequantizeLinear (opset 13), ONNX Runtime's quantization guide,
- * and measurements with ONNX Runtime 1.31 (AVX-512 VNNI, default optimisation), noted at each field in profile.c.
+ * Sources: the operator definitions of QuantizeLinear and DequantizeLinear (opset 13), ONNX Runtime's quantization
+ * guide, and measurements with ONNX Runtime 1.31 (AVX-512 VNNI, default optimisation), noted at each field in
+ * profile.c.
  */
 #ifndef ETALON_ONNX_QDQ_PROFILE_H
 #define ETALON_ONNX_QDQ_PROFILE_H

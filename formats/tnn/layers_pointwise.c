@@ -48,26 +48,30 @@ int tnn_identity(struct tnn_import *in, const struct tnn_layer *layer, int unuse
 
 /* ---- Per channel */
 
-/* One number for all channels of x, or one each; a rank-1 constant either way. */
-static int channel_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
-                            const struct tnn_raw *raw, int64_t channels, struct error *err)
+/* One slope for all channels is how TNN writes a leaky ReLU. */
+static int leaky_relu(struct tnn_import *in, const struct tnn_layer *layer, int x, float slope, struct error *err)
 {
-    struct shape shape = {1, {tnn_raw_count(raw) == 1 ? 1 : channels}};
+    int y = tnn_output(in, layer, 0, NULL, err);
 
-    return tnn_raw_constant(in, layer, what, raw, &shape, err);
+    return y < 0 ? -1
+                 : tnn_add_activation(in, layer, NULL, (struct activation){ACTIVATION_LEAKY_RELU, slope, 0}, x, y, err);
 }
 
 int tnn_prelu(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
 {
     const struct tnn_resource *resource = tnn_resource(in, layer, err);
+    struct shape slopes = {1, {0}};
     int inputs[2], y, node;
 
     (void)unused;
     if (resource == NULL || tnn_expect_inputs(layer, 1, err) != 0 || (inputs[0] = tnn_input(in, layer, 0, err)) < 0)
         return -1;
+    if (tnn_raw_count(&resource->main) == 1)
+        return leaky_relu(in, layer, inputs[0], (float)tnn_raw_real(&resource->main, 0), err);
     if (tnn_shape(in, inputs[0])->rank < 2)
         return tnn_expect_rank(in, layer, inputs[0], 4, err);
-    inputs[1] = channel_constant(in, layer, "slope", &resource->main, tnn_shape(in, inputs[0])->dims[1], err);
+    slopes.dims[0] = tnn_shape(in, inputs[0])->dims[1];
+    inputs[1] = tnn_raw_constant(in, layer, "slope", &resource->main, &slopes, err);
     if (inputs[1] < 0 || (y = tnn_output(in, layer, 0, NULL, err)) < 0 ||
         (node = tnn_add_node(in, layer, NULL, OP_PRELU, inputs, 2, y, err)) < 0)
         return -1;

@@ -130,7 +130,7 @@ static inline Onnx__ValueInfoProto *new_port(struct onnx_file *f, const char *na
     return port;
 }
 
-#define DIMS(...) (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
+#define DIMS(...)               (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)
 #define add_input(f, name, ...) add_input_shape(f, name, DIMS(__VA_ARGS__))
 
 static inline Onnx__TypeProto__Tensor *add_input_shape(struct onnx_file *f, const char *name, const int64_t *dims,

@@ -1,4 +1,5 @@
-/* test_onnx.c — ONNX files as a whole: names and wiring, tensors, what is wrong with them, strangers' and real networks. */
+/* test_onnx.c — ONNX files as a whole: names and wiring, tensors, what is wrong with them, strangers' and real
+ * networks. */
 #define _GNU_SOURCE /* nftw */
 #include "onnx_files.h"
 

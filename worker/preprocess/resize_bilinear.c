@@ -13,7 +13,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { WEIGHT_BITS = 32 - 8 - 2 };
+enum {
+    WEIGHT_BITS = 32 - 8 - 2,
+    STRIP = 64 /* sums kept at once: 256 bytes, in registers or first-level cache */
+};
 
 /* Target index i is the sum of weight[i * stride + k] * source[first[i] + k], k < count[i]. */
 struct taps {
@@ -84,9 +87,26 @@ static uint8_t to_pixel(int32_t sum)
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-/* One row; `interleave` is a literal where it matters. */
-static inline void columns_of_bytes(const uint8_t *from, uint8_t *to, size_t width, size_t interleave,
-                                    const struct taps *taps)
+/* One row. The common case of three interleaved channels walks over the taps once, with a sum for each channel. */
+static void columns_of_rgb(const uint8_t *from, uint8_t *to, size_t width, const struct taps *taps)
+{
+    for (size_t x = 0; x < width; x++, to += 3) {
+        const uint8_t *source = from + 3 * taps->first[x];
+        const int32_t *weight = taps->fixed + x * taps->stride;
+        int32_t r = 1 << (WEIGHT_BITS - 1), g = r, b = r;
+
+        for (size_t k = 0; k < taps->count[x]; k++, source += 3) {
+            r += source[0] * weight[k];
+            g += source[1] * weight[k];
+            b += source[2] * weight[k];
+        }
+        to[0] = to_pixel(r);
+        to[1] = to_pixel(g);
+        to[2] = to_pixel(b);
+    }
+}
+
+static void columns_of_bytes(const uint8_t *from, uint8_t *to, size_t width, size_t interleave, const struct taps *taps)
 {
     for (size_t x = 0; x < width; x++) {
         const uint8_t *source = from + taps->first[x] * interleave;
@@ -128,10 +148,8 @@ static int resize_columns(struct picture *picture, size_t width, struct error *e
 
         if (from.is_float)
             columns_of_floats((const float *)from.data + source, (float *)to + target, width, from.interleave, &taps);
-        else if (from.interleave == 1)
-            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, 1, &taps);
         else if (from.interleave == 3)
-            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, 3, &taps);
+            columns_of_rgb((const uint8_t *)from.data + source, (uint8_t *)to + target, width, &taps);
         else
             columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, from.interleave,
                              &taps);
@@ -140,27 +158,31 @@ static int resize_columns(struct picture *picture, size_t width, struct error *e
     return 0;
 }
 
-/* Target row y from source rows of n elements. Sums of a strip of columns stay in registers and first-level cache. */
-static void row_of_bytes(const uint8_t *from, uint8_t *to, size_t n, size_t y, const struct taps *taps)
+/* m <= STRIP elements of a target row from `count` source rows that lie n apart. */
+static inline void strip_of_bytes(const uint8_t *restrict from, uint8_t *restrict to, size_t n, size_t m,
+                                  const int32_t *weight, size_t count)
 {
-    enum { STRIP = 256 };
-    const int32_t *weight = taps->fixed + y * taps->stride;
     int32_t sums[STRIP];
 
-    for (size_t x = 0; x < n; x += STRIP) {
-        size_t m = n - x < STRIP ? n - x : STRIP;
-
+    for (size_t i = 0; i < m; i++)
+        sums[i] = 1 << (WEIGHT_BITS - 1);
+    for (size_t k = 0; k < count; k++)
         for (size_t i = 0; i < m; i++)
-            sums[i] = 1 << (WEIGHT_BITS - 1);
-        for (size_t k = 0; k < taps->count[y]; k++) {
-            const uint8_t *row = from + (taps->first[y] + k) * n + x;
+            sums[i] += from[k * n + i] * weight[k];
+    for (size_t i = 0; i < m; i++)
+        to[i] = to_pixel(sums[i]);
+}
 
-            for (size_t i = 0; i < m; i++)
-                sums[i] += row[i] * weight[k];
-        }
-        for (size_t i = 0; i < m; i++)
-            to[x + i] = to_pixel(sums[i]);
-    }
+/* Target row y from source rows of n elements. Whole strips pass a literal length: the compiler vectorises those. */
+static void row_of_bytes(const uint8_t *from, uint8_t *to, size_t n, size_t y, const struct taps *taps)
+{
+    const int32_t *weight = taps->fixed + y * taps->stride;
+    size_t x = 0;
+
+    from += taps->first[y] * n;
+    for (; x + STRIP <= n; x += STRIP)
+        strip_of_bytes(from + x, to + x, n, STRIP, weight, taps->count[y]);
+    strip_of_bytes(from + x, to + x, n, n - x, weight, taps->count[y]);
 }
 
 static void row_of_floats(const float *from, float *to, size_t n, size_t y, const struct taps *taps)
