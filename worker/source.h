@@ -1,7 +1,7 @@
 /* source.h — blocks of preprocessed records, decoded ahead of the engines by threads.
  *
- * A block is a fixed run of consecutive records: block b holds records [b * size, min((b + 1) * size, count)). Blocks, not
- * ranks or threads, decide batch composition. Memory is fixed: `depth` blocks, whatever the dataset's length.
+ * A block is a fixed run of consecutive records: block b holds records [b * size, min((b + 1) * size, count)). Blocks,
+ * not ranks or threads, decide batch composition. Memory is fixed: `depth` blocks, whatever the dataset's length.
  */
 #ifndef ETALON_SOURCE_H
 #define ETALON_SOURCE_H
@@ -10,14 +10,14 @@
 #include "formats/record.h"
 
 struct block {
-    uint64_t index;       /* block number */
-    size_t n_records;     /* good ones: rows of `input` in use, at most the block size */
-    float *input;         /* [block size][elements of the input], plain CHW; unused rows are zero */
-    int64_t *labels;      /* [block size]; -1: none */
-    uint64_t *ordinals;   /* [block size]: which record each row is */
-    uint64_t *digests;    /* [block size] */
-    size_t n_bad;         /* records of this block that could not be used */
-    uint64_t *bad_ordinals; /* [block size] */
+    uint64_t index;                        /* block number */
+    size_t n_records;                      /* good ones: rows of `input` in use, at most the block size */
+    float *input;                          /* [block size][elements of the input], plain CHW; unused rows are zero */
+    int64_t *labels;                       /* [block size]; -1: none */
+    uint64_t *ordinals;                    /* [block size]: which record each row is */
+    uint64_t *digests;                     /* [block size] */
+    size_t n_bad;                          /* records of this block that could not be used */
+    uint64_t *bad_ordinals;                /* [block size] */
     char (*bad_reasons)[ERROR_TEXT_BYTES]; /* [block size] */
 };
 
