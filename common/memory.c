@@ -8,8 +8,9 @@
 #include <string.h>
 
 enum {
-    ALIGNMENT = 64,               /* a cache line, and what AVX-512 loads like */
-    ARENA_CHUNK_BYTES = 64 << 10, /* names and small attributes; anything larger than a quarter gets a chunk of its own */
+    ALIGNMENT = 64, /* a cache line, and what AVX-512 loads like */
+    ARENA_CHUNK_BYTES =
+        64 << 10, /* names and small attributes; anything larger than a quarter gets a chunk of its own */
 };
 
 bool size_multiply(size_t a, size_t b, size_t *out)

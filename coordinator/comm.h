@@ -1,8 +1,8 @@
 /* comm.h — ranks, and the few things they do together. The only header through which the rest meets MPI.
  *
- * Every call has a one-process version, chosen at run time: started plainly, nothing here talks to anybody. All calls are
- * made by each rank's main thread (MPI_THREAD_FUNNELED). Failures of MPI itself end the program (EX_OSERR): a broken
- * communicator cannot be trusted.
+ * Every call has a one-process version, chosen at run time: started plainly, nothing here talks to anybody. All calls
+ * are made by each rank's main thread (MPI_THREAD_FUNNELED). Failures of MPI itself end the program (EX_OSERR): a
+ * broken communicator cannot be trusted.
  */
 #ifndef ETALON_COMM_H
 #define ETALON_COMM_H
@@ -28,8 +28,8 @@ _Noreturn void comm_abort(int code);
 int comm_agree(const struct comm *comm, int rc, struct error *err);
 
 void comm_barrier(const struct comm *comm);
-void comm_broadcast(const struct comm *comm, void *data, size_t bytes); /* from rank 0 */
-void comm_max_int32(const struct comm *comm, int32_t *values, size_t n);  /* all ranks get the maximum, in place */
+void comm_broadcast(const struct comm *comm, void *data, size_t bytes);  /* from rank 0 */
+void comm_max_int32(const struct comm *comm, int32_t *values, size_t n); /* all ranks get the maximum, in place */
 void comm_max_float(const struct comm *comm, float *values, size_t n);
 void comm_sum_uint64(const struct comm *comm, uint64_t *values, size_t n);
 void comm_sum_int64(const struct comm *comm, int64_t *values, size_t n);
@@ -40,9 +40,9 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
 
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
-void comm_ask(bool has_failed);                                 /* r > 0: "give me blocks" (or "I have failed") */
-bool comm_poll_answer(uint64_t *first, uint64_t *count);        /* r > 0: blocks [first, first + count); count 0: no more */
-bool comm_poll_ask(int *rank, bool *has_failed);                /* rank 0 */
-void comm_answer(int rank, uint64_t first, uint64_t count);     /* rank 0 */
+void comm_ask(bool has_failed);                             /* r > 0: "give me blocks" (or "I have failed") */
+bool comm_poll_answer(uint64_t *first, uint64_t *count);    /* r > 0: blocks [first, first + count); count 0: no more */
+bool comm_poll_ask(int *rank, bool *has_failed);            /* rank 0 */
+void comm_answer(int rank, uint64_t first, uint64_t count); /* rank 0 */
 
 #endif

@@ -143,7 +143,8 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
         choices.node_is_float = wishes.is_float;
         choices.input_means = (const double *const *)means;
         for (size_t v = 0; v < g->n_values; v++)
-            histograms[v] = observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
+            histograms[v] =
+                observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
         rc = search_thresholds(comm, plan, histograms, &choices, err);
     }
     if (rc == 0)

@@ -165,7 +165,8 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
         const float *output = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
 
         for (size_t r = 0; r < block->n_records; r++)
-            score(t->shared, &t->mine.targets[i], block, r, 1 + i, output + r * n, arg_max(output + r * n, n), choices[r]);
+            score(t->shared, &t->mine.targets[i], block, r, 1 + i, output + r * n, arg_max(output + r * n, n),
+                  choices[r]);
     }
     return 0;
 }
@@ -174,8 +175,8 @@ int evaluate_run(const struct comm *comm, const struct pass_request *request, st
                  size_t n_targets, const size_t *top_k, size_t n_top_k, bool with_choices, struct evaluation *result,
                  struct error *err)
 {
-    struct lockstep shared = {request->graph, request->block_size, n_targets, n_top_k, dataset_count(request->dataset),
-                              plans,          top_k,               result};
+    struct lockstep shared = {
+        request->graph, request->block_size, n_targets, n_top_k, dataset_count(request->dataset), plans, top_k, result};
     struct pass_worker worker = {&shared, thread_create, thread_destroy, thread_run};
     size_t n_choices = (1 + n_targets) * shared.n_records;
     int rc = evaluation_init(result, &shared, err);

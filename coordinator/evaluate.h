@@ -9,11 +9,12 @@
 
 struct evaluation {
     size_t n_values, n_targets;
-    struct value_error *errors;    /* [n_targets][n_values]: each value of each target against fp32 */
+    struct value_error *errors; /* [n_targets][n_values]: each value of each target against fp32 */
     struct accuracy fp32;
-    struct accuracy *targets;      /* [n_targets] */
+    struct accuracy *targets; /* [n_targets] */
     struct pass_result records;
-    uint64_t *choices; /* [1 + n_targets][n_records]: each network's arg-max on each record, fp32 first; NULL unless asked */
+    uint64_t
+        *choices; /* [1 + n_targets][n_records]: each network's arg-max on each record, fp32 first; NULL unless asked */
 };
 
 /* Collective. plans[0..n_targets) of one graph. Every rank gets the same result. */

@@ -51,8 +51,9 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
     if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
         return -1;
     add(state, "etalon statistics 1\n");
-    rc = add_file(state, "model", q->model.file, err) == 0 && add_file(state, "weights", q->model.weights, err) == 0 ? 0
-                                                                                                                   : -1;
+    rc = add_file(state, "model", q->model.file, err) == 0 && add_file(state, "weights", q->model.weights, err) == 0
+             ? 0
+             : -1;
     for (size_t i = 0; i < q->model.n_inputs; i++)
         add(state, "input %s %s\n", q->model.inputs[i].name, shape_text(&q->model.inputs[i].shape, shape));
     for (size_t i = 0; i < q->model.n_outputs; i++)
@@ -68,8 +69,8 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
     return rc;
 }
 
-int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation,
-                          char hex[65], struct error *err)
+int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation, char hex[65],
+                          struct error *err)
 {
     char dataset_hex[65] = "none";
     struct sha256 *state;

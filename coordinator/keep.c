@@ -61,9 +61,8 @@ static int list_decisions(const struct report *report, const struct report_targe
         if (!p->is_quantized)
             continue;
         to->n_decisions++;
-        *d = (struct archive_decision){index[v],   p->threshold[0], p->scale[0], p->codes.zero_point, p->codes.lo,
-                                       p->codes.hi, "",             NAN,         NAN,                 0,
-                                       0};
+        *d = (struct archive_decision){
+            index[v], p->threshold[0], p->scale[0], p->codes.zero_point, p->codes.lo, p->codes.hi, "", NAN, NAN, 0, 0};
         snprintf(d->method, sizeof d->method, "%s", p->method);
         if (report->evaluation != NULL) {
             const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)v);
@@ -105,7 +104,8 @@ int keep_archive(const struct report *report, const struct observation *observat
     int rc = index == NULL ? -1 : 0;
 
     snprintf(archive.etalon_version, sizeof archive.etalon_version, "%s", ETALON_VERSION);
-    snprintf(archive.statistics_fingerprint, sizeof archive.statistics_fingerprint, "%s", report->statistics_fingerprint);
+    snprintf(archive.statistics_fingerprint, sizeof archive.statistics_fingerprint, "%s",
+             report->statistics_fingerprint);
     snprintf(archive.decisions_fingerprint, sizeof archive.decisions_fingerprint, "%s", report->decisions_fingerprint);
     snprintf(archive.isa, sizeof archive.isa, "%s", engine_isa());
     snprintf(archive.model, sizeof archive.model, "%s", report->request->model_name);
@@ -118,7 +118,8 @@ int keep_archive(const struct report *report, const struct observation *observat
         rc = archive.targets == NULL ? -1 : 0;
     }
     for (; rc == 0 && archive.n_targets < report->n_targets; archive.n_targets++)
-        rc = list_decisions(report, &report->targets[archive.n_targets], index, &archive.targets[archive.n_targets], err);
+        rc = list_decisions(report, &report->targets[archive.n_targets], index, &archive.targets[archive.n_targets],
+                            err);
     if (rc == 0)
         rc = archive_write(&archive, output, err);
     for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++)
@@ -137,10 +138,9 @@ static int take_value(struct observation *o, size_t v, struct archive_value *fro
     size_t sums = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
 
     if (from->histogram.bins != o->bins || from->channels != channels || from->n_sums != sums)
-        return error_set(err, EX_DATAERR,
-                         "value \"%s\": expected %zu bins, %zu channels and %zu sums, found %zu, %zu and %zu",
-                         o->graph->values[v].name, o->bins, channels, sums, from->histogram.bins, from->channels,
-                         from->n_sums);
+        return error_set(
+            err, EX_DATAERR, "value \"%s\": expected %zu bins, %zu channels and %zu sums, found %zu, %zu and %zu",
+            o->graph->values[v].name, o->bins, channels, sums, from->histogram.bins, from->channels, from->n_sums);
     if (sums > 0)
         memcpy(o->sums[v], from->sums, sums * sizeof *from->sums);
     if (histogram_merge(&o->tensor[v], &from->histogram, err) != 0)

@@ -10,8 +10,8 @@
 int keep_archive(const struct report *report, const struct observation *observation, struct output *output,
                  struct error *err);
 
-/* The statistics of an archive, when its statistics fingerprint is `fingerprint`; *out NULL (and 0) when it is another's or
- * does not exist. Local; every rank may call it. EX_DATAERR when the file is damaged. */
+/* The statistics of an archive, when its statistics fingerprint is `fingerprint`; *out NULL (and 0) when it is
+ * another's or does not exist. Local; every rank may call it. EX_DATAERR when the file is damaged. */
 int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
               struct observation **out, struct pass_result *records, struct error *err);
 

@@ -38,7 +38,7 @@ struct pass_result {
     uint64_t n_records, n_used;
     uint64_t *digests; /* [n_records], the same on every rank; 0 for bad ones */
     size_t n_bad;
-    struct bad_record *bad; /* by ordinal, the same on every rank */
+    struct bad_record *bad;         /* by ordinal, the same on every rank */
     double seconds, engine_seconds; /* this rank; wall, and summed over its engine threads */
 };
 

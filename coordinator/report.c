@@ -41,8 +41,8 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
     json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "name", value->name, "node",
                                node == NULL ? "" : node->name, "op", node == NULL ? "input" : op_name(node->op),
-                               "threshold", p->is_quantized ? json_real((double)p->threshold[0]) : json_null(), "method",
-                               p->is_quantized ? p->method : "float", "scale",
+                               "threshold", p->is_quantized ? json_real((double)p->threshold[0]) : json_null(),
+                               "method", p->is_quantized ? p->method : "float", "scale",
                                p->is_quantized ? json_real((double)p->scale[0]) : json_null());
     int rc = object == NULL;
 
@@ -58,7 +58,8 @@ static json_t *layer(const struct report *report, const struct report_target *t,
 
         rc |= json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
         rc |= json_object_set_new(object, "cosine", number(value_error_cosine(e)));
-        rc |= json_object_set_new(object, "clipped", number(e->elements == 0 ? 0 : (double)e->clipped / (double)e->elements));
+        rc |= json_object_set_new(object, "clipped",
+                                  number(e->elements == 0 ? 0 : (double)e->clipped / (double)e->elements));
     }
     if (rc != 0) {
         json_decref(object);
@@ -108,17 +109,18 @@ static json_t *target_object(const struct report *report, const struct report_ta
         rc |= json_object_set_new(object, "error", json_string(t->error.text));
     if (rc == 0 && t->plan != NULL && report->evaluation != NULL) {
         const struct accuracy *a = &report->evaluation->targets[t->evaluation];
-        const struct value_error *e =
-            evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0]);
+        const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0]);
 
         rc |= set_accuracy(object, report->request, a);
         rc |= json_object_set_new(object, "agreement", number(percent(a->agreements, a->records)));
         rc |= json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
     }
     if (rc == 0 && t->plan != NULL)
-        rc |= json_object_set_new(object, "variants", json_array()) | json_object_set_new(object, "layers", layers(report, t));
+        rc |= json_object_set_new(object, "variants", json_array()) |
+              json_object_set_new(object, "layers", layers(report, t));
     if (rc == 0)
-        rc |= json_object_set_new(object, "files", files(report, t)) | json_object_set_new(object, "warnings", json_array());
+        rc |= json_object_set_new(object, "files", files(report, t)) |
+              json_object_set_new(object, "warnings", json_array());
     if (rc != 0) {
         json_decref(object);
         return NULL;
@@ -184,15 +186,16 @@ char *report_manifest(const struct report *report, struct error *err)
         return print_json(NULL, err);
     }
     return print_json(json_pack("{s:s, s:{s:s, s:s}, s:o}", "etalon", ETALON_VERSION, "fingerprint", "statistics",
-                                report->statistics_fingerprint, "decisions", report->decisions_fingerprint, "files", list),
+                                report->statistics_fingerprint, "decisions", report->decisions_fingerprint, "files",
+                                list),
                       err);
 }
 
 char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts, struct error *err)
 {
-    return print_json(json_pack("{s:i, s:s, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts", hosts, "seconds",
-                                "load", t->load, "measure", t->measure, "decide", t->decide, "evaluate", t->evaluate,
-                                "write", t->write),
+    return print_json(json_pack("{s:i, s:s, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts", hosts,
+                                "seconds", "load", t->load, "measure", t->measure, "decide", t->decide, "evaluate",
+                                t->evaluate, "write", t->write),
                       err);
 }
 
@@ -274,8 +277,8 @@ void report_print(const struct report *report, FILE *out)
             continue;
         }
         print_accuracy(report, t->target->name, &report->evaluation->targets[t->evaluation], true, out);
-        fprintf(out, "  %8.2f\n", value_error_sqnr_db(evaluation_error(report->evaluation, t->evaluation,
-                                                                      report->graph->outputs[0])));
+        fprintf(out, "  %8.2f\n",
+                value_error_sqnr_db(evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0])));
     }
     for (size_t i = 0; i < report->n_targets; i++)
         if (report->targets[i].plan != NULL)

@@ -10,9 +10,9 @@
 
 struct report_target {
     const struct target *target;
-    struct plan *plan;      /* NULL where the target cannot express the model */
-    size_t evaluation;      /* index into evaluation->targets; meaningless where plan is NULL */
-    struct error error;     /* code 0: none */
+    struct plan *plan;          /* NULL where the target cannot express the model */
+    size_t evaluation;          /* index into evaluation->targets; meaningless where plan is NULL */
+    struct error error;         /* code 0: none */
     size_t first_file, n_files; /* its files in output_files */
 };
 

@@ -75,9 +75,10 @@ static int check_machines(struct run *run, char probe[65], struct error *err)
         char host[256] = "?";
 
         gethostname(host, sizeof host - 1);
-        rc = error_set(err, EX_UNAVAILABLE,
-                       "host %s (%s) computes other fp32 bits than rank 0; pin a common instruction set with engine.isa",
-                       host, engine_isa());
+        rc =
+            error_set(err, EX_UNAVAILABLE,
+                      "host %s (%s) computes other fp32 bits than rank 0; pin a common instruction set with engine.isa",
+                      host, engine_isa());
     }
     return comm_agree(run->comm, rc, err);
 }
@@ -107,8 +108,8 @@ static struct pass_request pass_over(const struct run *run, struct dataset *data
 {
     const struct run_request *q = run->request;
 
-    return (struct pass_request){run->graph, dataset,            &q->preprocess, q->calibration.block,
-                                 q->threads, q->max_bad_records, what};
+    return (struct pass_request){run->graph,         dataset, &q->preprocess, q->calibration.block, q->threads,
+                                 q->max_bad_records, what};
 }
 
 /* ---- measure, decide, evaluate ---- */
@@ -276,10 +277,11 @@ static int find_finished(const struct run *run, struct error *err)
     if (access(path, F_OK) != 0)
         return 0;
     root = json_load_file(path, 0, &problem);
-    if (root == NULL || json_unpack(root, "{s:{s:s, s:s}}", "fingerprint", "statistics", &statistics, "decisions",
-                                    &decisions) != 0) {
+    if (root == NULL ||
+        json_unpack(root, "{s:{s:s, s:s}}", "fingerprint", "statistics", &statistics, "decisions", &decisions) != 0) {
         json_decref(root);
-        return error_set(err, EX_DATAERR, "%s: is no manifest of ours; remove it or choose another output folder", path);
+        return error_set(err, EX_DATAERR, "%s: is no manifest of ours; remove it or choose another output folder",
+                         path);
     }
     found = strcmp(statistics, run->statistics) == 0 && strcmp(decisions, run->decisions) == 0 ? 1 : 2;
     json_decref(root);

@@ -35,7 +35,7 @@ struct run_request {
         bool corrects_bias;        /* take the mean shift of rounded weights out of the biases */
         size_t n_overrides;
         struct {
-            const char *node; /* glob over node names */
+            const char *node;                           /* glob over node names */
             const struct threshold_method *activations; /* NULL: unchanged */
             enum precision precision;
         } overrides[RUN_MAX_OVERRIDES];
@@ -60,7 +60,8 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
 
 /* Collective. Accuracy and per-layer error of every target, as a table or JSON on `out` (rank 0); statistics come from
  * the archive in request->output when it fits the job, else from a pass over the data. Writes nothing but, where
- * `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max of each network. */
+ * `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max of each network.
+ */
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
                  FILE *out, struct error *err);
 

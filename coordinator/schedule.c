@@ -8,7 +8,7 @@
 #include <time.h>
 
 enum {
-    POLL_NS = 1000000,     /* 1 ms: far below a block's time, and a thousandth of a core */
+    POLL_NS = 1000000, /* 1 ms: far below a block's time, and a thousandth of a core */
     PROGRESS_POLLS = 200,
 };
 

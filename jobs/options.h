@@ -19,8 +19,8 @@ struct option_list {
 };
 
 struct option {
-    const char *name;     /* without dashes: "json" */
-    char letter;          /* 'j' for -j; 0: none */
+    const char *name; /* without dashes: "json" */
+    char letter;      /* 'j' for -j; 0: none */
     enum option_kind kind;
     void *target;         /* bool *, const char **, struct option_list * (may be given several times) */
     const char *argument; /* what the help calls the value; NULL for flags */
@@ -28,8 +28,8 @@ struct option {
 };
 
 /* Reads argv[1..argc). Words that are no options go to words[0..*n_words), at most max_words. "--" ends the options;
- * "-name" is read like "--name". EX_USAGE with the nearest option. Options end with a row whose name is NULL; -h/--help,
- * -v/--verbose and -q/--quiet belong to every verb: *wants_help is set, the log level is changed at once. */
+ * "-name" is read like "--name". EX_USAGE with the nearest option. Options end with a row whose name is NULL;
+ * -h/--help, -v/--verbose and -q/--quiet belong to every verb: *wants_help is set, the log level is changed at once. */
 int options_read(int argc, char **argv, const struct option *options, const char **words, size_t max_words,
                  size_t *n_words, bool *wants_help, struct error *err);
 

@@ -17,7 +17,8 @@ struct verb {
 /* NULL-terminated. */
 extern const struct verb *const verbs[];
 
-/* The whole program: finds the verb, starts MPI where a launcher asks for it, prints the error, returns the exit code. */
+/* The whole program: finds the verb, starts MPI where a launcher asks for it, prints the error, returns the exit code.
+ */
 int verb_main(int argc, char **argv);
 
 /* Prints "usage: etalon <usage>", the text and the options on stdout; returns 0, to be returned by a verb. */

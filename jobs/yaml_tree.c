@@ -42,7 +42,8 @@ static int convert_map(struct conversion *c, const yaml_node_t *from, struct yam
             return fail(c, yaml_document_get_node(c->document, pair->key), "a key must be a plain word");
         for (size_t j = 0; j < i; j++)
             if (strcmp(to->keys[j]->text, to->keys[i]->text) == 0)
-                return error_set(c->err, EX_CONFIG, "line %zu, column %zu: key \"%s\" is given twice, first in line %zu",
+                return error_set(c->err, EX_CONFIG,
+                                 "line %zu, column %zu: key \"%s\" is given twice, first in line %zu",
                                  to->keys[i]->line, to->keys[i]->column, to->keys[i]->text, to->keys[j]->line);
         to->items[i] = convert(c, pair->value, depth + 1);
         if (to->items[i] == NULL)
@@ -86,7 +87,8 @@ static struct yaml *convert(struct conversion *c, int index, size_t depth)
         if (memchr(from->data.scalar.value, '\0', from->data.scalar.length) != NULL)
             rc = fail(c, from, "a text with a zero byte");
         else
-            rc = (to->text = arena_copy_string(c->arena, (const char *)from->data.scalar.value, c->err)) == NULL ? -1 : 0;
+            rc = (to->text = arena_copy_string(c->arena, (const char *)from->data.scalar.value, c->err)) == NULL ? -1
+                                                                                                                 : 0;
         break;
     case YAML_SEQUENCE_NODE:
         to->kind = YAML_LIST;

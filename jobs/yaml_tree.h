@@ -16,8 +16,9 @@ struct yaml {
     struct yaml **items; /* LIST: items; MAP: values */
 };
 
-/* Reads one document of at most 1 MiB and 100,000 nodes (aliases counted where they are used, so anchors cannot explode).
- * All memory is the arena's. EX_NOINPUT; EX_CONFIG "line 3, column 7: ...": syntax, duplicate key, key that is no scalar. */
+/* Reads one document of at most 1 MiB and 100,000 nodes (aliases counted where they are used, so anchors cannot
+ * explode). All memory is the arena's. EX_NOINPUT; EX_CONFIG "line 3, column 7: ...": syntax, duplicate key, key that
+ * is no scalar. */
 struct yaml *yaml_read(const char *path, struct arena *arena, struct error *err);
 
 /* root.a.b.c = value (parsed as YAML, so lists and maps work); maps on the way are made. EX_USAGE. */

@@ -82,9 +82,8 @@ avx512_rows(const int16_t *a, size_t a_stride, size_t rows, const int16_t *w, si
         _mm512_storeu_si512(c + i * c_stride, sum[i]);
 }
 
-__attribute__((target("avx512f,avx512bw"))) static void tile_avx512(const int16_t *a, size_t a_stride, size_t rows,
-                                                                    const int16_t *w, size_t pairs, int32_t *c,
-                                                                    size_t c_stride)
+__attribute__((target("avx512f,avx512bw"))) static void
+tile_avx512(const int16_t *a, size_t a_stride, size_t rows, const int16_t *w, size_t pairs, int32_t *c, size_t c_stride)
 {
     if (rows == ROWS) {
         avx512_rows(a, a_stride, ROWS, w, pairs, c, c_stride);

@@ -1,8 +1,9 @@
 /* int_gemm.h — exact integer matrix products for the simulator: int16 x int8 into int32.
  *
- * The library's int8 convolutions convert their accumulators to float before they are stored (exact only below 2^24) and
- * saturate pairs where VNNI is missing, so they cannot promise a chip's integers. Here products of two neighbours along K
- * are added in 32 bits (vpmaddwd and its kin), which no instruction set rounds: the bits are the same everywhere.
+ * The library's int8 convolutions convert their accumulators to float before they are stored (exact only below 2^24)
+ * and saturate pairs where VNNI is missing, so they cannot promise a chip's integers. Here products of two neighbours
+ * along K are added in 32 bits (vpmaddwd and its kin), which no instruction set rounds: the bits are the same
+ * everywhere.
  *
  * Range: |a| <= 255 and |w| <= 127, K <= 66,000, or the caller has checked sum |a||w| < 2^31.
  */

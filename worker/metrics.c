@@ -17,7 +17,8 @@ void value_error_add(struct value_error *e, const float *x, const float *y, size
     }
     e->elements += n;
     e->clipped += clipped;
-    /* A network that produced NaN or Inf here is reported by its counts; it must not poison the sums of other blocks. */
+    /* A network that produced NaN or Inf here is reported by its counts; it must not poison the sums of other blocks.
+     */
     if (!isfinite(signal) || !isfinite(noise) || !isfinite(product) || !isfinite(simulated))
         return;
     exact_sum_add(&e->signal, signal);
@@ -44,8 +45,8 @@ void value_error_normalise(struct value_error *e)
     exact_sum_normalise(&e->simulated);
 }
 
-/* 10 log10(signal / noise). For reports only: nothing is decided by it, so libm may be used; rounded to 1e-6 dB so that a
- * last-bit difference of libm between machines cannot change a file. */
+/* 10 log10(signal / noise). For reports only: nothing is decided by it, so libm may be used; rounded to 1e-6 dB so that
+ * a last-bit difference of libm between machines cannot change a file. */
 double value_error_sqnr_db(const struct value_error *e)
 {
     double noise = exact_sum_value(&e->noise), signal = exact_sum_value(&e->signal);

@@ -1,7 +1,7 @@
 /* metrics.h — how far the simulated network is from fp32: state that merges, integers only.
  *
- * Per value and block, sums are taken in a fixed order in double and added to exact accumulators, so the state depends on
- * the set of blocks only.
+ * Per value and block, sums are taken in a fixed order in double and added to exact accumulators, so the state depends
+ * on the set of blocks only.
  */
 #ifndef ETALON_METRICS_H
 #define ETALON_METRICS_H
@@ -11,11 +11,11 @@
 
 #include <stdbool.h>
 
-struct value_error { /* of one value of one target against fp32 */
-    struct exact_sum signal;     /* sum x^2 */
-    struct exact_sum noise;      /* sum (x - x^)^2 */
-    struct exact_sum product;    /* sum x x^ */
-    struct exact_sum simulated;  /* sum x^ ^2 */
+struct value_error {            /* of one value of one target against fp32 */
+    struct exact_sum signal;    /* sum x^2 */
+    struct exact_sum noise;     /* sum (x - x^)^2 */
+    struct exact_sum product;   /* sum x x^ */
+    struct exact_sum simulated; /* sum x^ ^2 */
     uint64_t elements, clipped;
 };
 
@@ -30,7 +30,7 @@ struct accuracy { /* of one network (fp32, or one target) on labelled records */
 /* x, y: n values in plain order. */
 void value_error_add(struct value_error *e, const float *x, const float *y, size_t n, uint64_t clipped);
 void value_error_merge(struct value_error *into, const struct value_error *from);
-void value_error_normalise(struct value_error *e); /* canonical limbs: equal sums have equal bytes */
+void value_error_normalise(struct value_error *e);       /* canonical limbs: equal sums have equal bytes */
 double value_error_sqnr_db(const struct value_error *e); /* +Inf when noise is 0 */
 double value_error_cosine(const struct value_error *e);  /* 1 for 0/0 */
 

@@ -105,8 +105,8 @@ void observation_destroy(struct observation *o)
     free(o);
 }
 
-/* A block's sums are doubles of a fixed order; adding them up over blocks is exact, hence without order. What is not finite
- * is left out here: the histogram has counted it, and observation_mean asks there. */
+/* A block's sums are doubles of a fixed order; adding them up over blocks is exact, hence without order. What is not
+ * finite is left out here: the histogram has counted it, and observation_mean asks there. */
 static void add_sums(struct observation *o, int value, const struct view *view)
 {
     view_channel_sums(view, o->scratch);

@@ -11,16 +11,15 @@
 #include "common/histogram.h"
 
 struct observation {
-    const struct graph *graph; /* borrowed */
-    size_t bins, channel_bins; /* channel_bins 0: per tensor only */
-    struct histogram *tensor;  /* [n_values]; bins == 0 where the value is not observed */
+    const struct graph *graph;   /* borrowed */
+    size_t bins, channel_bins;   /* channel_bins 0: per tensor only */
+    struct histogram *tensor;    /* [n_values]; bins == 0 where the value is not observed */
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
     double *scratch;             /* private: one block's sums of one value */
 };
 
-struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins,
-                                       struct error *err);
+struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err);
 void observation_destroy(struct observation *observation); /* NULL is allowed */
 
 bool observation_covers(const struct graph *graph, int value);

@@ -29,9 +29,9 @@ static int take_slot(struct simulator *s, int value, struct error *err)
 
     for (size_t i = 0; i < s->n_slots; i++) /* the free slot that needs to grow least, or wastes least */
         if (s->slots[i].is_free &&
-            (best == NO_SLOT || (s->slots[best].bytes < bytes ? s->slots[i].bytes > s->slots[best].bytes
-                                                              : s->slots[i].bytes >= bytes &&
-                                                                    s->slots[i].bytes < s->slots[best].bytes)))
+            (best == NO_SLOT ||
+             (s->slots[best].bytes < bytes ? s->slots[i].bytes > s->slots[best].bytes
+                                           : s->slots[i].bytes >= bytes && s->slots[i].bytes < s->slots[best].bytes)))
             best = i;
     if (best == NO_SLOT) {
         best = s->n_slots;
@@ -180,7 +180,8 @@ static int run_in_float(struct simulator *s, int n, struct error *err)
     const float *inputs[64];
 
     if (node->n_inputs > sizeof inputs / sizeof *inputs || node->n_outputs != 1)
-        return error_set(err, EX_UNAVAILABLE, "node \"%s\": the simulator takes at most 64 inputs and one output, found %zu and %zu",
+        return error_set(err, EX_UNAVAILABLE,
+                         "node \"%s\": the simulator takes at most 64 inputs and one output, found %zu and %zu",
                          node->name, node->n_inputs, node->n_outputs);
     for (size_t i = 0; i < node->n_inputs; i++)
         inputs[i] = real_input(s, node, i);

@@ -1,8 +1,8 @@
 /* simulate.h — runs a plan on integers, exactly as the target will, in lockstep with the fp32 engine.
  *
- * Codes are kept as integers relative to real zero; accumulators are exact int32 on every instruction set (the library's
- * int8 path where it is exact, a plain kernel elsewhere); rounding is the profile's. Nodes the plan leaves in float
- * compute on dequantized values. One simulator per thread and target.
+ * Codes are kept as integers relative to real zero; accumulators are exact int32 on every instruction set (the
+ * library's int8 path where it is exact, a plain kernel elsewhere); rounding is the profile's. Nodes the plan leaves in
+ * float compute on dequantized values. One simulator per thread and target.
  */
 #ifndef ETALON_SIMULATE_H
 #define ETALON_SIMULATE_H
@@ -21,8 +21,8 @@ void simulator_destroy(struct simulator *simulator); /* NULL is allowed */
 int simulator_begin(struct simulator *simulator, const float *const *inputs, size_t n_records, struct error *err);
 int simulator_step(struct simulator *simulator, int node, struct error *err);
 
-/* The simulated value, dequantized, plain row-major, n_records x elements; for metrics and outputs. Valid until the next
- * step. NULL when `value` is not alive at this step. */
+/* The simulated value, dequantized, plain row-major, n_records x elements; for metrics and outputs. Valid until the
+ * next step. NULL when `value` is not alive at this step. */
 const float *simulator_value(struct simulator *simulator, int value);
 /* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. */
 uint64_t simulator_saturated(struct simulator *simulator, int value);

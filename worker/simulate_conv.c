@@ -27,7 +27,7 @@ struct sim_conv {
     int16_t *patches;           /* [PIXELS][k + k % 2] */
     int32_t *sums;              /* [out pixels][c_stride] of one record */
     size_t sum_stride;
-    const float *float_bias;    /* NULL: none, or bias_codes are used */
+    const float *float_bias; /* NULL: none, or bias_codes are used */
 };
 
 int16_t sim_code(float ratio, struct code_range codes, enum rounding rounding)
@@ -210,7 +210,8 @@ static void make_patch(const struct sim_conv *c, size_t group, size_t pixel, int
             if (row < 0 || column < 0)
                 memset(patch, 0, c->group_in * sizeof *patch);
             else
-                memcpy(patch, c->image + ((size_t)row * c->in_width + (size_t)column) * c->in_channels + group * c->group_in,
+                memcpy(patch,
+                       c->image + ((size_t)row * c->in_width + (size_t)column) * c->in_channels + group * c->group_in,
                        c->group_in * sizeof *patch);
         }
     }
@@ -354,8 +355,8 @@ void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t
         else
             accumulate(c);
         for (size_t ch = 0; ch < c->out_channels; ch++)
-            rescale_channel(c, ch,
-                            c->is_depthwise ? ch : ch / c->group_out * int_gemm_padded(c->group_out) + ch % c->group_out,
-                            (char *)output + n * out_elements * item);
+            rescale_channel(
+                c, ch, c->is_depthwise ? ch : ch / c->group_out * int_gemm_padded(c->group_out) + ch % c->group_out,
+                (char *)output + n * out_elements * item);
     }
 }

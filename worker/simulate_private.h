@@ -30,7 +30,7 @@ struct simulator {
     struct sim_conv **convs; /* [n_nodes]; NULL where the node is not computed on integers */
     float **scratch;         /* dequantized inputs of the node at hand, [max inputs] */
     size_t n_scratch;
-    float *result, *view;    /* one float output before it is quantized; what simulator_value returns */
+    float *result, *view; /* one float output before it is quantized; what simulator_value returns */
 };
 
 static inline const struct plan_value *sim_plan_value(const struct simulator *s, int value)

@@ -61,9 +61,9 @@ const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, cons
 /* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
- * onnx_graph_value, but for those where `replaced` (NULL, or one entry an input) is not NULL. `fused` is the node's own
- * fused activation, or another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot
- * say. */
+ * onnx_graph_value, but for those where `replaced` is not NULL: of CONV, DECONV and DENSE only, three entries (x,
+ * weights, bias, which a node without one then gets); or NULL for none. `fused` is the node's own fused activation, or
+ * another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot say. */
 void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
                      const char *output);
 

@@ -46,11 +46,11 @@ const char *onnx_graph_value(struct onnx_graph_writer *gw, int value)
 
 /* Names of a node's inputs: the replaced ones, else the values' own. */
 static const char *const *name_inputs(struct onnx_graph_writer *gw, const struct node *node,
-                                      const char *const *replaced)
+                                      const char *const *replaced, size_t n)
 {
-    const char **inputs = onnx_writer_memory(gw->writer, node->n_inputs, sizeof *inputs);
+    const char **inputs = onnx_writer_memory(gw->writer, n, sizeof *inputs);
 
-    for (size_t i = 0; inputs != NULL && i < node->n_inputs; i++) {
+    for (size_t i = 0; inputs != NULL && i < n; i++) {
         if (replaced != NULL && replaced[i] != NULL)
             inputs[i] = replaced[i];
         else if (node->op != OP_PRELU || i == 0) /* write_prelu writes the slope in another shape */
@@ -63,8 +63,16 @@ void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *
                      const char *output)
 {
     const struct node *n = &gw->graph->nodes[node];
-    struct onnx_job job = {gw,    gw->writer, n, &gw->graph->values[n->inputs[0]].shape, name_inputs(gw, n, replaced),
-                           output};
+    size_t n_inputs = replaced != NULL && n->n_inputs == 2 && replaced[2] != NULL ? 3 : n->n_inputs;
+    struct onnx_job job = {
+        .gw = gw,
+        .writer = gw->writer,
+        .node = n,
+        .x = &gw->graph->values[n->inputs[0]].shape,
+        .inputs = name_inputs(gw, n, replaced, n_inputs),
+        .n_inputs = n_inputs,
+        .output = output,
+    };
 
     if (job.inputs == NULL)
         return;

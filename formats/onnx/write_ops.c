@@ -168,7 +168,7 @@ static void write_conv(const struct onnx_job *job)
     const struct window *w = &job->node->attr.conv.window;
     bool is_transposed = job->node->op == OP_DECONV;
 
-    add(job, is_transposed ? "ConvTranspose" : "Conv", job->node->n_inputs);
+    add(job, is_transposed ? "ConvTranspose" : "Conv", job->n_inputs);
     write_window(job, w, w->pad_end, true);
     onnx_writer_int(job->writer, "group", job->node->attr.conv.group);
     if (is_transposed)
@@ -257,7 +257,7 @@ static void write_resize(const struct onnx_job *job)
 
 static void write_dense(const struct onnx_job *job)
 {
-    add(job, "Gemm", job->node->n_inputs);
+    add(job, "Gemm", job->n_inputs);
     onnx_writer_int(job->writer, "transB", 1);
 }
 
@@ -351,7 +351,7 @@ static void write_reduce(const struct onnx_job *job)
 
 static void write_concat(const struct onnx_job *job)
 {
-    add(job, "Concat", job->node->n_inputs);
+    add(job, "Concat", job->n_inputs);
     onnx_writer_int(job->writer, "axis", job->node->attr.axis);
 }
 

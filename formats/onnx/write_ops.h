@@ -12,6 +12,7 @@ struct onnx_job {
     const struct node *node;
     const struct shape *x; /* of input 0 */
     const char *const *inputs;
+    size_t n_inputs;
     const char *output;
 };
 

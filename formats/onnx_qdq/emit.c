@@ -79,11 +79,14 @@ static void add_codes(struct emitter *e, const char *name, const struct tensor *
     onnx_writer_int(e->writer, "axis", axis);
 }
 
-/* The user's name for a constant that this node alone reads; each reader of a shared one has codes of its own. */
+/* The user's name for a constant that this node alone reads. Each reader of a shared one has codes of its own, and a
+ * node without a bias may have got one from the correction of its mean. */
 static const char *name_parameter(struct emitter *e, const struct node *node, size_t slot, const char *suffix)
 {
-    if (graph_count_consumers(e->plan->graph, node->inputs[slot]) == 1)
-        return e->plan->graph->values[node->inputs[slot]].name;
+    int value = slot < node->n_inputs ? node->inputs[slot] : GRAPH_NONE;
+
+    if (value != GRAPH_NONE && graph_count_consumers(e->plan->graph, value) == 1)
+        return e->plan->graph->values[value].name;
     return onnx_graph_name(&e->gw, node->name, suffix);
 }
 
@@ -92,19 +95,20 @@ static void add_weights(struct emitter *e, int index, const char *names[3])
     const struct node *node = &e->plan->graph->nodes[index];
     const struct plan_node *planned = &e->plan->nodes[index];
     size_t n = planned->n_weight_scales;
-    struct tensor tensor;
+    struct tensor weights = {0}, bias = {DTYPE_INT32, {.rank = 1}, planned->bias_codes};
+    bool is_transposed = node->op == OP_DECONV;
 
     if (planned->weights == NULL)
         return;
-    graph_constant(e->plan->graph, node->inputs[1], &tensor);
+    graph_constant(e->plan->graph, node->inputs[1], &weights);
     names[1] = name_parameter(e, node, 1, "weights");
-    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, tensor.shape, planned->weights}, planned->weight_scale, n,
-              node->op == OP_DECONV ? 1 : 0);
+    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, planned->weights}, planned->weight_scale, n,
+              is_transposed ? 1 : 0);
     if (planned->bias_codes == NULL)
         return;
-    graph_constant(e->plan->graph, node->inputs[2], &tensor);
+    bias.shape.dims[0] = is_transposed ? weights.shape.dims[1] * node->attr.conv.group : weights.shape.dims[0];
     names[2] = name_parameter(e, node, 2, "bias");
-    add_codes(e, names[2], &(struct tensor){DTYPE_INT32, tensor.shape, planned->bias_codes}, planned->acc_scale, n, 0);
+    add_codes(e, names[2], &bias, planned->acc_scale, n, 0);
 }
 
 /* --- nodes --- */

@@ -18,12 +18,14 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0 ? 0
-                              : verb_help("calibrate JOB.yaml [options]",
-                                          "Measures activations over the calibration set, decides thresholds, simulates int8, and\n"
-                                          "writes one quantized model per target, archive.h5 and report.json.\n\n"
-                                          "Example: mpirun -n 4 etalon calibrate resnet20.yaml --set calibration.activations=kl\n",
-                                          options);
+        return comm->rank > 0
+                   ? 0
+                   : verb_help(
+                         "calibrate JOB.yaml [options]",
+                         "Measures activations over the calibration set, decides thresholds, simulates int8, and\n"
+                         "writes one quantized model per target, archive.h5 and report.json.\n\n"
+                         "Example: mpirun -n 4 etalon calibrate resnet20.yaml --set calibration.activations=kl\n",
+                         options);
     if (rc == 0 && n_words != 1)
         rc = error_set(err, EX_USAGE, "calibrate needs one job file");
     if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
@@ -38,5 +40,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
 }
 
 const struct verb verb_calibrate = {
-    "calibrate", "measure, decide, simulate, and write models for every target", true, run,
+    "calibrate",
+    "measure, decide, simulate, and write models for every target",
+    true,
+    run,
 };

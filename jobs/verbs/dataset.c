@@ -1,5 +1,5 @@
-/* dataset.c — `etalon dataset build`: images become an LMDB of Datum, with the options of Caffe's convert_imageset under
- * their own names. Underscores may be written as dashes.
+/* dataset.c — `etalon dataset build`: images become an LMDB of Datum, with the options of Caffe's convert_imageset
+ * under their own names. Underscores may be written as dashes.
  */
 #include "jobs/verb.h"
 #include "worker/dataset_build.h"
@@ -48,19 +48,22 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 4, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("dataset build FOLDER LIST OUTPUT [options]",
-                         "Writes an LMDB of Caffe Datum messages from images. LIST holds \"path label\" a line; \"-\" takes\n"
-                         "every image of FOLDER, sorted, without labels.\n\n"
-                         "Example: etalon dataset build imagenet/val val.txt val_lmdb --resize_height 256 --resize_width 256\n",
-                         options);
+        return verb_help(
+            "dataset build FOLDER LIST OUTPUT [options]",
+            "Writes an LMDB of Caffe Datum messages from images. LIST holds \"path label\" a line; \"-\" takes\n"
+            "every image of FOLDER, sorted, without labels.\n\n"
+            "Example: etalon dataset build imagenet/val val.txt val_lmdb --resize_height 256 --resize_width 256\n",
+            options);
     if (n_words == 0 || strcmp(words[0], "build") != 0)
-        return error_set(err, EX_USAGE, "dataset: expected \"build\", found \"%s\"", n_words == 0 ? "nothing" : words[0]);
+        return error_set(err, EX_USAGE, "dataset: expected \"build\", found \"%s\"",
+                         n_words == 0 ? "nothing" : words[0]);
     if (n_words != 4)
         return error_set(err, EX_USAGE, "dataset build needs FOLDER, LIST (or -) and OUTPUT");
     if (strcmp(backend, "lmdb") != 0)
         return error_set(err, EX_UNAVAILABLE, "dataset build: backend \"%s\" is not in this version; lmdb is", backend);
-    if (read_number("resize_height", height, &rows, err) != 0 || read_number("resize_width", width, &columns, err) != 0 ||
-        read_number("seed", seed, &build.seed, err) != 0 || read_number("limit", limit, &build.limit, err) != 0 ||
+    if (read_number("resize_height", height, &rows, err) != 0 ||
+        read_number("resize_width", width, &columns, err) != 0 || read_number("seed", seed, &build.seed, err) != 0 ||
+        read_number("limit", limit, &build.limit, err) != 0 ||
         read_number("max_bad_records", max_bad, &build.max_bad_records, err) != 0)
         return -1;
     build.folder = words[1];

@@ -18,13 +18,15 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0 ? 0
-                              : verb_help("evaluate JOB.yaml [options]",
-                                          "Runs fp32 and every target of the job on the evaluation set and prints top-k accuracy,\n"
-                                          "agreement and per-layer error. Statistics come from the archive in the job's output folder\n"
-                                          "when it fits the job, otherwise from a pass over the calibration set. Writes nothing.\n\n"
-                                          "Example: etalon evaluate resnet20.yaml --json\n",
-                                          options);
+        return comm->rank > 0
+                   ? 0
+                   : verb_help(
+                         "evaluate JOB.yaml [options]",
+                         "Runs fp32 and every target of the job on the evaluation set and prints top-k accuracy,\n"
+                         "agreement and per-layer error. Statistics come from the archive in the job's output folder\n"
+                         "when it fits the job, otherwise from a pass over the calibration set. Writes nothing.\n\n"
+                         "Example: etalon evaluate resnet20.yaml --json\n",
+                         options);
     if (rc == 0 && n_words != 1)
         rc = error_set(err, EX_USAGE, "evaluate needs one job file");
     if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
@@ -37,5 +39,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
 }
 
 const struct verb verb_evaluate = {
-    "evaluate", "accuracy of fp32 and every target, and where it is lost", true, run,
+    "evaluate",
+    "accuracy of fp32 and every target, and where it is lost",
+    true,
+    run,
 };

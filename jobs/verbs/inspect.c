@@ -74,8 +74,8 @@ static int inspect_archive(const char *path, struct error *err)
         printf("bad record %" PRIu64 ": %s\n", a.bad[i].ordinal, a.bad[i].reason);
     print_values(&a);
     for (size_t t = 0; t < a.n_targets; t++) {
-        printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", a.targets[t].name, "value", "threshold", "method", "SQNR dB",
-               "cosine");
+        printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", a.targets[t].name, "value", "threshold", "method",
+               "SQNR dB", "cosine");
         for (size_t i = 0; i < a.targets[t].n_decisions; i++) {
             const struct archive_decision *d = &a.targets[t].decisions[i];
 
@@ -92,7 +92,8 @@ static bool is_hdf5(const char *path)
     static const char signature[] = "\x89HDF\r\n\x1a\n";
     char head[sizeof signature - 1];
     FILE *file = fopen(path, "rb");
-    bool is = file != NULL && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, signature, sizeof head) == 0;
+    bool is =
+        file != NULL && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, signature, sizeof head) == 0;
 
     if (file != NULL)
         fclose(file);

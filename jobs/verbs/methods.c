@@ -13,7 +13,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("methods", "Lists the methods for activations and for weights.\n\nExample: etalon methods\n", options);
+        return verb_help("methods", "Lists the methods for activations and for weights.\n\nExample: etalon methods\n",
+                         options);
     for (size_t i = 0; threshold_methods[i] != NULL; i++)
         printf("activations  %-12s %s\n", threshold_methods[i]->name, threshold_methods[i]->summary);
     for (size_t i = 0; weight_methods[i] != NULL; i++)

@@ -12,8 +12,10 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("targets", "Lists the accelerators and runtimes that models can be written for.\n\nExample: etalon targets\n",
-                         options);
+        return verb_help(
+            "targets",
+            "Lists the accelerators and runtimes that models can be written for.\n\nExample: etalon targets\n",
+            options);
     for (size_t i = 0; targets[i] != NULL; i++)
         printf("%-18s %s\n", targets[i]->name, targets[i]->summary);
     return 0;

@@ -315,6 +315,21 @@ static void what_the_plan_leaves_in_float_stays_float(void **state)
     free_plan(&p);
 }
 
+static void a_bias_that_only_the_plan_has_is_added(void **state)
+{
+    struct planned p = make_plan(relu);
+    struct emitted e;
+
+    (void)state;
+    p.graph->nodes[find_node(&p, "conv")].n_inputs = 2; /* the codes stay: a corrected mean needs them */
+    e = emit_model(&p);
+    assert_int_equal(producer(&e, "y/float")->n_input, 3);
+    assert_string_equal(producer(&e, "y/float")->input[2], "conv/bias");
+    assert_initializer(&e, "conv/bias/quantized", TYPE(INT32), 1, conv_bias, sizeof conv_bias);
+    remove_emitted(&e);
+    free_plan(&p);
+}
+
 static void names_of_the_user_are_never_taken(void **state)
 {
     struct planned p = make_plan(relu);
@@ -412,6 +427,7 @@ int main(void)
         cmocka_unit_test(any_batch_may_be_run),
         cmocka_unit_test(activations_that_quantizing_implies_are_left_out),
         cmocka_unit_test(what_the_plan_leaves_in_float_stays_float),
+        cmocka_unit_test(a_bias_that_only_the_plan_has_is_added),
         cmocka_unit_test(names_of_the_user_are_never_taken),
         cmocka_unit_test(metadata_say_where_the_file_comes_from),
         cmocka_unit_test(equal_plans_give_equal_bytes),

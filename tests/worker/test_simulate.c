@@ -173,7 +173,8 @@ static int64_t accumulate(const struct conv_case *c, const struct made *m, const
     for (int i = 0; i < in_group; i++)
         for (int ky = 0; ky < c->kernel; ky++)
             for (int kx = 0; kx < c->kernel; kx++) {
-                int y = oy * c->stride - c->pad_begin + ky * c->dilation, xx = ox * c->stride - c->pad_begin + kx * c->dilation;
+                int y = oy * c->stride - c->pad_begin + ky * c->dilation,
+                    xx = ox * c->stride - c->pad_begin + kx * c->dilation;
 
                 if (y < 0 || y >= c->size || xx < 0 || xx >= c->size)
                     continue;
@@ -229,7 +230,8 @@ static void convolutions_equal_the_loop_nest_bit_for_bit(void **state)
 
                         if (c->has_relu && steps < 0)
                             steps = 0;
-                        assert_int_equal(*got++, sim_code(steps, m.profile.signed_codes, m.profile.activation_rounding));
+                        assert_int_equal(*got++,
+                                         sim_code(steps, m.profile.signed_codes, m.profile.activation_rounding));
                     }
             free(kept);
         }

@@ -1,0 +1,148 @@
+/* schema.c — see schema.h. */
+#include "jobs/schema.h"
+
+#include "common/suggest.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int schema_wrong(struct schema *r, const struct yaml *node, const char *expected)
+{
+    static const char *const kinds[] = {[YAML_SCALAR] = "a value", [YAML_LIST] = "a list", [YAML_MAP] = "keys"};
+    char where[64];
+
+    if (node->kind == YAML_SCALAR)
+        return error_set(r->err, EX_CONFIG, "%s: expected %s, found \"%s\"", yaml_where(node, where), expected,
+                         node->text);
+    return error_set(r->err, EX_CONFIG, "%s: expected %s, found %s", yaml_where(node, where), expected,
+                     kinds[node->kind]);
+}
+
+int schema_unknown(struct schema *r, const struct yaml *node, const char *what, const char *nearest)
+{
+    char where[64];
+
+    return error_set(r->err, EX_CONFIG, "%s: %s \"%s\" does not exist; the nearest is \"%s\"", yaml_where(node, where),
+                     what, node->text, nearest);
+}
+
+int schema_map(struct schema *r, const struct yaml *map, const struct schema_field *fields, size_t n)
+{
+    if (map->kind != YAML_MAP)
+        return schema_wrong(r, map, "keys");
+    for (size_t i = 0; i < map->n; i++) {
+        size_t f = 0;
+
+        while (f < n && strcmp(fields[f].name, map->keys[i]->text) != 0)
+            f++;
+        if (f == n)
+            return schema_unknown(r, map->keys[i], "key",
+                                  suggest_nearest(map->keys[i]->text, &fields[0].name, n, sizeof *fields));
+        if (fields[f].read(r, map->items[i], fields[f].target) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int schema_text(struct schema *r, const struct yaml *node, void *target)
+{
+    if (node->kind != YAML_SCALAR)
+        return schema_wrong(r, node, "a text");
+    *(const char **)target = node->text;
+    return 0;
+}
+
+int schema_path(struct schema *r, const struct yaml *node, void *target)
+{
+    const char *path;
+
+    if (node->kind != YAML_SCALAR || node->text[0] == '\0')
+        return schema_wrong(r, node, "a path");
+    path = node->text[0] == '/' ? node->text : arena_format(r->arena, r->err, "%s/%s", r->folder, node->text);
+    *(const char **)target = path;
+    return path == NULL ? -1 : 0;
+}
+
+int schema_count(struct schema *r, const struct yaml *node, void *target)
+{
+    char *end;
+    unsigned long long value;
+
+    if (node->kind != YAML_SCALAR || node->text[0] < '0' || node->text[0] > '9')
+        return schema_wrong(r, node, "a whole number, 0 or more");
+    errno = 0;
+    value = strtoull(node->text, &end, 10);
+    if (*end != '\0' || errno != 0)
+        return schema_wrong(r, node, "a whole number, 0 or more");
+    *(uint64_t *)target = value;
+    return 0;
+}
+
+int schema_number(struct schema *r, const struct yaml *node, void *target)
+{
+    char *end;
+    double value;
+
+    if (node->kind != YAML_SCALAR)
+        return schema_wrong(r, node, "a number");
+    value = strtod(node->text, &end);
+    if (end == node->text || *end != '\0' || !isfinite(value))
+        return schema_wrong(r, node, "a finite number");
+    *(double *)target = value;
+    return 0;
+}
+
+/* One of n words, given as an array of strings; *target becomes its index. */
+int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
+                size_t *index)
+{
+    if (node->kind != YAML_SCALAR)
+        return schema_wrong(r, node, what);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i], node->text) == 0) {
+            *index = i;
+            return 0;
+        }
+    return schema_unknown(r, node, what, suggest_nearest(node->text, words, n, sizeof *words));
+}
+
+int schema_truth(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {"false", "true"};
+    size_t index;
+
+    if (schema_word(r, node, "truth value", words, COUNT(words), &index) != 0)
+        return -1;
+    *(bool *)target = index == 1;
+    return 0;
+}
+
+/* A list of numbers, or one number alone. */
+int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n)
+{
+    double value;
+
+    if (node->kind == YAML_MAP || (node->kind == YAML_LIST && (node->n == 0 || node->n > max)))
+        return schema_wrong(r, node, "one number, or a list of at most 16");
+    *n = node->kind == YAML_SCALAR ? 1 : node->n;
+    for (size_t i = 0; i < *n; i++) {
+        if (schema_number(r, node->kind == YAML_SCALAR ? node : node->items[i], &value) != 0)
+            return -1;
+        values[i] = (float)value;
+    }
+    return 0;
+}
+
+int schema_size(struct schema *r, const struct yaml *node, void *target)
+{
+    uint64_t value = 0;
+
+    if (schema_count(r, node, &value) != 0)
+        return -1;
+    if (value == 0 || value > 65536)
+        return schema_wrong(r, node, "a size from 1 to 65536");
+    *(size_t *)target = (size_t)value;
+    return 0;
+}
