@@ -15,12 +15,13 @@ enum {
 /* LANES floats. The compiler splits it into what the machine has; lanes never mix, so the bits are the same. */
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
-static inline lanes load(const float *from)
+/* run += the lanes at `from`. By address: a vector this wide has no agreed way to be passed by value. */
+static inline void add(lanes *run, const float *from)
 {
     lanes x;
 
     memcpy(&x, from, sizeof x);
-    return x;
+    *run += x;
 }
 
 /* sums[i] += sum over s of in[s * stride + i], i < LANES. */
@@ -28,10 +29,10 @@ static void add_lanes(const float *in, size_t stride, size_t n, double *sums)
 {
     for (size_t first = 0; first < n; first += RUN) {
         size_t end = n - first < RUN ? n : first + RUN;
-        lanes run = load(in + first * stride);
+        lanes run = {0};
 
-        for (size_t s = first + 1; s < end; s++)
-            run += load(in + s * stride);
+        for (size_t s = first; s < end; s++)
+            add(&run, in + s * stride);
         for (size_t i = 0; i < LANES; i++)
             sums[i] += (double)run[i];
     }

@@ -144,15 +144,16 @@ static int run_steps(struct engine *engine, size_t from, size_t to, struct error
         if (step->primitive == NULL) {
             if (step->kernel(engine, step, err) != 0)
                 return -1;
-        } else if (onednn_check(dnnl_primitive_execute(step->primitive, engine->stream, (int)step->n_operands,
-                                                       step->args),
-                                "run a primitive", err) != 0) {
+        } else if (onednn_check(
+                       dnnl_primitive_execute(step->primitive, engine->stream, (int)step->n_operands, step->args),
+                       "run a primitive", err) != 0) {
             return -1;
         }
     }
     if (!float_mode_is_default())
-        return error_set(err, EX_SOFTWARE, "the floating-point mode is not IEEE 754's: denormals are flushed, or "
-                                           "rounding is not to the nearest");
+        return error_set(err, EX_SOFTWARE,
+                         "the floating-point mode is not IEEE 754's: denormals are flushed, or "
+                         "rounding is not to the nearest");
     return 0;
 }
 

@@ -1,8 +1,9 @@
 /* engine.h — runs a normalised graph in fp32, one batch at a time, on one thread.
  *
  * Built on oneDNN: blocked layouts are kept between nodes, memory is planned by liveness, primitives are created once.
- * One engine per thread; engines of one `engine_weights` share the reordered weights. Results depend neither on the
- * number of threads nor on which records share a batch (the primitives are per-record; checked in tests/worker).
+ * One engine per thread; engines may share the reordered weights. A record's results depend neither on the number of
+ * threads nor on which records share its batch (checked in tests/worker); another batch size may change last bits.
+ * Observers meet mostly nhwc (block = channels) on AVX-512, blocks of 8 below, and plain data everywhere.
  * Only worker/ includes oneDNN, its API version behind onednn.h.
  */
 #ifndef ETALON_ENGINE_H
@@ -13,14 +14,14 @@
 
 struct engine;
 
-/* EX_UNAVAILABLE naming the node when an operator has no kernel. `graph` is borrowed; it is not changed. `share` is NULL,
- * or an engine of the same graph whose reordered weights are to be used (it must outlive this one). */
+/* EX_UNAVAILABLE naming the node when an operator has no kernel. `graph` is borrowed; it is not changed. `share` is
+ * NULL, or an engine of the same graph whose reordered weights are to be used (it must outlive this one). */
 struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err);
 void engine_destroy(struct engine *engine); /* NULL is allowed */
 
-/* Called after node `node` has computed output `value`, while it is in cache; for graph inputs before the first node, with
- * node == GRAPH_NONE. The view is valid during the call and holds the first n_records records only. A non-zero return
- * stops the run with *err. */
+/* Called after node `node` has computed output `value`, while it is in cache; for graph inputs before the first node,
+ * with node == GRAPH_NONE. The view is valid during the call and holds the first n_records records only. A non-zero
+ * return stops the run with *err. */
 typedef int (*engine_observer)(void *context, int node, int value, const struct view *view, struct error *err);
 
 /* inputs[i]: graph->inputs[i], plain, batch x elements (rows beyond n_records must hold finite numbers, e.g. zeros).

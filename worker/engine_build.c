@@ -1,6 +1,7 @@
 /* engine_build.c — adding values, buffers, steps and weights to an engine's program; see engine_private.h. */
 #include "worker/engine_private.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 int engine_describe(struct engine *engine, int index, struct error *err)
@@ -32,9 +33,11 @@ static int add_buffer(struct engine *engine, const dnnl_memory_desc_t *md, int *
     if (memory_grow((void **)&engine->buffers, &engine->buffers_capacity, engine->n_buffers, sizeof *engine->buffers,
                     "the engine's buffers", err) != 0)
         return -1;
-    engine->buffers[engine->n_buffers] = (struct engine_buffer){
-        .bytes = dnnl_memory_desc_get_size(md), .first = ENGINE_FOREVER, .last = ENGINE_BEFORE, .merged_into = -1,
-        .constant = GRAPH_NONE};
+    engine->buffers[engine->n_buffers] = (struct engine_buffer){.bytes = dnnl_memory_desc_get_size(md),
+                                                                .first = ENGINE_FOREVER,
+                                                                .last = ENGINE_BEFORE,
+                                                                .merged_into = -1,
+                                                                .constant = GRAPH_NONE};
     *buffer = (int)engine->n_buffers++;
     return 0;
 }
@@ -45,6 +48,14 @@ void engine_touch(struct engine *engine, int buffer, int step)
 
     b->first = step < b->first ? step : b->first;
     b->last = step > b->last ? step : b->last;
+}
+
+static void add_form(struct engine *engine, int index, size_t block, int buffer)
+{
+    struct engine_value *value = &engine->values[index];
+
+    assert(value->n_forms < ENGINE_MAX_FORMS);
+    value->forms[value->n_forms++] = (struct engine_form){block, buffer};
 }
 
 size_t engine_home(const struct engine *engine, int value)
@@ -58,7 +69,7 @@ int engine_write(struct engine *engine, int value, size_t block, int *buffer, st
 
     if (add_buffer(engine, &md, buffer, err) != 0)
         return -1;
-    engine->values[value].forms[engine->values[value].n_forms++] = (struct engine_form){block, *buffer};
+    add_form(engine, value, block, *buffer);
     return 0;
 }
 
@@ -66,7 +77,7 @@ void engine_alias(struct engine *engine, int value, size_t block, int buffer)
 {
     /* An alias may have no step of its own, and is looked at before the next step runs. */
     engine_touch(engine, buffer, (int)engine->n_steps - 1);
-    engine->values[value].forms[engine->values[value].n_forms++] = (struct engine_form){block, buffer};
+    add_form(engine, value, block, buffer);
 }
 
 /* A constant that is read as an activation lives for ever, repeated for every record. */
@@ -115,7 +126,7 @@ int engine_read(struct engine *engine, int index, size_t block, int *buffer, str
         }
     if (add_buffer(engine, &md, &form.buffer, err) != 0 || add_reorder(engine, value, value->forms[0], form, err) != 0)
         return -1;
-    value->forms[value->n_forms++] = form;
+    add_form(engine, index, block, form.buffer);
     *buffer = form.buffer;
     return 0;
 }

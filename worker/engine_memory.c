@@ -1,8 +1,8 @@
 /* engine_memory.c — the place of every buffer in one piece of memory; see engine_private.h.
  *
- * A buffer occupies its bytes from the first to the last step that touches it. Buffers are placed largest first, each at
- * the lowest offset where it meets no placed buffer that lives at the same time: within a few percent of the lower bound
- * on the networks of tests/bench, and a pure function of the graph.
+ * A buffer occupies its bytes from the first to the last step that touches it. Buffers are placed largest first, each
+ * at the lowest offset where it meets no placed buffer that lives at the same time: within a few percent of the lower
+ * bound on the networks of tests/bench, and a pure function of the graph.
  */
 #include "worker/engine_private.h"
 
@@ -18,7 +18,8 @@ static int root_of(const struct engine *engine, int buffer)
     return buffer;
 }
 
-/* A step that may work in place does so when it is the last to read its input. Observers have seen that value already. */
+/* A step that may work in place does so when it is the last to read its input. Observers have seen that value already.
+ */
 static void merge_in_place(struct engine *engine)
 {
     for (size_t i = 0; i < engine->n_steps; i++) {

@@ -1,13 +1,13 @@
-/* engine_private.h — what the files of the engine share: the program that a graph is compiled into, and how operators add
- * to it.
+/* engine_private.h — what the files of the engine share: the program that a graph is compiled into, and how operators
+ * add to it.
  *
- * A program is a list of steps (a primitive of the library, or a kernel of ours) that read and write buffers. A value may
- * exist in several layouts ("forms"), each a buffer of its own: the first one is home, where its producer put it and where
- * observers look; others come from reorders, made once, when the first consumer asks. Buffers get their place in one piece
- * of memory last, when all uses are known (engine_memory.c).
+ * A program is a list of steps (a primitive of the library, or a kernel of ours) that read and write buffers. A value
+ * may exist in several layouts ("forms"), each a buffer of its own: the first one is home, where its producer put it
+ * and where observers look; others come from reorders, made once, when the first consumer asks. Buffers get their place
+ * in one piece of memory last, when all uses are known (engine_memory.c).
  *
- * Every activation is seen as four-dimensional: rank 2 is [N, C, 1, 1], rank 3 [N, C, 1, L], higher ranks join their last
- * axes. That is common/view.h's picture too.
+ * Every activation is seen as four-dimensional: rank 2 is [N, C, 1, 1], rank 3 [N, C, 1, L], higher ranks join their
+ * last axes. That is common/view.h's picture too.
  */
 #ifndef ETALON_ENGINE_PRIVATE_H
 #define ETALON_ENGINE_PRIVATE_H
@@ -58,8 +58,8 @@ struct engine_step {
     const void *context; /* of the kernel; in engine->arena */
     size_t n_operands, capacity;
     struct engine_operand *operands;
-    dnnl_exec_arg_t *args;         /* [n_operands], made when memory is placed */
-    int overwriting, overwritten;  /* buffers: the step may put `overwriting` where `overwritten` is; -1 */
+    dnnl_exec_arg_t *args;        /* [n_operands], made when memory is placed */
+    int overwriting, overwritten; /* buffers: the step may put `overwriting` where `overwritten` is; -1 */
 };
 
 /* Weights in the layout that a primitive wants. */
@@ -87,14 +87,15 @@ struct engine {
     unsigned char *memory, *scratchpad;
 };
 
-/* ---- engine_build.c: adding to the program. All return 0/-1 with err set; pointers to steps die with the next add. ---- */
+/* ---- engine_build.c: adding to the program. All return 0/-1 with err set; pointers to steps die with the next add.
+ * ---- */
 
 /* The value's four dimensions, from its shape. EX_UNAVAILABLE: not float32, or no batch of 1. */
 int engine_describe(struct engine *engine, int value, struct error *err);
 /* The layout a value is at home in; 1 for constants. */
 size_t engine_home(const struct engine *engine, int value);
-/* *buffer holds activation `value` in (a layout that coincides with) `block`; adds a reorder when none does yet. A constant
- * is repeated for every record. */
+/* *buffer holds activation `value` in (a layout that coincides with) `block`; adds a reorder when none does yet. A
+ * constant is repeated for every record. */
 int engine_read(struct engine *engine, int value, size_t block, int *buffer, struct error *err);
 /* A new buffer, home of `value`. */
 int engine_write(struct engine *engine, int value, size_t block, int *buffer, struct error *err);
@@ -120,8 +121,8 @@ struct engine_step *engine_add_kernel(struct engine *engine, engine_kernel kerne
 /* The step added last may put `output` where it reads `input`: same size, and element i depends on element i only. */
 void engine_allow_in_place(struct engine *engine, int output, int input);
 
-/* Constant input `input` of `node`, described by `from`, in the layout `to`: the constant itself where they are equal, a
- * shared or a new copy otherwise. */
+/* Constant input `input` of `node`, described by `from`, in the layout `to`: the constant itself where they are equal,
+ * a shared or a new copy otherwise. */
 int engine_get_weights(struct engine *engine, const struct node *node, size_t input, const dnnl_memory_desc_t *from,
                        const dnnl_memory_desc_t *to, const void **data, struct error *err);
 

@@ -265,7 +265,8 @@ int onednn_pin_isa(const char *name, struct error *err)
             continue;
         status = dnnl_set_max_cpu_isa(isas[i].isa);
         if (status == dnnl_invalid_arguments)
-            return error_set(err, EX_SOFTWARE, "engine.isa: \"%s\" must be set before the first engine is created", name);
+            return error_set(err, EX_SOFTWARE, "engine.isa: \"%s\" must be set before the first engine is created",
+                             name);
         if (onednn_check(status, "limit the instruction set", err) != 0)
             return -1;
         if (dnnl_get_effective_cpu_isa() != isas[i].isa)

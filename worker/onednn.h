@@ -1,8 +1,8 @@
 /* onednn.h — the few things that depend on the version of oneDNN (2.6, C API), said once.
  *
- * Layouts. The engine keeps every activation as a four-dimensional tensor (records, channels, rows, columns) in one of the
- * layouts of common/view.h, so one number describes a layout: its channel block. 1 is plain nchw, 8 and 16 the library's
- * nChw8c and nChw16c, `channels` is nhwc.
+ * Layouts. The engine keeps every activation as a four-dimensional tensor (records, channels, rows, columns) in one of
+ * the layouts of common/view.h, so one number describes a layout: its channel block. 1 is plain nchw, 8 and 16 the
+ * library's nChw8c and nChw16c, `channels` is nhwc.
  */
 #ifndef ETALON_ONEDNN_H
 #define ETALON_ONEDNN_H
@@ -13,15 +13,16 @@
 
 enum { ONEDNN_RANK = 4, ONEDNN_MAX_CHAIN = 2 };
 
-/* 0 for dnnl_success. Else -1: EX_OSERR out of memory, EX_UNAVAILABLE unimplemented, EX_SOFTWARE the rest; `what` says what
- * was tried: "oneDNN: create a convolution: unimplemented". */
+/* 0 for dnnl_success. Else -1: EX_OSERR out of memory, EX_UNAVAILABLE unimplemented, EX_SOFTWARE the rest; `what` says
+ * what was tried: "oneDNN: create a convolution: unimplemented". */
 int onednn_check(dnnl_status_t status, const char *what, struct error *err);
 
 /* The processor as the library sees it; one per process, never destroyed, safe to share among threads. */
 dnnl_engine_t onednn_engine(struct error *err);
 
-/* The calling thread will run primitives alone. Debian's library is built on OpenMP, whose thread count is a property of
- * the calling thread, and decides blocking when a primitive is created: call it before creating and before running. */
+/* The calling thread will run primitives alone. Debian's library is built on OpenMP, whose thread count is a property
+ * of the calling thread, and decides blocking when a primitive is created: call it before creating and before running.
+ */
 void onednn_use_one_thread(void);
 
 /* float32 descriptors. `block` as above; 0 lets the library choose (format "any"). */

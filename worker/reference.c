@@ -2,24 +2,12 @@
 #include "worker/reference_private.h"
 
 static const reference_kernel kernels[OP_COUNT] = {
-    [OP_CONV] = reference_conv,
-    [OP_DECONV] = reference_deconv,
-    [OP_DENSE] = reference_dense,
-    [OP_MATMUL] = reference_matmul,
-    [OP_POOL] = reference_pool,
-    [OP_ACTIVATION] = reference_activation,
-    [OP_PRELU] = reference_prelu,
-    [OP_BINARY] = reference_binary,
-    [OP_CONCAT] = reference_concat,
-    [OP_SOFTMAX] = reference_softmax,
-    [OP_RESHAPE] = reference_copy,
-    [OP_IDENTITY] = reference_copy,
-    [OP_TRANSPOSE] = reference_transpose,
-    [OP_SLICE] = reference_slice,
-    [OP_PAD] = reference_pad,
-    [OP_NORMALIZE] = reference_normalize,
-    [OP_LRN] = reference_lrn,
-    [OP_REDUCE] = reference_reduce,
+    [OP_CONV] = reference_conv,           [OP_DECONV] = reference_deconv, [OP_DENSE] = reference_dense,
+    [OP_MATMUL] = reference_matmul,       [OP_POOL] = reference_pool,     [OP_ACTIVATION] = reference_activation,
+    [OP_PRELU] = reference_prelu,         [OP_BINARY] = reference_binary, [OP_CONCAT] = reference_concat,
+    [OP_SOFTMAX] = reference_softmax,     [OP_RESHAPE] = reference_copy,  [OP_IDENTITY] = reference_copy,
+    [OP_TRANSPOSE] = reference_transpose, [OP_SLICE] = reference_slice,   [OP_PAD] = reference_pad,
+    [OP_NORMALIZE] = reference_normalize, [OP_LRN] = reference_lrn,       [OP_REDUCE] = reference_reduce,
     [OP_RESIZE] = reference_resize,
 };
 
@@ -28,8 +16,8 @@ bool reference_supports(enum op op)
     return (size_t)op < OP_COUNT && kernels[op] != NULL;
 }
 
-int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records,
-                       const float *const *inputs, float *output, struct error *err)
+int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records, const float *const *inputs,
+                       float *output, struct error *err)
 {
     size_t elements;
 
@@ -90,8 +78,7 @@ void reference_strides(const struct shape *shape, int64_t strides[TENSOR_MAX_RAN
         strides[i] = stride;
 }
 
-void reference_broadcast_strides(const struct shape *operand, const struct shape *out,
-                                 int64_t strides[TENSOR_MAX_RANK])
+void reference_broadcast_strides(const struct shape *operand, const struct shape *out, int64_t strides[TENSOR_MAX_RANK])
 {
     size_t missing = out->rank - operand->rank;
     int64_t own[TENSOR_MAX_RANK];

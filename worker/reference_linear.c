@@ -1,7 +1,8 @@
 /* reference_linear.c — convolution, deconvolution, dense and matrix products; see reference.h. */
 #include "worker/reference_private.h"
 
-/* Sum over one output pixel's window: all input channels of one group, weights w[channels][kernel rows][kernel columns]. */
+/* Sum over one output pixel's window: all input channels of one group, weights w[channels][kernel rows][kernel
+ * columns]. */
 static double conv_pixel(const struct window *window, struct image in, const float *x, const float *w, int64_t channels,
                          int64_t top, int64_t left)
 {

@@ -23,7 +23,8 @@ void reference_softmax(const struct reference_call *call)
         for (int64_t i = 0; i < n; i++) {
             double shifted = (double)x[base + i * inner] - largest;
 
-            call->out[base + i * inner] = (float)(call->node->attr.softmax.is_log ? shifted - log(sum) : exp(shifted) / sum);
+            call->out[base + i * inner] =
+                (float)(call->node->attr.softmax.is_log ? shifted - log(sum) : exp(shifted) / sum);
         }
     }
 }

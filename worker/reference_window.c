@@ -83,8 +83,8 @@ void reference_lrn(const struct reference_call *call)
 
             sum += value * value;
         }
-        call->out[at] = (float)((double)x[at] * pow((double)call->node->attr.lrn.k + alpha * sum,
-                                                    -(double)call->node->attr.lrn.beta));
+        call->out[at] = (float)((double)x[at] *
+                                pow((double)call->node->attr.lrn.k + alpha * sum, -(double)call->node->attr.lrn.beta));
     }
 }
 
@@ -187,8 +187,8 @@ void reference_resize(const struct reference_call *call)
 
                 for (int i = 0; i < rows.n; i++)
                     for (int j = 0; j < columns.n; j++)
-                        sum += rows.weight[i] * columns.weight[j] *
-                               (double)plane[rows.at[i] * in.columns + columns.at[j]];
+                        sum +=
+                            rows.weight[i] * columns.weight[j] * (double)plane[rows.at[i] * in.columns + columns.at[j]];
                 call->out[(c * out.rows + row) * out.columns + column] = (float)sum;
             }
         }

@@ -2,9 +2,9 @@
  *
  *   bench_engine [--network NAME]... [--batch N] [--runs N] [--profile]
  *
- * Prints, per network: the fastest of the runs in images/s, the same with an observer that does nothing, and the engine's
- * memory. --profile adds the time of every node, averaged over the runs. Time is the thread's own, so that slices given to
- * others do not count; the fastest run is the one whose caches they disturbed least.
+ * Prints, per network: the fastest of the runs in images/s, the same with an observer that does nothing, and the
+ * engine's memory. --profile adds the time of every node, averaged over the runs. Time is the thread's own, so that
+ * slices given to others do not count; the fastest run is the one whose caches they disturbed least.
  */
 #include "worker/engine.h"
 

@@ -76,8 +76,11 @@ static int add_conv(struct builder *b, int x, struct conv conv)
     if (b->has_failed)
         return 0;
     like.attr.conv.group = group;
-    like.attr.conv.window = (struct window){{conv.kernel, conv.kernel}, {conv.stride, conv.stride}, {dilation, dilation},
-                                            {conv.pad, conv.pad},       {conv.pad, conv.pad}};
+    like.attr.conv.window = (struct window){{conv.kernel, conv.kernel},
+                                            {conv.stride, conv.stride},
+                                            {dilation, dilation},
+                                            {conv.pad, conv.pad},
+                                            {conv.pad, conv.pad}};
     inputs[1] = add_weights(b, (struct shape){4, {conv.channels, channels, conv.kernel, conv.kernel}}, bound);
     inputs[2] = add_weights(b, (struct shape){1, {conv.channels}}, 0.1);
     b->has_failed = inputs[1] < 0 || inputs[2] < 0;
@@ -93,8 +96,7 @@ static int add_pool(struct builder *b, int x, enum pool_kind kind, int64_t kerne
     if (b->has_failed)
         return 0;
     like.attr.pool.kind = kind;
-    like.attr.pool.window =
-        (struct window){{kernel, kernel}, {stride, stride}, {1, 1}, {pad, pad}, {pad, pad}};
+    like.attr.pool.window = (struct window){{kernel, kernel}, {stride, stride}, {1, 1}, {pad, pad}, {pad, pad}};
     for (size_t i = 0; i < 2; i++)
         like.attr.pool.output[i] =
             pool_output_size(b->graph->values[x].shape.dims[2 + i], kernel, stride, 1, pad, pad, ceil_mode, true);

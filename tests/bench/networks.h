@@ -14,7 +14,8 @@ struct network {
 };
 
 /* NULL-terminated: squeezenet (1.1, 1x3x227x227), resnet50 (1x3x224x224), mobilenet (v1, 1x3x224x224), and residual, a
- * small network (1x3x32x32) that has a residual, a depthwise, a dilated and a grouped convolution and odd channel counts. */
+ * small network (1x3x32x32) that has a residual, a depthwise, a dilated and a grouped convolution and odd channel
+ * counts. */
 extern const struct network networks[];
 const struct network *network_find(const char *name); /* NULL when unknown */
 

@@ -13,8 +13,8 @@
 #include <xmmintrin.h>
 #endif
 
-/* Of the largest magnitude of a tensor. A float32 sum of n terms errs by about sqrt(n) 2^-24 of its largest term, 2e-6 for
- * the 1152 terms of the longest sum here; where a sigmoid follows, sums of 50 become values of 1. */
+/* Of the largest magnitude of a tensor. A float32 sum of n terms errs by about sqrt(n) 2^-24 of its largest term, 2e-6
+ * for the 1152 terms of the longest sum here; where a sigmoid follows, sums of 50 become values of 1. */
 static const double LAYER_TOLERANCE = 1e-4;
 /* Errors of a dozen layers add up. */
 static const double NETWORK_TOLERANCE = 2e-4;
@@ -121,11 +121,11 @@ static void compare(const struct expectation *e, int value, const float *found)
               fabs((double)expected[i] - (double)found[i]) <= e->tolerance * largest)) {
             char text[SHAPE_TEXT_BYTES];
 
-            fail_msg("value \"%s\" (%s of shape %s), element %zu: expected %.9g, found %.9g", e->graph->values[value].name,
-                     e->graph->values[value].producer < 0
-                         ? "input"
-                         : op_name(e->graph->nodes[e->graph->values[value].producer].op),
-                     shape_text(&e->graph->values[value].shape, text), i, (double)expected[i], (double)found[i]);
+            fail_msg(
+                "value \"%s\" (%s of shape %s), element %zu: expected %.9g, found %.9g", e->graph->values[value].name,
+                e->graph->values[value].producer < 0 ? "input"
+                                                     : op_name(e->graph->nodes[e->graph->values[value].producer].op),
+                shape_text(&e->graph->values[value].shape, text), i, (double)expected[i], (double)found[i]);
         }
 }
 
@@ -174,7 +174,8 @@ static void infer(struct graph *graph)
     assert_succeeds(graph_validate(graph, &err), err);
 }
 
-/* Every value of every record, observed in order, equals the reference; for a full and a short block. Destroys graph. */
+/* Every value of every record, observed in order, equals the reference; for a full and a short block. Destroys graph.
+ */
 static void check_graph_within(struct graph *graph, double tolerance)
 {
     struct engine *engine;
@@ -397,7 +398,8 @@ static void pools_of_any_window_equal_the_reference(void **state)
     }
 }
 
-/* Caffe, pooling_layer.cpp: the divisor is the window clipped to the image and its pads, not to what hangs over them. */
+/* Caffe, pooling_layer.cpp: the divisor is the window clipped to the image and its pads, not to what hangs over them.
+ */
 static void an_overhanging_average_divides_by_what_the_pads_hold(void **state)
 {
     const float x[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, *inputs[] = {x};
@@ -417,7 +419,7 @@ static void an_overhanging_average_divides_by_what_the_pads_hold(void **state)
     assert_non_null(engine);
     assert_succeeds(engine_run(engine, inputs, 1, NULL, NULL, &err), err);
     assert_float_equal(engine_output(engine, 0)[0], 14 / 9.0f, 1e-6f); /* begin pads count */
-    assert_float_equal(engine_output(engine, 0)[2], 12 / 6.0f, 1e-6f);/* one column hangs over */
+    assert_float_equal(engine_output(engine, 0)[2], 12 / 6.0f, 1e-6f); /* one column hangs over */
     assert_float_equal(engine_output(engine, 0)[8], 16 / 4.0f, 1e-6f);
     engine_destroy(engine);
     graph_destroy(graph);
@@ -438,8 +440,8 @@ static int add_divisor(struct graph *graph, int x)
 static void activations_equal_their_definition_and_leave_padding_zero(void **state)
 {
     static const float alphas[ACTIVATION_COUNT] = {
-        [ACTIVATION_LEAKY_RELU] = 0.1f,         [ACTIVATION_CLIP] = 0.25f, [ACTIVATION_ELU] = 0.7f,
-        [ACTIVATION_SWISH] = 1.3f,              [ACTIVATION_POWER] = 2,    [ACTIVATION_HARD_SIGMOID] = 0.2f,
+        [ACTIVATION_LEAKY_RELU] = 0.1f,     [ACTIVATION_CLIP] = 0.25f, [ACTIVATION_ELU] = 0.7f,
+        [ACTIVATION_SWISH] = 1.3f,          [ACTIVATION_POWER] = 2,    [ACTIVATION_HARD_SIGMOID] = 0.2f,
         [ACTIVATION_HARD_SWISH] = 1.0f / 6,
     };
 
@@ -795,8 +797,8 @@ static void a_record_gives_the_same_bits_whatever_shares_its_batch(void **state)
         struct digests found = {{0}, 0};
         struct error err;
 
-        assert_succeeds(engine_run(round == 3 ? second : engine, (const float *const *)&input,
-                                   round == 1 ? 1 : 8, digest_first_record, &found, &err),
+        assert_succeeds(engine_run(round == 3 ? second : engine, (const float *const *)&input, round == 1 ? 1 : 8,
+                                   digest_first_record, &found, &err),
                         err);
         if (round == 0)
             expected = found;

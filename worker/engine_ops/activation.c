@@ -58,8 +58,8 @@ static int describe(const dnnl_memory_desc_t *md, struct activation activation, 
     attr = onednn_attributes((struct activation){0}, err);
     if (attr == NULL || library == NULL)
         return -1;
-    status = dnnl_eltwise_forward_desc_init(&desc, dnnl_forward_inference, chain[0].kind, md, chain[0].alpha,
-                                            chain[0].beta);
+    status =
+        dnnl_eltwise_forward_desc_init(&desc, dnnl_forward_inference, chain[0].kind, md, chain[0].alpha, chain[0].beta);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(pd, &desc, attr, library, NULL);
     dnnl_primitive_attr_destroy(attr);

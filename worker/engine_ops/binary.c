@@ -135,7 +135,7 @@ static int build_broadcast(struct engine *engine, const struct node *node, int64
     size_t block = 1;
     struct context *context = arena_create_array(engine->arena, 1, sizeof *context, err);
     int buffers[2] = {GRAPH_NONE, GRAPH_NONE}, to;
-    struct engine_step *step;
+    struct engine_step *step = NULL;
 
     if (context == NULL)
         return -1;
@@ -169,7 +169,8 @@ static int build_broadcast(struct engine *engine, const struct node *node, int64
     for (size_t i = 0; i < 2; i++)
         if (values[i]->is_constant)
             step->operands[i].fixed = values[i]->data;
-    return node->fused.kind == ACTIVATION_NONE ? 0 : engine_add_activation(engine, out, block, node->fused, to, to, err);
+    return node->fused.kind == ACTIVATION_NONE ? 0
+                                               : engine_add_activation(engine, out, block, node->fused, to, to, err);
 }
 
 static dnnl_alg_kind_t algorithm(enum binary_kind kind)
@@ -200,7 +201,7 @@ static int build_same_shape(struct engine *engine, const struct node *node, stru
     dnnl_memory_desc_t md;
     dnnl_primitive_desc_t pd;
     dnnl_binary_desc_t desc;
-    struct engine_step *step;
+    struct engine_step *step = NULL;
     dnnl_status_t status;
     int a = -1, b = -1, to = -1;
 
@@ -213,11 +214,10 @@ static int build_same_shape(struct engine *engine, const struct node *node, stru
     dnnl_primitive_attr_destroy(attr);
     if (onednn_check(status, "describe an operator on two tensors", err) != 0)
         return -1;
-    step = engine_read(engine, node->inputs[0], block, &a, err) != 0 ||
-                   engine_read(engine, node->inputs[1], block, &b, err) != 0 ||
-                   engine_write(engine, node->outputs[0], block, &to, err) != 0
-               ? NULL
-               : engine_add_step(engine, 3, err);
+    if (engine_read(engine, node->inputs[0], block, &a, err) == 0 &&
+        engine_read(engine, node->inputs[1], block, &b, err) == 0 &&
+        engine_write(engine, node->outputs[0], block, &to, err) == 0)
+        step = engine_add_step(engine, 3, err);
     if (step == NULL) {
         dnnl_primitive_desc_destroy(pd);
         return -1;

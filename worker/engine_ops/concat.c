@@ -1,15 +1,16 @@
 /* concat.c — joining values along one axis, in a blocked layout where every seam falls on a block's border. */
 #include "worker/engine_private.h"
 
-/* The layout of operand `dims` for a concatenation done in `block`; nhwc means another block for every operand. */
-static size_t operand_block(const int64_t *dims, size_t block, bool is_last_axis_channels)
-{
-    return is_last_axis_channels ? (size_t)dims[1] : block;
-}
-
 static bool is_nhwc(size_t block)
 {
     return block != 1 && block != 8 && block != 16;
+}
+
+/* The block of operand `dims` in a concatenation done in `block`: nhwc means its own channel count for every operand.
+ */
+static size_t operand_block(const int64_t *dims, size_t block)
+{
+    return is_nhwc(block) ? (size_t)dims[1] : block;
 }
 
 /* The largest input decides: it is the dearest to reorder. */
@@ -32,14 +33,13 @@ static size_t choose_block(const struct engine *engine, const struct node *node)
     return block;
 }
 
-static int describe(const struct engine *engine, const struct node *node, const dnnl_memory_desc_t *in,
-                    const dnnl_memory_desc_t *out, int axis, dnnl_primitive_desc_t *pd, struct error *err)
+static int describe(const struct node *node, const dnnl_memory_desc_t *in, const dnnl_memory_desc_t *out, int axis,
+                    dnnl_primitive_desc_t *pd, struct error *err)
 {
     dnnl_primitive_attr_t attr = onednn_attributes((struct activation){0}, err);
     dnnl_engine_t library = onednn_engine(err);
     dnnl_status_t status;
 
-    (void)engine;
     if (attr == NULL || library == NULL)
         return -1;
     status = dnnl_concat_primitive_desc_create(pd, out, (int)node->n_inputs, axis, in, attr, library);
@@ -55,7 +55,6 @@ int engine_build_concat(struct engine *engine, const struct node *node, struct e
     dnnl_memory_desc_t *in, out;
     dnnl_primitive_desc_t pd;
     struct engine_step *step;
-    bool nhwc;
     size_t block;
     int *from, to;
 
@@ -69,17 +68,16 @@ int engine_build_concat(struct engine *engine, const struct node *node, struct e
     if (in == NULL || from == NULL)
         return -1;
     block = choose_block(engine, node);
-    nhwc = is_nhwc(block);
-    out = onednn_layout(out_dims, operand_block(out_dims, block, nhwc));
+    out = onednn_layout(out_dims, operand_block(out_dims, block));
     for (size_t i = 0; i < node->n_inputs; i++) {
         const int64_t *dims = engine->values[node->inputs[i]].dims;
 
-        in[i] = onednn_layout(dims, operand_block(dims, block, nhwc));
-        if (engine_read(engine, node->inputs[i], operand_block(dims, block, nhwc), &from[i], err) != 0)
+        in[i] = onednn_layout(dims, operand_block(dims, block));
+        if (engine_read(engine, node->inputs[i], operand_block(dims, block), &from[i], err) != 0)
             return -1;
     }
-    if (engine_write(engine, node->outputs[0], operand_block(out_dims, block, nhwc), &to, err) != 0 ||
-        describe(engine, node, in, &out, axis, &pd, err) != 0)
+    if (engine_write(engine, node->outputs[0], operand_block(out_dims, block), &to, err) != 0 ||
+        describe(node, in, &out, axis, &pd, err) != 0)
         return -1;
     step = engine_add_step(engine, node->n_inputs + 1, err);
     if (step == NULL) {

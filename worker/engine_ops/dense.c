@@ -27,13 +27,13 @@ int engine_build_dense(struct engine *engine, const struct node *node, struct er
 {
     const int64_t *in = engine->values[node->inputs[0]].dims, *out = engine->values[node->outputs[0]].dims;
     const int64_t x[] = {in[0], in[1] * in[2] * in[3]}, w[] = {out[1], x[1]}, y[] = {out[0], out[1]};
-    struct dense dense = {onednn_plain(x, 2),       onednn_plain(w, 2), onednn_any(w, 2), onednn_plain(&out[1], 1),
-                          onednn_plain(y, 2), engine_constant(engine, node, 2) != NULL};
+    struct dense dense = {onednn_plain(x, 2),       onednn_plain(w, 2), onednn_any(w, 2),
+                          onednn_plain(&out[1], 1), onednn_plain(y, 2), engine_constant(engine, node, 2) != NULL};
     bool is_fused = engine_fuses(node->fused);
     dnnl_memory_desc_t weights;
     const void *weights_data = NULL;
     dnnl_primitive_desc_t pd;
-    struct engine_step *step;
+    struct engine_step *step = NULL;
     int from = -1, to = -1;
 
     if (engine_constant(engine, node, 1) == NULL)
@@ -41,11 +41,10 @@ int engine_build_dense(struct engine *engine, const struct node *node, struct er
     if (choose(&dense, is_fused ? node->fused : (struct activation){0}, &pd, err) != 0)
         return -1;
     weights = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    step = engine_get_weights(engine, node, 1, &dense.weights, &weights, &weights_data, err) != 0 ||
-                   engine_read(engine, node->inputs[0], 1, &from, err) != 0 ||
-                   engine_write(engine, node->outputs[0], 1, &to, err) != 0
-               ? NULL
-               : engine_add_step(engine, 4, err);
+    if (engine_get_weights(engine, node, 1, &dense.weights, &weights, &weights_data, err) == 0 &&
+        engine_read(engine, node->inputs[0], 1, &from, err) == 0 &&
+        engine_write(engine, node->outputs[0], 1, &to, err) == 0)
+        step = engine_add_step(engine, 4, err);
     if (step == NULL) {
         dnnl_primitive_desc_destroy(pd);
         return -1;

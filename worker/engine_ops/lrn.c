@@ -17,9 +17,9 @@ int engine_build_lrn(struct engine *engine, const struct node *node, struct erro
     attr = onednn_attributes((struct activation){0}, err);
     if (attr == NULL || library == NULL)
         return -1;
-    status = dnnl_lrn_forward_desc_init(&desc, dnnl_forward_inference, dnnl_lrn_across_channels, &md,
-                                        node->attr.lrn.size, node->attr.lrn.alpha, node->attr.lrn.beta,
-                                        node->attr.lrn.k);
+    status =
+        dnnl_lrn_forward_desc_init(&desc, dnnl_forward_inference, dnnl_lrn_across_channels, &md, node->attr.lrn.size,
+                                   node->attr.lrn.alpha, node->attr.lrn.beta, node->attr.lrn.k);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(&pd, &desc, attr, library, NULL);
     dnnl_primitive_attr_destroy(attr);

@@ -28,17 +28,16 @@ static int build_constant(struct engine *engine, const struct node *node, int64_
     dnnl_memory_desc_t plain = onednn_plain(b_dims, 2);
     const void *weights = NULL;
     dnnl_primitive_desc_t pd;
-    struct engine_step *step;
+    struct engine_step *step = NULL;
     int from = -1, to = -1;
 
     if (describe(&a, &b, &y, &pd, err) != 0)
         return -1;
     b = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    step = engine_get_weights(engine, node, 1, &plain, &b, &weights, err) != 0 ||
-                   engine_read(engine, node->inputs[0], 1, &from, err) != 0 ||
-                   engine_write(engine, node->outputs[0], 1, &to, err) != 0
-               ? NULL
-               : engine_add_step(engine, 3, err);
+    if (engine_get_weights(engine, node, 1, &plain, &b, &weights, err) == 0 &&
+        engine_read(engine, node->inputs[0], 1, &from, err) == 0 &&
+        engine_write(engine, node->outputs[0], 1, &to, err) == 0)
+        step = engine_add_step(engine, 3, err);
     if (step == NULL) {
         dnnl_primitive_desc_destroy(pd);
         return -1;
@@ -57,16 +56,15 @@ static int build_stack(struct engine *engine, const struct node *node, int64_t m
     const int64_t a_dims[] = {matrices, m, k}, b_dims[] = {matrices, k, n}, y_dims[] = {matrices, m, n};
     dnnl_memory_desc_t a = onednn_plain(a_dims, 3), b = onednn_plain(b_dims, 3), y = onednn_plain(y_dims, 3);
     dnnl_primitive_desc_t pd;
-    struct engine_step *step;
+    struct engine_step *step = NULL;
     int left = -1, right = -1, to = -1;
 
     if (describe(&a, &b, &y, &pd, err) != 0)
         return -1;
-    step = engine_read(engine, node->inputs[0], 1, &left, err) != 0 ||
-                   engine_read(engine, node->inputs[1], 1, &right, err) != 0 ||
-                   engine_write(engine, node->outputs[0], 1, &to, err) != 0
-               ? NULL
-               : engine_add_step(engine, 3, err);
+    if (engine_read(engine, node->inputs[0], 1, &left, err) == 0 &&
+        engine_read(engine, node->inputs[1], 1, &right, err) == 0 &&
+        engine_write(engine, node->outputs[0], 1, &to, err) == 0)
+        step = engine_add_step(engine, 3, err);
     if (step == NULL) {
         dnnl_primitive_desc_destroy(pd);
         return -1;

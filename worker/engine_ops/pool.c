@@ -1,8 +1,8 @@
 /* pool.c — maximum and average pooling, in the layout the input has.
  *
- * The library knows two divisors: the window's whole area, or its part inside the image. The third, the window clipped to
- * image and pads (Caffe's and ONNX's rule for included pads), differs from the first where a window of ceil mode hangs over
- * the pads; those few nodes take the plain kernel.
+ * The library knows two divisors: the window's whole area, or its part inside the image. The third, the window clipped
+ * to image and pads (Caffe's and ONNX's rule for included pads), differs from the first where a window of ceil mode
+ * hangs over the pads; those few nodes take the plain kernel.
  */
 #include "worker/engine_private.h"
 

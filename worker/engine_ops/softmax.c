@@ -8,7 +8,7 @@ int engine_build_softmax(struct engine *engine, const struct node *node, struct 
     dnnl_primitive_attr_t attr = onednn_attributes((struct activation){0}, err);
     dnnl_engine_t library = onednn_engine(err);
     int64_t dims[3] = {(int64_t)engine->batch, shape->dims[axis], 1}; /* before the axis, the axis, behind it */
-    dnnl_softmax_desc_t desc; /* the logarithm's is the same type */
+    dnnl_softmax_desc_t desc;                                         /* the logarithm's is the same type */
     dnnl_memory_desc_t md;
     dnnl_primitive_desc_t pd;
     dnnl_status_t status;
