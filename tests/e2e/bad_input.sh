@@ -21,9 +21,9 @@ bad() {
     rm -rf "$scratch/out"
     expect "$1" "$2" ranks $n "$ETALON" calibrate "$scratch/job.yaml"
     [ -z "$(find "$scratch/out" -type f 2>/dev/null)" ] || fail "left behind: $(find "$scratch/out" -type f)"
-    [ "$(grep -c '^etalon: ' "$scratch/err")" -eq 1 ] || { cat "$scratch/err" >&2; fail "expected one message"; }
+    [ "$(grep -c '^etalon: ' "$scratch/stderr")" -eq 1 ] || { cat "$scratch/stderr" >&2; fail "expected one message"; }
   done
-  echo "ok: exit $1, $(grep '^etalon: ' "$scratch/err")"
+  echo "ok: exit $1, $(grep '^etalon: ' "$scratch/stderr")"
 }
 
 job "${lenet/WEIGHTS/missing.caffemodel}" "$lmdb"; bad 66 "missing.caffemodel"

@@ -1,15 +1,21 @@
-# lib.sh — sourced by the end-to-end tests. Each test gets ETALON (the program), SOURCE (the checkout) and PYTHON (of the
-# test environment, may be absent) in the environment, and a folder of its own that is removed at the end.
+# lib.sh — sourced by the end-to-end tests. Each test gets ETALON (the program), SOURCE (the checkout), PYTHON (of the
+# test environment, may be absent) and SANITIZED (1 in a sanitizer build, which is some ten times slower) in the
+# environment, and a folder of its own that is removed at the end.
 set -euo pipefail
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/etalon-test.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 data=$SOURCE/../shared/data
+here=$SOURCE/tests/e2e
+[ "$(id -u)" -ne 0 ] || export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
 fail() { echo "FAILED: $*" >&2; exit 1; }
 skip() { echo "skipped: $*"; exit 77; }
 need_data() { [ -d "$data" ] || skip "the real networks beside the checkout are absent"; }
 need_python() { [ -x "${PYTHON:-}" ] && "$PYTHON" -c "import $1" 2>/dev/null || skip "the Python package $1 is absent"; }
+
+# sized N SMALL: how many records to take: N, or SMALL in a sanitizer build.
+sized() { if [ "${SANITIZED:-0}" = 1 ]; then echo "$2"; else echo "$1"; fi; }
 
 # ranks N COMMAND...: under mpirun, or plainly for "0".
 ranks() {
@@ -17,13 +23,19 @@ ranks() {
   if [ "$n" -eq 0 ]; then "$@"; else mpirun --oversubscribe --bind-to none -n "$n" "$@"; fi
 }
 
-# expect CODE "text" COMMAND...: the exit status and a part of the one message.
+# expect CODE "text" COMMAND...: the exit status and a part of what is said on stderr (kept in $scratch/stderr).
 expect() {
   local code=$1 text=$2 rc=0; shift 2
-  "$@" >"$scratch/out" 2>"$scratch/err" || rc=$?
-  [ "$rc" -eq "$code" ] || { cat "$scratch/err" >&2; fail "expected exit $code, found $rc: $*"; }
-  grep -qF -- "$text" "$scratch/err" || { cat "$scratch/err" >&2; fail "expected the message to hold \"$text\": $*"; }
+  "$@" >"$scratch/stdout" 2>"$scratch/stderr" || rc=$?
+  [ "$rc" -eq "$code" ] || { cat "$scratch/stderr" >&2; fail "expected exit $code, found $rc: $*"; }
+  grep -qF -- "$text" "$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "expected \"$text\" to be said: $*"; }
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds; fails the test after that time.
+wait_for() {
+  local end=$((SECONDS + $1)); shift
+  until "$@" 2>/dev/null; do [ $SECONDS -lt $end ] || fail "still not so after a while: $*"; sleep 0.05; done
 }
 
 # The SHA-256 of everything a run promises to be the same for any number of ranks.
-bits() { (cd "$1" && find . -type f ! -name run.json ! -name '.etalon.lock' -print0 | sort -z | xargs -0 sha256sum | sha256sum); }
+bits() { (cd "$1" && find . -type f ! -name run.json -print0 | sort -z | xargs -0 sha256sum | sha256sum); }

@@ -6,8 +6,7 @@ static bool is_nhwc(size_t block)
     return block != 1 && block != 8 && block != 16;
 }
 
-/* The block of operand `dims` in a concatenation done in `block`: nhwc means its own channel count for every operand.
- */
+/* The block of one operand in a concatenation done in `block`: nhwc is another number for each. */
 static size_t operand_block(const int64_t *dims, size_t block)
 {
     return is_nhwc(block) ? (size_t)dims[1] : block;
