@@ -35,9 +35,11 @@ const float *engine_output(struct engine *engine, size_t output);
 size_t engine_batch(const struct engine *engine);
 size_t engine_memory_bytes(const struct engine *engine); /* activations + scratchpad + weights owned */
 
-/* "avx512_core_vnni", ...: what the library dispatches to; and a pin for it ("native", "sse41", "avx2", "avx512_core"),
- * before the first engine is created. EX_CONFIG unknown, EX_UNAVAILABLE beyond this machine. */
+/* "avx512_core_vnni", ...: what the library dispatches to. Asking settles it. */
 const char *engine_isa(void);
+/* Pins it ("native", "sse41", "avx2", "avx512_core", ...), before the first engine is created and before engine_isa is
+ * asked: the library decides once per process. EX_CONFIG unknown, EX_UNAVAILABLE beyond this machine, EX_SOFTWARE too
+ * late. */
 int engine_pin_isa(const char *isa, struct error *err);
 
 #endif

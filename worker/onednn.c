@@ -111,7 +111,12 @@ size_t onednn_block(const dnnl_memory_desc_t *md)
         if (dnnl_memory_desc_equal(&candidate, md))
             return candidates[i];
     }
-    return 0;
+    /* With 8 or 16 channels NHWC and nChw8c or nChw16c are the same bytes under two descriptions. */
+    {
+        dnnl_memory_desc_t nhwc = by_tag(md->dims, ONEDNN_RANK, dnnl_nhwc);
+
+        return dnnl_memory_desc_equal(&nhwc, md) ? (size_t)md->dims[1] : 0;
+    }
 }
 
 bool onednn_layouts_coincide(const int64_t dims[ONEDNN_RANK], size_t block, size_t other)
@@ -265,8 +270,7 @@ int onednn_pin_isa(const char *name, struct error *err)
             continue;
         status = dnnl_set_max_cpu_isa(isas[i].isa);
         if (status == dnnl_invalid_arguments)
-            return error_set(err, EX_SOFTWARE, "engine.isa: \"%s\" must be set before the first engine is created",
-                             name);
+            return error_set(err, EX_SOFTWARE, "engine.isa: \"%s\" must be set before the library is first used", name);
         if (onednn_check(status, "limit the instruction set", err) != 0)
             return -1;
         if (dnnl_get_effective_cpu_isa() != isas[i].isa)

@@ -19,7 +19,7 @@ job() {
 bad() {
   for n in 0 2; do
     rm -rf "$scratch/out"
-    expect "$1" "$2" ranks $n "$ETALON" calibrate "$scratch/job.yaml"
+    expect "$1" "$2" ranks $n "$ETALON" calibrate -q "$scratch/job.yaml"
     [ -z "$(find "$scratch/out" -type f 2>/dev/null)" ] || fail "left behind: $(find "$scratch/out" -type f)"
     [ "$(grep -c '^etalon: ' "$scratch/stderr")" -eq 1 ] || { cat "$scratch/stderr" >&2; fail "expected one message"; }
   done
@@ -65,7 +65,7 @@ job "$resnet" "$images" 'calibration: {activations: mze}'; bad 78 'the nearest i
 job "$resnet" "$images" 'calibration: {bins: 1000}'; bad 78 "a power of two"
 job "$resnet" "$images" 'output: twice'; bad 78 "given twice"
 job "$resnet" "$images" 'calibration: {overrides: [{node: conv_nowhere, precision: float}]}'
-rm -rf "$scratch/out"; expect 78 "matches no node" "$ETALON" calibrate "$scratch/job.yaml"
+rm -rf "$scratch/out"; expect 78 "matches no node" "$ETALON" calibrate -q "$scratch/job.yaml"
 { echo 'a: &a [x,x,x,x,x,x,x,x,x,x]'; p=a; for k in b c d e f g h i; do echo "$k: &$k [*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p]"; p=$k; done; } >"$scratch/job.yaml"
 bad 78 "more than 100,000 values"
 expect 64 'the nearest is "calibrate"' "$ETALON" calibrat
@@ -74,4 +74,4 @@ expect 66 "nothing.yaml" "$ETALON" calibrate "$scratch/nothing.yaml"
 
 # Output: a folder that cannot be made, and one that is in use.
 job "$resnet" "$images"; sed -i 's|^output: .*|output: job.yaml/out|' "$scratch/job.yaml"
-expect 73 "job.yaml" "$ETALON" calibrate "$scratch/job.yaml"
+expect 73 "job.yaml" "$ETALON" calibrate -q "$scratch/job.yaml"

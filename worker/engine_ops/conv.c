@@ -119,8 +119,9 @@ static int choose(const struct conv *conv, struct activation fused, struct choic
 static int add_step(struct engine *engine, const struct node *node, const struct conv *conv,
                     const struct choice *choice, struct error *err)
 {
-    dnnl_memory_desc_t in = onednn_layout(conv->in, choice->block_in);
-    dnnl_memory_desc_t out = onednn_layout(conv->out, choice->block_out);
+    /* The library's own descriptions: a layout may have two (onednn_block). */
+    dnnl_memory_desc_t in = *dnnl_primitive_desc_query_md(choice->pd, dnnl_query_src_md, 0);
+    dnnl_memory_desc_t out = *dnnl_primitive_desc_query_md(choice->pd, dnnl_query_dst_md, 0);
     dnnl_memory_desc_t weights = *dnnl_primitive_desc_query_md(choice->pd, dnnl_query_weights_md, 0);
     const void *weights_data = NULL;
     struct engine_step *step = NULL;
