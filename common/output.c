@@ -36,6 +36,7 @@ struct pending {
 
 struct output {
     char *folder;
+    size_t made_at; /* folder[0 .. made_at) is the outermost folder that output_open made; 0: all were there */
     int dir, lock;
     bool is_pending;
     struct pending pending;
@@ -46,9 +47,9 @@ struct output {
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
 /* mkdir -p, one component after the other. */
-static int create_folders(const char *path, struct error *err)
+static int create_folders(struct output *output, struct error *err)
 {
-    char *copy = strdup(path);
+    char *copy = strdup(output->folder);
 
     if (copy == NULL)
         return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
@@ -58,8 +59,12 @@ static int create_folders(const char *path, struct error *err)
         if (part != '/' && part != '\0')
             continue;
         *end = '\0';
-        if (mkdir(copy, 0777) != 0 && errno != EEXIST) {
-            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", path, copy, strerror(errno));
+        if (mkdir(copy, 0777) == 0) {
+            if (output->made_at == 0)
+                output->made_at = (size_t)(end - copy);
+        } else if (errno != EEXIST) {
+            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", output->folder, copy,
+                      strerror(errno));
             free(copy);
             return -1;
         }
@@ -69,6 +74,24 @@ static int create_folders(const char *path, struct error *err)
     }
     free(copy);
     return 0;
+}
+
+/* Undoes create_folders, from the innermost folder out, as far as they are empty: a run that failed before its first
+ * file leaves nothing behind. Cuts output->folder short on the way. */
+static void remove_empty_folders(struct output *output)
+{
+    char *path = output->folder;
+    size_t end = strlen(path);
+
+    while (output->made_at > 0) {
+        while (end > 0 && path[end - 1] == '/')
+            end--;
+        path[end] = '\0';
+        if (end < output->made_at || rmdir(path) != 0)
+            return;
+        while (end > 0 && path[end - 1] != '/')
+            end--;
+    }
 }
 
 /* Is it `.<name>.<job>.<pid>.tmp`, job and pid being numbers? */
@@ -135,7 +158,7 @@ struct output *output_open(const char *folder, struct error *err)
         error_set(err, EX_OSERR, "cannot allocate the name of a folder");
         goto fail;
     }
-    if (create_folders(folder, err) != 0)
+    if (create_folders(output, err) != 0)
         goto fail;
     output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output->dir < 0) {
@@ -161,6 +184,8 @@ void output_close(struct output *output)
         output_lock_release(output->dir, output->lock);
     if (output->dir >= 0)
         close(output->dir);
+    if (output->folder != NULL)
+        remove_empty_folders(output);
     for (size_t i = 0; i < output->n_files; i++)
         free(output->files[i].name);
     free(output->files);
@@ -255,6 +280,19 @@ static int begin(struct output *output, const char *name, struct error *err)
     return fd >= 0 ? fd : step_failed(output, "created", true, err);
 }
 
+/* Removes the sub-folders of name that are empty. Nothing depends on success. */
+static void remove_empty_parents(const struct output *output, const char *name)
+{
+    char path[PATH_MAX], *slash;
+
+    snprintf(path, sizeof path, "%s", name);
+    while ((slash = strrchr(path, '/')) != NULL) {
+        *slash = '\0';
+        if (unlinkat(output->dir, path, AT_REMOVEDIR) != 0)
+            return;
+    }
+}
+
 void output_cancel(struct output *output)
 {
     struct pending *pending = &output->pending;
@@ -264,8 +302,22 @@ void output_cancel(struct output *output)
     if (pending->dir >= 0) {
         unlinkat(pending->dir, pending->temporary, 0); /* gone already when it was renamed */
         close(pending->dir);
+        remove_empty_parents(output, pending->name);
     }
     output->is_pending = false;
+}
+
+int output_remove(struct output *output, const char *name, struct error *err)
+{
+    if (!is_inside_name(name))
+        return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
+                         name);
+    if (unlinkat(output->dir, name, 0) != 0 && errno != ENOENT)
+        return error_set(err, EX_IOERR, "%s/%s: cannot be removed: %s", output->folder, name, strerror(errno));
+    remove_empty_parents(output, name);
+    if (fsync(output->dir) != 0)
+        return error_set(err, EX_IOERR, "%s: cannot be synced to the disk: %s", output->folder, strerror(errno));
+    return 0;
 }
 
 static int write_all(int fd, const char *data, size_t size)

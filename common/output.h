@@ -23,10 +23,11 @@ struct output_file {
 struct output;
 
 /* Creates the folder and its parents, proves that it can be written to, sweeps temporaries of dead runs, takes
- * `.etalon.lock`. EX_CANTCREAT: cannot be created or written, or in use ("in use by pid 12 on node3, job 77"). A lock is
- * stale when its pid is dead on this host, or its job id is our own (SLURM_JOB_ID, requeued). */
+ * `.etalon.lock`. EX_CANTCREAT: cannot be created or written, or in use ("in use by pid 12 on node3, job 77"). A lock
+ * is stale when its pid is dead on this host, or its job id is our own (SLURM_JOB_ID, requeued). */
 struct output *output_open(const char *folder, struct error *err);
-/* Releases the lock, removes temporaries. NULL is allowed. */
+/* Releases the lock, removes temporaries, and the folders that output_open made where they are still empty. NULL is
+ * allowed. */
 void output_close(struct output *output);
 
 /* Writes data[0..size) as `name` (sub-folders are made). EX_CANTCREAT, EX_IOERR. is_listed: goes into the manifest. */
@@ -34,11 +35,16 @@ int output_write(struct output *output, const char *name, const void *data, size
                  struct error *err);
 
 /* For writers that need a real file (HDF5): the path of an empty temporary in the destination folder, valid until the
- * matching commit or cancel; then sync, digest, rename. `verify` (optional) reads the temporary back before the rename. */
+ * matching commit or cancel; then sync, digest, rename. `verify` (optional) reads the temporary back before the rename.
+ */
 const char *output_begin(struct output *output, const char *name, struct error *err);
 int output_commit(struct output *output, bool is_listed, int (*verify)(const char *path, void *context, struct error *),
                   void *context, struct error *err);
 void output_cancel(struct output *output);
+
+/* Removes a file of an earlier run, and its sub-folders where that empties them; it need not exist. EX_CANTCREAT: not
+ * the name of a file inside this folder; EX_IOERR. */
+int output_remove(struct output *output, const char *name, struct error *err);
 
 /* The files written so far that are listed, in order of writing; borrowed until the next call. */
 size_t output_files(const struct output *output, const struct output_file **files);

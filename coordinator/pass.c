@@ -63,7 +63,7 @@ static int account(struct pass *pass, const struct block *block, struct error *e
     if (block->n_bad == 0)
         return 0;
     if (pass->request->max_bad_records == 0)
-        return error_set(err, EX_DATAERR, "%s", block->bad_reasons[0]);
+        return error_set(err, EX_DATAERR, "%s set: record %s", pass->request->what, block->bad_reasons[0]);
     pthread_mutex_lock(&pass->mutex);
     for (size_t i = 0; rc == 0 && i < block->n_bad; i++) {
         rc = memory_grow((void **)&result->bad, &pass->bad_capacity, result->n_bad, sizeof *result->bad,
@@ -143,6 +143,11 @@ static bool is_done(void *context)
 static bool has_failed(void *context)
 {
     return atomic_load(&((struct pass *)context)->has_failed);
+}
+
+static void abandon(void *context)
+{
+    atomic_store(&((struct pass *)context)->has_failed, true);
 }
 
 /* Rank 0 knows how far the claims are; the work itself is at most `ahead` blocks a rank behind. */
@@ -277,7 +282,8 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
              struct pass_result *result, struct error *err)
 {
     struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result, .started = now()};
-    struct schedule_work work = {&pass, push, pending, finish, is_done, has_failed, 2 * request->n_threads + 1};
+    struct schedule_work work = {&pass,   push,       pending, finish,
+                                 is_done, has_failed, abandon, 2 * request->n_threads + 1};
     struct pass_thread *threads = memory_create(request->n_threads, sizeof *threads, "engine threads", err);
     uint64_t n_blocks;
     int rc = -1;

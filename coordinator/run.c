@@ -5,6 +5,7 @@
 #include "common/passes.h"
 #include "coordinator/decide.h"
 #include "coordinator/fingerprint.h"
+#include "coordinator/finished.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
 
@@ -225,7 +226,7 @@ static int emit_targets(struct run *run, struct error *err)
     return 0;
 }
 
-static int write_outputs(struct run *run, const char *hosts, double started, struct error *err)
+static int write_files(struct run *run, const char *hosts, double started, struct error *err)
 {
     struct report report = make_report(run);
 
@@ -237,6 +238,19 @@ static int write_outputs(struct run *run, const char *hosts, double started, str
     if (write_text(run, "run.json", report_run(run->comm, &run->times, hosts, err), false, err) != 0)
         return -1;
     return write_text(run, "manifest.json", report_manifest(&report, err), false, err);
+}
+
+static int write_outputs(struct run *run, const char *hosts, double started, struct error *err)
+{
+    struct finished_files *earlier;
+    int rc = finished_withdraw(run->output, &earlier, err);
+
+    if (rc == 0)
+        rc = write_files(run, hosts, started, err);
+    if (rc == 0)
+        rc = finished_sweep(earlier, run->output, err);
+    finished_files_destroy(earlier);
+    return rc;
 }
 
 /* One line per rank: host names, gathered. Every rank calls it. */
@@ -264,42 +278,19 @@ static int gather_hosts(const struct comm *comm, char **hosts, struct error *err
 
 /* ---- the finished folder ---- */
 
-/* What a manifest in the folder says: 0 none, 1 the same job, 2 another one. */
-static int find_finished(const struct run *run, struct error *err)
-{
-    char path[4096];
-    json_error_t problem;
-    json_t *root;
-    const char *statistics = NULL, *decisions = NULL;
-    int found;
-
-    snprintf(path, sizeof path, "%s/manifest.json", run->request->output);
-    if (access(path, F_OK) != 0)
-        return 0;
-    root = json_load_file(path, 0, &problem);
-    if (root == NULL ||
-        json_unpack(root, "{s:{s:s, s:s}}", "fingerprint", "statistics", &statistics, "decisions", &decisions) != 0) {
-        json_decref(root);
-        return error_set(err, EX_DATAERR, "%s: is no manifest of ours; remove it or choose another output folder",
-                         path);
-    }
-    found = strcmp(statistics, run->statistics) == 0 && strcmp(decisions, run->decisions) == 0 ? 1 : 2;
-    json_decref(root);
-    return found;
-}
-
 static int check_finished(struct run *run, bool *is_finished, struct error *err)
 {
-    int32_t found = run->comm->rank == 0 ? find_finished(run, err) : 0;
+    const struct run_request *q = run->request;
+    int32_t found = run->comm->rank > 0 ? FINISHED_NOT : finished_find(q->output, run->statistics, run->decisions, err);
     int rc = found < 0 ? -1 : 0;
 
-    if (found == 2 && !run->request->force)
+    if (found == FINISHED_OTHER && !q->force)
         rc = error_set(err, EX_CANTCREAT,
                        "%s: holds the finished results of another model, dataset or job; use --force to replace them",
-                       run->request->output);
+                       q->output);
     rc = comm_agree(run->comm, rc, err);
     comm_broadcast(run->comm, &found, sizeof found);
-    *is_finished = rc == 0 && found == 1 && !run->request->force;
+    *is_finished = rc == 0 && found == FINISHED_SAME && !q->force;
     return rc;
 }
 

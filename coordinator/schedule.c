@@ -5,6 +5,9 @@
  */
 #include "coordinator/schedule.h"
 
+#include "common/memory.h"
+
+#include <stdlib.h>
 #include <time.h>
 
 enum {
@@ -12,10 +15,15 @@ enum {
     PROGRESS_POLLS = 200,
 };
 
+/* The `first` of an answer that nobody asked for: stop. Its count is 0. */
+static const uint64_t STOP = UINT64_MAX;
+
 struct ledger { /* rank 0 only */
     uint64_t next, n_blocks;
-    int ranks_working; /* other ranks that have not been told to stop */
+    int ranks_working; /* other ranks that have not been told that no block is left */
+    bool *is_told;     /* [ranks] */
     bool stop;         /* some rank has failed: nothing more is handed out */
+    bool is_spread;    /* and the others know */
 };
 
 static void nap(void)
@@ -46,20 +54,39 @@ static void serve(struct ledger *ledger, int ranks)
     while (comm_poll_ask(&rank, &failed)) {
         ledger->stop = ledger->stop || failed;
         count = cut_run(ledger, ranks, &first);
-        if (count == 0)
+        if (count == 0) {
             ledger->ranks_working--;
+            ledger->is_told[rank] = true;
+        }
         comm_answer(rank, first, count);
     }
+}
+
+/* Tells every rank that still works to stop. Each will ask once more and be told that no block is left: messages
+ * between two ranks keep their order, so none is left over. */
+static void spread_stop(struct ledger *ledger, int ranks, const struct schedule_work *work)
+{
+    for (int rank = 1; rank < ranks; rank++)
+        if (!ledger->is_told[rank])
+            comm_answer(rank, STOP, 0);
+    ledger->is_spread = true;
+    work->abandon(work->context);
 }
 
 int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedule_work *work,
                  void (*progress)(void *context, uint64_t claimed), void *progress_context, struct error *err)
 {
-    struct ledger ledger = {0, n_blocks, comm->size - 1, false};
+    struct ledger ledger = {.n_blocks = n_blocks, .ranks_working = comm->size - 1};
     bool is_asking = false, is_told = false; /* told: no more blocks for this rank */
     unsigned polls = 0;
-    int rc = 0;
+    int rc;
 
+    ledger.is_told = memory_create((size_t)comm->size, sizeof *ledger.is_told, "the list of ranks", err);
+    rc = comm_agree(comm, ledger.is_told == NULL ? -1 : 0, err);
+    if (rc != 0) {
+        free(ledger.is_told);
+        return rc;
+    }
     while (!is_told || !work->is_done(work->context) || (comm->rank == 0 && ledger.ranks_working > 0)) {
         bool failed = rc != 0 || work->has_failed(work->context);
         bool wants = !is_told && !is_asking && (failed || work->pending(work->context) < work->ahead);
@@ -69,6 +96,8 @@ int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedu
         if (comm->rank == 0) {
             ledger.stop = ledger.stop || failed;
             serve(&ledger, comm->size);
+            if (ledger.stop && !ledger.is_spread)
+                spread_stop(&ledger, comm->size, work);
             if (wants) {
                 count = cut_run(&ledger, comm->size, &first);
                 is_answered = true;
@@ -80,7 +109,11 @@ int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedu
                 comm_ask(failed);
                 is_asking = true;
             }
-            is_answered = is_asking && comm_poll_answer(&first, &count);
+            is_answered = comm_poll_answer(&first, &count);
+            if (is_answered && count == 0 && first == STOP) {
+                work->abandon(work->context);
+                continue;
+            }
         }
         if (is_answered) {
             is_asking = false;
@@ -94,5 +127,6 @@ int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedu
             nap();
         }
     }
+    free(ledger.is_told);
     return rc;
 }

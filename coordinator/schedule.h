@@ -16,6 +16,7 @@ struct schedule_work { /* what a rank's workers offer to the scheduler; called b
     void (*finish)(void *context);                                                 /* no more will come */
     bool (*is_done)(void *context);    /* all workers have stopped, by finishing or by failing */
     bool (*has_failed)(void *context); /* a worker has failed: claim no more */
+    void (*abandon)(void *context);    /* another rank has failed: end with the blocks in hand, as if failed */
     size_t ahead;                      /* claim when fewer than this many blocks are pending */
 };
 

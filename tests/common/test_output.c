@@ -270,8 +270,7 @@ static void a_file_that_does_not_read_back_gets_no_name(void **state)
     write_temporary(path, "one");
     assert_int_equal(output_commit(output, true, reads_back, "two", &err), -1);
     assert_int_equal(err.code, EX_IOERR);
-    assert_int_equal(access(in_root("x/archive"), F_OK), -1);
-    assert_int_equal(count_temporaries("x"), 0);
+    assert_int_equal(access(in_root("x"), F_OK), -1); /* neither the file nor the folder made for it */
 
     assert_non_null(path = output_begin(output, "x/archive", &err));
     write_temporary(path, "two");
@@ -321,6 +320,40 @@ static void missing_parents_are_made_and_a_file_in_the_way_is_refused(void **sta
     put("file", "");
     assert_refused(in_root("file/out"), "cannot be created");
     assert_refused(in_root("file"), "Not a directory");
+}
+
+static void folders_made_for_nothing_are_removed_again(void **state)
+{
+    static const char *const names[] = {"a/b/c", "a/b/c/", "a//b"};
+    struct error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        output_close(output_open(in_root(names[i]), &err));
+        assert_int_equal(access(in_root("a"), F_OK), -1);
+    }
+    assert_int_equal(mkdir(in_root("a"), 0755), 0); /* not ours: stays */
+    output_close(output_open(in_root("a/b"), &err));
+    assert_int_equal(access(in_root("a/b"), F_OK), -1);
+    output_close(output_open(in_root("a"), &err));
+    assert_int_equal(access(in_root("a"), F_OK), 0);
+}
+
+static void a_removed_file_takes_its_empty_folders_with_it(void **state)
+{
+    struct error err = {0};
+    struct output *output = open_root();
+
+    (void)state;
+    assert_int_equal(output_write(output, "x/y/one", "1", 1, true, &err), 0);
+    assert_int_equal(output_write(output, "x/two", "2", 1, true, &err), 0);
+    assert_int_equal(output_remove(output, "x/y/one", &err), 0);
+    assert_int_equal(access(in_root("x/y"), F_OK), -1);
+    assert_content("x/two", "2");
+    assert_int_equal(output_remove(output, "x/nothing", &err), 0);
+    assert_int_equal(output_remove(output, "../x", &err), -1);
+    assert_int_equal(err.code, EX_CANTCREAT);
+    output_close(output);
 }
 
 static void a_folder_that_cannot_be_written_is_refused_at_once(void **state)
@@ -488,6 +521,8 @@ int main(void)
         TEST(a_file_that_does_not_read_back_gets_no_name),
         TEST(names_lead_only_below_the_folder),
         TEST(missing_parents_are_made_and_a_file_in_the_way_is_refused),
+        TEST(folders_made_for_nothing_are_removed_again),
+        TEST(a_removed_file_takes_its_empty_folders_with_it),
         TEST(a_folder_that_cannot_be_written_is_refused_at_once),
         TEST(only_temporaries_are_swept),
         TEST(the_second_run_is_refused_naming_the_first),

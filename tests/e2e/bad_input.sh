@@ -1,77 +1,105 @@
 #!/usr/bin/env bash
-# Bad input: each earns its exit code and one sentence, and leaves nothing under a final name.
+# Bad input: each earns its exit code and one sentence, plainly and on two ranks, and leaves nothing behind.
 . "$(dirname "$0")/lib.sh"
 need_data
 
-lenet="{file: $data/lenet/lenet_train_test.prototxt, weights: WEIGHTS, inputs: {data: [1, 1, 28, 28]}}"
 weights=$data/lenet/lenet_iter_10000.caffemodel
+prototxt=$data/lenet/lenet_train_test.prototxt
 lmdb="{kind: lmdb, path: $data/lmdb/mnist_test1000_lmdb, limit: 16}"
 images="{kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: 16}"
 resnet="{file: $data/resnet20/resnet20_opset13.onnx}"
 
-# job MODEL DATASET [EXTRA]: writes $scratch/job.yaml
+lenet() { echo "{file: $1, weights: $2, inputs: {data: [1, 1, 28, 28]}}"; }
+
+# job MODEL DATASET [MORE KEYS]: writes $scratch/job.yaml
 job() {
-  printf 'model: %s\ndataset: %s\npreprocess: [{scale: 0.00390625}]\ntargets: [onnx-qdq]\noutput: out\n%b\n' \
-    "$1" "$2" "${3:-}" >"$scratch/job.yaml"
+  printf 'model: %s\ndataset: %s\npreprocess: [{scale: 0.00390625}]\noutput: out/deep\n%b\n' \
+    "$1" "$2" "${3:-targets: [onnx-qdq]}" >"$scratch/job.yaml"
 }
 
-# bad CODE "text": the job must end so, plainly and on two ranks, and leave no file behind.
+# bad CODE "text" [NAME]: the job must end so, and not even an empty folder remains.
 bad() {
   for n in 0 2; do
-    rm -rf "$scratch/out"
-    expect "$1" "$2" ranks $n "$ETALON" calibrate -q "$scratch/job.yaml"
-    [ -z "$(find "$scratch/out" -type f 2>/dev/null)" ] || fail "left behind: $(find "$scratch/out" -type f)"
+    expect "$1" "$2" ranks $n "$ETALON" calibrate -q "${3:-$scratch/job.yaml}"
+    [ ! -e "$scratch/out" ] || fail "left behind: $(find "$scratch/out")"
     [ "$(grep -c '^etalon: ' "$scratch/stderr")" -eq 1 ] || { cat "$scratch/stderr" >&2; fail "expected one message"; }
+    [ ! -s "$scratch/stdout" ] || fail "expected no results, found: $(cat "$scratch/stdout")"
   done
   echo "ok: exit $1, $(grep '^etalon: ' "$scratch/stderr")"
 }
 
-job "${lenet/WEIGHTS/missing.caffemodel}" "$lmdb"; bad 66 "missing.caffemodel"
+# --- models
+job "$(lenet "$prototxt" missing.caffemodel)" "$lmdb"; bad 66 "missing.caffemodel"
 head -c 400000 "$weights" >"$scratch/cut.caffemodel"
-job "${lenet/WEIGHTS/$scratch/cut.caffemodel}" "$lmdb"; bad 65 "cut.caffemodel"
-job "${lenet/WEIGHTS/$weights}" "{kind: lmdb, path: $data/nowhere}"; bad 66 "nowhere"
-mkdir "$scratch/cut_lmdb"; head -c 500000 "$data/lmdb/mnist_test1000_lmdb/data.mdb" >"$scratch/cut_lmdb/data.mdb"
-job "${lenet/WEIGHTS/$weights}" "{kind: lmdb, path: $scratch/cut_lmdb}"; bad 65 "cut_lmdb"
-mkdir "$scratch/empty"; job "$resnet" "{kind: images, path: $scratch/empty}"; bad 65 "no record"
+job "$(lenet "$prototxt" cut.caffemodel)" "$lmdb"; bad 65 "cut.caffemodel"
+head -c 300000 "$data/resnet20/resnet20_opset13.onnx" >"$scratch/cut.onnx"
+job "{file: cut.onnx}" "$images"; bad 65 "cut.onnx"
+: >"$scratch/empty.onnx"
+job "{file: empty.onnx}" "$images"; bad 65 "empty.onnx"
+job "{file: $data/cifar10}" "$images"; bad 65 "found a folder"
+sed 's/type: "Pooling"/type: "Poolink"/' "$prototxt" >"$scratch/odd.prototxt"
+job "$(lenet odd.prototxt "$weights")" "$lmdb"; bad 69 "Poolink"
+sed 's/num_output: 50/num_output: 60/' "$prototxt" >"$scratch/wide.prototxt"
+job "$(lenet wide.prototxt "$weights")" "$lmdb"; bad 65 "expected shape 60x20x5x5, found 50x20x5x5"
 
-# A corrupt JPEG in the middle; and the same with permission to skip it.
-mkdir -p "$scratch/pictures"
+# --- datasets and records
+job "$(lenet "$prototxt" "$weights")" "{kind: lmdb, path: nowhere}"; bad 66 "nowhere"
+mkdir "$scratch/cut_lmdb"
+head -c 500000 "$data/lmdb/mnist_test1000_lmdb/data.mdb" >"$scratch/cut_lmdb/data.mdb"
+job "$(lenet "$prototxt" "$weights")" "{kind: lmdb, path: cut_lmdb}"; bad 65 "cut_lmdb"
+mkdir "$scratch/empty"
+job "$resnet" "{kind: images, path: empty}"; bad 65 "no record"
+job "$resnet" "$lmdb"; bad 65 "expected 3x32x32, found 1x28x28"
+mkdir "$scratch/pictures"
 for i in 00 01 02 03 04 05; do cp "$data/cifar10/calibration/airplane/00$i.jpg" "$scratch/pictures/$i.jpg"; done
 head -c 300 "$data/cifar10/calibration/airplane/0003.jpg" >"$scratch/pictures/03.jpg"
-job "$resnet" "{kind: images, path: $scratch/pictures}"; bad 65 "03.jpg"
-job "$resnet" "{kind: images, path: $scratch/pictures}" 'limits: {max_bad_records: 1}'
+job "$resnet" "{kind: images, path: pictures}"; bad 65 "record 03.jpg"
+
+# --- the job file
+with() { job "$resnet" "$images" "$1"; }
+with 'targets: [onnx-qdq]\nevalute: {top_k: [1]}'; bad 78 'the nearest is "evaluate"'
+with 'targets: [onnx-qdc]'; bad 78 'the nearest is "onnx-qdq"'
+with 'targets: [onnx-qdq]\ncalibration: {activations: mze}'; bad 78 'the nearest is "mse"'
+with 'targets: [onnx-qdq]\ncalibration: {bins: 1000}'; bad 78 "a power of two"
+with 'targets: [onnx-qdq]\noutput: twice'; bad 78 "given twice"
+with 'targets: [onnx-qdq]\ncalibration: {overrides: [{node: conv_nowhere, precision: float}]}'; bad 78 "matches no node"
+with 'targets: [onnx-qdq'; bad 78 "line 6"
+with '# nothing'; bad 78 '"targets" is missing'
+{
+  echo 'a: &a [x,x,x,x,x,x,x,x,x,x]'; p=a
+  for k in b c d e f g h i; do echo "$k: &$k [*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p]"; p=$k; done
+} >"$scratch/job.yaml"
+bad 78 "more than 100,000 values"
+bad 66 "nothing.yaml" "$scratch/nothing.yaml"
+bad 65 "found a folder" "$scratch/pictures"
+
+# --- the command line
+expect 64 'the nearest is "calibrate"' "$ETALON" calibrat
+expect 64 'the nearest is "calibrate"' ranks 2 "$ETALON" calibrat
+expect 64 'the nearest is "--dry-run"' "$ETALON" calibrate --dry-rum x.yaml
+expect 64 'needs one job file' "$ETALON" calibrate
+expect 64 'key=value' "$ETALON" calibrate --set bins "$scratch/job.yaml"
+
+# --- a bad record that is allowed: skipped, listed, and the same bits on any number of ranks
+job "$resnet" "{kind: images, path: pictures}" 'targets: [onnx-qdq]\nlimits: {max_bad_records: 1}'
 for n in 0 3; do
   rm -rf "$scratch/out"
   ranks $n "$ETALON" calibrate -q "$scratch/job.yaml" >/dev/null || fail "one bad record is allowed"
-  bits "$scratch/out"
-done | uniq | wc -l | grep -qx 1 || fail "skipping a record gives other bits on other numbers of ranks"
-grep -q '03.jpg' "$scratch/out/report.json" || fail "the skipped record is not in the report"
-grep -q '"skipped": 1' "$scratch/out/report.json" || fail "the skipped record is not counted"
+  bits "$scratch/out/deep" >"$scratch/bits.$n"
+done
+cmp "$scratch/bits.0" "$scratch/bits.3" || fail "skipping a record gives other bits on other numbers of ranks"
+grep -q '03.jpg' "$scratch/out/deep/report.json" || fail "the skipped record is not in the report"
+grep -q '"skipped": 1' "$scratch/out/deep/report.json" || fail "the skipped record is not counted"
+rm -rf "$scratch/out"
 
-# Wrong shape: 28 x 28 grey records into a 3 x 32 x 32 network.
-job "$resnet" "$lmdb"; bad 65 "expected 3x32x32, found 1x28x28"
-
-# Unknown layer.
-sed 's/type: "Pooling"/type: "Poolink"/' "$data/lenet/lenet_train_test.prototxt" >"$scratch/odd.prototxt"
-job "{file: $scratch/odd.prototxt, weights: $weights, inputs: {data: [1, 1, 28, 28]}}" "$lmdb"; bad 69 "Poolink"
-
-# Weights of another shape.
-sed 's/num_output: 50/num_output: 60/' "$data/lenet/lenet_train_test.prototxt" >"$scratch/wide.prototxt"
-job "{file: $scratch/wide.prototxt, weights: $weights, inputs: {data: [1, 1, 28, 28]}}" "$lmdb"; bad 65 "conv2"
-
-# The job file itself.
-job "$resnet" "$images" 'evalute: {top_k: [1]}'; bad 78 'the nearest is "evaluate"'
-job "$resnet" "$images" 'calibration: {activations: mze}'; bad 78 'the nearest is "mse"'
-job "$resnet" "$images" 'calibration: {bins: 1000}'; bad 78 "a power of two"
-job "$resnet" "$images" 'output: twice'; bad 78 "given twice"
-job "$resnet" "$images" 'calibration: {overrides: [{node: conv_nowhere, precision: float}]}'
-rm -rf "$scratch/out"; expect 78 "matches no node" "$ETALON" calibrate -q "$scratch/job.yaml"
-{ echo 'a: &a [x,x,x,x,x,x,x,x,x,x]'; p=a; for k in b c d e f g h i; do echo "$k: &$k [*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p,*$p]"; p=$k; done; } >"$scratch/job.yaml"
-bad 78 "more than 100,000 values"
-expect 64 'the nearest is "calibrate"' "$ETALON" calibrat
-expect 64 'the nearest is "--dry-run"' "$ETALON" calibrate --dry-rum x.yaml
-expect 66 "nothing.yaml" "$ETALON" calibrate "$scratch/nothing.yaml"
-
-# Output: a folder that cannot be made, and one that is in use.
-job "$resnet" "$images"; sed -i 's|^output: .*|output: job.yaml/out|' "$scratch/job.yaml"
-expect 73 "job.yaml" "$ETALON" calibrate -q "$scratch/job.yaml"
+# --- one rank fails while the others work: all end at once, and do not finish their shares first
+for i in $(seq 40000); do echo "cifar10/calibration/airplane/0000.jpg 0"; done >"$scratch/long.txt"
+echo "nowhere.jpg 0" >"$scratch/broken.txt"
+{ head -n 20 "$scratch/long.txt"; cat "$scratch/broken.txt" "$scratch/long.txt"; } >"$scratch/early.txt"
+{ head -n 300 "$scratch/long.txt"; cat "$scratch/broken.txt"; head -n 30 "$scratch/long.txt"; } >"$scratch/late.txt"
+for list in early late; do
+  job "$resnet" "{kind: images, path: $data, list: $list.txt}"
+  expect 65 "record nowhere.jpg" ranks 3 timeout 60 "$ETALON" calibrate -q "$scratch/job.yaml"
+  [ ! -e "$scratch/out" ] || fail "left behind: $(find "$scratch/out")"
+done
+echo "ok: $(grep '^etalon: ' "$scratch/stderr")"

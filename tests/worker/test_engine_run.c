@@ -48,6 +48,42 @@ static void outputs_survive_until_the_next_run(void **state)
     check_graph_within(graph, NETWORK_TOLERANCE);
 }
 
+/* A reshape has no step of its own: what it looks at must live until it has been looked at. */
+static void values_that_nobody_reads_are_observed_all_the_same(void **state)
+{
+    const struct shape flat = SHAPE(1, 144);
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 4, 6, 6)), unread, y = x, view;
+
+    (void)state;
+    unread = add_node(graph, OP_TRANSPOSE, "unread", INTS(x));
+    memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 1, 3, 2}, 4 * sizeof(int64_t));
+    for (int i = 0; i < 4; i++)
+        y = add_blocked(graph, y, 4, 4);
+    view = graph_add_value(graph, "view", DTYPE_FLOAT32, &flat, NULL);
+    assert_true(graph_add_node(graph, OP_RESHAPE, NULL, NULL, &unread, 1, &view, 1, NULL) >= 0);
+    assert_true(graph_add_output(graph, y, NULL) >= 0);
+    check_graph_within(graph, NETWORK_TOLERANCE);
+}
+
+/* Where memory held other values before, padding must be written, not found. */
+static void padding_is_zero_in_memory_that_was_used(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_blocked(graph, add_input(graph, "x", SHAPE(1, 4, 6, 6)), 4, 20), y, z;
+
+    (void)state;
+    y = add_blocked(graph, add_blocked(graph, x, 20, 48), 48, 48); /* fills every channel, then dies */
+    y = add_blocked(graph, y, 48, 20);
+    z = add_node(graph, OP_ACTIVATION, NULL, INTS(x)); /* x is read again: this cannot be done in place */
+    last_node(graph)->attr.activation = (struct activation){ACTIVATION_HARD_SIGMOID, 0.2f, 0.5f};
+    y = add_node(graph, OP_BINARY, NULL, INTS(y, z));
+    z = add_node(graph, OP_BINARY, NULL, INTS(add_random(graph, SHAPE(20, 1, 1)), x));
+    y = add_node(graph, OP_BINARY, "y", INTS(y, z));
+    assert_true(graph_add_output(graph, y, NULL) >= 0);
+    check_graph_within(graph, NETWORK_TOLERANCE);
+}
+
 static uint64_t hash_bytes(const void *data, size_t n)
 {
     const unsigned char *bytes = data;
@@ -308,6 +344,8 @@ int main(void)
         cmocka_unit_test(instruction_sets_are_pinned_by_name_and_in_time), /* first: a child wants a fresh library */
         cmocka_unit_test(a_residual_network_equals_the_reference),
         cmocka_unit_test(outputs_survive_until_the_next_run),
+        cmocka_unit_test(values_that_nobody_reads_are_observed_all_the_same),
+        cmocka_unit_test(padding_is_zero_in_memory_that_was_used),
         cmocka_unit_test(a_record_gives_the_same_bits_whatever_shares_its_batch),
         cmocka_unit_test(engines_on_many_threads_give_the_same_bits),
         cmocka_unit_test(engines_that_share_weights_take_less_memory),
