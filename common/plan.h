@@ -62,7 +62,7 @@ struct plan_node {
     size_t n_weight_scales; /* 1 or output channels */
     float *weight_scale;    /* [n_weight_scales], real units of w per step */
     float *acc_scale;       /* [n_weight_scales], real value of one accumulator step = input scale x weight scale */
-    const float *bias;      /* [output channels]: the node's bias with its correction; NULL: none. Not always the graph's */
+    float *bias;            /* [output channels]: the node's bias with its correction; NULL: none. Not always the graph's */
     int32_t *bias_codes;    /* the same in steps of acc_scale, where profile->integer_bias and there is a bias; else NULL */
     char method[PLAN_METHOD_BYTES];
     double weight_mse, weight_mse_max_abs; /* squared error per weight: as chosen, and of plain max-abs */

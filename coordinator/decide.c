@@ -134,7 +134,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
                                    .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR};
     int rc = plan != NULL && histograms != NULL ? read_wishes(q, g, &wishes, err) : -1;
 
-    if (rc == 0 && q->calibration.corrects_bias)
+    if (rc == 0 && q->calibration.bias_correction != BIAS_CORRECTION_NONE)
         rc = list_means(observation, &means, err);
 
     rc = comm_agree(comm, rc, err);

@@ -81,7 +81,7 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     add(state, "etalon decisions 1 version %s\nstatistics %s\n", ETALON_VERSION, statistics);
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
-        q->calibration.percentile, (int)q->calibration.corrects_bias);
+        q->calibration.percentile, (int)q->calibration.bias_correction);
     for (size_t i = 0; i < q->calibration.n_overrides; i++)
         add(state, "override %s %s %d\n", q->calibration.overrides[i].node,
             q->calibration.overrides[i].activations == NULL ? "-" : q->calibration.overrides[i].activations->name,

@@ -87,6 +87,11 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
                        size_t n_jobs, const float *scales, struct error *err);
 
+/* The bias of layer `n` once more, now from what the simulation reads: means per input channel in fp32 and as simulated, of
+ * the same records. Rewrites plan->nodes[n].bias and bias_codes in place. Only where plan_can_correct_bias. EX_DATAERR. */
+bool plan_can_correct_bias(const struct plan *plan, int n);
+int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err);
+
 /* The three steps in one process. `method_name` as under calibration.activations; EX_USAGE naming those that exist. */
 int plan_decide_values(struct plan *plan, const struct histogram *const *histograms, const char *method_name,
                        double percentile, struct error *err);

@@ -97,12 +97,13 @@ static int name_group(const struct plan *plan, struct weight_job job, struct err
                : error_in(err, "node \"%s\": output channel %zu", name, job.channel);
 }
 
-/* The means of what a layer reads, one per input channel; NULL: unknown, or not along the axis that weights run over. */
+/* The means of what a layer reads, one per input channel; NULL: unknown, or not along the axis that weights run over.
+ */
 static const double *input_mean(const struct plan *plan, const struct plan_choices *choices, int n)
 {
     const struct node *node = &plan->graph->nodes[n];
-    bool is_along_axis = node->op == OP_CONV ||
-                         (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2);
+    bool is_along_axis =
+        node->op == OP_CONV || (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2);
 
     return choices->input_means == NULL || !is_along_axis ? NULL : choices->input_means[node->inputs[0]];
 }
@@ -224,7 +225,8 @@ static int code_group(struct plan *plan, const struct layer *layer, int n, size_
     struct weight_group group = group_of(plan, n, i);
     size_t count = group.runs * group.run;
     double input_scale = (double)plan->values[layer->node->inputs[0]].scale[0];
-    double bias = out->bias_codes != NULL && layer->bias != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0, step;
+    double bias = out->bias_codes != NULL && layer->bias != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0,
+           step;
     int32_t limit = plan->profile->weight_limit;
     float *copy, scale, max_abs;
     const float *weights = gather(layer->weights, group, &copy, err);
@@ -260,49 +262,59 @@ static int check_bias(const struct layer *layer, struct error *err)
     return 0;
 }
 
-/* How far rounding the weights of one output channel moves its mean output: sum over its inputs of (coded - float) x mean
- * input. In a fixed order, in double. */
-static double mean_shift(const struct plan_node *out, const struct layer *layer, size_t channel, const double *mean)
+/* How far the integers move the mean output of one channel: sum over its inputs of coded weight x simulated mean -
+ * float weight x fp32 mean. In a fixed order, in double. */
+static double mean_shift(const struct plan_node *out, const struct layer *layer, size_t channel, const double *mean,
+                         const double *simulated)
 {
     bool is_conv = layer->node->op == OP_CONV;
     size_t row = layer->elements / layer->out_channels;
-    size_t taps = is_conv ? (size_t)(layer->node->attr.conv.window.kernel[0] * layer->node->attr.conv.window.kernel[1]) : 1;
+    size_t taps =
+        is_conv ? (size_t)(layer->node->attr.conv.window.kernel[0] * layer->node->attr.conv.window.kernel[1]) : 1;
     size_t inputs = row / taps, groups = is_conv ? (size_t)layer->node->attr.conv.group : 1;
-    const double *group_mean = mean + channel / (layer->out_channels / groups) * inputs;
+    size_t first = channel / (layer->out_channels / groups) * inputs; /* of its group's inputs */
     double scale = (double)out->weight_scale[out->n_weight_scales == 1 ? 0 : channel], shift = 0;
 
     for (size_t i = 0; i < inputs; i++) {
-        double error = 0;
+        double coded = 0, real = 0;
 
-        for (size_t t = channel * row + i * taps; t < channel * row + (i + 1) * taps; t++)
-            error += scale * out->weights[t] - (double)layer->weights[t];
-        shift += error * group_mean[i];
+        for (size_t t = channel * row + i * taps; t < channel * row + (i + 1) * taps; t++) {
+            coded += scale * out->weights[t];
+            real += (double)layer->weights[t];
+        }
+        shift += coded * simulated[first + i] - real * mean[first + i];
     }
     return shift;
 }
 
+/* The layer's own bias less the mean shift, in place in out->bias, which is the plan's own memory. */
+static void shift_bias(struct plan_node *out, const struct layer *layer, const double *mean, const double *simulated)
+{
+    for (size_t channel = 0; channel < layer->out_channels; channel++) {
+        double own = layer->bias == NULL ? 0 : (double)layer->bias[channel];
+        double corrected = own - mean_shift(out, layer, channel, mean, simulated);
+
+        out->bias[channel] = isfinite((float)corrected) ? (float)corrected : (float)own;
+    }
+}
+
 /* out->bias: the layer's own, less the mean shift where the means are known. *is_corrected tells. */
-static int correct_bias(struct plan *plan, const struct plan_choices *choices, const struct layer *layer, int n,
-                        bool *is_corrected, struct error *err)
+static int make_bias(struct plan *plan, const struct plan_choices *choices, const struct layer *layer, int n,
+                     bool *is_corrected, struct error *err)
 {
     const double *mean = input_mean(plan, choices, n);
     struct plan_node *out = &plan->nodes[n];
-    float *bias;
 
-    out->bias = layer->bias;
     *is_corrected = mean != NULL;
-    if (mean == NULL)
+    if (mean == NULL && layer->bias == NULL)
         return 0;
-    bias = arena_create_array(plan->arena, layer->out_channels, sizeof *bias, err);
-    if (bias == NULL)
+    out->bias = arena_create_array(plan->arena, layer->out_channels, sizeof *out->bias, err);
+    if (out->bias == NULL)
         return -1;
-    for (size_t channel = 0; channel < layer->out_channels; channel++) {
-        double own = layer->bias == NULL ? 0 : (double)layer->bias[channel];
-        double corrected = own - mean_shift(out, layer, channel, mean);
-
-        bias[channel] = isfinite((float)corrected) ? (float)corrected : (float)own;
-    }
-    out->bias = bias;
+    if (layer->bias != NULL)
+        memcpy(out->bias, layer->bias, layer->out_channels * sizeof *out->bias);
+    if (mean != NULL) /* the input as fp32 has it: what the rounding of weights alone does */
+        shift_bias(out, layer, mean, mean);
     return 0;
 }
 
@@ -315,7 +327,8 @@ static int code_bias(struct plan *plan, const struct layer *layer, int n, struct
         double code = round_to_integer((double)out->bias[channel] / step, plan->profile->bias_rounding);
 
         if (!(fabs(code) <= INT32_MAX)) /* the scale left room for the layer's own bias, not for any correction */
-            return error_set(err, EX_DATAERR, "node \"%s\": output channel %zu: bias %g is %g steps, more than int32 holds",
+            return error_set(err, EX_DATAERR,
+                             "node \"%s\": output channel %zu: bias %g is %g steps, more than int32 holds",
                              layer->node->name, channel, (double)out->bias[channel], code);
         out->bias_codes[channel] = (int32_t)code;
     }
@@ -339,7 +352,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
             if (code_group(plan, &layer, n, i, scales[first + i], &reason, err) != 0)
                 return name_group(plan, jobs[first + i], err);
         }
-        if (correct_bias(plan, choices, &layer, n, &is_corrected, err) != 0 || code_bias(plan, &layer, n, err) != 0)
+        if (make_bias(plan, choices, &layer, n, &is_corrected, err) != 0 || code_bias(plan, &layer, n, err) != 0)
             return -1;
         out->weight_mse /= (double)layer.elements;
         out->weight_mse_max_abs /= (double)layer.elements;
@@ -347,6 +360,22 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
                  is_corrected ? " +bias" : "");
     }
     return 0;
+}
+
+bool plan_can_correct_bias(const struct plan *plan, int n)
+{
+    const struct node *node = &plan->graph->nodes[n];
+
+    return has_weights(plan, (size_t)n) && plan->nodes[n].bias != NULL &&
+           (node->op == OP_CONV || (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2));
+}
+
+int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err)
+{
+    struct layer layer = layer_of(plan, n);
+
+    shift_bias(&plan->nodes[n], &layer, mean, simulated);
+    return code_bias(plan, &layer, n, err);
 }
 
 int plan_decide_weights(struct plan *plan, const char *method_name, struct error *err)

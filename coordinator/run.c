@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/passes.h"
+#include "coordinator/correct.h"
 #include "coordinator/decide.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/finished.h"
@@ -136,9 +137,24 @@ static int measure(struct run *run, bool may_reuse, struct error *err)
     return rc;
 }
 
+/* The plans that exist, in the order of targets, with their places in the evaluation. */
+static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].plan != NULL) {
+            run->targets[i].evaluation = n;
+            plans[n++] = run->targets[i].plan;
+        }
+    return n;
+}
+
 /* A plan per target. A target that cannot express the model is noted; the others go on. */
 static int decide(struct run *run, struct error *err)
 {
+    struct plan *plans[RUN_MAX_TARGETS];
+
     for (size_t i = 0; i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];
         int rc;
@@ -157,7 +173,9 @@ static int decide(struct run *run, struct error *err)
         t->plan = NULL;
         log_warning("target %s: %s", t->target->name, t->error.text);
     }
-    return 0;
+    if (run->request->calibration.bias_correction != BIAS_CORRECTION_SIMULATED)
+        return 0;
+    return correct_biases(run->comm, run->request, run->graph, run->dataset, plans, list_plans(run, plans), err);
 }
 
 static int evaluate(struct run *run, bool with_choices, struct error *err)
@@ -165,15 +183,10 @@ static int evaluate(struct run *run, bool with_choices, struct error *err)
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->evaluation_dataset, "evaluation");
     struct plan *plans[RUN_MAX_TARGETS];
-    size_t n = 0;
+    size_t n = list_plans(run, plans);
 
     if (q->evaluate.is_skipped)
         return 0;
-    for (size_t i = 0; i < q->n_targets; i++)
-        if (run->targets[i].plan != NULL) {
-            run->targets[i].evaluation = n;
-            plans[n++] = run->targets[i].plan;
-        }
     run->is_evaluated = true;
     return evaluate_run(run->comm, &request, plans, n, q->evaluate.top_k, q->evaluate.n_top_k, with_choices,
                         &run->evaluation, err);

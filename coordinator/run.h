@@ -19,6 +19,13 @@ enum { RUN_MAX_TARGETS = 32, RUN_MAX_OVERRIDES = 256 };
 enum granularity { GRANULARITY_MIXED, GRANULARITY_PER_CHANNEL, GRANULARITY_PER_TENSOR };
 enum precision { PRECISION_DEFAULT, PRECISION_FLOAT, PRECISION_INT8 };
 
+/* What takes the mean shift that integers cause out of the biases. */
+enum bias_correction {
+    BIAS_CORRECTION_SIMULATED, /* from the simulation of a few records, layer by layer (correct.h) */
+    BIAS_CORRECTION_ANALYTIC,  /* from the archived means of the fp32 network: the rounding of weights only */
+    BIAS_CORRECTION_NONE,
+};
+
 /* What a job file says, checked and with paths resolved. All strings are borrowed from the job. */
 struct run_request {
     struct model_request model;
@@ -32,7 +39,7 @@ struct run_request {
         size_t bins, channel_bins; /* powers of two */
         size_t block;              /* records per engine call */
         double percentile;         /* fraction kept */
-        bool corrects_bias;        /* take the mean shift of rounded weights out of the biases */
+        enum bias_correction bias_correction;
         size_t n_overrides;
         struct {
             const char *node;                           /* glob over node names */

@@ -204,6 +204,19 @@ static int read_passes(struct schema *r, const struct yaml *node, void *target)
                            yaml_where(node, where));
 }
 
+static int read_bias_correction(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {[BIAS_CORRECTION_SIMULATED] = "simulated",
+                                        [BIAS_CORRECTION_ANALYTIC] = "analytic",
+                                        [BIAS_CORRECTION_NONE] = "none"};
+    size_t index;
+
+    if (schema_word(r, node, "bias correction", words, COUNT(words), &index) != 0)
+        return -1;
+    *(enum bias_correction *)target = (enum bias_correction)index;
+    return 0;
+}
+
 static int read_precision(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"float", "int8", "int16"};
@@ -252,7 +265,7 @@ static int read_calibration(struct schema *r, const struct yaml *node, void *tar
         {"channel_bins", read_bins, &request->calibration.channel_bins},
         {"block", read_block, &request->calibration.block},
         {"percentile", read_percentile, &request->calibration.percentile},
-        {"bias_correction", schema_truth, &request->calibration.corrects_bias},
+        {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
         {"passes", read_passes, NULL},
         {"overrides", read_overrides, request},
     };
@@ -418,7 +431,7 @@ static void set_defaults(struct run_request *q)
     q->calibration.channel_bins = 2048;
     q->calibration.block = 8;
     q->calibration.percentile = 0.9999;
-    q->calibration.corrects_bias = true;
+    q->calibration.bias_correction = BIAS_CORRECTION_SIMULATED;
     q->evaluate.n_top_k = 2;
     q->evaluate.top_k[0] = 1;
     q->evaluate.top_k[1] = 5;

@@ -110,7 +110,7 @@ void engine_destroy(struct engine *engine)
             free(engine->weights[i].data);
     if (engine->stream != NULL)
         dnnl_stream_destroy(engine->stream);
-    free(engine->memory);
+    engine_unmap(engine);
     free(engine->scratchpad);
     free(engine->steps);
     free(engine->buffers);

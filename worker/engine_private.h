@@ -131,6 +131,7 @@ const float *engine_constant(const struct engine *engine, const struct node *nod
 
 /* ---- engine_memory.c: places all buffers, allocates, makes the primitives' arguments. ---- */
 int engine_place(struct engine *engine, struct error *err);
+void engine_unmap(struct engine *engine); /* frees engine->memory, if any */
 
 /* ---- engine_ops/: one builder per operator; see table.c. ---- */
 typedef int (*engine_builder)(struct engine *engine, const struct node *node, struct error *err);

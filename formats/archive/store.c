@@ -28,9 +28,20 @@ int store_fail(struct store *store, int code, const char *format, ...)
     return error_set(store->err, code, "%s", text);
 }
 
+/* The innermost entry knows what really happened. Where it is a failed system call it names time, file, descriptor and
+ * addresses over two lines; the system's own words among them are what a person needs. */
 static herr_t copy_description(unsigned depth, const H5E_error2_t *entry, void *text)
 {
-    if (depth == 0 && entry->desc != NULL) /* the innermost entry knows what really happened */
+    static const char quote[] = "error message = '";
+    const char *system;
+
+    if (depth > 0 || entry->desc == NULL)
+        return 0;
+    system = strstr(entry->desc, quote);
+    if (system != NULL)
+        snprintf(text, ERROR_TEXT_BYTES / 2, "%.*s", (int)strcspn(system + sizeof quote - 1, "'"),
+                 system + sizeof quote - 1);
+    else
         snprintf(text, ERROR_TEXT_BYTES / 2, "%s", entry->desc);
     return 0;
 }

@@ -1,0 +1,205 @@
+/* make_images.c — `etalon-demo-images`: writes the demo's labelled pictures as JPEG files.
+ *
+ *     OUT/<split>/<class>/NNNN.jpg     32 x 32, quality 90, in colour
+ *     OUT/<split>.txt                  "relative/path label" a line; the classes take turns, so any first part is
+ * balanced
+ *
+ * where <split> is train, calibration or evaluation. The same options give the same pictures on every machine.
+ */
+#include "picture.h"
+
+#include "common/error.h"
+#include "jobs/options.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jpeglib.h>
+
+enum { PATH_BYTES = 4096, MAX_PICTURES = 1000000, QUALITY = 90 };
+
+/* ---- one file ---- */
+
+/* libjpeg ends the process on errors unless error_exit jumps away. */
+struct jpeg_failure {
+    struct jpeg_error_mgr manager; /* first: libjpeg hands back a pointer to it */
+    jmp_buf resume;
+};
+
+static void jpeg_fail(j_common_ptr jpeg)
+{
+    longjmp(((struct jpeg_failure *)jpeg->err)->resume, 1);
+}
+
+static int encode(const struct picture *picture, FILE *file)
+{
+    struct jpeg_compress_struct jpeg;
+    struct jpeg_failure failure;
+
+    jpeg.err = jpeg_std_error(&failure.manager);
+    failure.manager.error_exit = jpeg_fail;
+    jpeg_create_compress(&jpeg);
+    if (setjmp(failure.resume) != 0) {
+        jpeg_destroy_compress(&jpeg);
+        return -1;
+    }
+    jpeg_stdio_dest(&jpeg, file);
+    jpeg.image_width = jpeg.image_height = PICTURE_SIDE;
+    jpeg.input_components = 3;
+    jpeg.in_color_space = JCS_RGB;
+    jpeg_set_defaults(&jpeg);
+    jpeg_set_quality(&jpeg, QUALITY, TRUE);
+    jpeg_start_compress(&jpeg, TRUE);
+    for (size_t row = 0; row < PICTURE_SIDE; row++) {
+        JSAMPROW pixels = (JSAMPROW)picture->rgb[row];
+
+        jpeg_write_scanlines(&jpeg, &pixels, 1);
+    }
+    jpeg_finish_compress(&jpeg);
+    jpeg_destroy_compress(&jpeg);
+    return 0;
+}
+
+static int write_picture(const char *path, const struct picture *picture, struct error *err)
+{
+    FILE *file = fopen(path, "wb");
+    int rc;
+
+    if (file == NULL)
+        return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    rc = encode(picture, file);
+    if (fclose(file) != 0 || rc != 0)
+        return error_set(err, EX_IOERR, "%s: cannot be written", path);
+    return 0;
+}
+
+/* ---- one split ---- */
+
+struct split {
+    const char *name, *option; /* option: how many, as text */
+    uint64_t n;
+};
+
+static int make_folder(const char *path, struct error *err)
+{
+    return mkdir(path, 0777) == 0 || errno == EEXIST
+               ? 0
+               : error_set(err, EX_CANTCREAT, "%s: cannot be created: %s", path, strerror(errno));
+}
+
+static int make_folders(const char *out, const char *split, struct error *err)
+{
+    char path[PATH_BYTES];
+
+    snprintf(path, sizeof path, "%s/%s", out, split);
+    if (make_folder(path, err) != 0)
+        return -1;
+    for (size_t label = 0; label < PICTURE_CLASSES; label++) {
+        snprintf(path, sizeof path, "%s/%s/%s", out, split, picture_class(label));
+        if (make_folder(path, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int write_pictures(const char *out, const struct split *split, uint64_t seed, FILE *list, struct error *err)
+{
+    struct picture picture;
+    char path[PATH_BYTES];
+
+    for (uint64_t i = 0; i < split->n; i++) {
+        size_t label = (size_t)(i % PICTURE_CLASSES);
+        int inside = snprintf(path, sizeof path, "%s/", out);
+
+        snprintf(path + inside, sizeof path - (size_t)inside, "%s/%s/%04llu.jpg", split->name, picture_class(label),
+                 (unsigned long long)(i / PICTURE_CLASSES));
+        picture_draw(seed, i, label, &picture);
+        if (write_picture(path, &picture, err) != 0)
+            return -1;
+        fprintf(list, "%s %zu\n", path + inside, label); /* fclose tells whether it was written */
+    }
+    return 0;
+}
+
+static int write_split(const char *out, const struct split *split, uint64_t seed, struct error *err)
+{
+    char path[PATH_BYTES];
+    FILE *list;
+    int rc;
+
+    if (make_folders(out, split->name, err) != 0)
+        return -1;
+    snprintf(path, sizeof path, "%s/%s.txt", out, split->name);
+    list = fopen(path, "w");
+    if (list == NULL)
+        return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    rc = write_pictures(out, split, seed, list, err);
+    if ((ferror(list) | fclose(list)) != 0 && rc == 0)
+        rc = error_set(err, EX_IOERR, "%s: cannot be written", path);
+    return rc;
+}
+
+/* ---- command line ---- */
+
+static int read_number(const char *option, const char *text, uint64_t max, uint64_t *value, struct error *err)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtoull(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *value > max)
+        return error_set(err, EX_USAGE, "--%s: expected a whole number up to %llu, found \"%s\"", option,
+                         (unsigned long long)max, text);
+    return 0;
+}
+
+static int run(int argc, char **argv, struct error *err)
+{
+    struct split splits[] = {{"train", "0", 0}, {"calibration", "1000", 0}, {"evaluation", "2000", 0}};
+    const char *out = NULL, *seed_text = "1";
+    uint64_t seed;
+    const struct option options[] = {
+        {"out", 0, OPTION_TEXT, &out, "FOLDER", "where the pictures go; its parent must exist"},
+        {"train", 0, OPTION_TEXT, &splits[0].option, "N", "pictures to train with (default 0)"},
+        {"calibration", 0, OPTION_TEXT, &splits[1].option, "N", "pictures to calibrate with (default 1000)"},
+        {"evaluation", 0, OPTION_TEXT, &splits[2].option, "N", "pictures to measure accuracy with (default 2000)"},
+        {"seed", 0, OPTION_TEXT, &seed_text, "N", "another seed, other pictures (default 1)"},
+        {0},
+    };
+    bool wants_help = false;
+    size_t n_words;
+
+    if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
+        return -1;
+    if (wants_help) {
+        printf("usage: etalon-demo-images --out FOLDER [options]\n\nDraws labelled pictures of ten shapes.\n\n");
+        options_print(options, stdout);
+        return 0;
+    }
+    if (out == NULL)
+        return error_set(err, EX_USAGE, "--out is missing");
+    if (strlen(out) > PATH_BYTES - 64)
+        return error_set(err, EX_USAGE, "--out: the path is too long");
+    if (read_number("seed", seed_text, UINT64_MAX / 4, &seed, err) != 0 || make_folder(out, err) != 0)
+        return -1;
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
+        if (read_number(splits[i].name, splits[i].option, MAX_PICTURES, &splits[i].n, err) != 0 ||
+            (splits[i].n > 0 && write_split(out, &splits[i], 4 * seed + i, err) != 0))
+            return -1;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+
+    if (run(argc, argv, &err) == 0)
+        return 0;
+    fprintf(stderr, "etalon-demo-images: %s\n", err.text);
+    return err.code;
+}
