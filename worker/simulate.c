@@ -153,8 +153,7 @@ static void store_value(struct simulator *s, int value, const float *reals)
     for (size_t r = 0; r < s->n_records * p->n_scales; r++) {
         float scale = p->scale[r % p->n_scales];
 
-        for (size_t i = r * run; i < (r + 1) * run; i++)
-            codes[i] = sim_code(reals[i] / scale, p->codes, s->plan->profile->activation_rounding);
+        sim_codes(reals + r * run, run, scale, p->codes, s->plan->profile->activation_rounding, codes + r * run);
     }
 }
 

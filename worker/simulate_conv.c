@@ -26,23 +26,10 @@ struct sim_conv {
     int16_t *image;             /* one record, NHWC, + 1 for an odd K */
     int16_t *patches;           /* [PIXELS][k + k % 2] */
     int32_t *sums;              /* [out pixels][c_stride] of one record */
+    float *row;                 /* [out pixels]: one channel on its way to codes */
     size_t sum_stride;
     const float *float_bias; /* NULL: none, or bias_codes are used */
 };
-
-int16_t sim_code(float ratio, struct code_range codes, enum rounding rounding)
-{
-    double lo = codes.lo - codes.zero_point, hi = codes.hi - codes.zero_point, q;
-
-    if (isnan(ratio))
-        return 0;
-    if ((double)ratio <= lo)
-        return (int16_t)lo;
-    if ((double)ratio >= hi)
-        return (int16_t)hi;
-    q = round_to_integer((double)ratio, rounding);
-    return (int16_t)(q < lo ? lo : q > hi ? hi : q);
-}
 
 bool sim_conv_applies(const struct plan *plan, int node)
 {
@@ -142,7 +129,8 @@ struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error
     c->image = memory_create(c->in_channels * c->in_height * c->in_width + 1, sizeof *c->image, "an image", err);
     c->patches = memory_create(PIXELS, (c->k + 1) * sizeof *c->patches, "patches", err);
     c->sums = memory_create(pixels * c->sum_stride, sizeof *c->sums, "accumulators", err);
-    if (c->image == NULL || c->patches == NULL || c->sums == NULL || check_range(c, err) != 0)
+    c->row = memory_create(pixels, sizeof *c->row, "a channel", err);
+    if (c->image == NULL || c->patches == NULL || c->sums == NULL || c->row == NULL || check_range(c, err) != 0)
         goto fail;
     if (c->is_depthwise) {
         c->taps = memory_create(c->k * c->in_channels, sizeof *c->taps, "taps", err);
@@ -176,6 +164,7 @@ void sim_conv_destroy(struct sim_conv *c)
     free(c->image);
     free(c->patches);
     free(c->sums);
+    free(c->row);
     free(c);
 }
 
@@ -308,7 +297,9 @@ static float apply_on_steps(struct activation a, float steps, float out_scale)
     }
 }
 
-static void rescale_channel(const struct sim_conv *c, size_t channel, size_t column, void *output)
+/* One output channel of one record: accumulators, side by side in c->row, become multiples of the output step or reals.
+ */
+static void rescale_channel(struct sim_conv *c, size_t channel, size_t column, void *output)
 {
     const struct plan_value *out = &c->plan->values[c->output_value];
     const struct profile *profile = c->plan->profile;
@@ -316,24 +307,18 @@ static void rescale_channel(const struct sim_conv *c, size_t channel, size_t col
     struct activation fused = c->node->fused;
     size_t pixels = c->out_height * c->out_width;
     const int32_t *sum = c->sums + column;
-    int16_t *codes = (int16_t *)output + channel * pixels;
-    float *reals = (float *)output + channel * pixels;
+    float *row = out->is_quantized ? c->row : (float *)output + channel * pixels;
+    bool in_steps = out->is_quantized && profile->multiplies_by_ratio;
+    float factor = in_steps ? r.ratio : r.acc_scale, bias = in_steps ? r.bias / r.out_scale : r.bias;
 
-    for (size_t i = 0; i < pixels; i++) {
-        float acc = (float)(sum[i * c->sum_stride] + r.bias_code); /* one rounding above 2^24, as the chips do */
-
-        if (!out->is_quantized) {
-            reals[i] = activation_apply(fused, acc * r.acc_scale + r.bias);
-        } else if (profile->multiplies_by_ratio) {
-            float steps = acc * r.ratio + r.bias / r.out_scale;
-
-            codes[i] = sim_code(apply_on_steps(fused, steps, r.out_scale), out->codes, profile->activation_rounding);
-        } else {
-            float real = activation_apply(fused, acc * r.acc_scale + r.bias);
-
-            codes[i] = sim_code(real / r.out_scale, out->codes, profile->activation_rounding);
-        }
-    }
+    for (size_t i = 0; i < pixels; i++) /* one rounding of the accumulator above 2^24, as the chips do */
+        row[i] = (float)(sum[i * c->sum_stride] + r.bias_code) * factor + bias;
+    if (fused.kind != ACTIVATION_NONE)
+        for (size_t i = 0; i < pixels; i++)
+            row[i] = in_steps ? apply_on_steps(fused, row[i], r.out_scale) : activation_apply(fused, row[i]);
+    if (out->is_quantized)
+        sim_codes(row, pixels, in_steps ? 1 : r.out_scale, out->codes, profile->activation_rounding,
+                  (int16_t *)output + channel * pixels);
 }
 
 void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t n_records)

@@ -284,7 +284,7 @@ void picture_draw(uint64_t seed, uint64_t index, size_t label, struct picture *p
     to = any_colour(&chance);
     for (size_t c = 0; c < 3; c++) /* the middle of the background is what the shape has to stand out from */
         colour.channel[c] = (from.channel[c] + to.channel[c]) / 2;
-    colour = other_colour(&chance, &colour, 120);
+    colour = other_colour(&chance, &colour, 150);
 
     at.centre.x = between(&chance, -5, 5);
     at.centre.y = between(&chance, -5, 5);
@@ -296,6 +296,6 @@ void picture_draw(uint64_t seed, uint64_t index, size_t label, struct picture *p
     paint_distractors(&canvas, &chance);
     paint(&canvas, shapes[label].contains, &at, &colour);
     paint_occlusion(&canvas, &chance, at.centre);
-    add_noise(&canvas, &chance, between(&chance, 0, 60));
+    add_noise(&canvas, &chance, between(&chance, 0, 50));
     store(&canvas, picture);
 }

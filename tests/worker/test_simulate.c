@@ -11,6 +11,14 @@
 #include <string.h>
 #include <cmocka.h>
 
+static int16_t sim_code(float ratio, struct code_range codes, enum rounding rounding)
+{
+    int16_t code;
+
+    sim_codes(&ratio, 1, 1, codes, rounding, &code);
+    return code;
+}
+
 static uint64_t seed = 1;
 
 static int draw(int lo, int hi)
@@ -72,6 +80,26 @@ static void codes_saturate_and_round_as_the_profile_says(void **state)
     assert_int_equal(sim_code(300.0f, shifted, ROUND_HALF_EVEN), 127);
     assert_int_equal(sim_code(-300.0f, shifted, ROUND_HALF_EVEN), -128);
     assert_int_equal(sim_code(NAN, shifted, ROUND_HALF_EVEN), 0);
+}
+
+static void small_rounding_equals_the_exact_one(void **state)
+{
+    struct code_range wide = {-300, 300, 0};
+
+    (void)state;
+    for (int i = 0; i < 400000; i++) {
+        /* multiples of 1/8 and their neighbours, where ties and near-ties are */
+        float x = (float)draw(-2400, 2400) / 8;
+        int away = draw(-2, 2);
+        enum rounding mode = (enum rounding)draw(ROUND_HALF_EVEN, ROUND_TOWARD_ZERO);
+
+        while (away != 0) {
+            x = nextafterf(x, away > 0 ? INFINITY : -INFINITY);
+            away += away > 0 ? -1 : 1;
+        }
+        if (fabsf(x) < 300)
+            assert_int_equal(sim_code(x, wide, mode), round_to_integer((double)x, mode));
+    }
 }
 
 /* ---- whole convolutions against a loop nest over taps ---- */
@@ -247,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_exact_for_every_shape),
         cmocka_unit_test(codes_saturate_and_round_as_the_profile_says),
+        cmocka_unit_test(small_rounding_equals_the_exact_one),
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
     };
 
