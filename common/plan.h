@@ -19,7 +19,9 @@ struct profile {
     bool saturates_low_at_minus_127;  /* informative: threshold T maps to this many steps either way */
     int32_t signed_steps;             /* scale = threshold / signed_steps: 127 */
     int32_t unsigned_steps;           /* 255, or 127 where unsigned is not available */
-    bool per_channel_activations;     /* scales of activations may be per channel (granularity: per-channel) */
+    bool per_channel_activations;     /* scales of activations may be per channel (granularity: per-channel): of what CONV
+                                       * reads and makes, ADD of equal shapes, max pools; a CONCAT of such channels then
+                                       * moves codes, whatever concat_shares_scale says */
     enum rounding activation_rounding;
     /* weights: symmetric, [-weight_limit, weight_limit] */
     int32_t weight_limit;
@@ -51,21 +53,26 @@ struct plan_value {
     size_t n_scales;        /* 1, or the channel count (axis 1) */
     float *scale;           /* [n_scales], finite, > 0 */
     float *threshold;       /* [n_scales], real units: the largest magnitude kept */
-    char method[PLAN_METHOD_BYTES]; /* "mse", "minmax" ...: who decided threshold, after guards */
-    int scale_from;         /* value index whose statistics decided it (itself, or the head of a shared group) */
+    size_t widest;          /* the channel with the largest threshold; 0 where there is one scale */
+    char method[PLAN_METHOD_BYTES]; /* "mse", "minmax" ...: who decided threshold[widest], after guards */
+    int scale_from;         /* value index whose statistics decided that (itself, or the head of a shared group) */
 };
 
-/* Weights of a quantized CONV, DECONV, DENSE (and constant operands of nothing else in this version). */
+/* Weights of a quantized CONV, DECONV, DENSE (and constant operands of nothing else in this version).
+ *
+ * Codes stand for w. Where the input has a scale per channel they stand for w x that of the input channel (a float32
+ * product), so that one accumulator can add up channels of different scales; then a weight scale is already the
+ * accumulator's. Not in depthwise layers of one scale per output channel: there one input channel meets one scale. */
 struct plan_node {
     bool is_quantized;
     int8_t *weights;        /* codes, layout of the float weights */
     size_t n_weight_scales; /* 1 or output channels */
-    float *weight_scale;    /* [n_weight_scales], real units of w per step */
-    float *acc_scale;       /* [n_weight_scales], real value of one accumulator step = input scale x weight scale */
+    float *weight_scale;    /* [n_weight_scales], of what codes stand for, per step */
+    float *acc_scale;       /* [n_weight_scales], real value of one accumulator step: input scale x weight scale */
     float *bias;            /* [output channels]: the node's bias with its correction; NULL: none. Not always the graph's */
     int32_t *bias_codes;    /* the same in steps of acc_scale, where profile->integer_bias and there is a bias; else NULL */
     char method[PLAN_METHOD_BYTES];
-    double weight_mse, weight_mse_max_abs; /* squared error per weight: as chosen, and of plain max-abs */
+    double weight_mse, weight_mse_max_abs; /* squared error of what a code stands for: as chosen, and of max-abs */
 };
 
 struct plan {

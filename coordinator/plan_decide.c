@@ -1,6 +1,7 @@
 /* plan_decide.c — scales of values: groups, their searches, and what the results become; see plan_decide.h. */
 #include "coordinator/plan_decide.h"
 
+#include "coordinator/plan_groups.h"
 #include "coordinator/plan_mark.h"
 
 #include <assert.h>
@@ -8,97 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is gathered about values while jobs are made; all arrays are [n_values], from one allocation each. */
-struct grouping {
-    const struct plan *plan;
-    const struct histogram *const *histograms;
-    int *parent; /* union-find over values of one scale */
-    int *order;  /* [n_order] values, those without producer first, then in execution order */
-    size_t n_order;
-    bool *is_read; /* by something that is not a selection */
-    bool *decides_arg_max;
-};
-
-static int find_root(int *parent, int value)
-{
-    while (parent[value] != value)
-        value = parent[value] = parent[parent[value]];
-    return value;
-}
-
-/* The smaller index becomes the root, so that the result does not depend on the order of calls. */
-static void join(int *parent, int a, int b)
-{
-    int x = find_root(parent, a), y = find_root(parent, b);
-
-    parent[x > y ? x : y] = x > y ? y : x;
-}
-
-static void join_through(struct grouping *grouping, size_t n)
-{
-    const struct graph *graph = grouping->plan->graph;
-    const struct node *node = &graph->nodes[n];
-    enum node_role role =
-        grouping->plan->nodes[n].is_quantized ? plan_node_role(grouping->plan->profile, node) : ROLE_FLOAT;
-
-    for (size_t i = 0; i < node->n_inputs; i++) {
-        int value = node->inputs[i];
-
-        if (!plan_is_activation(graph, value))
-            continue;
-        if (role != ROLE_SELECTS)
-            grouping->is_read[value] = true;
-        if (role == ROLE_SELECTS || role == ROLE_AVERAGES)
-            join(grouping->parent, value, node->outputs[0]);
-    }
-}
-
-static void order_values(struct grouping *grouping)
-{
-    const struct graph *graph = grouping->plan->graph;
-
-    for (size_t v = 0; v < graph->n_values; v++) {
-        if (graph->values[v].producer == GRAPH_NONE)
-            grouping->order[grouping->n_order++] = (int)v;
-    }
-    for (size_t i = 0; i < graph->n_nodes; i++) {
-        for (size_t o = 0; o < graph->nodes[i].n_outputs; o++)
-            grouping->order[grouping->n_order++] = graph->nodes[i].outputs[o];
-    }
-}
-
-static int grouping_init(struct grouping *grouping, const struct plan *plan, const struct histogram *const *histograms,
-                         struct error *err)
-{
-    const struct graph *graph = plan->graph;
-    size_t n = graph->n_values;
-
-    *grouping = (struct grouping){.plan = plan, .histograms = histograms};
-    grouping->parent = memory_create(n, sizeof *grouping->parent, "groups of values", err);
-    grouping->order = memory_create(n, sizeof *grouping->order, "groups of values", err);
-    grouping->is_read = memory_create(n, sizeof *grouping->is_read, "groups of values", err);
-    grouping->decides_arg_max = memory_create(n, sizeof *grouping->decides_arg_max, "groups of values", err);
-    if (grouping->parent == NULL || grouping->order == NULL || grouping->is_read == NULL ||
-        grouping->decides_arg_max == NULL)
-        return -1;
-    for (size_t v = 0; v < n; v++)
-        grouping->parent[v] = (int)v;
-    for (size_t i = 0; i < graph->n_outputs; i++)
-        grouping->is_read[graph->outputs[i]] = true;
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        join_through(grouping, i);
-    order_values(grouping);
-    plan_mark_arg_max(graph, grouping->decides_arg_max);
-    return 0;
-}
-
-static void grouping_fini(struct grouping *grouping)
-{
-    free(grouping->parent);
-    free(grouping->order);
-    free(grouping->is_read);
-    free(grouping->decides_arg_max);
-}
+/* Of a channel without any value but 0. Its reciprocal, and accumulators over it, are far from overflow in float32. */
+static const float dead_scale = 0x1p-100F;
 
 static bool has_unsigned_codes(const struct profile *profile)
 {
@@ -113,64 +25,59 @@ static bool is_never_negative(const struct histogram *h)
     return h->min >= 0 && h->negative_infs == 0; /* min is +Inf where nothing was seen */
 }
 
-/* The group's values and what they have in common. */
-static int collect_values(const struct grouping *grouping, struct arena *arena, int root, struct threshold_job *job,
-                          struct error *err)
+/* is_unsigned[family]: no value of it was ever negative, and the target has codes for such. */
+static void find_unsigned(const struct plan_groups *groups, const struct histogram *const *histograms,
+                          bool *is_unsigned)
 {
-    bool is_unsigned = has_unsigned_codes(grouping->plan->profile);
-    size_t n = 0;
-    int *values;
+    const struct plan *plan = groups->plan;
 
-    for (size_t i = 0; i < grouping->n_order; i++)
-        n += find_root(grouping->parent, grouping->order[i]) == root;
-    values = arena_create_array(arena, n, sizeof *values, err);
-    if (values == NULL)
-        return -1;
-    job->values = values;
-    for (size_t i = 0; i < grouping->n_order; i++) {
-        int value = grouping->order[i];
-
-        if (find_root(grouping->parent, value) != root)
-            continue;
-        values[job->n_values++] = value;
-        is_unsigned = is_unsigned && is_never_negative(grouping->histograms[value]);
-        job->decides_arg_max = job->decides_arg_max || grouping->decides_arg_max[value];
+    for (size_t v = 0; v < plan->graph->n_values; v++)
+        is_unsigned[v] = has_unsigned_codes(plan->profile);
+    for (size_t v = 0; v < plan->graph->n_values; v++) {
+        if (plan->values[v].is_quantized && !is_never_negative(histograms[v]))
+            is_unsigned[plan_groups_family(groups, (int)v)] = false;
     }
-    job->request.is_unsigned = is_unsigned;
-    return 0;
 }
 
-/* Values that selections alone read are left out. Some value is read: the last of a group cannot be selected from. */
-static int collect_histograms(const struct grouping *grouping, struct arena *arena, struct threshold_job *job,
-                              struct error *err)
+/* What jobs are made from. */
+struct job_maker {
+    const struct plan_groups *groups;
+    const struct plan_choices *choices;
+    const struct histogram *const *histograms;
+    const bool *is_unsigned;              /* [n_values] by family */
+    struct scale_place *places;           /* [n_scales] in the arena, of all jobs */
+    const struct histogram **of_places;   /* [n_scales] in the arena, of all jobs */
+};
+
+/* Values that moving codes alone reads are left out. Some value is read: the last of a group has no such reader. */
+static void collect_histograms(const struct job_maker *maker, const struct histogram **histograms,
+                               struct threshold_job *job)
 {
-    const struct histogram **histograms = arena_create_array(arena, job->n_values, sizeof *histograms, err);
-
-    if (histograms == NULL)
-        return -1;
     job->histograms = histograms;
-    for (size_t i = 0; i < job->n_values; i++) {
-        int value = job->values[i];
+    for (size_t i = 0; i < job->n_places; i++) {
+        struct scale_place place = job->places[i];
 
-        if (!grouping->is_read[value])
+        if (!maker->groups->is_read[place.value])
             continue;
-        histograms[job->n_histograms++] = grouping->histograms[value];
-        job->scale_from = value;
+        histograms[job->n_histograms++] = job->is_per_channel
+                                              ? &maker->choices->channel_histograms[place.value][place.channel]
+                                              : maker->histograms[place.value];
+        job->scale_from = place.value;
     }
     assert(job->n_histograms > 0); /* graph_compact drops what nobody reads */
-    return 0;
 }
 
 /* The method of the job, of the last override among the nodes that made the values, or min-max. */
-static void choose_method(const struct grouping *grouping, const struct plan_choices *choices,
-                          struct threshold_job *job)
+static void choose_method(const struct job_maker *maker, struct threshold_job *job)
 {
+    const struct plan_choices *choices = maker->choices;
     const struct threshold_method *override = NULL;
 
-    for (size_t i = 0; i < job->n_values && choices->node_methods != NULL; i++) {
-        int producer = grouping->plan->graph->values[job->values[i]].producer;
+    for (size_t i = 0; i < job->n_places; i++) {
+        int value = job->places[i].value, producer = maker->groups->plan->graph->values[value].producer;
 
-        if (producer != GRAPH_NONE && choices->node_methods[producer] != NULL)
+        job->decides_arg_max = job->decides_arg_max || maker->groups->decides_arg_max[value];
+        if (producer != GRAPH_NONE && choices->node_methods != NULL && choices->node_methods[producer] != NULL)
             override = choices->node_methods[producer];
     }
     job->decides_arg_max = job->decides_arg_max && override == NULL;
@@ -179,43 +86,73 @@ static void choose_method(const struct grouping *grouping, const struct plan_cho
                                          : choices->activations;
 }
 
-static int make_job(const struct grouping *grouping, const struct plan_choices *choices, struct arena *arena, int root,
-                    struct threshold_job *job, struct error *err)
+static void make_job(const struct job_maker *maker, size_t root, struct threshold_job *job)
 {
-    const struct profile *profile = grouping->plan->profile;
+    const struct plan_groups *groups = maker->groups;
+    const struct profile *profile = groups->plan->profile;
+    size_t first = groups->end[root] - groups->n[root];
+    int value = groups->places[first].value;
+    bool is_unsigned = maker->is_unsigned[plan_groups_family(groups, value)];
 
-    *job = (struct threshold_job){.scale_from = root};
-    if (collect_values(grouping, arena, root, job, err) != 0)
+    *job = (struct threshold_job){
+        .is_per_channel = groups->is_per_channel[value],
+        .request = {.percentile = maker->choices->percentile,
+                    .is_unsigned = is_unsigned,
+                    .steps = is_unsigned ? profile->unsigned_steps : profile->signed_steps},
+        .n_places = groups->n[root],
+        .places = maker->places + first,
+        .scale_from = value,
+    };
+    choose_method(maker, job);
+    collect_histograms(maker, maker->of_places + first, job);
+}
+
+/* One job a group of scales, in the order of their roots. */
+static int make_jobs(struct job_maker *maker, struct arena *arena, const struct threshold_job **jobs, size_t *n_jobs,
+                     struct error *err)
+{
+    const struct plan_groups *groups = maker->groups;
+    const struct plan *plan = groups->plan;
+    struct threshold_job *list = arena_create_array(arena, groups->n_scales, sizeof *list, err);
+    size_t n = 0;
+
+    maker->places = arena_create_array(arena, groups->n_scales, sizeof *maker->places, err);
+    maker->of_places = arena_create_array(arena, groups->n_scales, sizeof(struct histogram *), err);
+    if (list == NULL || maker->places == NULL || maker->of_places == NULL)
         return -1;
-    choose_method(grouping, choices, job);
-    job->request.percentile = choices->percentile;
-    job->request.steps = job->request.is_unsigned ? profile->unsigned_steps : profile->signed_steps;
-    return collect_histograms(grouping, arena, job, err);
+    memcpy(maker->places, groups->places, groups->n_scales * sizeof *maker->places);
+    for (size_t v = 0; v < plan->graph->n_values; v++) {
+        for (size_t i = groups->first[v]; plan->values[v].is_quantized && i < groups->first[v + 1]; i++) {
+            if (groups->n[i] > 0) /* a root */
+                make_job(maker, i, &list[n++]);
+        }
+    }
+    *jobs = list;
+    *n_jobs = n;
+    return 0;
 }
 
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
                         struct error *err)
 {
-    size_t n_values = plan->graph->n_values, n = 0;
-    struct threshold_job *list;
-    struct grouping grouping;
-    int rc;
+    bool *is_unsigned = memory_create(plan->graph->n_values, sizeof *is_unsigned, "signs of values", err);
+    struct plan_groups groups = {0};
+    int rc = is_unsigned == NULL ? -1 : 0;
 
-    plan_mark(plan, histograms, choices->node_is_float);
-    rc = grouping_init(&grouping, plan, histograms, err);
-    list = rc == 0 ? arena_create_array(plan->arena, n_values, sizeof *list, err) : NULL;
-    if (list == NULL)
-        rc = -1;
-    for (size_t v = 0; rc == 0 && v < n_values; v++) {
-        if (plan->values[v].is_quantized && find_root(grouping.parent, (int)v) == (int)v)
-            rc = make_job(&grouping, choices, plan->arena, (int)v, &list[n++], err);
-    }
-    grouping_fini(&grouping);
     if (rc == 0) {
-        *jobs = list;
-        *n_jobs = n;
+        plan_mark(plan, histograms, choices->node_is_float);
+        rc = plan_groups_init(&groups, plan, choices->channel_histograms, err);
     }
+    if (rc == 0) {
+        struct job_maker maker = {
+            .groups = &groups, .choices = choices, .histograms = histograms, .is_unsigned = is_unsigned};
+
+        find_unsigned(&groups, histograms, is_unsigned);
+        rc = make_jobs(&maker, plan->arena, jobs, n_jobs, err);
+    }
+    plan_groups_fini(&groups);
+    free(is_unsigned);
     return rc;
 }
 
@@ -235,36 +172,64 @@ int plan_threshold_search(const struct threshold_job *job, struct threshold_resu
     }
     if (rc == 0)
         rc = threshold_decide(job->method, &request, &result->threshold, result->method, err);
+    if (rc == 0 && job->is_per_channel && strcmp(result->method, "zero") == 0) {
+        result->threshold = dead_scale * (float)job->request.steps;
+        snprintf(result->method, sizeof result->method, "dead");
+    }
     if (rc == 0 && job->decides_arg_max && strcmp(result->method, "minmax") == 0)
         snprintf(result->method, sizeof result->method, "minmax (logits)");
     histogram_fini(&together);
     return rc;
 }
 
+/* An undecided value of n scales. */
+static int reserve_scales(struct plan *plan, const struct threshold_job *job, int v, size_t n, struct error *err)
+{
+    struct plan_value *value = &plan->values[v];
+    float *numbers = arena_create_array(plan->arena, 2 * n, sizeof *numbers, err);
+
+    if (numbers == NULL)
+        return -1;
+    *value = (struct plan_value){
+        .is_quantized = true,
+        .is_unsigned = job->request.is_unsigned,
+        .codes = job->request.is_unsigned ? plan->profile->unsigned_codes : plan->profile->signed_codes,
+        .n_scales = n,
+        .scale = numbers,
+        .threshold = numbers + n,
+    };
+    return 0;
+}
+
+static void set_scale(struct plan_value *value, size_t channel, const struct threshold_job *job,
+                      const struct threshold_result *result)
+{
+    if (result->threshold > value->threshold[value->widest]) {
+        value->widest = channel;
+        value->scale_from = job->scale_from;
+        memcpy(value->method, result->method, sizeof value->method);
+    }
+    value->threshold[channel] = result->threshold;
+    value->scale[channel] = result->threshold / (float)job->request.steps;
+}
+
 int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,
                           const struct threshold_result *results, struct error *err)
 {
     for (size_t i = 0; i < n_jobs; i++) {
-        const struct threshold_job *job = &jobs[i];
-        float *numbers = arena_create_array(plan->arena, 2, sizeof *numbers, err);
+        for (size_t k = 0; k < jobs[i].n_places; k++) {
+            struct scale_place place = jobs[i].places[k];
+            size_t n = jobs[i].is_per_channel ? (size_t)plan->graph->values[place.value].shape.dims[1] : 1;
 
-        if (numbers == NULL)
-            return -1;
-        numbers[0] = results[i].threshold / (float)job->request.steps;
-        numbers[1] = results[i].threshold;
-        for (size_t k = 0; k < job->n_values; k++) {
-            struct plan_value *value = &plan->values[job->values[k]];
+            if (place.channel == 0 && reserve_scales(plan, &jobs[i], place.value, n, err) != 0)
+                return -1;
+        }
+    }
+    for (size_t i = 0; i < n_jobs; i++) {
+        for (size_t k = 0; k < jobs[i].n_places; k++) {
+            struct scale_place place = jobs[i].places[k];
 
-            *value = (struct plan_value){
-                .is_quantized = true,
-                .is_unsigned = job->request.is_unsigned,
-                .codes = job->request.is_unsigned ? plan->profile->unsigned_codes : plan->profile->signed_codes,
-                .n_scales = 1,
-                .scale = &numbers[0],
-                .threshold = &numbers[1],
-                .scale_from = job->scale_from,
-            };
-            memcpy(value->method, results[i].method, sizeof value->method);
+            set_scale(&plan->values[place.value], place.channel, &jobs[i], &results[i]);
         }
     }
     return 0;

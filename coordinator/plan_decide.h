@@ -8,6 +8,9 @@
  *   plan_weight_search    one job, pure
  *   plan_apply_weights    codes of weights and biases, from all scales
  *
+ * Activations have one scale a value, or, where the target can and the job gives statistics of channels, one a channel.
+ * Then weights are coded times the scales of the channels they meet (plan.h), so values come before weights.
+ *
  * Every rank holds the same graph, statistics and choices, and so makes the same list in the same order. Results are
  * plain bytes of one size: each rank searches its share, gathers, and applies all of them.
  */
@@ -27,19 +30,29 @@ struct plan_choices {
     const bool *node_is_float; /* [n_nodes] stays in float */
     const struct weight_method *weights;
     bool weights_per_tensor; /* even where the target has scales per channel */
+    /* [n_values] the histograms of each channel (axis 1), NULL entries where there are none; NULL: one scale a value.
+     * Borrowed until the last search. Used where the target has scales per channel (plan_mark_channels). */
+    const struct histogram *const *channel_histograms;
     /* Bias correction: [n_values] the fp32 mean of each channel (axis 1) of a value that CONV or DENSE nodes read, NULL
      * entries where unknown. The mean output shift that rounded weights cause is then taken out of the bias (Nagel et al.
      * 2019, arXiv:1906.04721, equation 17; borders are ignored). */
     const double *const *input_means;
 };
 
-/* The values of one shared scale. Lives in the plan's arena. */
+/* What a scale belongs to: a value, or one of its channels. */
+struct scale_place {
+    int value;
+    size_t channel; /* 0 where the value has one scale */
+};
+
+/* One scale and all that share it. Lives in the plan's arena. */
 struct threshold_job {
     const struct threshold_method *method;
     bool decides_arg_max;             /* min-max because of that, "minmax (logits)" */
+    bool is_per_channel;              /* places are channels; else whole values */
     struct threshold_request request; /* its histogram is NULL: those below count together */
-    size_t n_values, n_histograms;
-    const int *values; /* in execution order */
+    size_t n_places, n_histograms;
+    const struct scale_place *places; /* in execution order */
     const struct histogram *const *histograms;
     int scale_from; /* the last value whose statistics decide */
 };
@@ -58,11 +71,13 @@ struct threshold_result {
  * A group's threshold comes from those of its values that something other than a selection (max pool, ReLU, reshape
  * ...) reads: what a selection drops need not be kept, what an average pool is about to average must be. Several count
  * together. Values that decide the arg-max (back from the graph outputs through softmax, sigmoid, reshape, transpose,
- * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise.
+ * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise; and keep one scale.
  * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
                         struct error *err);
+/* A channel without any value but 0 gets the scale 2^-100, "dead": small, for the weights that meet it share a scale
+ * with others; not 0, by which runtimes divide. */
 int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err);
 /* Fills plan->values[] of every group from results[n_jobs]. EX_OSERR. */
 int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,
@@ -74,7 +89,7 @@ struct weight_job {
     size_t channel;
 };
 
-/* Needs nothing but the marks. Jobs live in the plan's arena. EX_OSERR; EX_DATAERR: a bias of the wrong size. */
+/* Values must be decided. Jobs live in the plan's arena. EX_OSERR; EX_DATAERR: a bias of the wrong size. */
 int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, const struct weight_job **jobs,
                      size_t *n_jobs, struct error *err);
 /* EX_DATAERR naming node, channel and weight that is not finite. */

@@ -1,16 +1,16 @@
 /* simulate_codes.c — rounding and saturation of whole rows; see simulate_private.h.
  *
  * Codes are small, so float is exact here: fractions of |x| <= 2^15 have no rounding error, and each mode is a few
- * exact operations that the compiler turns into vectors. Clones for the instruction sets differ in speed only.
+ * exact operations that the compiler turns into vectors. Clones for the instruction sets differ in speed only. The
+ * folder's CMakeLists.txt compiles this file for that: without trapping comparisons, which nothing here unmasks, loops
+ * vectorise.
  */
 #include "worker/simulate_private.h"
 
 #include <math.h>
 
 #if defined(__x86_64__)
-#define CLONES                                                                                                         \
-    __attribute__((target_clones("avx512f", "avx2", "default"),                                                        \
-                   optimize("O3", "no-trapping-math"))) /* traps are off; the values are the same */
+#define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define CLONES
 #endif
