@@ -142,6 +142,8 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
         choices.node_methods = wishes.methods;
         choices.node_is_float = wishes.is_float;
         choices.input_means = (const double *const *)means;
+        if (q->calibration.granularity == GRANULARITY_PER_CHANNEL)
+            choices.channel_histograms = (const struct histogram *const *)observation->channels;
         for (size_t v = 0; v < g->n_values; v++)
             histograms[v] =
                 observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;

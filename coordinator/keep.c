@@ -47,6 +47,27 @@ static int list_values(const struct observation *o, struct archive *archive, uin
     return 0;
 }
 
+/* Thresholds and scales of the channels of values that have more than one. */
+static int list_channels(const struct report_target *t, size_t n_values, struct archive_target *to, struct error *err)
+{
+    uint32_t decision = 0;
+    size_t n = 0;
+
+    for (size_t v = 0; v < n_values; v++)
+        n += t->plan->values[v].is_quantized && t->plan->values[v].n_scales > 1 ? t->plan->values[v].n_scales : 0;
+    to->channels = memory_create(n, sizeof *to->channels, "an archive", err);
+    if (to->channels == NULL)
+        return -1;
+    for (size_t v = 0; v < n_values; v++) {
+        const struct plan_value *p = &t->plan->values[v];
+
+        for (size_t c = 0; p->is_quantized && p->n_scales > 1 && c < p->n_scales; c++)
+            to->channels[to->n_channels++] = (struct archive_channel){decision, p->threshold[c], p->scale[c]};
+        decision += p->is_quantized;
+    }
+    return 0;
+}
+
 static int list_decisions(const struct report *report, const struct report_target *t, const uint32_t *index,
                           struct archive_target *to, struct error *err)
 {
@@ -61,8 +82,17 @@ static int list_decisions(const struct report *report, const struct report_targe
         if (!p->is_quantized)
             continue;
         to->n_decisions++;
-        *d = (struct archive_decision){
-            index[v], p->threshold[0], p->scale[0], p->codes.zero_point, p->codes.lo, p->codes.hi, "", NAN, NAN, 0, 0};
+        *d = (struct archive_decision){index[v],
+                                       p->threshold[p->widest],
+                                       p->scale[p->widest],
+                                       p->codes.zero_point,
+                                       p->codes.lo,
+                                       p->codes.hi,
+                                       "",
+                                       NAN,
+                                       NAN,
+                                       0,
+                                       0};
         snprintf(d->method, sizeof d->method, "%s", p->method);
         if (report->evaluation != NULL) {
             const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)v);
@@ -73,7 +103,7 @@ static int list_decisions(const struct report *report, const struct report_targe
             d->elements = e->elements;
         }
     }
-    return 0;
+    return t->plan == NULL ? 0 : list_channels(t, report->graph->n_values, to, err);
 }
 
 static int list_records(const struct report *report, struct archive *archive, struct error *err)
@@ -122,8 +152,10 @@ int keep_archive(const struct report *report, const struct observation *observat
                             err);
     if (rc == 0)
         rc = archive_write(&archive, output, err);
-    for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++)
+    for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++) {
         free(archive.targets[i].decisions);
+        free(archive.targets[i].channels);
+    }
     free(archive.targets);
     free(archive.bad);
     free(archive.values); /* what they point to is the observation's */

@@ -44,9 +44,9 @@ struct job_maker {
     const struct plan_groups *groups;
     const struct plan_choices *choices;
     const struct histogram *const *histograms;
-    const bool *is_unsigned;              /* [n_values] by family */
-    struct scale_place *places;           /* [n_scales] in the arena, of all jobs */
-    const struct histogram **of_places;   /* [n_scales] in the arena, of all jobs */
+    const bool *is_unsigned;            /* [n_values] by family */
+    struct scale_place *places;         /* [n_scales] in the arena, of all jobs */
+    const struct histogram **of_places; /* [n_scales] in the arena, of all jobs */
 };
 
 /* Values that moving codes alone reads are left out. Some value is read: the last of a group has no such reader. */

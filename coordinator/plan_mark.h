@@ -23,9 +23,10 @@ void plan_mark(struct plan *plan, const struct histogram *const *histograms, con
 /* decides[n_values], all false before: true for values whose order decides the arg-max of a graph output. */
 void plan_mark_arg_max(const struct graph *graph, bool *decides);
 
-/* is_per_channel[n_values]: the values with a scale per channel, after plan_mark. Those are images (rank 3 at least) with
- * statistics per channel that only CONV, ADD of equal shapes, CONCAT along the channels, POOL and selecting activations
- * touch; all but CONV need the same granularity on both sides. decides_arg_max: values that keep one scale regardless.
+/* is_per_channel[n_values]: the values with a scale per channel, after plan_mark. Those are images (rank 3 at least)
+ * with statistics per channel that only CONV, ADD of equal shapes, CONCAT along the channels, POOL and selecting
+ * activations touch; all but CONV need the same granularity on both sides. decides_arg_max: values that keep one scale
+ * regardless.
  */
 void plan_mark_channels(const struct plan *plan, const struct histogram *const *channel_histograms,
                         const bool *decides_arg_max, bool *is_per_channel);

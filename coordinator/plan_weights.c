@@ -1,6 +1,8 @@
 /* plan_weights.c — codes of weights and biases from their scales; see plan_decide.h. */
 #include "coordinator/plan_decide.h"
 
+#include "coordinator/plan_layer.h"
+
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,81 +14,6 @@ static const double max_bias_code = 0x1p30;
 /* A group of zeros has any scale it likes: this many steps for its bias. More would need rescaling by less than 2^-21,
  * which some targets cannot express. */
 static const double zero_group_steps = 0x1p20;
-
-/* Weights that share a scale: `runs` stretches of `run` floats, `stride` apart. Rows of CONV and DENSE are one stretch;
- * an output channel of DECONV, whose weights are [I, O/g, kernel], has one in every input channel of its group. */
-struct weight_group {
-    size_t first, runs, run, stride;
-};
-
-struct layer {
-    const struct node *node;
-    const float *weights, *bias; /* bias may be NULL */
-    size_t elements, out_channels;
-};
-
-static bool has_weights(const struct plan *plan, size_t n)
-{
-    enum op op = plan->graph->nodes[n].op;
-
-    return plan->nodes[n].is_quantized && (op == OP_CONV || op == OP_DECONV || op == OP_DENSE);
-}
-
-static struct layer layer_of(const struct plan *plan, int n)
-{
-    const struct node *node = &plan->graph->nodes[n];
-    const struct value *weights = &plan->graph->values[node->inputs[1]];
-    bool has_bias = node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE;
-    int64_t out_channels =
-        node->op == OP_DECONV ? weights->shape.dims[1] * node->attr.conv.group : weights->shape.dims[0];
-
-    return (struct layer){
-        .node = node,
-        .weights = weights->data,
-        .bias = has_bias ? plan->graph->values[node->inputs[2]].data : NULL,
-        .elements = (size_t)shape_elements(&weights->shape),
-        .out_channels = (size_t)out_channels,
-    };
-}
-
-static struct weight_group group_of(const struct plan *plan, int n, size_t channel)
-{
-    struct layer layer = layer_of(plan, n);
-    size_t row = layer.out_channels > 0 ? layer.elements / layer.out_channels : 0;
-    struct weight_group group = {.first = channel * row, .runs = 1, .run = row};
-
-    if (plan->nodes[n].n_weight_scales == 1 && layer.out_channels != 1) {
-        group = (struct weight_group){.runs = 1, .run = layer.elements};
-    } else if (layer.node->op == OP_DECONV) {
-        const struct shape *shape = &plan->graph->values[layer.node->inputs[1]].shape;
-        size_t groups = (size_t)layer.node->attr.conv.group, per_group = (size_t)shape->dims[1];
-        size_t inputs = (size_t)shape->dims[0] / groups, taps = row / inputs;
-
-        group.runs = inputs;
-        group.run = taps;
-        group.stride = per_group * taps;
-        group.first = channel / per_group * inputs * group.stride + channel % per_group * taps;
-    }
-    return group;
-}
-
-/* The group's weights side by side: borrowed where they lie so, else copied into *copy, freed by the caller. */
-static const float *gather(const float *weights, struct weight_group group, float **copy, struct error *err)
-{
-    *copy = NULL;
-    if (group.runs == 1)
-        return weights + group.first;
-    *copy = memory_create(group.runs, group.run * sizeof **copy, "the weights of an output channel", err);
-    for (size_t i = 0; *copy != NULL && i < group.runs; i++)
-        memcpy(*copy + i * group.run, weights + group.first + i * group.stride, group.run * sizeof **copy);
-    return *copy;
-}
-
-static void scatter(int8_t *codes, struct weight_group group, const int8_t *from)
-{
-    for (size_t i = 0; i < group.runs; i++)
-        memcpy(codes + group.first + i * group.stride, from + i * group.run, group.run);
-}
 
 static int name_group(const struct plan *plan, struct weight_job job, struct error *err)
 {
@@ -112,7 +39,7 @@ static const double *input_mean(const struct plan *plan, const struct plan_choic
 
 static int reserve(struct plan *plan, const struct plan_choices *choices, int n, struct error *err)
 {
-    struct layer layer = layer_of(plan, n);
+    struct plan_layer layer = plan_layer_of(plan, n);
     struct plan_node *out = &plan->nodes[n];
     bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor;
 
@@ -142,7 +69,7 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
     size_t n = 0;
 
     for (size_t i = 0; i < plan->graph->n_nodes; i++) {
-        if (!has_weights(plan, i))
+        if (!plan_has_weights(plan, i))
             continue;
         if (reserve(plan, choices, (int)i, err) != 0)
             return -1;
@@ -154,7 +81,7 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
     *jobs = list;
     *n_jobs = n;
     for (size_t i = 0; i < plan->graph->n_nodes; i++) {
-        for (size_t channel = 0; has_weights(plan, i) && channel < plan->nodes[i].n_weight_scales; channel++)
+        for (size_t channel = 0; plan_has_weights(plan, i) && channel < plan->nodes[i].n_weight_scales; channel++)
             *list++ = (struct weight_job){(int)i, channel};
     }
     return 0;
@@ -163,10 +90,10 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err)
 {
-    struct layer layer = layer_of(plan, job->node);
-    struct weight_group group = group_of(plan, job->node, job->channel);
+    struct plan_layer layer = plan_layer_of(plan, job->node);
+    struct weight_group group = plan_layer_group(&layer, job->channel);
     float *copy;
-    const float *weights = gather(layer.weights, group, &copy, err);
+    const float *weights = plan_layer_gather(&layer, group, &copy, err);
     int rc =
         weights == NULL ? -1 : method->search(weights, group.runs * group.run, plan->profile->weight_limit, scale, err);
 
@@ -179,7 +106,7 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
 /* ---- from scales to codes ---- */
 
 /* The largest |bias| among the channels of scale `i`. */
-static double largest_bias(const struct layer *layer, size_t n_scales, size_t i)
+static double largest_bias(const struct plan_layer *layer, size_t n_scales, size_t i)
 {
     size_t first = n_scales == 1 ? 0 : i, end = n_scales == 1 ? layer->out_channels : i + 1;
     double largest = 0;
@@ -218,18 +145,18 @@ static float workable_scale(double found, double input_scale, double bias, bool 
     return nextafterf((float)scale, (double)(float)scale < scale ? INFINITY : (float)scale);
 }
 
-static int code_group(struct plan *plan, const struct layer *layer, int n, size_t i, float found, const char **reason,
-                      struct error *err)
+static int code_group(struct plan *plan, const struct plan_layer *layer, int n, size_t i, float found,
+                      const char **reason, struct error *err)
 {
     struct plan_node *out = &plan->nodes[n];
-    struct weight_group group = group_of(plan, n, i);
+    struct weight_group group = plan_layer_group(layer, i);
     size_t count = group.runs * group.run;
-    double input_scale = (double)plan->values[layer->node->inputs[0]].scale[0];
+    double input_scale = plan_layer_input_scale(layer, i);
     double bias = out->bias_codes != NULL && layer->bias != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0,
            step;
     int32_t limit = plan->profile->weight_limit;
     float *copy, scale, max_abs;
-    const float *weights = gather(layer->weights, group, &copy, err);
+    const float *weights = plan_layer_gather(layer, group, &copy, err);
     int8_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
     int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
 
@@ -245,14 +172,14 @@ static int code_group(struct plan *plan, const struct layer *layer, int n, size_
         out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
         out->weight_scale[i] = scale;
         out->acc_scale[i] = (float)step;
-        scatter(out->weights, group, codes);
+        plan_layer_scatter(out->weights, group, codes);
     }
     free(copy);
     free(codes);
     return rc;
 }
 
-static int check_bias(const struct layer *layer, struct error *err)
+static int check_bias(const struct plan_layer *layer, struct error *err)
 {
     for (size_t channel = 0; layer->bias != NULL && channel < layer->out_channels; channel++) {
         if (!isfinite(layer->bias[channel]))
@@ -264,22 +191,18 @@ static int check_bias(const struct layer *layer, struct error *err)
 
 /* How far the integers move the mean output of one channel: sum over its inputs of coded weight x simulated mean -
  * float weight x fp32 mean. In a fixed order, in double. */
-static double mean_shift(const struct plan_node *out, const struct layer *layer, size_t channel, const double *mean,
-                         const double *simulated)
+static double mean_shift(const struct plan_node *out, const struct plan_layer *layer, size_t channel,
+                         const double *mean, const double *simulated)
 {
-    bool is_conv = layer->node->op == OP_CONV;
-    size_t row = layer->elements / layer->out_channels;
-    size_t taps =
-        is_conv ? (size_t)(layer->node->attr.conv.window.kernel[0] * layer->node->attr.conv.window.kernel[1]) : 1;
-    size_t inputs = row / taps, groups = is_conv ? (size_t)layer->node->attr.conv.group : 1;
-    size_t first = channel / (layer->out_channels / groups) * inputs; /* of its group's inputs */
+    size_t first = channel / layer->outputs * layer->inputs; /* of its group's inputs */
     double scale = (double)out->weight_scale[out->n_weight_scales == 1 ? 0 : channel], shift = 0;
 
-    for (size_t i = 0; i < inputs; i++) {
-        double coded = 0, real = 0;
+    for (size_t i = 0; i < layer->inputs; i++) {
+        size_t at = channel * layer->row + i * layer->taps;
+        double step = scale / plan_layer_fold(layer, first + i), coded = 0, real = 0;
 
-        for (size_t t = channel * row + i * taps; t < channel * row + (i + 1) * taps; t++) {
-            coded += scale * out->weights[t];
+        for (size_t t = at; t < at + layer->taps; t++) {
+            coded += step * out->weights[t];
             real += (double)layer->weights[t];
         }
         shift += coded * simulated[first + i] - real * mean[first + i];
@@ -288,7 +211,8 @@ static double mean_shift(const struct plan_node *out, const struct layer *layer,
 }
 
 /* The layer's own bias less the mean shift, in place in out->bias, which is the plan's own memory. */
-static void shift_bias(struct plan_node *out, const struct layer *layer, const double *mean, const double *simulated)
+static void shift_bias(struct plan_node *out, const struct plan_layer *layer, const double *mean,
+                       const double *simulated)
 {
     for (size_t channel = 0; channel < layer->out_channels; channel++) {
         double own = layer->bias == NULL ? 0 : (double)layer->bias[channel];
@@ -299,7 +223,7 @@ static void shift_bias(struct plan_node *out, const struct layer *layer, const d
 }
 
 /* out->bias: the layer's own, less the mean shift where the means are known. *is_corrected tells. */
-static int make_bias(struct plan *plan, const struct plan_choices *choices, const struct layer *layer, int n,
+static int make_bias(struct plan *plan, const struct plan_choices *choices, const struct plan_layer *layer, int n,
                      bool *is_corrected, struct error *err)
 {
     const double *mean = input_mean(plan, choices, n);
@@ -318,7 +242,7 @@ static int make_bias(struct plan *plan, const struct plan_choices *choices, cons
     return 0;
 }
 
-static int code_bias(struct plan *plan, const struct layer *layer, int n, struct error *err)
+static int code_bias(struct plan *plan, const struct plan_layer *layer, int n, struct error *err)
 {
     struct plan_node *out = &plan->nodes[n];
 
@@ -341,7 +265,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
     for (size_t first = 0; first < n_jobs; first += plan->nodes[jobs[first].node].n_weight_scales) {
         int n = jobs[first].node;
         struct plan_node *out = &plan->nodes[n];
-        struct layer layer = layer_of(plan, n);
+        struct plan_layer layer = plan_layer_of(plan, n);
         const char *reason = "";
         bool is_corrected;
 
@@ -366,13 +290,13 @@ bool plan_can_correct_bias(const struct plan *plan, int n)
 {
     const struct node *node = &plan->graph->nodes[n];
 
-    return has_weights(plan, (size_t)n) && plan->nodes[n].bias != NULL &&
+    return plan_has_weights(plan, (size_t)n) && plan->nodes[n].bias != NULL &&
            (node->op == OP_CONV || (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2));
 }
 
 int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err)
 {
-    struct layer layer = layer_of(plan, n);
+    struct plan_layer layer = plan_layer_of(plan, n);
 
     shift_bias(&plan->nodes[n], &layer, mean, simulated);
     return code_bias(plan, &layer, n, err);

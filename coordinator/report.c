@@ -41,9 +41,9 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
     json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "name", value->name, "node",
                                node == NULL ? "" : node->name, "op", node == NULL ? "input" : op_name(node->op),
-                               "threshold", p->is_quantized ? json_real((double)p->threshold[0]) : json_null(),
+                               "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(),
                                "method", p->is_quantized ? p->method : "float", "scale",
-                               p->is_quantized ? json_real((double)p->scale[0]) : json_null());
+                               p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null());
     int rc = object == NULL;
 
     if (rc == 0 && p->n_scales > 1)
@@ -249,7 +249,7 @@ static void print_worst(const struct report *report, const struct report_target 
 
             fprintf(out, "  %-32.32s %-14s %-20s %12g %9.2f %7.3f%%\n", value->name,
                     value->producer == GRAPH_NONE ? "input" : op_name(report->graph->nodes[value->producer].op),
-                    p->method, (double)p->threshold[0], least,
+                    p->method, (double)p->threshold[p->widest], least,
                     e->elements == 0 ? 0 : 100.0 * (double)e->clipped / (double)e->elements);
         }
         printed = least;

@@ -22,18 +22,25 @@ struct archive_value {
 };
 
 struct archive_decision { /* one value on one target */
-    uint32_t value; /* index into values */
-    float threshold, scale;
+    uint32_t value;         /* index into values */
+    float threshold, scale; /* the largest, where channels have their own */
     int32_t zero_point, lo, hi;
     char method[ARCHIVE_METHOD_BYTES];
     double sqnr_db, cosine; /* NaN when not evaluated */
     uint64_t clipped, elements;
 };
 
+struct archive_channel { /* one channel of a decided value that has a scale per channel */
+    uint32_t decision;   /* index into decisions */
+    float threshold, scale;
+};
+
 struct archive_target {
     char name[ARCHIVE_NAME_BYTES];
     size_t n_decisions;
     struct archive_decision *decisions;
+    size_t n_channels; /* 0 where every value has one scale */
+    struct archive_channel *channels; /* by decision, all channels of one in order; NULL where there are none */
 };
 
 struct archive_bad_record {

@@ -64,6 +64,12 @@ static const struct store_column decision_columns[] = {
     STORE_COLUMN(STORE_U64, struct archive_decision, elements),
 };
 
+static const struct store_column channel_columns[] = {
+    STORE_COLUMN(STORE_U32, struct archive_channel, decision),
+    STORE_COLUMN(STORE_F32, struct archive_channel, threshold),
+    STORE_COLUMN(STORE_F32, struct archive_channel, scale),
+};
+
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
@@ -252,6 +258,25 @@ static bool is_group_name(const char *name)
     return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
 }
 
+/* Scales per channel; the group is there only where a value has such. */
+static void transfer_target_channels(struct store *store, hid_t parent, struct archive_target *target)
+{
+    static const char name[] = "channels";
+    hid_t group;
+    size_t n;
+
+    if (store->is_reading ? !store_has(store, parent, name) : target->n_channels == 0)
+        return;
+    group = store_enter(store, parent, name);
+    n = store_count(store, group, channel_columns[0].name, target->n_channels);
+    if (store->is_reading) {
+        target->channels = store_allocate(store, n, sizeof *target->channels, "the scales of channels");
+        target->n_channels = target->channels != NULL ? n : 0;
+    }
+    store_columns(store, group, channel_columns, COUNT(channel_columns), target->channels, sizeof *target->channels, n);
+    store_leave(store, group);
+}
+
 static void transfer_target(struct store *store, hid_t parent, struct archive_target *target)
 {
     hid_t group;
@@ -270,6 +295,7 @@ static void transfer_target(struct store *store, hid_t parent, struct archive_ta
     }
     store_columns(store, group, decision_columns, COUNT(decision_columns), target->decisions, sizeof *target->decisions,
                   n);
+    transfer_target_channels(store, group, target);
     store_leave(store, group);
 }
 

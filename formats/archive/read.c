@@ -32,7 +32,30 @@ static int check_value(const struct archive_value *value, struct error *err)
     return 0;
 }
 
-static int check_target(const struct archive_target *target, size_t n_values, struct error *err)
+/* Channels come in order, and all of a value that has any. */
+static int check_channels(const struct archive_target *target, const struct archive_value *values, struct error *err)
+{
+    for (size_t i = 0; i < target->n_channels;) {
+        uint32_t decision = target->channels[i].decision;
+        size_t first = i;
+
+        if (decision >= target->n_decisions || (i > 0 && decision <= target->channels[i - 1].decision))
+            return error_set(err, EX_DATAERR, "target \"%s\": channel %zu is about decision %u of %zu, out of order",
+                             target->name, i, decision, target->n_decisions);
+        for (; i < target->n_channels && target->channels[i].decision == decision; i++)
+            if (!isfinite(target->channels[i].scale) || !(target->channels[i].scale > 0))
+                return error_set(err, EX_DATAERR,
+                                 "target \"%s\": decision %u, channel %zu: expected a positive scale, found %g",
+                                 target->name, decision, i - first, (double)target->channels[i].scale);
+        if (i - first != values[target->decisions[decision].value].channels)
+            return error_set(err, EX_DATAERR, "target \"%s\": decision %u: expected %zu channels, found %zu",
+                             target->name, decision, values[target->decisions[decision].value].channels, i - first);
+    }
+    return 0;
+}
+
+static int check_target(const struct archive_target *target, const struct archive_value *values, size_t n_values,
+                        struct error *err)
 {
     for (size_t i = 0; i < target->n_decisions; i++) {
         const struct archive_decision *d = &target->decisions[i];
@@ -49,7 +72,7 @@ static int check_target(const struct archive_target *target, size_t n_values, st
             return error_set(err, EX_DATAERR, "target \"%s\": decision %zu: %llu of %llu elements are clipped",
                              target->name, i, (unsigned long long)d->clipped, (unsigned long long)d->elements);
     }
-    return 0;
+    return check_channels(target, values, err);
 }
 
 /* The invariants of archive.h, of an archive whose digest is right: only our own mistakes can break them. */
@@ -66,7 +89,7 @@ static int check_content(const struct archive *archive, struct error *err)
         if (check_value(&archive->values[i], err) != 0)
             return -1;
     for (size_t i = 0; i < archive->n_targets; i++)
-        if (check_target(&archive->targets[i], archive->n_values, err) != 0)
+        if (check_target(&archive->targets[i], archive->values, archive->n_values, err) != 0)
             return -1;
     return 0;
 }
@@ -124,8 +147,10 @@ void archive_fini(struct archive *archive)
         free(value->per_channel);
         free(value->sums);
     }
-    for (size_t i = 0; i < archive->n_targets; i++)
+    for (size_t i = 0; i < archive->n_targets; i++) {
         free(archive->targets[i].decisions);
+        free(archive->targets[i].channels);
+    }
     free(archive->values);
     free(archive->record_digests);
     free(archive->bad);

@@ -176,6 +176,19 @@ void store_take_digest(struct store *store, char hex[SHA256_HEX_BYTES])
     store->digest = NULL;
 }
 
+bool store_has(struct store *store, hid_t parent, const char *name)
+{
+    char object[STORE_OBJECT_NAME_BYTES];
+    htri_t exists;
+
+    if (store->has_failed)
+        return false;
+    exists = H5Lexists(parent, name, H5P_DEFAULT);
+    if (exists < 0)
+        store_library_failed(store, store_object_name(parent, name, object), "looked for");
+    return exists > 0;
+}
+
 hid_t store_enter(struct store *store, hid_t parent, const char *name)
 {
     char object[STORE_OBJECT_NAME_BYTES];

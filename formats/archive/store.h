@@ -51,6 +51,8 @@ int store_fail(struct store *store, int code, const char *format, ...) __attribu
 /* Memory for what is being read; NULL after latching EX_OSERR. */
 void *store_allocate(struct store *store, size_t n, size_t size, const char *what);
 
+/* Reading: is there an object of this name below `parent`? */
+bool store_has(struct store *store, hid_t parent, const char *name);
 /* Makes or opens a group below `parent` (the file, or a group). store_leave closes it. */
 hid_t store_enter(struct store *store, hid_t parent, const char *name);
 void store_leave(struct store *store, hid_t group);

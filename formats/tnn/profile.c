@@ -42,8 +42,9 @@ const struct profile tnn_profile = {
     .unsigned_codes = {-128, 127, 0},
     .signed_steps = 127,
     .unsigned_steps = 127,
-    /* TNN has scales per channel, but copies the bytes of a Concat then, whatever the scales of its operands. */
-    .per_channel_activations = false,
+    /* An inner product has one scale a value, whatever its channels. A Concat copies bytes once an operand has more
+     * than one scale, whatever these are. */
+    .per_channel_activations = true,
     .activation_rounding = ROUND_HALF_AWAY,
     .weight_limit = 127,
     .per_channel_weights = true,
@@ -55,6 +56,6 @@ const struct profile tnn_profile = {
     .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE,
     .average_pool_is_transparent = false,
     .activation_is_transparent = true,
-    .concat_shares_scale = false, /* rescaled one operand at a time */
+    .concat_shares_scale = false, /* with one scale a value: rescaled one operand at a time */
     .allows = allows,
 };

@@ -1,41 +1,29 @@
-"""check_agreement.py MODEL.onnx CHOICES LIST FOLDER PREPROCESSING [PERCENT]: onnxruntime runs the emitted model on the
-images of LIST; its arg-max must equal the "onnx-qdq" column of CHOICES on at least PERCENT (99) of them.
-
-PREPROCESSING: "resnet" or "mobilenet", written here with numpy and PIL, independently of our own code.
+"""check_agreement.py MODEL.onnx CHOICES COLUMN KIND DATA PERCENT [OUTPUT]: ONNX Runtime runs the model on as many
+evaluation records as CHOICES (of `etalon evaluate --choices`) has lines; the arg-max of its output (the first one) must
+equal column COLUMN on at least PERCENT of them. KIND: see pictures.py.
 """
 import sys
 
 import numpy as np
 import onnxruntime
-from PIL import Image
 
-model, choices, listing, folder, kind = sys.argv[1:6]
-need = float(sys.argv[6]) if len(sys.argv) > 6 else 99.0
+import pictures
 
-
-def pixels(path):
-    image = Image.open(path).convert("RGB")
-    if kind == "mobilenet":
-        image = image.resize((128, 128), Image.BILINEAR)
-        x = np.asarray(image, np.float32) / np.float32(127.5) - 1
-    else:
-        x = np.asarray(image, np.float32) / 255
-        x = (x - np.float32([0.485, 0.456, 0.406])) / np.float32([0.229, 0.224, 0.225])
-    return x.transpose(2, 0, 1)
-
-
+model, choices, column, kind, data, percent = sys.argv[1:7]
 with open(choices) as file:
-    column = file.readline().split().index("onnx-qdq")
+    column = file.readline().split().index(column)
     ours = np.array([int(line.split()[column]) for line in file])
-paths = [line.rsplit(" ", 1) for line in open(listing).read().splitlines()]
-session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-name = session.get_inputs()[0].name
-theirs = []
-for i in range(0, len(paths), 50):
-    batch = np.stack([pixels(f"{folder}/{p}") for p, _ in paths[i : i + 50]])
-    theirs.append(session.run(None, {name: batch})[0].reshape(len(batch), -1).argmax(1))
-theirs = np.concatenate(theirs)
-labels = np.array([int(label) for _, label in paths])
+options = onnxruntime.SessionOptions()
+options.log_severity_level = 3
+session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+inputs = session.get_inputs()[0]
+batch = inputs.shape[0] if isinstance(inputs.shape[0], int) else 50
+x, labels = pictures.load(kind, data, len(ours))
+theirs = np.concatenate([
+    session.run(sys.argv[7:8] or None, {inputs.name: x[i : i + batch]})[0].reshape(len(x[i : i + batch]), -1).argmax(1)
+    for i in range(0, len(x), batch)
+])
 agreement = 100 * np.mean(ours == theirs)
-print(f"{model}: onnxruntime top-1 {100 * np.mean(theirs == labels):.2f}, agrees with our simulation on {agreement:.2f} %")
-sys.exit(0 if agreement >= need else 1)
+print(f"  {model.rsplit('/', 1)[-1]}: ONNX Runtime agrees with column {sys.argv[3]} on {agreement:.2f} % of {len(ours)}"
+      + (f", top-1 {100 * np.mean(theirs == labels):.2f}" if kind != "ultraface" else ""))
+sys.exit(0 if agreement >= float(percent) else 1)

@@ -1,0 +1,107 @@
+/* plan_layer.c — see plan_layer.h. */
+#include "coordinator/plan_layer.h"
+
+#include "common/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool plan_has_weights(const struct plan *plan, size_t n)
+{
+    enum op op = plan->graph->nodes[n].op;
+
+    return plan->nodes[n].is_quantized && (op == OP_CONV || op == OP_DECONV || op == OP_DENSE);
+}
+
+struct plan_layer plan_layer_of(const struct plan *plan, int n)
+{
+    const struct node *node = &plan->graph->nodes[n];
+    const struct value *weights = &plan->graph->values[node->inputs[1]];
+    const struct plan_value *input = &plan->values[node->inputs[0]];
+    bool has_bias = node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE, is_transposed = node->op == OP_DECONV;
+    size_t groups = node->op == OP_DENSE ? 1 : (size_t)node->attr.conv.group, second = (size_t)weights->shape.dims[1];
+    struct plan_layer layer = {
+        .node = node,
+        .weights = weights->data,
+        .bias = has_bias ? plan->graph->values[node->inputs[2]].data : NULL,
+        .elements = (size_t)shape_elements(&weights->shape),
+        .out_channels = is_transposed ? second * groups : (size_t)weights->shape.dims[0],
+        .n_scales = plan->nodes[n].n_weight_scales,
+        .inputs = is_transposed ? (size_t)weights->shape.dims[0] / groups : second,
+        .input_scale = input->scale,
+        .n_input_scales = input->n_scales,
+    };
+
+    layer.row = layer.out_channels > 0 ? layer.elements / layer.out_channels : 0;
+    layer.taps = layer.inputs > 0 ? layer.row / layer.inputs : 0;
+    layer.outputs = layer.out_channels / groups;
+    /* In a depthwise layer an output channel meets one input channel: its scale can stay outside. */
+    layer.is_folded =
+        layer.n_input_scales > 1 && !(layer.inputs == 1 && layer.outputs == 1 && layer.n_scales == layer.out_channels);
+    return layer;
+}
+
+struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i)
+{
+    struct weight_group group = {.first = i * layer->row, .runs = 1, .run = layer->row};
+
+    if (layer->n_scales == 1 && layer->out_channels != 1) {
+        group = (struct weight_group){.runs = 1, .run = layer->elements};
+    } else if (layer->node->op == OP_DECONV) {
+        group.runs = layer->inputs;
+        group.run = layer->taps;
+        group.stride = layer->outputs * layer->taps;
+        group.first = i / layer->outputs * layer->inputs * group.stride + i % layer->outputs * layer->taps;
+    }
+    return group;
+}
+
+/* The input channel that weight `at` of a CONV meets. */
+static size_t input_channel(const struct plan_layer *layer, size_t at)
+{
+    size_t output = at / layer->row;
+
+    return output / layer->outputs * layer->inputs + at % layer->row / layer->taps;
+}
+
+static void fold(const struct plan_layer *layer, struct weight_group group, float *out)
+{
+    for (size_t at = 0; at < group.run; at += layer->taps) {
+        float scale = layer->input_scale[input_channel(layer, group.first + at)];
+
+        for (size_t t = at; t < at + layer->taps; t++)
+            out[t] = layer->weights[group.first + t] * scale;
+    }
+}
+
+const float *plan_layer_gather(const struct plan_layer *layer, struct weight_group group, float **copy,
+                               struct error *err)
+{
+    *copy = NULL;
+    if (group.runs == 1 && !layer->is_folded)
+        return layer->weights + group.first;
+    *copy = memory_create(group.runs, group.run * sizeof **copy, "the weights of an output channel", err);
+    if (*copy != NULL && layer->is_folded) { /* a CONV: one run */
+        fold(layer, group, *copy);
+        return *copy;
+    }
+    for (size_t i = 0; *copy != NULL && i < group.runs; i++)
+        memcpy(*copy + i * group.run, layer->weights + group.first + i * group.stride, group.run * sizeof **copy);
+    return *copy;
+}
+
+void plan_layer_scatter(int8_t *codes, struct weight_group group, const int8_t *from)
+{
+    for (size_t i = 0; i < group.runs; i++)
+        memcpy(codes + group.first + i * group.stride, from + i * group.run, group.run);
+}
+
+double plan_layer_input_scale(const struct plan_layer *layer, size_t i)
+{
+    return layer->is_folded ? 1 : (double)layer->input_scale[layer->n_input_scales == 1 ? 0 : i];
+}
+
+double plan_layer_fold(const struct plan_layer *layer, size_t input)
+{
+    return layer->is_folded ? (double)layer->input_scale[input] : 1;
+}
