@@ -56,6 +56,8 @@ int measure_run(const struct comm *comm, const struct pass_request *request, siz
     if (rc == 0)
         rc = reduce_observation(comm, counting.merged, err);
     if (rc == 0)
+        rc = comm_agree(comm, observation_derive(counting.merged, err), err);
+    if (rc == 0)
         *out = counting.merged;
     else
         observation_destroy(counting.merged);

@@ -32,25 +32,98 @@ static int create_channels(struct observation *o, int value, struct error *err)
     return 0;
 }
 
-/* Sums are kept of the inputs of layers with weights: their means tell how far rounded weights move an output. */
+enum { DERIVED_TENSOR = 1, DERIVED_CHANNELS = 2, DERIVED_SUMS = 4 };
+
+/* Does the node's output hold exactly the numbers of its inputs, all of them observed? */
+static bool only_rearranges(const struct observation *o, const struct node *node)
+{
+    if (node->op != OP_CONCAT && node->op != OP_RESHAPE && node->op != OP_TRANSPOSE)
+        return false;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] == GRAPH_NONE || o->tensor[node->inputs[i]].bins == 0)
+            return false;
+    return o->tensor[node->outputs[0]].bins > 0;
+}
+
+/* A concat along channels also has its inputs' channels, one after the other. */
+static bool joins_channels(const struct node *node)
+{
+    return node->op == OP_CONCAT && node->attr.axis == 1;
+}
+
+static int add_sums_of(struct observation *o, int value, size_t *most, struct error *err)
+{
+    size_t channels = observation_channels(o->graph, value);
+
+    if (o->sums[value] != NULL || o->tensor[value].bins == 0)
+        return 0;
+    *most = channels > *most ? channels : *most;
+    o->sums[value] = memory_create(channels, sizeof **o->sums, "sums of channels", err);
+    return o->sums[value] == NULL ? -1 : 0;
+}
+
+/* Sums are kept of the inputs of layers with weights: their means tell how far rounded weights move an output. From the
+ * last node to the first, so that a concat hands the wish on to its inputs, and those to theirs. */
 static int create_sums(struct observation *o, struct error *err)
 {
     size_t most = 1;
 
-    for (size_t n = 0; n < o->graph->n_nodes; n++) {
+    for (size_t n = o->graph->n_nodes; n-- > 0;) {
         const struct node *node = &o->graph->nodes[n];
-        int value = node->inputs[0];
-        size_t channels;
+        bool hands_on = only_rearranges(o, node) && joins_channels(node) && o->sums[node->outputs[0]] != NULL;
 
-        if ((node->op != OP_CONV && node->op != OP_DENSE) || o->sums[value] != NULL || o->tensor[value].bins == 0)
-            continue;
-        channels = observation_channels(o->graph, value);
-        most = channels > most ? channels : most;
-        if ((o->sums[value] = memory_create(channels, sizeof **o->sums, "sums of channels", err)) == NULL)
+        if ((node->op == OP_CONV || node->op == OP_DENSE) && add_sums_of(o, node->inputs[0], &most, err) != 0)
             return -1;
+        for (size_t i = 0; hands_on && i < node->n_inputs; i++)
+            if (add_sums_of(o, node->inputs[i], &most, err) != 0)
+                return -1;
     }
     o->scratch = memory_create(most, sizeof *o->scratch, "sums of channels", err);
     return o->scratch == NULL ? -1 : 0;
+}
+
+static void mark_derived(struct observation *o)
+{
+    for (size_t n = 0; n < o->graph->n_nodes; n++) {
+        const struct node *node = &o->graph->nodes[n];
+
+        if (only_rearranges(o, node))
+            o->derived[node->outputs[0]] =
+                (uint8_t)(DERIVED_TENSOR | (joins_channels(node) ? DERIVED_CHANNELS | DERIVED_SUMS : 0));
+    }
+}
+
+/* The channels of one input become channels first... of the output. */
+static int derive_channels(struct observation *o, int input, int output, size_t first, struct error *err)
+{
+    size_t n = observation_channels(o->graph, input);
+
+    if (o->sums[output] != NULL)
+        memcpy(o->sums[output] + first, o->sums[input], n * sizeof **o->sums);
+    for (size_t c = 0; o->channels[output] != NULL && c < n; c++)
+        if (histogram_merge(&o->channels[output][first + c], &o->channels[input][c], err) != 0)
+            return -1;
+    return 0;
+}
+
+int observation_derive(struct observation *o, struct error *err)
+{
+    for (size_t n = 0; n < o->graph->n_nodes; n++) { /* in order: a derived value may be another's source */
+        const struct node *node = &o->graph->nodes[n];
+        int output = node->outputs[0];
+        size_t first = 0;
+
+        if (o->derived[output] == 0)
+            continue;
+        for (size_t i = 0; i < node->n_inputs; i++) {
+            if (histogram_merge(&o->tensor[output], &o->tensor[node->inputs[i]], err) != 0 ||
+                ((o->derived[output] & DERIVED_CHANNELS) != 0 &&
+                 derive_channels(o, node->inputs[i], output, first, err) != 0))
+                return error_in(err, "value \"%s\"", o->graph->values[output].name);
+            first += observation_channels(o->graph, node->inputs[i]);
+        }
+    }
+    return 0;
 }
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err)
@@ -65,7 +138,8 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     o->tensor = memory_create(graph->n_values, sizeof *o->tensor, "statistics", err);
     o->channels = memory_create(graph->n_values, sizeof *o->channels, "statistics", err);
     o->sums = memory_create(graph->n_values, sizeof *o->sums, "statistics", err);
-    if (o->tensor == NULL || o->channels == NULL || o->sums == NULL)
+    o->derived = memory_create(graph->n_values, sizeof *o->derived, "statistics", err);
+    if (o->tensor == NULL || o->channels == NULL || o->sums == NULL || o->derived == NULL)
         goto fail;
     for (size_t v = 0; v < graph->n_values; v++) {
         if (!observation_covers(graph, (int)v))
@@ -77,6 +151,7 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     }
     if (create_sums(o, err) != 0)
         goto fail;
+    mark_derived(o);
     return o;
 fail:
     observation_destroy(o);
@@ -99,6 +174,7 @@ void observation_destroy(struct observation *o)
         free(o->channels[v]);
     }
     free(o->scratch);
+    free(o->derived);
     free(o->sums);
     free(o->channels);
     free(o->tensor);
@@ -127,13 +203,15 @@ double observation_mean(const struct observation *o, int value, size_t c)
 int observation_observe(void *context, int node, int value, const struct view *view, struct error *err)
 {
     struct observation *o = context;
+    unsigned derived = o->derived[value];
 
     (void)node;
-    if (o->tensor[value].bins > 0 && histogram_observe_view(&o->tensor[value], view, err) != 0)
-        return error_in(err, "value \"%s\"", o->graph->values[value].name);
-    if (o->sums[value] != NULL)
+    if (o->sums[value] != NULL && (derived & DERIVED_SUMS) == 0)
         add_sums(o, value, view);
-    if (o->channels[value] != NULL && histogram_observe_channels(o->channels[value], view, err) != 0)
+    if ((o->tensor[value].bins > 0 && (derived & DERIVED_TENSOR) == 0 &&
+         histogram_observe_view(&o->tensor[value], view, err) != 0) ||
+        (o->channels[value] != NULL && (derived & DERIVED_CHANNELS) == 0 &&
+         histogram_observe_channels(o->channels[value], view, err) != 0))
         return error_in(err, "value \"%s\"", o->graph->values[value].name);
     return 0;
 }

@@ -16,7 +16,9 @@ struct observation {
     struct histogram *tensor;    /* [n_values]; bins == 0 where the value is not observed */
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
-    double *scratch;             /* private: one block's sums of one value */
+    /* private */
+    uint8_t *derived; /* [n_values] what observation_derive will fill: bits of DERIVED_* */
+    double *scratch;  /* one block's sums of one value */
 };
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err);
@@ -30,6 +32,11 @@ double observation_mean(const struct observation *observation, int value, size_t
 
 /* An engine_observer; context is the observation. */
 int observation_observe(void *context, int node, int value, const struct view *view, struct error *err);
+
+/* Some values hold the same numbers as others: a reshape or transpose its input's, a concat its inputs'. Their statistics
+ * follow exactly from those, so they are not observed (a third of all activations in SqueezeNet); this fills them in, once,
+ * when all else is merged. EX_OSERR, EX_DATAERR as histogram_merge. */
+int observation_derive(struct observation *observation, struct error *err);
 
 /* into += from: same graph, same bins. */
 int observation_merge(struct observation *into, const struct observation *from, struct error *err);

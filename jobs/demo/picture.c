@@ -48,6 +48,15 @@ static struct point direction(struct chance *chance)
     return (struct point){sign * (1 - t * t) / (1 + t * t), sign * 2 * t / (1 + t * t)};
 }
 
+/* Uniform in the square of side 2 * reach about `centre`. One coordinate a statement: the order in which C evaluates an
+ * initialiser's expressions is open. */
+static struct point about(struct chance *chance, struct point centre, double reach)
+{
+    centre.x += between(chance, -reach, reach);
+    centre.y += between(chance, -reach, reach);
+    return centre;
+}
+
 /* ---- shapes, about the unit circle ---- */
 
 static double radius2(struct point p)
@@ -247,7 +256,7 @@ static void paint_distractors(struct canvas *canvas, struct chance *chance)
     size_t n = next(chance) % 4;
 
     for (size_t i = 0; i < n; i++) {
-        struct placement at = {.centre.x = between(chance, -16, 16), .centre.y = between(chance, -16, 16)};
+        struct placement at = {.centre = about(chance, (struct point){0, 0}, PICTURE_SIDE / 2)};
         struct colour colour = any_colour(chance);
 
         at.radius.x = between(chance, 1, 4);
@@ -260,8 +269,7 @@ static void paint_distractors(struct canvas *canvas, struct chance *chance)
 /* In two of three pictures a bar crosses the shape. */
 static void paint_occlusion(struct canvas *canvas, struct chance *chance, struct point centre)
 {
-    struct placement at = {.centre.x = centre.x + between(chance, -6, 6),
-                           .centre.y = centre.y + between(chance, -6, 6)};
+    struct placement at = {.centre = about(chance, centre, 6)};
     struct colour colour = any_colour(chance);
 
     at.radius.x = 1; /* endless */
@@ -286,8 +294,7 @@ void picture_draw(uint64_t seed, uint64_t index, size_t label, struct picture *p
         colour.channel[c] = (from.channel[c] + to.channel[c]) / 2;
     colour = other_colour(&chance, &colour, 150);
 
-    at.centre.x = between(&chance, -5, 5);
-    at.centre.y = between(&chance, -5, 5);
+    at.centre = about(&chance, (struct point){0, 0}, 5);
     at.radius.x = between(&chance, 6, 12);
     at.radius.y = at.radius.x * between(&chance, 0.8, 1.25);
     at.turned = direction(&chance);

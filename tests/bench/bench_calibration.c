@@ -1,6 +1,7 @@
 /* bench_calibration.c — what statistics cost: the time of calibration over that of plain inference, on one thread.
  *
- *   bench_calibration [--network NAME]... [--bins N] [--channel-bins N] [--rounds N] [--profile]
+ *   bench_calibration [--network NAME]... [--bins N] [--channel-bins N] [--rounds N] [--slice N]
+ *                     [--profile]
  *
  * Both run the same engine on the same blocks of 8 images, and take turns, each going first in every other round; the
  * data pass only: no reading, no decoding, no merging. Prints, per network, without and with histograms per channel:
@@ -30,13 +31,14 @@ enum {
 
 struct options {
     const char *names[MAX_NAMES];
-    size_t n_names, bins, channel_bins, rounds;
+    size_t n_names, bins, channel_bins, rounds, slice;
     bool is_profiled;
 };
 
 struct bench {
     const struct graph *graph;
     struct engine *engine;
+    size_t elements;       /* of an image */
     float *images[BLOCKS]; /* [BATCH x elements of the input] */
     double *value_s;       /* [graph->n_values]: seconds in the observer, all rounds */
 };
@@ -88,11 +90,15 @@ static int observe_timed(void *context, int node, int value, const struct view *
 static int time_run(const struct bench *bench, size_t block, engine_observer observer, void *context, double *took,
                     struct error *err)
 {
-    const float *input = bench->images[block];
+    size_t slice = engine_batch(bench->engine);
     double begin = seconds();
 
-    if (engine_run(bench->engine, &input, BATCH, observer, context, err) != 0)
-        return -1;
+    for (size_t first = 0; first < BATCH; first += slice) {
+        const float *input = bench->images[block] + first * bench->elements;
+
+        if (engine_run(bench->engine, &input, slice, observer, context, err) != 0)
+            return -1;
+    }
     *took = seconds() - begin;
     return 0;
 }
@@ -192,7 +198,7 @@ done:
 
 static int draw_images(struct bench *bench, struct error *err)
 {
-    size_t n = BATCH * (size_t)shape_elements(&bench->graph->values[bench->graph->inputs[0]].shape);
+    size_t n = BATCH * bench->elements;
 
     for (size_t block = 0; block < BLOCKS; block++) {
         bench->images[block] = memory_create(n, sizeof(float), "images", err);
@@ -212,7 +218,8 @@ static int measure(const struct network *network, const struct options *options,
 
     if (graph == NULL)
         return -1;
-    bench.engine = engine_create(graph, BATCH, NULL, err);
+    bench.elements = (size_t)shape_elements(&graph->values[graph->inputs[0]].shape);
+    bench.engine = engine_create(graph, options->slice, NULL, err);
     bench.value_s = memory_create(graph->n_values, sizeof *bench.value_s, "a profile", err);
     if (bench.engine != NULL && bench.value_s != NULL && draw_images(&bench, err) == 0 &&
         measure_case(&bench, options, 0, err) == 0)
@@ -227,7 +234,7 @@ static int measure(const struct network *network, const struct options *options,
 
 static int parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.bins = 8192, .channel_bins = 2048, .rounds = 15};
+    *options = (struct options){.bins = 8192, .channel_bins = 2048, .rounds = 15, .slice = BATCH};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--profile") == 0)
             options->is_profiled = true;
@@ -239,6 +246,8 @@ static int parse(int argc, char **argv, struct options *options)
             options->channel_bins = strtoul(argv[++i], NULL, 10);
         else if (i + 1 < argc && strcmp(argv[i], "--rounds") == 0)
             options->rounds = strtoul(argv[++i], NULL, 10);
+        else if (i + 1 < argc && strcmp(argv[i], "--slice") == 0)
+            options->slice = strtoul(argv[++i], NULL, 10);
         else
             return -1;
     }
@@ -246,7 +255,9 @@ static int parse(int argc, char **argv, struct options *options)
         options->names[options->n_names++] = "squeezenet";
         options->names[options->n_names++] = "resnet50";
     }
-    return options->rounds > 0 && options->rounds <= MAX_ROUNDS ? 0 : -1;
+    return options->rounds > 0 && options->rounds <= MAX_ROUNDS && options->slice > 0 && BATCH % options->slice == 0
+               ? 0
+               : -1;
 }
 
 int main(int argc, char **argv)

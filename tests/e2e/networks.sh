@@ -28,13 +28,11 @@ evaluate: {dataset: {kind: lmdb, path: $data/lmdb/mnist_test1000_lmdb, limit: $(
 preprocess: [{scale: 0.00390625}]
 targets: [onnx-qdq, tnn]"
 
-# network NAME TOP1 "FILE [WEIGHTS]" JOB [TARGET=LOSS...]: calibrates on two ranks and checks report.json. A small part of
+# network NAME TOP1 MODEL JOB [TARGET=LOSS...]: calibrates on two ranks and checks report.json. A small part of
 # the evaluation set, as under sanitizers, tells nothing about accuracy.
 network() {
-  local name=$1 top1=$2 job=$4 file weights losses=("${@:5}")
-  read -r file weights <<<"$3"
-  printf 'model: {file: %s%s}\noutput: %s\n%s\n' "$data/$file" "${weights:+, weights: $data/$weights}" "$scratch/$name" \
-    "$job" >"$scratch/$name.yaml"
+  local name=$1 top1=$2 losses=("${@:5}")
+  printf 'model: %s\noutput: %s\n%s\n' "${3//DATA/$data}" "$name" "$4" >"$scratch/$name.yaml"
   [ "${SANITIZED:-0}" = 0 ] || { top1=any; losses=(onnx-qdq=10 tnn=10); }
   ranks 2 "$ETALON" calibrate -q "$scratch/$name.yaml" >/dev/null || fail "$name: calibrate"
   "$PYTHON" "$here/check_accuracy.py" "$scratch/$name/report.json" "$name" "$top1" "${losses[@]}" || fail "$name"
@@ -50,12 +48,13 @@ agrees() {
     fail "$name: our fp32 differs from ONNX Runtime's"
 }
 
-network lenet 98.90 "lenet/lenet_train_test.prototxt lenet/lenet_iter_10000.caffemodel" "$lenet"
+network lenet 98.90 \
+  '{file: DATA/lenet/lenet_train_test.prototxt, weights: DATA/lenet/lenet_iter_10000.caffemodel, inputs: {data: [1, 1, 28, 28]}}' "$lenet"
 agrees lenet lenet
-network resnet20_onnx13 81.35 resnet20/resnet20_opset13.onnx "$resnet"
+network resnet20_onnx13 81.35 '{file: DATA/resnet20/resnet20_opset13.onnx}' "$resnet"
 agrees resnet20_onnx13 resnet resnet20/resnet20_opset13.onnx
-network resnet20_torch11 81.35 resnet20/resnet20_torch_opset11.onnx "$resnet"
-network resnet20_torch13 81.35 resnet20/resnet20_torch_opset13_bn.onnx "$resnet"
-network resnet20_caffe 81.35 "resnet20/resnet20.prototxt resnet20/resnet20.caffemodel" "$resnet"
-network mobilenet025 71.60 mobilenet025/mobilenet025_cifar10_opset13.onnx "$mobilenet" tnn=3.0
+network resnet20_torch11 81.35 '{file: DATA/resnet20/resnet20_torch_opset11.onnx}' "$resnet"
+network resnet20_torch13 81.35 '{file: DATA/resnet20/resnet20_torch_opset13_bn.onnx}' "$resnet"
+network resnet20_caffe 81.35 '{file: DATA/resnet20/resnet20.prototxt, weights: DATA/resnet20/resnet20.caffemodel}' "$resnet"
+network mobilenet025 71.60 '{file: DATA/mobilenet025/mobilenet025_cifar10_opset13.onnx}' "$mobilenet" tnn=3.0
 agrees mobilenet025 mobilenet mobilenet025/mobilenet025_cifar10_opset13.onnx

@@ -1,0 +1,127 @@
+"""check_archive.py FOLDER INPUT_ELEMENTS: reads FOLDER/archive.h5 with h5py and nothing but the manual (jobs/doc/archive.md):
+every element is counted once, decisions are those of report.json, and the digest of the content is right.
+"""
+import hashlib
+import json
+import sys
+
+import h5py
+import numpy as np
+
+folder, input_elements = sys.argv[1], int(sys.argv[2])
+report = json.load(open(f"{folder}/report.json"))
+file = h5py.File(f"{folder}/archive.h5", "r")
+STATISTICS = "positive negative exponent n zeros nans positive_infs negative_infs min max".split()
+DECISIONS = "value threshold scale zero_point lo hi method sqnr_db cosine clipped elements".split()
+
+
+def text(raw):
+    return raw.decode().rstrip("\0")
+
+
+def check(holds, what):
+    if not holds:
+        sys.exit(f"check_archive.py: {folder}/archive.h5: {what}")
+
+
+def check_counts(group, where):
+    apart = group["zeros"][:] + group["nans"][:] + group["positive_infs"][:] + group["negative_infs"][:]
+    binned = group["positive"][:].sum(-1) + group["negative"][:].sum(-1)
+    check((group["n"][:] == apart + binned).all(), f"{where}: n is not zeros + nans + infs + the bins")
+    highest = np.maximum(group["max"][:], -group["min"][:]).astype(np.float64)
+    edge = group["positive"].shape[-1] * 2.0 ** group["exponent"][:].astype(np.float64)
+    check((highest[binned > 0] < edge[binned > 0]).all(), f"{where}: a value lies beyond the last bin")
+
+
+# --- counts
+values, used = file["values"], report["records"]["used"]
+names = [text(n) for n in values["name"][:]]
+check(len(set(names)) == len(names), "names repeat")
+check(file.attrs["records_used"] == used, "records_used")
+check(values["n"][0] == used * input_elements, f"the input has {values['n'][0]} elements, not {used} x {input_elements}")
+check((values["n"][:] % used == 0).all() and (values["n"][:] > 0).all(), "a value was not seen in every record")
+check_counts(values, "values")
+for i, channels in enumerate(values["channels"][:]):
+    if channels == 0:
+        continue
+    group = file[f"channels/{i:06d}"]
+    check(len(group["n"]) == channels, f"{names[i]}: channels")
+    check(group["n"][:].sum() == values["n"][i] and len(set(group["n"][:])) == 1, f"{names[i]}: elements of channels")
+    check(group["zeros"][:].sum() == values["zeros"][i], f"{names[i]}: zeros of channels")
+    check_counts(group, names[i])
+
+# --- exact sums: between what the lower and the upper edges of the bins would sum to
+for i, channels in enumerate(values["n_sums"][:]):
+    if channels == 0:
+        continue
+    limbs = file[f"sums/{i:06d}"][:]
+    check(limbs.shape == (channels, 40), f"{names[i]}: {limbs.shape} limbs of sums")
+    check((limbs[:, :-1] < 2**32).all(), f"{names[i]}: a limb carries")
+    total = sum(int(v) << 32 * k for row in limbs for k, v in enumerate([*row[:-1], row[-1].astype(np.int64)]))
+    unit = 640 + int(values["exponent"][i])  # a bin's width in units of 2^-640
+    k = np.arange(values["positive"].shape[1], dtype=object)
+    positive, negative = (values[key][i].astype(object) for key in ("positive", "negative"))
+    low, high = positive @ k - negative @ (k + 1), positive @ (k + 1) - negative @ k
+    check(low << unit <= total <= high << unit, f"{names[i]}: the sum does not fit the histogram")
+
+# --- records
+digests, bad = file["records/digest"][:], file["records/bad"]
+check(len(digests) == used + report["records"]["skipped"], "a record has no digest")
+check((np.flatnonzero(digests == 0) == bad["ordinal"][:]).all(), "bad records have digest 0, and only those")
+check([text(r) for r in bad["reason"][:]] == report["records"]["bad"], "reasons of bad records")
+
+# --- decisions
+targets = [text(t) for t in file["target_names/name"][:]]
+check(targets == list(report["targets"]), "targets")
+for target in targets:
+    layers = [layer for layer in report["targets"][target]["layers"] if layer["method"] != "float"]
+    rows = file["targets"][target]
+    check([names[v] for v in rows["value"][:]] == [layer["name"] for layer in layers], f"{target}: values decided about")
+    for key in ("threshold", "scale"):
+        same = rows[key][:] == np.array([layer[key] for layer in layers], np.float32)
+        check(same.all(), f"{target}: {key}")
+    check([text(m) for m in rows["method"][:]] == [layer["method"] for layer in layers], f"{target}: methods")
+
+# --- the digest, by its description in the manual
+digest = hashlib.sha256()
+
+
+def add(name, type_name, array):
+    array = np.asarray(array)
+    if array.dtype.kind == "f":
+        array = array.copy()
+        array[np.isnan(array)] = np.nan
+    digest.update(name.encode() + b"\0" + type_name.encode() + b"\0")
+    digest.update(np.array([array.ndim, *array.shape], "<u8").tobytes())
+    digest.update(array.tobytes())
+
+
+def add_item(name):
+    item = file[name]
+    add(name, "text" if item.dtype.kind == "S" else f"{item.dtype.kind}{item.dtype.itemsize * 8}", item[()])
+
+
+for name in ("etalon_version statistics_fingerprint decisions_fingerprint isa model records_used block_size bins").split():
+    value = file.attrs.get_id(name)
+    raw = np.empty(value.shape, value.dtype)
+    value.read(raw)
+    add(f"/{name}", "text" if value.dtype.kind == "S" else f"u{value.dtype.itemsize * 8}", raw)
+for key in ["name", "channels", "n_sums", *STATISTICS]:
+    add_item(f"/values/{key}")
+for group in sorted(file["channels"]):
+    add(f"/channels/{group}/bins", "u64", file[f"channels/{group}"].attrs["bins"])
+    for key in STATISTICS:
+        add_item(f"/channels/{group}/{key}")
+for group in sorted(file["sums"]):
+    add_item(f"/sums/{group}")
+for name in ("/records/digest", "/records/bad/ordinal", "/records/bad/reason", "/target_names/name"):
+    add_item(name)
+for target in targets:
+    for key in DECISIONS:
+        add_item(f"/targets/{target}/{key}")
+    for key in ("decision", "threshold", "scale") if "channels" in file["targets"][target] else []:
+        add_item(f"/targets/{target}/channels/{key}")
+stored = text(bytes(file.attrs["content_sha256"]))
+check(digest.hexdigest() == stored, f"content_sha256 is {stored}, by the manual it is {digest.hexdigest()}")
+print(f"{folder}: {len(names)} values, {(values['channels'][:] > 0).sum()} of them by channel, {len(digests)} records, "
+      f"{len(targets)} targets: all as the manual says")

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Peak memory does not grow with the number of images: ten times the images cost at most 5 % more.
+. "$(dirname "$0")/lib.sh"
+[ "${SANITIZED:-0}" = 0 ] || skip "sanitizers keep what was freed"
+command -v python3 >/dev/null || skip "python3 is absent"
+
+# peak COMMAND...: KiB resident at most.
+peak() {
+  python3 -c '
+import resource, subprocess, sys
+rc = subprocess.call(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(rc)' "$@"
+}
+
+# grows_not NAME [SETTINGS...]: 100 and 1,000 images of $scratch/NAME.yaml
+grows_not() {
+  local name=$1 few many; shift
+  few=$(peak "$ETALON" calibrate -q "$scratch/$name.yaml" --force --set dataset.limit=100 "$@") || fail "$name"
+  many=$(peak "$ETALON" calibrate -q "$scratch/$name.yaml" --force --set dataset.limit=1000 "$@") || fail "$name"
+  [ "$many" -le $((few + few / 20)) ] || fail "$name $*: $few KiB with 100 images, $many KiB with 1,000"
+  echo "ok: $name $*: $few KiB with 100 images, $many KiB with 1,000"
+}
+
+draw 1000 0
+demo_job demo
+grows_not demo --set 'evaluate={skip: true}'
+grows_not demo --set 'evaluate={skip: true}' --set engine.threads=2
+grows_not demo # evaluates on the same images
+
+if [ -d "$data" ]; then
+  cat >"$scratch/resnet20.yaml" <<JOB
+model: {file: $data/resnet20/resnet20_opset13.onnx}
+dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt}
+preprocess: [{divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]
+targets: [onnx-qdq, tnn]
+output: resnet20
+JOB
+  grows_not resnet20 --set 'evaluate={skip: true}'
+  grows_not resnet20
+fi
