@@ -61,10 +61,11 @@ struct block_rows {
     size_t tail;          /* floats after the last whole row, fewer than HISTOGRAM_LANES, in the same lanes */
 };
 
-/* Rows are whole pixels of a narrow block (8: two pixels a row), or 16 neighbouring channels of a wide one. */
+/* Rows are whole pixels of a narrow block (8: two pixels a row), or 16 neighbouring channels of a wide one. Where those
+ * do not come out even, the last 16 channels overlap the ones before, which are not counted again. */
 static bool splits_into_lanes(size_t block)
 {
-    return block % HISTOGRAM_LANES == 0 || HISTOGRAM_LANES % block == 0;
+    return block >= HISTOGRAM_LANES || HISTOGRAM_LANES % block == 0;
 }
 
 static struct block_rows rows_of_block(const struct view *v, size_t block_index, size_t first_lane)
@@ -110,13 +111,15 @@ static int observe_block(const struct histogram_kernel *kernel, struct histogram
 
     if (kernel != NULL && splits_into_lanes(v->block)) {
         for (size_t c = 0; c < channels; c += HISTOGRAM_LANES) {
-            struct block_rows block = rows_of_block(v, block_index, c);
+            bool overlaps = v->block >= HISTOGRAM_LANES && c + HISTOGRAM_LANES > v->block;
+            size_t lane_0 = overlaps ? v->block - HISTOGRAM_LANES : c;
+            struct block_rows block = rows_of_block(v, block_index, lane_0);
             struct histogram *lane[HISTOGRAM_LANES];
 
             for (size_t i = 0; i < HISTOGRAM_LANES; i++) {
-                size_t channel = (c + i) % v->block;
+                size_t channel = (lane_0 + i) % v->block;
 
-                lane[i] = channel < channels ? h + (first + channel) * h_stride : NULL;
+                lane[i] = channel < channels && lane_0 + i >= c ? h + (first + channel) * h_stride : NULL;
             }
             if (observe_rows(kernel, &block, v->records, lane, err) != 0)
                 return -1;

@@ -4,9 +4,10 @@
 #   need_packages NAME...   installs what is missing, as root or through sudo; where neither is possible, prints the one
 #                           line that somebody else has to run, and fails.
 
-# (ocl-icd-opencl-dev: libdnnl-dev's CMake file asks for OpenCL, but the package does not depend on it.)
+# Two that other packages need without saying so: ocl-icd-opencl-dev (libdnnl-dev's CMake file looks for OpenCL),
+# libprotobuf-dev (protobuf-c.proto of libprotobuf-c-dev imports descriptor.proto).
 BUILD_PACKAGES=(gcc cmake ninja-build pkg-config
-  libopenmpi-dev openmpi-bin libhdf5-dev libprotobuf-c-dev protobuf-c-compiler libonnx-dev
+  libopenmpi-dev openmpi-bin libhdf5-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler libonnx-dev
   liblmdb-dev libdnnl-dev ocl-icd-opencl-dev libjpeg62-turbo-dev libpng-dev libstb-dev libyaml-dev libjansson-dev
   libxxhash-dev libssl-dev libcmocka-dev)
 

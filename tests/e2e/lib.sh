@@ -43,12 +43,12 @@ ranks_of() {
   done
 }
 
-# expect CODE "text" COMMAND...: the exit status and a part of what is said on stderr (kept in $scratch/stderr).
+# expect CODE "text" COMMAND...: the exit status and a part of what is said on stderr. Both streams are kept in $scratch.
 expect() {
   local code=$1 text=$2 rc=0; shift 2
   "$@" >"$scratch/stdout" 2>"$scratch/stderr" || rc=$?
   [ "$rc" -eq "$code" ] || { cat "$scratch/stderr" >&2; fail "expected exit $code, found $rc: $*"; }
-  grep -qF -- "$text" "$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "expected \"$text\" to be said: $*"; }
+  [ -z "$text" ] || grep -qF -- "$text" "$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "expected \"$text\" to be said: $*"; }
 }
 
 # wait_for SECONDS COMMAND...: until the command succeeds; fails the test after that time.
