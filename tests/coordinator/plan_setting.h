@@ -96,7 +96,8 @@ static inline int add_random_floats(struct graph *graph, struct shape shape)
 }
 
 /* 3 x 3, `in` to `out` channels, with bias. */
-static inline int add_conv(struct graph *graph, const char *name, int x, int64_t in, int64_t out, enum activation_kind fused)
+static inline int add_conv(struct graph *graph, const char *name, int x, int64_t in, int64_t out,
+                           enum activation_kind fused)
 {
     int w = add_random_floats(graph, SHAPE(out, in, 3, 3)), b = add_random_floats(graph, SHAPE(out));
     int y = add_node(graph, OP_CONV, name, INTS(x, w, b));

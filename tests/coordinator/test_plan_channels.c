@@ -159,7 +159,8 @@ static void build_net(struct net *n, int dead)
     n->p = observe_channels(n, add_max_pool(n, "p", n->a, 4), &n->of_a, true, -1);
     n->b =
         observe_channels(n, add_ordered_conv(n, "b", n->p, &n->of_a, &n->of_b, ACTIVATION_RELU), &n->of_b, true, dead);
-    n->c = observe_channels(n, add_ordered_conv(n, "c", n->b, &n->of_b, &n->of_a, ACTIVATION_NONE), &n->of_a, false, -1);
+    n->c =
+        observe_channels(n, add_ordered_conv(n, "c", n->b, &n->of_b, &n->of_a, ACTIVATION_NONE), &n->of_a, false, -1);
     n->sum = add_node(g, OP_BINARY, "sum", INTS(n->p, n->c));
     last_node(g)->fused.kind = ACTIVATION_RELU;
     observe_channels(n, n->sum, &n->of_a, true, -1);
@@ -168,9 +169,10 @@ static void build_net(struct net *n, int dead)
     dead = dead < 0 ? -1 : (int)n->of_a.n + dead;
     observe_channels(n, n->cat, &n->of_cat, true, dead);
     n->m = observe_channels(n, add_max_pool(n, "m", n->cat, 2), &n->of_cat, true, dead);
-    n->e = observe_channels(n, add_ordered_conv(n, "e", n->m, NULL, &n->of_cat, ACTIVATION_NONE), &n->of_cat, false, -1);
-    n->d = observe_channels(n, add_ordered_conv(n, "d", n->e, &n->of_cat, &n->of_d, ACTIVATION_NONE), &n->of_d, false,
-                            -1);
+    n->e =
+        observe_channels(n, add_ordered_conv(n, "e", n->m, NULL, &n->of_cat, ACTIVATION_NONE), &n->of_cat, false, -1);
+    n->d =
+        observe_channels(n, add_ordered_conv(n, "d", n->e, &n->of_cat, &n->of_d, ACTIVATION_NONE), &n->of_d, false, -1);
     add_classifier(n);
 }
 
@@ -237,7 +239,8 @@ static const struct plan_node *planned_node(const struct net *n, const char *nam
 
 /* ---- who has a scale per channel, and what shares it ---- */
 
-static float threshold_of_channels(const struct net *n, const char *method, const struct scale_place *places, size_t count)
+static float threshold_of_channels(const struct net *n, const char *method, const struct scale_place *places,
+                                   size_t count)
 {
     struct histogram together = {0};
     struct threshold_request request = {.histogram = &together, .steps = 127, .percentile = 0.999};
@@ -291,7 +294,8 @@ static void channels_share_scales_where_codes_move(void **state)
     assert_memory_equal(planned(n, n->sum)->scale, planned(n, n->cat)->scale, 4 * sizeof(float));
     assert_memory_equal(planned(n, n->b)->scale, planned(n, n->cat)->scale + 4, 3 * sizeof(float));
     assert_memory_equal(planned(n, n->m)->scale, planned(n, n->cat)->scale, 7 * sizeof(float));
-    for (size_t c = 0; c < 4; c++) { /* of a max pool only the output counts; a concat's own statistics are its inputs' */
+    for (size_t c = 0; c < 4;
+         c++) { /* of a max pool only the output counts; a concat's own statistics are its inputs' */
         struct scale_place at_p = {n->p, c}, at_m = {n->m, c}, at_c = {n->c, c};
 
         assert_true(planned(n, n->a)->threshold[c] == threshold_of_channels(n, "mse", &at_p, 1));
@@ -423,7 +427,8 @@ static void assert_same_layer(const struct net *one, const struct net *two, cons
         for (size_t i = 0; i < inputs; i++) {
             size_t from = in[0] == NULL ? 0 : place_of(in[1], in[0]->id[i]);
 
-            assert_memory_equal(b->weights + (there * inputs + from) * TAPS, a->weights + (o * inputs + i) * TAPS, TAPS);
+            assert_memory_equal(b->weights + (there * inputs + from) * TAPS, a->weights + (o * inputs + i) * TAPS,
+                                TAPS);
         }
     }
 }
@@ -607,4 +612,161 @@ static void bias_correction_sees_real_weights(void **state)
         assert_string_equal(p->method, "maxabs +bias");
     }
     end_net(n);
+}
+
+/* ---- TNN's files ---- */
+
+static void read_model(const char *path, struct bytes *file, struct arena *arena, struct tnn_model *model)
+{
+    struct error err;
+
+    assert_succeeds(bytes_read(path, 1 << 20, file, &err), err);
+    assert_succeeds(tnn_model_read(file, arena, model, &err), err);
+}
+
+static const struct tnn_resource *scale_of(const struct tnn_model *model, const char *blob)
+{
+    char name[300];
+
+    snprintf(name, sizeof name, "%s" TNN_SCALE_SUFFIX, blob);
+    assert_non_null(tnn_resource_find(model, name));
+    return tnn_resource_find(model, name);
+}
+
+static void assert_floats(const struct tnn_raw *raw, const float *expected, size_t n)
+{
+    assert_int_equal(tnn_raw_count(raw), n);
+    assert_memory_equal(raw->data, expected, n * sizeof *expected);
+}
+
+/* Imported, a weight is its code's: within half a step of the accumulator over the scale of its input channel. */
+static void assert_imported(const struct net *n, const struct graph *again, const char *name, size_t in, size_t out)
+{
+    const struct node *node = find_node(n->set.graph, name), *found = find_node(again, name);
+    const float *w = n->set.graph->values[node->inputs[1]].data, *x = again->values[found->inputs[1]].data;
+    const float *scale = planned(n, node->inputs[0])->scale;
+
+    for (size_t i = 0; i < out * in * TAPS; i++) {
+        size_t o = i / (in * TAPS), channel = node->attr.conv.group > 1 ? o : i / TAPS % in;
+        double step = (double)planned_node(n, name)->acc_scale[o] / (double)scale[channel];
+
+        assert_true(fabs((double)w[i] - (double)x[i]) <= 0.5001 * step);
+    }
+}
+
+static void what_is_emitted_for_tnn_holds_every_channel(void **state)
+{
+    static const struct emit_info info = {"0", "0", 1, "mse", "net"};
+    char root[] = "/tmp/etalon_channels_XXXXXX", path[300];
+    struct net *n = new_net();
+    struct arena *arena = arena_create(NULL);
+    struct model_request request = {.file = path};
+    struct bytes file = {0};
+    struct tnn_model model;
+    struct output *output;
+    struct graph *again;
+    struct error err;
+
+    (void)state;
+    build_net(n, 2);
+    decide_channels(n, "mse", "sweep", NULL);
+    assert_non_null(mkdtemp(root));
+    output = output_open(root, &err);
+    assert_non_null(output);
+    assert_succeeds(target_find("tnn")->emit(n->set.plan, &info, output, &err), err);
+    output_close(output);
+    snprintf(path, sizeof path, "%s/tnn/net.quantized.tnnmodel", root);
+    read_model(path, &file, arena, &model);
+    {
+        const int values[] = {n->x, n->a, n->p, n->b, n->c, n->sum, n->cat, n->m, n->e, n->d, n->u, n->v};
+        static const char *const layers[] = {"a", "b", "c", "d", "e", "v"};
+
+        for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+            assert_floats(&scale_of(&model, n->set.graph->values[values[i]].name)->scale, planned(n, values[i])->scale,
+                          planned(n, values[i])->n_scales);
+        for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+            assert_floats(&tnn_resource_find(&model, layers[i])->scale, planned_node(n, layers[i])->acc_scale,
+                          planned_node(n, layers[i])->n_weight_scales);
+    }
+    snprintf(path, sizeof path, "%s/tnn/net.quantized.tnnproto", root);
+    again = model_import(&request, &err);
+    assert_non_null(again);
+    assert_imported(n, again, "a", 3, 4);
+    assert_imported(n, again, "e", 1, 7);
+    assert_imported(n, again, "d", 7, 5);
+    graph_destroy(again);
+    bytes_free(&file);
+    arena_destroy(arena);
+    snprintf(path, sizeof path, "rm -rf '%s'", root);
+    assert_int_equal(system(path), 0);
+    end_net(n);
+}
+
+/* Min-max weights per channel under the scales of its own tool; those of a dead channel are 0 there. */
+static void weights_are_coded_as_tnns_own_tool_codes_them(void **state)
+{
+    static const char *const layers[][2] = {{"conv1", "data"}, {"dw", "p1"}, {"pw", "r2"},
+                                            {"b1", "r3"},      {"b2", "r3"}, {"conv3", "bn_o"}};
+    const struct model_request request = {.file = SHARED_DATA "/tnn_golden/tiny_v2.tnnproto"};
+    struct arena *arena;
+    struct bytes file = {0};
+    struct tnn_model model;
+    struct graph *graph;
+    struct plan *plan;
+    struct error err;
+
+    (void)state;
+    if (access(request.file, R_OK) != 0)
+        skip();
+    arena = arena_create(NULL);
+    read_model(SHARED_DATA "/tnn_golden/b0w0t0.quantized.tnnmodel", &file, arena, &model);
+    graph = model_import(&request, &err);
+    assert_non_null(graph);
+    plan = plan_create(graph, target_find("tnn")->profile, &err);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        int n = graph_find_node(graph, layers[i][0]);
+        const struct tnn_raw *scale = &scale_of(&model, layers[i][1])->scale;
+        struct plan_value *input = &plan->values[graph->nodes[n].inputs[0]];
+
+        plan->nodes[n].is_quantized = true;
+        input->n_scales = (size_t)tnn_raw_count(scale);
+        assert_int_equal(input->n_scales, graph->values[graph->nodes[n].inputs[0]].shape.dims[1]);
+        input->scale = arena_create_array(arena, input->n_scales, sizeof *input->scale, NULL);
+        for (size_t c = 0; c < input->n_scales; c++)
+            input->scale[c] = tnn_raw_real(scale, c) > 0 ? (float)tnn_raw_real(scale, c) : 0x1p-100F;
+    }
+    assert_succeeds(plan_decide_weights(plan, "maxabs", &err), err);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) {
+        const struct tnn_resource *layer = tnn_resource_find(&model, layers[i][0]);
+        const struct plan_node *p = &plan->nodes[graph_find_node(graph, layers[i][0])];
+
+        assert_floats(&layer->scale, p->acc_scale, p->n_weight_scales);
+        assert_memory_equal(layer->main.data, p->weights, layer->main.size);
+        for (size_t o = 0; layer->bias.size > 0 && o < p->n_weight_scales; o++) /* it truncates, we round */
+            assert_in_range(p->bias_codes[o] - tnn_raw_integer(&layer->bias, o) + 1, 0, 2);
+    }
+    plan_destroy(plan);
+    graph_destroy(graph);
+    bytes_free(&file);
+    arena_destroy(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(images_have_a_scale_per_channel_and_vectors_one),
+        cmocka_unit_test(channels_share_scales_where_codes_move),
+        cmocka_unit_test(one_scale_spreads_through_all_but_convolutions),
+        cmocka_unit_test(a_concat_of_single_channels_keeps_one_scale),
+        cmocka_unit_test(one_negative_channel_makes_all_that_is_tied_to_it_signed),
+        cmocka_unit_test(neither_order_nor_magnitude_of_channels_matters),
+        cmocka_unit_test(weights_take_up_the_scales_of_their_input_channels),
+        cmocka_unit_test(one_weight_scale_takes_up_all_input_channels),
+        cmocka_unit_test(a_dead_channel_disturbs_no_other),
+        cmocka_unit_test(bias_correction_sees_real_weights),
+        cmocka_unit_test(what_is_emitted_for_tnn_holds_every_channel),
+        cmocka_unit_test(weights_are_coded_as_tnns_own_tool_codes_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

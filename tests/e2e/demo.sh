@@ -61,7 +61,7 @@ calibrate 0 plain $few || fail "plain start"
 [ -s "$scratch/plain/manifest.json" ] || fail "no manifest"
 for n in 1 2 3 5; do
   calibrate $n ranks$n $few || fail "$n ranks"
-  same ranks$n "$n ranks"
+  same ranks$n "ranks: $n"
 done
 
 # Ranks begin at different times, so the early ones take most of the blocks.

@@ -2,15 +2,14 @@
 # The output folder: one run at a time, finished means finished, nothing is written where nothing can be, and a closed
 # pipe ends quietly.
 . "$(dirname "$0")/lib.sh"
-need_data
 chmod 755 "$scratch" # another user looks in below
 
-job() { # job RECORDS [MORE KEYS]
-  printf 'model: {file: %s}\ndataset: {kind: images, path: %s, list: list.txt, limit: %s}\noutput: out\n%b\n' \
-    "$data/resnet20/resnet20_opset13.onnx" "$data/cifar10/calibration/airplane" "$1" \
-    "${2:-targets: [onnx-qdq, tnn]}" >"$scratch/job.yaml"
+draw 10 0
+{ yes "calibration/disc/0000.jpg 0" || true; } | head -n 600000 >"$scratch/list.txt"
+job() { # job RECORDS [KEYS]
+  demo_job job "${2:-}"
+  sed -i "s|list: pictures/calibration.txt|list: list.txt, limit: $1|; s|^output: .*|output: out|" "$scratch/job.yaml"
 }
-{ yes "0000.jpg 0" || true; } | head -n 600000 >"$scratch/list.txt"
 calibrate() { "$ETALON" calibrate "$scratch/job.yaml" "$@"; }
 wrong() { echo "FAILED: $1" >&2; sed 's/^/  /' "$scratch/stderr" >&2; exit 1; }
 
@@ -58,7 +57,7 @@ expect 73 "file/out" timeout 20 "$ETALON" calibrate "$scratch/job.yaml"
 sed -i 's|^output: .*|output: locked/out|' "$scratch/job.yaml"
 mkdir "$scratch/locked"; chmod 555 "$scratch/locked"
 if [ "$(id -u)" -eq 0 ]; then nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups); else nobody=(); fi
-if "${nobody[@]}" test -x "$ETALON" -a -r "$data/cifar10/calibration.txt"; then
+if "${nobody[@]}" test -x "$ETALON" -a -r "$demo/demo.onnx"; then
   expect 73 "Permission denied" "${nobody[@]}" timeout 20 "$ETALON" calibrate "$scratch/job.yaml"
   mkdir "$scratch/locked/out"; chmod 555 "$scratch/locked/out"
   expect 73 "cannot be written: Permission denied" "${nobody[@]}" timeout 20 "$ETALON" calibrate "$scratch/job.yaml"
@@ -72,12 +71,13 @@ job 16
 calibrate -q >/dev/null
 if unshare --mount true 2>/dev/null; then
   mkdir "$scratch/small"
-  for percent in 10 45 75 90 97; do
+  pages=$(find "$scratch/out" -type f -printf '%s\n' | awk '{ n += int(($1 + 4095) / 4096) } END { print n }')
+  for size in $((pages / 10)) $((pages / 2)) $((pages * 3 / 4)) $((pages - 8)) $((pages - 1)); do
     expect 74 "No space left" unshare --mount bash -c '
-      mount -t tmpfs -o "size=$(($1 * $(du -sk "$2/out" | cut -f 1) / 100))k" tmpfs "$2/small" || exit 99
+      mount -t tmpfs -o "size=$((4096 * $1))" tmpfs "$2/small" || exit 99
       "$3" calibrate -q "$2/job.yaml" --set "output=$2/small"; rc=$?
       [ ! -e "$2/small/manifest.json" ] && [ -z "$(find "$2/small" -name ".*")" ] || exit 98
-      exit $rc' - $percent "$scratch" "$ETALON"
+      exit $rc' - $size "$scratch" "$ETALON"
     [ "$(wc -l <"$scratch/stderr")" -eq 1 ] || wrong "expected one message"
   done
   echo "ok: a full disk is exit 74: $(cat "$scratch/stderr")"
@@ -86,7 +86,7 @@ else
 fi
 
 # --- a reader that closes the pipe
-for file in "$data/resnet20/resnet20_opset13.onnx" "$scratch/out/archive.h5"; do
+for file in "$demo/demo.onnx" "$scratch/out/archive.h5"; do
   rc=0
   "$ETALON" inspect "$file" 2>"$scratch/stderr" | head -n 1 >"$scratch/stdout" || rc=$?
   [ $rc -eq 74 ] || [ $rc -eq 0 ] || wrong "inspect | head ended with $rc"

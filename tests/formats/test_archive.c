@@ -77,6 +77,7 @@ static void fill_histogram(struct histogram *h, size_t bins, uint64_t seed, int 
 static struct archive_value values[VALUES];
 static struct histogram channels[CHANNELS];
 static struct archive_decision decisions[DECISIONS];
+static struct archive_channel scales[CHANNELS]; /* of decision 1 */
 static struct archive_target targets[2];
 static struct archive_bad_record bad[BAD];
 static uint64_t digests[RECORDS];
@@ -112,6 +113,10 @@ static int make_sample(void **state)
     snprintf(targets[0].name, sizeof targets[0].name, "tnn");
     targets[0].decisions = decisions;
     targets[0].n_decisions = DECISIONS;
+    for (uint32_t c = 0; c < CHANNELS; c++)
+        scales[c] = (struct archive_channel){.decision = 1, .threshold = 4.5f / (float)(c + 1), .scale = 0.0275f / 127};
+    targets[0].channels = scales;
+    targets[0].n_channels = CHANNELS;
     snprintf(targets[1].name, sizeof targets[1].name, "a-target-without-decisions");
     for (size_t i = 0; i < RECORDS; i++)
         digests[i] = 0x123456789abcdef0 * (i + 1);
@@ -156,8 +161,14 @@ static bool equal_doubles(double a, double b)
 
 static bool equal_decisions(const struct archive_target *a, const struct archive_target *b)
 {
-    if (strcmp(a->name, b->name) != 0 || a->n_decisions != b->n_decisions)
+    if (strcmp(a->name, b->name) != 0 || a->n_decisions != b->n_decisions || a->n_channels != b->n_channels)
         return false;
+    for (size_t i = 0; i < a->n_channels; i++) {
+        const struct archive_channel *x = &a->channels[i], *y = &b->channels[i];
+
+        if (x->decision != y->decision || x->threshold != y->threshold || x->scale != y->scale)
+            return false;
+    }
     for (size_t i = 0; i < a->n_decisions; i++) {
         const struct archive_decision *x = &a->decisions[i], *y = &b->decisions[i];
 
@@ -347,7 +358,7 @@ static int write_to_full_disk(void *argument)
     output_close(output);
     if (rc == 0 || err.code != EX_IOERR || strstr(err.text, "archive.h5") == NULL)
         return 2;
-    if (rmdir(in_root("full")) != 0) /* empty: no archive, no temporary, no lock */
+    if (access(in_root("full"), F_OK) == 0) /* gone, so it was empty: no archive, no temporary, no lock */
         return 3;
     output = output_open(in_root("again"), &err);
     rc = output == NULL ? -1 : archive_write(&sample, output, &err);
@@ -497,6 +508,47 @@ static void what_is_no_archive_of_ours_is_refused_by_name(void **state)
     assert_unreadable("archive.h5", EX_DATAERR, "expected SHA-256");
 }
 
+/* Channels of a decision: all of its value's, in order, each with a scale. */
+static void wrong_lists_of_channels_are_refused_by_name(void **state)
+{
+    static const struct {
+        uint32_t decision[4];
+        size_t n;
+        float last_scale;
+        const char *why;
+    } rows[] = {
+        {{1, 1}, 2, 1, "decision 1: expected 3 channels, found 2"},
+        {{1, 1, 1, 1}, 4, 1, "decision 1: expected 3 channels, found 4"},
+        {{0, 1, 1, 1}, 4, 1, "decision 0: expected 0 channels, found 1"},
+        {{1, 1, 1, 0}, 4, 1, "channel 3 is about decision 0 of 2, out of order"},
+        {{1, 1, 1, 2}, 4, 1, "channel 3 is about decision 2 of 2, out of order"},
+        {{1, 1, 1}, 3, 0, "decision 1, channel 2: expected a positive scale, found 0"},
+        {{1, 1, 1}, 3, NAN, "decision 1, channel 2: expected a positive scale"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error err = {0};
+        struct output *output = output_open(in_root("c"), &err);
+        struct archive_channel wrong[4];
+        struct archive_target target = targets[0];
+        struct archive broken = sample;
+
+        for (size_t k = 0; k < rows[i].n; k++)
+            wrong[k] = (struct archive_channel){
+                .decision = rows[i].decision[k], .threshold = 1, .scale = k + 1 < rows[i].n ? 1 : rows[i].last_scale};
+        target.channels = wrong;
+        target.n_channels = rows[i].n;
+        broken.targets = &target;
+        broken.n_targets = 1;
+        assert_non_null(output);
+        assert_int_equal(archive_write(&broken, output, &err), -1); /* found when reading back */
+        if (strstr(err.text, rows[i].why) == NULL)
+            fail_msg("\"%s\" does not mention \"%s\"", err.text, rows[i].why);
+        output_close(output);
+    }
+}
+
 static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state)
 {
     struct archive_decision wrong = decisions[0];
@@ -509,6 +561,7 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
     assert_non_null(output);
     target.decisions = &wrong;
     target.n_decisions = 1;
+    target.n_channels = 0;
     broken.targets = &target;
     broken.n_targets = 1;
 
@@ -532,7 +585,7 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
     assert_int_equal(archive_write(&broken, output, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);
     output_close(output);
-    assert_int_equal(rmdir(in_root("a")), 0);
+    assert_int_not_equal(access(in_root("a"), F_OK), 0);
 }
 
 int main(void)
@@ -547,6 +600,7 @@ int main(void)
         TEST(damage_to_an_array_is_told_by_the_arrays_name),
         TEST(a_truncated_archive_is_an_error),
         TEST(what_is_no_archive_of_ours_is_refused_by_name),
+        TEST(wrong_lists_of_channels_are_refused_by_name),
         TEST(an_archive_that_breaks_its_own_rules_is_refused_by_name),
     };
 

@@ -1,0 +1,54 @@
+# Completion of etalon for bash. Verbs, options, targets and methods are asked of the program, so they are never out of
+# date; the keys for --set are listed here (tests/e2e/doc.sh compares them with job.md).
+
+_etalon_keys='model.file model.weights model.inputs model.outputs
+  dataset.kind dataset.path dataset.list dataset.limit preprocess
+  calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
+  calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides
+  targets target_options target_options.tnn.mode
+  evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
+  evaluate.dataset.limit engine.threads engine.isa checkpoint.interval limits.max_bad_records output'
+
+# The values of a key, where they are words.
+_etalon_values() {
+  case $2 in
+    calibration.activations) "$1" methods 2>/dev/null | awk '$1 == "activations" {print $2}' ;;
+    calibration.weights) "$1" methods 2>/dev/null | awk '$1 == "weights" {print $2}' ;;
+    calibration.granularity) echo mixed per-channel per-tensor ;;
+    calibration.bias_correction) echo simulated analytic none ;;
+    dataset.kind | evaluate.dataset.kind) echo images lmdb ;;
+    evaluate.skip) echo true false ;;
+    engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
+    targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;
+  esac
+}
+
+_etalon() {
+  local program=${COMP_WORDS[0]} verb=${COMP_WORDS[1]-} word=${COMP_WORDS[COMP_CWORD]}
+  local before=${COMP_WORDS[COMP_CWORD - 1]} line=${COMP_LINE:0:COMP_POINT} set words
+
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    words="$("$program" --help 2>/dev/null | awk '/^  [a-z]/ {print $1}') --help --version"
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  elif set=${line##* } && [[ ${line%"$set"} == *--set[\ =] || $set == --set=* ]]; then
+    set=${set#--set=} # bash breaks words at "=", so the line is looked at instead
+    if [[ $set == *=* ]]; then
+      mapfile -t COMPREPLY < <(compgen -W "$(_etalon_values "$program" "${set%%=*}")" -- "${set#*=}")
+    else
+      mapfile -t COMPREPLY < <(compgen -W "$_etalon_keys" -S = -- "$set")
+      compopt -o nospace 2>/dev/null
+    fi
+  elif [[ $word == -* ]]; then
+    words=$("$program" "$verb" --help 2>/dev/null | grep -oE -- '^  (-., |    )--[a-z_-]+' | grep -oE -- '--.*')
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+  elif [[ $verb == dataset ]] && ((COMP_CWORD == 2)); then
+    mapfile -t COMPREPLY < <(compgen -W build -- "$word")
+  elif [[ $verb == targets || $verb == methods || $before == --seed || $before == --limit ]]; then
+    :
+  else
+    mapfile -t COMPREPLY < <(compgen -f -- "$word")
+    compopt -o filenames 2>/dev/null
+  fi
+}
+complete -F _etalon etalon
