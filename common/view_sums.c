@@ -25,7 +25,7 @@ static inline void add(lanes *run, const float *from)
 }
 
 /* sums[i] += sum over s of in[s * stride + i], i < LANES. */
-static void add_lanes(const float *in, size_t stride, size_t n, double *sums)
+static inline void add_lanes(const float *in, size_t stride, size_t n, double *sums)
 {
     for (size_t first = 0; first < n; first += RUN) {
         size_t end = n - first < RUN ? n : first + RUN;
@@ -39,7 +39,7 @@ static void add_lanes(const float *in, size_t stride, size_t n, double *sums)
 }
 
 /* The same for fewer lanes than LANES. */
-static void add_few(const float *in, size_t stride, size_t n, size_t few, double *sums)
+static inline void add_few(const float *in, size_t stride, size_t n, size_t few, double *sums)
 {
     for (size_t first = 0; first < n; first += RUN) {
         size_t end = n - first < RUN ? n : first + RUN;
@@ -54,7 +54,7 @@ static void add_few(const float *in, size_t stride, size_t n, size_t few, double
 }
 
 /* A plain channel: its pixels are neighbours; LANES interleaved sums, then those in order, then the rest. */
-static double sum_plain(const float *in, size_t n)
+static inline double sum_plain(const float *in, size_t n)
 {
     double part[LANES] = {0}, sum = 0;
     size_t whole = n / LANES;
@@ -68,6 +68,9 @@ static double sum_plain(const float *in, size_t n)
     return sum;
 }
 
+#if defined(__x86_64__)
+__attribute__((target_clones("avx512f", "avx2", "default"))) /* wider registers, the same additions */
+#endif
 void view_channel_sums(const struct view *v, double *sums)
 {
     memset(sums, 0, v->channels * sizeof *sums);

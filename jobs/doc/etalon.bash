@@ -37,7 +37,7 @@ _etalon() {
       mapfile -t COMPREPLY < <(compgen -W "$(_etalon_values "$program" "${set%%=*}")" -- "${set#*=}")
     else
       mapfile -t COMPREPLY < <(compgen -W "$_etalon_keys" -S = -- "$set")
-      compopt -o nospace 2>/dev/null
+      compopt -o nospace 2>/dev/null || :
     fi
   elif [[ $word == -* ]]; then
     words=$("$program" "$verb" --help 2>/dev/null | grep -oE -- '^  (-., |    )--[a-z_-]+' | grep -oE -- '--.*')
@@ -48,7 +48,7 @@ _etalon() {
     :
   else
     mapfile -t COMPREPLY < <(compgen -f -- "$word")
-    compopt -o filenames 2>/dev/null
+    compopt -o filenames 2>/dev/null || :
   fi
 }
 complete -F _etalon etalon

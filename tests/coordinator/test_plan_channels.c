@@ -129,18 +129,19 @@ static int add_max_pool(struct net *n, const char *name, int x, int64_t size)
 
 static void add_classifier(struct net *n)
 {
+    struct order classes = plain_order(3);
     struct graph *g = n->set.graph;
     struct error err;
 
-    n->u = observe(&n->set, add_node(g, OP_POOL, "u", INTS(n->d)), 1, false);
+    n->u = observe_channels(n, add_node(g, OP_POOL, "u", INTS(n->d)), &n->of_d, false, -1);
     last_node(g)->attr.pool.kind = POOL_AVERAGE;
     last_node(g)->attr.pool.is_global = true;
     last_node(g)->attr.pool.window = make_window(2, 1, 0);
     last_node(g)->attr.pool.output[0] = last_node(g)->attr.pool.output[1] = 1;
-    n->r = observe(&n->set, add_node(g, OP_RESHAPE, "r", INTS(n->u)), 1, false);
+    n->r = observe_channels(n, add_node(g, OP_RESHAPE, "r", INTS(n->u)), &n->of_d, false, -1);
     g->values[n->r].shape = SHAPE(1, 5);
     g->values[n->r].has_shape = true;
-    n->v = observe(&n->set, add_dense(g, "v", n->r, 5, 3), 10, false);
+    n->v = observe_channels(n, add_dense(g, "v", n->r, 5, 3), &classes, false, -1);
     n->y = add_node(g, OP_SOFTMAX, "y", INTS(n->v));
     last_node(g)->attr.softmax.axis = 1;
     assert_true(graph_add_output(g, n->y, &err) >= 0);
@@ -338,6 +339,67 @@ static void one_scale_spreads_through_all_but_convolutions(void **state)
                 assert_int_equal(planned(n, others[i])->n_scales > 1, reason != NO_SUCH_TARGET);
         }
         assert_true(planned(n, n->b)->scale[0] != planned(n, n->cat)->scale[0]); /* TNN rescales operands then */
+        end_net(n);
+    }
+}
+
+/* On a target that would compute all of these on integers. */
+static void what_mixes_or_moves_channels_keeps_one_scale(void **state)
+{
+    enum { ADD, PRODUCT, BROADCAST, TRANSPOSED, N_CASES };
+
+    (void)state;
+    for (int what = ADD; what < N_CASES; what++) {
+        struct net *n = new_net();
+        struct graph *g = n->set.graph;
+        struct order order = plain_order(4);
+        struct shape second = what == BROADCAST ? SHAPE(1, 4, 1, 1) : SHAPE(1, 4, 4, 4);
+        int a = observe_channels(n, add_input(g, "a", SHAPE(1, 4, 4, 4)), &order, false, -1);
+        int b = observe_channels(n, add_input(g, "b", second), &order, false, -1), mixed, y;
+        struct error err;
+
+        if (what == TRANSPOSED) {
+            mixed = add_node(g, OP_TRANSPOSE, "mixed", INTS(a));
+            memcpy(last_node(g)->attr.perm, (int64_t[]){0, 2, 1, 3}, 4 * sizeof(int64_t));
+        } else {
+            mixed = add_node(g, OP_BINARY, "mixed", INTS(a, b));
+            last_node(g)->attr.binary.kind = what == PRODUCT ? BINARY_MUL : BINARY_ADD;
+        }
+        observe_channels(n, mixed, &order, false, -1);
+        y = add_ordered_conv(n, "y", mixed, &order, &order, ACTIVATION_NONE);
+        observe_channels(n, y, &order, false, -1);
+        assert_true(graph_add_output(g, y, &err) >= 0);
+        assert_succeeds(graph_infer_shapes(g, &err), err);
+        n->set.profile = test_profile();
+        n->set.profile.per_channel_activations = true;
+        decide_channels(n, "mse", "sweep", NULL);
+        assert_int_equal(planned(n, mixed)->n_scales, what == ADD ? 4 : 1);
+        assert_int_equal(planned(n, a)->n_scales, what == ADD ? 4 : 1);
+        end_net(n);
+    }
+}
+
+/* What is not an image has no channels, whoever reads it. */
+static void a_sum_of_vectors_has_one_scale(void **state)
+{
+    for (int is_image = 0; is_image < 2; is_image++) {
+        struct net *n = new_net();
+        struct graph *g = n->set.graph;
+        struct shape shape = is_image ? SHAPE(1, 5, 1, 1) : SHAPE(1, 5);
+        struct order order = plain_order(5);
+        int a = observe_channels(n, add_input(g, "a", shape), &order, false, -1);
+        int b = observe_channels(n, add_input(g, "b", shape), &order, false, -1);
+        int sum = observe_channels(n, add_node(g, OP_BINARY, "sum", INTS(a, b)), &order, false, -1), y;
+        struct error err;
+
+        (void)state;
+        y = add_node(g, OP_ACTIVATION, "y", INTS(sum)); /* in float; nor does it keep the sum's order */
+        last_node(g)->attr.activation.kind = ACTIVATION_ABS;
+        assert_true(graph_add_output(g, y, &err) >= 0);
+        assert_succeeds(graph_infer_shapes(g, &err), err);
+        decide_channels(n, "mse", "sweep", NULL);
+        assert_int_equal(planned(n, sum)->n_scales, is_image ? 5 : 1);
+        assert_int_equal(planned(n, a)->n_scales, is_image ? 5 : 1);
         end_net(n);
     }
 }
@@ -757,6 +819,8 @@ int main(void)
         cmocka_unit_test(images_have_a_scale_per_channel_and_vectors_one),
         cmocka_unit_test(channels_share_scales_where_codes_move),
         cmocka_unit_test(one_scale_spreads_through_all_but_convolutions),
+        cmocka_unit_test(what_mixes_or_moves_channels_keeps_one_scale),
+        cmocka_unit_test(a_sum_of_vectors_has_one_scale),
         cmocka_unit_test(a_concat_of_single_channels_keeps_one_scale),
         cmocka_unit_test(one_negative_channel_makes_all_that_is_tied_to_it_signed),
         cmocka_unit_test(neither_order_nor_magnitude_of_channels_matters),

@@ -88,26 +88,25 @@ static void make_plan(struct net *n)
         n->plan->nodes[graph_find_node(n->graph, moving[i])].is_quantized = true;
 }
 
-static struct net make_net(void)
+static void make_net(struct net *n)
 {
-    struct net n = {.graph = new_graph()};
     struct error err;
 
-    n.x = add_input(n.graph, "x", SHAPE(1, X, SIZE, SIZE));
-    n.a = add_conv(&n, "a", n.x, X, A, 1, true);
-    n.p = add_node(n.graph, OP_POOL, "p", INTS(n.a));
-    last_node(n.graph)->attr.pool.kind = POOL_MAX;
-    last_node(n.graph)->attr.pool.window = make_window(2, 2, 0);
-    last_node(n.graph)->attr.pool.output[0] = last_node(n.graph)->attr.pool.output[1] = HALF;
-    n.e = add_conv(&n, "e", n.p, A, A, A, false);
-    n.sum = add_node(n.graph, OP_BINARY, "sum", INTS(n.p, n.e));
-    n.b = add_conv(&n, "b", n.sum, A, B, 2, false);
-    n.cat = add_node(n.graph, OP_CONCAT, "cat", INTS(n.sum, n.b));
-    last_node(n.graph)->attr.axis = 1;
-    assert_true(graph_add_output(n.graph, n.cat, &err) >= 0);
-    assert_succeeds(graph_infer_shapes(n.graph, &err), err);
-    make_plan(&n);
-    return n;
+    n->graph = new_graph();
+    n->x = add_input(n->graph, "x", SHAPE(1, X, SIZE, SIZE));
+    n->a = add_conv(n, "a", n->x, X, A, 1, true);
+    n->p = add_node(n->graph, OP_POOL, "p", INTS(n->a));
+    last_node(n->graph)->attr.pool.kind = POOL_MAX;
+    last_node(n->graph)->attr.pool.window = make_window(2, 2, 0);
+    last_node(n->graph)->attr.pool.output[0] = last_node(n->graph)->attr.pool.output[1] = HALF;
+    n->e = add_conv(n, "e", n->p, A, A, A, false);
+    n->sum = add_node(n->graph, OP_BINARY, "sum", INTS(n->p, n->e));
+    n->b = add_conv(n, "b", n->sum, A, B, 2, false);
+    n->cat = add_node(n->graph, OP_CONCAT, "cat", INTS(n->sum, n->b));
+    last_node(n->graph)->attr.axis = 1;
+    assert_true(graph_add_output(n->graph, n->cat, &err) >= 0);
+    assert_succeeds(graph_infer_shapes(n->graph, &err), err);
+    make_plan(n);
 }
 
 /* ---- TNN's rules ---- */
@@ -211,10 +210,12 @@ static void every_node_gives_the_codes_of_tnns_rules(void **state)
 
     (void)state;
     for (int round = 0; round < 20; round++) {
-        struct net n = make_net();
+        struct simulator *s;
         struct error err;
-        struct simulator *s = simulator_create(n.plan, RECORDS, &err);
+        struct net n;
 
+        make_net(&n);
+        s = simulator_create(n.plan, RECORDS, &err);
         assert_non_null(s);
         for (size_t i = 0; i < sizeof x / sizeof *x; i++)
             x[i] = (float)(draw_normal() * 8);
