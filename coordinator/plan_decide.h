@@ -34,8 +34,8 @@ struct plan_choices {
      * Borrowed until the last search. Used where the target has scales per channel (plan_mark_channels). */
     const struct histogram *const *channel_histograms;
     /* Bias correction: [n_values] the fp32 mean of each channel (axis 1) of a value that CONV or DENSE nodes read, NULL
-     * entries where unknown. The mean output shift that rounded weights cause is then taken out of the bias (Nagel et al.
-     * 2019, arXiv:1906.04721, equation 17; borders are ignored). */
+     * entries where unknown. The mean output shift that rounded weights cause is then taken out of the bias (Nagel et
+     * al. 2019, arXiv:1906.04721, equation 17; borders are ignored). */
     const double *const *input_means;
 };
 
@@ -95,15 +95,16 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
 /* EX_DATAERR naming node, channel and weight that is not finite. */
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err);
-/* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A corrected layer's method ends in " +bias". A scale grows where a bias code would pass 2^30,
- * half of int32, or the accumulator's step would not be a normal float: then the node's method ends in " (bias)" or "
- * (floor)". The scale of a group of zeros serves its bias alone. EX_DATAERR: a bias that is not finite, an accumulator
- * step beyond float. */
+/* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A corrected layer's method ends in " +bias". A scale
+ * grows where a bias code would pass 2^30, half of int32, or the accumulator's step would not be a normal float: then
+ * the node's method ends in " (bias)" or " (floor)". The scale of a group of zeros serves its bias alone. EX_DATAERR: a
+ * bias that is not finite, an accumulator step beyond float. */
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
                        size_t n_jobs, const float *scales, struct error *err);
 
-/* The bias of layer `n` once more, now from what the simulation reads: means per input channel in fp32 and as simulated, of
- * the same records. Rewrites plan->nodes[n].bias and bias_codes in place. Only where plan_can_correct_bias. EX_DATAERR. */
+/* The bias of layer `n` once more, now from what the simulation reads: means per input channel in fp32 and as
+ * simulated, of the same records. Rewrites plan->nodes[n].bias and bias_codes in place. Only where
+ * plan_can_correct_bias. EX_DATAERR. */
 bool plan_can_correct_bias(const struct plan *plan, int n);
 int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err);
 

@@ -17,7 +17,7 @@ names() { grep -hE '^\| `' "$@" | cut -d'|' -f2 | grep -oE '`[^`]+`' | tr -d '`'
 
 # ---- verbs, targets, methods: a page each ----
 
-pages_of() { ls "$manual/$1" | sed 's/\.md$//' | grep -vx "${2:-}" | sort; }
+pages_of() { (cd "$manual/$1" && printf '%s\n' *.md) | sed 's/\.md$//' | grep -vx "${2:-}" | sort; }
 "$ETALON" --help | awk '/^  [a-z]/ {print $1}' | sort >"$scratch/verbs"
 "$ETALON" targets | awk '{print $1}' | sort >"$scratch/targets"
 "$ETALON" methods | awk '{print $2}' | sort >"$scratch/methods"
@@ -155,7 +155,7 @@ for name in report run manifest; do
   grep -oE '"[a-z_0-9]+": ' "$scratch/run/$name.json" | cut -d'"' -f2
 done | sort -u | grep -vxFf "$scratch/targets" >"$scratch/fields"
 while read -r field; do
-  grep -qE "\`([a-zA-Z.]+\.)?$field\`" "$manual/report.md" || fail "report.md does not know the field $field"
+  grep -qE "\`([a-zA-Z0-9_.]+\.)?$field[.\`]" "$manual/report.md" || fail "report.md does not know the field $field"
 done <"$scratch/fields"
 echo "ok: fields of reports: $(wc -l <"$scratch/fields")"
 (cd "$scratch/run" && find . -type f -printf '%P\n') | while read -r file; do # one that a target's page or report.md names
