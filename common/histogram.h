@@ -56,6 +56,8 @@ float histogram_abs_max(const struct histogram *h); /* max |x| over finite value
 /* One engine's look at a value: observes v's data, not its padding. Per tensor: histogram_observe without the padding
  * zeros. Per channel: h[0..channels) are histograms of equal bins; lanes of a channel block count side by side. */
 int histogram_observe_view(struct histogram *h, const struct view *v, struct error *err);
+/* Both at once, since memory is what both wait for: histogram_observe_view, and sums as view_channel_sums. */
+int histogram_observe_view_sums(struct histogram *h, const struct view *v, double *sums, struct error *err);
 int histogram_observe_channels(struct histogram *h, const struct view *v, struct error *err);
 
 /* Name of the kernel in use: "avx512", "avx2", "neon", "reference". ETALON_ISA in the environment may lower it. */

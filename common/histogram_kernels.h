@@ -68,6 +68,8 @@ int histogram_observe_with(const struct histogram_kernel *kernel, struct histogr
                            struct error *err);
 int histogram_observe_view_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                 struct error *err);
+int histogram_observe_view_sums_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
+                                     double *sums, struct error *err);
 int histogram_observe_channels_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                     struct error *err);
 

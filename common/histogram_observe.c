@@ -1,8 +1,10 @@
 /* histogram_observe.c — from arrays and blocked views to rows of lanes, and which kernel counts them. */
 #include "common/histogram_tally.h"
 
-/* Below this many rows setting up a tally costs more than it saves. */
-enum { MIN_ROWS = 4 };
+enum {
+    MIN_ROWS = 4, /* below this many, setting up a tally costs more than it saves */
+    TILE = 4096,  /* floats counted before they are summed: 16 KB, a third of a first-level cache */
+};
 
 #define KERNEL(isa) extern const struct histogram_kernel histogram_kernel_##isa;
 #if defined __x86_64__
@@ -149,6 +151,44 @@ int histogram_observe_view_with(const struct histogram_kernel *kernel, struct hi
     return observe_block(kernel, h, 0, v, full, err);
 }
 
+/* Counts tiles of whole pieces, which brings them into cache, and sums each before the next. */
+static int observe_tiles(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v, double *sums,
+                         struct error *err)
+{
+    size_t span = view_span(v), counted = 0, end;
+    struct histogram *lane[HISTOGRAM_LANES];
+    struct histogram_tally *tally;
+    int rc = 0;
+
+    for (size_t i = 0; i < HISTOGRAM_LANES; i++)
+        lane[i] = h;
+    tally = histogram_tally_begin(kernel, lane, span / HISTOGRAM_LANES);
+    for (size_t begin = 0; begin < span && rc == 0; begin = end) {
+        size_t rows;
+
+        for (end = begin; end < span && end - begin < TILE;)
+            end = view_piece_end(v, end);
+        rows = (end - counted) / HISTOGRAM_LANES;
+        rc = histogram_tally_add(tally, v->data + counted, rows, HISTOGRAM_LANES, err);
+        counted += rows * HISTOGRAM_LANES;
+        for (size_t piece = begin; piece < end; piece = view_piece_end(v, piece))
+            view_sum_piece(v, piece, sums);
+    }
+    histogram_tally_end(tally);
+    return rc != 0 ? -1 : histogram_observe_reference(h, v->data + counted, span - counted, 1, err);
+}
+
+int histogram_observe_view_sums_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
+                                     double *sums, struct error *err)
+{
+    if (kernel == NULL || view_padding(v) > 0) {
+        view_channel_sums(v, sums);
+        return histogram_observe_view_with(kernel, h, v, err);
+    }
+    memset(sums, 0, v->channels * sizeof *sums);
+    return observe_tiles(kernel, h, v, sums, err);
+}
+
 int histogram_observe_channels_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                     struct error *err)
 {
@@ -176,4 +216,9 @@ int histogram_observe_view(struct histogram *h, const struct view *v, struct err
 int histogram_observe_channels(struct histogram *h, const struct view *v, struct error *err)
 {
     return histogram_observe_channels_with(kernels[isa_best()], h, v, err);
+}
+
+int histogram_observe_view_sums(struct histogram *h, const struct view *v, double *sums, struct error *err)
+{
+    return histogram_observe_view_sums_with(kernels[isa_best()], h, v, sums, err);
 }

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+enum { VIEW_RUN = 32 }; /* floats added before they become doubles */
+
 struct view {
     const float *data;
     size_t records, channels, spatial, block;
@@ -33,9 +35,15 @@ static inline size_t view_padding(const struct view *v)
     return v->records * (view_blocks(v) * v->block - v->channels) * v->spatial;
 }
 
-/* sums[c] = sum over records and pixels of channel c, c < channels. Float additions in short runs, the runs in double, in
- * an order that depends on the view's shape and layout only: the same view gives the same bits on every machine. */
+/* sums[c] = sum over records and pixels of channel c, c < channels. Float additions in short runs, the runs in double,
+ * in an order that depends on the view's shape and layout only: the same view gives the same bits on every machine. */
 void view_channel_sums(const struct view *v, double *sums);
+
+/* The same in pieces, for those who have other business with the data while it is in cache. A piece is VIEW_RUN pixels
+ * of a channel block, or one record's plain channel: data[begin .. view_piece_end). From 0 to view_span, sums zeroed.
+ */
+size_t view_piece_end(const struct view *v, size_t begin);
+void view_sum_piece(const struct view *v, size_t begin, double *sums);
 
 /* Copies into plain row-major order: out[records * channels * spatial]. */
 void view_copy_plain(const struct view *v, float *out);

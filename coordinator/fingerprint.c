@@ -74,10 +74,13 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
 {
     char dataset_hex[65] = "none";
     struct sha256 *state;
+    int rc = 0;
 
     if ((evaluation != NULL && dataset_fingerprint(evaluation, dataset_hex, err) != 0) ||
         (state = sha256_create(err)) == NULL)
         return -1;
+    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
+        rc = add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
     add(state, "etalon decisions 1 version %s\nstatistics %s\n", ETALON_VERSION, statistics);
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
@@ -92,5 +95,5 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)
         add(state, "top %zu\n", q->evaluate.top_k[i]);
     sha256_finish(state, hex);
-    return 0;
+    return rc;
 }

@@ -357,7 +357,7 @@ static int read_engine(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
     const struct schema_field fields[] = {
-        {"threads", read_block, &request->threads},
+        {"threads", schema_size, &request->threads},
         {"isa", schema_text, &request->isa},
     };
 

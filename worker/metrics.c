@@ -17,10 +17,10 @@ void value_error_add(struct value_error *e, const float *x, const float *y, size
     }
     e->elements += n;
     e->clipped += clipped;
-    /* A network that produced NaN or Inf here is reported by its counts; it must not poison the sums of other blocks.
-     */
-    if (!isfinite(signal) || !isfinite(noise) || !isfinite(product) || !isfinite(simulated))
+    if (!isfinite(signal) || !isfinite(noise) || !isfinite(product) || !isfinite(simulated)) {
+        e->incomparable += n;
         return;
+    }
     exact_sum_add(&e->signal, signal);
     exact_sum_add(&e->noise, noise);
     exact_sum_add(&e->product, product);
@@ -35,6 +35,7 @@ void value_error_merge(struct value_error *into, const struct value_error *from)
     exact_sum_merge(&into->simulated, &from->simulated);
     into->elements += from->elements;
     into->clipped += from->clipped;
+    into->incomparable += from->incomparable;
 }
 
 void value_error_normalise(struct value_error *e)
@@ -51,6 +52,8 @@ double value_error_sqnr_db(const struct value_error *e)
 {
     double noise = exact_sum_value(&e->noise), signal = exact_sum_value(&e->signal);
 
+    if (e->incomparable > 0)
+        return NAN;
     if (noise <= 0)
         return INFINITY;
     if (signal <= 0)
@@ -62,6 +65,8 @@ double value_error_cosine(const struct value_error *e)
 {
     double xx = exact_sum_value(&e->signal), yy = exact_sum_value(&e->simulated), xy = exact_sum_value(&e->product);
 
+    if (e->incomparable > 0)
+        return NAN;
     if (xx <= 0 || yy <= 0)
         return xx <= 0 && yy <= 0 ? 1 : 0;
     return xy / (sqrt(xx) * sqrt(yy)); /* sqrt is correctly rounded everywhere */
@@ -72,7 +77,7 @@ size_t arg_max(const float *x, size_t n)
     size_t best = 0;
 
     for (size_t i = 1; i < n; i++)
-        if (x[i] > x[best])
+        if (x[i] > x[best] || (isnan(x[best]) && !isnan(x[i])))
             best = i;
     return best;
 }
@@ -81,7 +86,7 @@ bool in_top_k(const float *x, size_t n, int64_t label, size_t k)
 {
     size_t ahead = 0;
 
-    if (label < 0 || (uint64_t)label >= n)
+    if (label < 0 || (uint64_t)label >= n || isnan(x[label]))
         return false;
     for (size_t i = 0; i < n; i++)
         ahead += x[i] > x[label] || (x[i] == x[label] && i < (size_t)label);

@@ -181,11 +181,10 @@ void observation_destroy(struct observation *o)
     free(o);
 }
 
-/* A block's sums are doubles of a fixed order; adding them up over blocks is exact, hence without order. What is not
- * finite is left out here: the histogram has counted it, and observation_mean asks there. */
+/* A block's sums, in scratch, are doubles of a fixed order; adding them up over blocks is exact, hence without order.
+ * What is not finite is left out here: the histogram has counted it, and observation_mean asks there. */
 static void add_sums(struct observation *o, int value, const struct view *view)
 {
-    view_channel_sums(view, o->scratch);
     for (size_t c = 0; c < view->channels; c++)
         if (isfinite(o->scratch[c]))
             exact_sum_add(&o->sums[value][c], o->scratch[c]);
@@ -204,16 +203,23 @@ int observation_observe(void *context, int node, int value, const struct view *v
 {
     struct observation *o = context;
     unsigned derived = o->derived[value];
+    bool wants_tensor = o->tensor[value].bins > 0 && (derived & DERIVED_TENSOR) == 0;
+    bool wants_sums = o->sums[value] != NULL && (derived & DERIVED_SUMS) == 0;
+    bool wants_channels = o->channels[value] != NULL && (derived & DERIVED_CHANNELS) == 0;
+    int rc = 0;
 
     (void)node;
-    if (o->sums[value] != NULL && (derived & DERIVED_SUMS) == 0)
+    if (wants_tensor && wants_sums)
+        rc = histogram_observe_view_sums(&o->tensor[value], view, o->scratch, err);
+    else if (wants_tensor)
+        rc = histogram_observe_view(&o->tensor[value], view, err);
+    else if (wants_sums)
+        view_channel_sums(view, o->scratch);
+    if (rc == 0 && wants_sums)
         add_sums(o, value, view);
-    if ((o->tensor[value].bins > 0 && (derived & DERIVED_TENSOR) == 0 &&
-         histogram_observe_view(&o->tensor[value], view, err) != 0) ||
-        (o->channels[value] != NULL && (derived & DERIVED_CHANNELS) == 0 &&
-         histogram_observe_channels(o->channels[value], view, err) != 0))
-        return error_in(err, "value \"%s\"", o->graph->values[value].name);
-    return 0;
+    if (rc == 0 && wants_channels)
+        rc = histogram_observe_channels(o->channels[value], view, err);
+    return rc == 0 ? 0 : error_in(err, "value \"%s\"", o->graph->values[value].name);
 }
 
 int observation_merge(struct observation *into, const struct observation *from, struct error *err)

@@ -75,10 +75,22 @@ static void release_after(struct simulator *s, int n, bool planning)
     }
 }
 
+/* Floats of one record that must be dequantized before node `n` can compute on reals. */
+static size_t scratch_elements(const struct simulator *s, size_t n)
+{
+    const struct node *node = &s->plan->graph->nodes[n];
+    size_t elements = 0;
+
+    for (size_t i = 0; i < node->n_inputs && !sim_conv_applies(s->plan, (int)n); i++)
+        if (is_activation_value(s->plan->graph, node->inputs[i]) && sim_plan_value(s, node->inputs[i])->is_quantized)
+            elements += s->values[node->inputs[i]].elements;
+    return elements;
+}
+
 static int plan_memory(struct simulator *s, struct error *err)
 {
     const struct graph *g = s->plan->graph;
-    size_t largest = 0, inputs = 0;
+    size_t largest = 0, inputs = 0, scratch = 0;
 
     for (size_t v = 0; v < g->n_values; v++) {
         s->values[v].slot = NO_SLOT;
@@ -97,20 +109,17 @@ static int plan_memory(struct simulator *s, struct error *err)
             if (take_slot(s, g->nodes[n].outputs[i], err) != 0)
                 return -1;
         inputs = g->nodes[n].n_inputs > inputs ? g->nodes[n].n_inputs : inputs;
+        scratch = scratch_elements(s, n) > scratch ? scratch_elements(s, n) : scratch;
         release_after(s, (int)n, true);
     }
     for (size_t i = 0; i < s->n_slots; i++)
         if ((s->slots[i].memory = memory_create(s->slots[i].bytes, 1, "simulated activations", err)) == NULL)
             return -1;
-    s->scratch = memory_create(inputs, sizeof *s->scratch, "scratch", err);
-    if (s->scratch == NULL)
-        return -1;
-    for (; s->n_scratch < inputs; s->n_scratch++)
-        if ((s->scratch[s->n_scratch] = memory_create(largest * s->batch, sizeof(float), "scratch", err)) == NULL)
-            return -1;
-    s->result = memory_create(largest * s->batch, sizeof(float), "scratch", err);
-    s->view = memory_create(largest * s->batch, sizeof(float), "scratch", err);
-    return s->result == NULL || s->view == NULL ? -1 : 0;
+    s->inputs = memory_create(inputs, sizeof *s->inputs, "scratch", err);
+    s->scratch = memory_create(scratch * s->batch, sizeof *s->scratch, "scratch", err);
+    s->result = memory_create(largest * s->batch, sizeof *s->result, "scratch", err);
+    s->view = memory_create(largest * s->batch, sizeof *s->view, "scratch", err);
+    return s->inputs == NULL || s->scratch == NULL || s->result == NULL || s->view == NULL ? -1 : 0;
 }
 
 /* ---- codes and reals ---- */
@@ -157,11 +166,11 @@ static void store_value(struct simulator *s, int value, const float *reals)
     }
 }
 
-/* The real values of input `i` of a node, dequantized where needed. */
-static const float *real_input(struct simulator *s, const struct node *node, size_t i)
+/* The real values of one input of a node, dequantized into *room where needed, which then moves on. */
+static const float *real_input(const struct simulator *s, int value, float **room)
 {
     const struct graph *g = s->plan->graph;
-    int value = node->inputs[i];
+    float *reals = *room;
 
     if (value == GRAPH_NONE)
         return NULL;
@@ -169,28 +178,39 @@ static const float *real_input(struct simulator *s, const struct node *node, siz
         return g->values[value].data;
     if (!sim_plan_value(s, value)->is_quantized)
         return sim_data(s, value);
-    dequantize_value(s, value, s->scratch[i]);
-    return s->scratch[i];
+    dequantize_value(s, value, reals);
+    *room += s->values[value].elements * s->n_records;
+    return reals;
 }
 
 static int run_in_float(struct simulator *s, int n, struct error *err)
 {
     const struct node *node = &s->plan->graph->nodes[n];
-    const float *inputs[64];
+    float *room = s->scratch;
 
-    if (node->n_inputs > sizeof inputs / sizeof *inputs || node->n_outputs != 1)
-        return error_set(err, EX_UNAVAILABLE,
-                         "node \"%s\": the simulator takes at most 64 inputs and one output, found %zu and %zu",
-                         node->name, node->n_inputs, node->n_outputs);
     for (size_t i = 0; i < node->n_inputs; i++)
-        inputs[i] = real_input(s, node, i);
-    if (reference_run_node(s->plan->graph, node, s->n_records, inputs, s->result, err) != 0)
-        return error_in(err, "node \"%s\"", node->name);
+        s->inputs[i] = real_input(s, node->inputs[i], &room);
+    if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
+        return -1;
     store_value(s, node->outputs[0], s->result);
     return 0;
 }
 
 /* ---- the face of simulate.h ---- */
+
+/* Everything that a step could refuse is refused before the first. */
+static int check_nodes(const struct plan *plan, struct error *err)
+{
+    for (size_t n = 0; n < plan->graph->n_nodes; n++) {
+        const struct node *node = &plan->graph->nodes[n];
+
+        if (!reference_supports(node->op) || node->n_outputs != 1)
+            return error_set(err, EX_UNAVAILABLE,
+                             "node \"%s\": the simulator has no kernel for operator %s with %zu outputs", node->name,
+                             op_name(node->op), node->n_outputs);
+    }
+    return 0;
+}
 
 struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err)
 {
@@ -203,7 +223,7 @@ struct simulator *simulator_create(const struct plan *plan, size_t batch, struct
     s->batch = batch;
     s->values = memory_create(g->n_values, sizeof *s->values, "a simulator", err);
     s->convs = memory_create(g->n_nodes, sizeof *s->convs, "a simulator", err);
-    if (s->values == NULL || s->convs == NULL || plan_memory(s, err) != 0)
+    if (s->values == NULL || s->convs == NULL || check_nodes(plan, err) != 0 || plan_memory(s, err) != 0)
         goto fail;
     for (size_t n = 0; n < g->n_nodes; n++)
         if (sim_conv_applies(plan, (int)n) && (s->convs[n] = sim_conv_create(plan, (int)n, err)) == NULL)
@@ -222,8 +242,7 @@ void simulator_destroy(struct simulator *s)
         sim_conv_destroy(s->convs[n]);
     for (size_t i = 0; i < s->n_slots; i++)
         free(s->slots[i].memory);
-    for (size_t i = 0; i < s->n_scratch; i++)
-        free(s->scratch[i]);
+    free(s->inputs);
     free(s->scratch);
     free(s->slots);
     free(s->convs);

@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 struct simulator;
-/* `plan` is borrowed. EX_UNAVAILABLE naming the node. */
+/* `plan` is borrowed. EX_UNAVAILABLE naming the node: no kernel, or accumulators beyond 32 bits. What this accepts, no
+ * later call refuses. */
 struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err);
 void simulator_destroy(struct simulator *simulator); /* NULL is allowed */
 

@@ -28,9 +28,9 @@ struct simulator {
     struct sim_slot *slots;
     size_t n_slots, slots_capacity;
     struct sim_conv **convs; /* [n_nodes]; NULL where the node is not computed on integers */
-    float **scratch;         /* dequantized inputs of the node at hand, [max inputs] */
-    size_t n_scratch;
-    float *result, *view; /* one float output before it is quantized; what simulator_value returns */
+    const float **inputs;    /* [most inputs of a node]: reals of the node at hand */
+    float *scratch;          /* those of them that had to be dequantized, one after the other */
+    float *result, *view;    /* one float output before it is quantized; what simulator_value returns */
 };
 
 static inline const struct plan_value *sim_plan_value(const struct simulator *s, int value)

@@ -189,9 +189,11 @@ static float element(const struct view *v, size_t n, size_t c, size_t s)
 
 static void compare_view(const struct histogram_kernel *kernel, const struct view *v, size_t bins)
 {
-    struct histogram *tensor = fresh(2, bins), *expected = fresh(v->channels, bins), *found = fresh(v->channels, bins);
+    struct histogram *tensor = fresh(3, bins), *expected = fresh(v->channels, bins), *found = fresh(v->channels, bins);
+    double *sums = calloc(v->channels, sizeof *sums), *expected_sums = calloc(v->channels, sizeof *sums);
     struct error err = {0};
 
+    view_channel_sums(v, expected_sums);
     for (int twice = 0; twice < 2; twice++) {
         for (size_t n = 0; n < v->records; n++)
             for (size_t c = 0; c < v->channels; c++)
@@ -202,14 +204,19 @@ static void compare_view(const struct histogram_kernel *kernel, const struct vie
                     assert_int_equal(histogram_observe_reference(&tensor[0], &x, 1, 1, &err), 0);
                 }
         assert_int_equal(histogram_observe_view_with(kernel, &tensor[1], v, &err), 0);
+        assert_int_equal(histogram_observe_view_sums_with(kernel, &tensor[2], v, sums, &err), 0);
+        assert_memory_equal(sums, expected_sums, v->channels * sizeof *sums);
         assert_int_equal(histogram_observe_channels_with(kernel, found, v, &err), 0);
     }
     assert_same(&tensor[0], &tensor[1]);
+    assert_same(&tensor[0], &tensor[2]);
     for (size_t c = 0; c < v->channels; c++)
         assert_same(&expected[c], &found[c]);
-    discard(tensor, 2);
+    discard(tensor, 3);
     discard(expected, v->channels);
     discard(found, v->channels);
+    free(sums);
+    free(expected_sums);
 }
 
 static void compare_views(const struct histogram_kernel *kernel)

@@ -44,5 +44,5 @@ outputs "$slim" slim_tnn_float 0.9999999
 # int8
 detector rfb_onnx "${rfb##*/}"
 detector slim_tnn "$slim_tnn"
-outputs "$rfb" rfb_onnx 0.98
-outputs "$slim" slim_tnn 0.98
+outputs "$rfb" rfb_onnx "$(sized 0.98 0.9)"
+outputs "$slim" slim_tnn "$(sized 0.98 0.9)"
