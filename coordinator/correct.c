@@ -2,6 +2,7 @@
 #include "coordinator/correct.h"
 
 #include "common/memory.h"
+#include "coordinator/pass.h"
 #include "coordinator/plan_decide.h"
 #include "worker/engine.h"
 #include "worker/preprocess.h"
@@ -32,16 +33,14 @@ struct lockstep {
 static int read_batch(const struct run_request *request, const struct graph *graph, struct dataset *dataset,
                       struct batch *batch, struct error *err)
 {
-    struct shape full = graph->values[graph->inputs[0]].shape, shape = {.rank = full.rank - 1};
+    struct shape shape = pass_record_shape(graph);
     uint64_t count = dataset_count(dataset), n = count < CORRECT_RECORDS ? count : CORRECT_RECORDS;
     struct dataset_cursor *cursor = dataset_cursor_open(dataset, err);
     struct preprocessor *preprocessor;
     struct record record = {0};
-    size_t elements;
+    size_t elements = (size_t)shape_elements(&shape);
     int rc = -1;
 
-    memcpy(shape.dims, full.dims + 1, shape.rank * sizeof *shape.dims);
-    elements = (size_t)shape_elements(&shape);
     preprocessor = cursor == NULL ? NULL : preprocessor_create(&request->preprocess, &shape, err);
     if (preprocessor != NULL)
         batch->input = memory_create(CORRECT_RECORDS, elements * sizeof *batch->input, "records", err);

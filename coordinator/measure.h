@@ -11,8 +11,8 @@
 int measure_run(const struct comm *comm, const struct pass_request *request, size_t bins, size_t channel_bins,
                 struct observation **out, struct pass_result *records, struct error *err);
 
-/* SHA-256 over the activations that a fixed made-up record causes in this process: machines of one run must agree.
- * Local. */
+/* SHA-256 over the activations that a fixed made-up record causes in this process: machines of one run must agree. The
+ * graph has one input. Local. */
 int measure_probe(const struct graph *graph, size_t batch, char hex[65], struct error *err);
 
 #endif

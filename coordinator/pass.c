@@ -1,12 +1,16 @@
 /* pass.c — engine threads around a source, blocks from the scheduler; see pass.h. */
 #include "coordinator/pass.h"
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/schedule.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +25,13 @@ struct pass {
     struct pass_result *result;
     atomic_size_t n_running;
     atomic_bool has_failed;
+    atomic_uint_least64_t n_done; /* blocks, of this rank */
+    uint64_t n_claimed;           /* blocks, of this rank; main thread only */
     pthread_mutex_t mutex; /* guards error, bad list, engine_seconds */
     struct error error;    /* of the first thread that failed */
     size_t bad_capacity;
-    double started;
+    double started, last_line; /* seconds; the latter when progress was last told, after `started` */
+    bool has_open_line;        /* progress stands on the terminal without its newline */
 };
 
 struct pass_thread {
@@ -95,10 +102,13 @@ static void *thread_main(void *argument)
 
         if (rc == 0 && block->n_records > 0)
             rc = pass->worker->run(thread->state, thread->engine, block, &err);
+        if (rc == 0 && fault("block.done") != 0)
+            rc = error_set(&err, EX_IOERR, "block %" PRIu64 ": %s", block->index, strerror(errno));
         source_give_back(pass->source, block);
         busy += now() - start;
         if (rc != 0)
             break;
+        atomic_fetch_add(&pass->n_done, 1);
     }
     if (err.code != 0)
         fail(pass, &err);
@@ -122,6 +132,7 @@ static int push(void *context, uint64_t first, uint64_t count, struct error *err
         if (source_request(pass->source, run, n, err) != 0)
             return -1;
     }
+    pass->n_claimed += count;
     return 0;
 }
 
@@ -150,31 +161,30 @@ static void abandon(void *context)
     atomic_store(&((struct pass *)context)->has_failed, true);
 }
 
-/* Rank 0 knows how far the claims are; the work itself is at most `ahead` blocks a rank behind. */
+/* Rank 0 knows how many blocks it has handed out, and how many of its own are done; it takes the other ranks to be as
+ * far with theirs. */
 static void progress(void *context, uint64_t claimed)
 {
     static const double LINE_SECONDS = 30; /* where nobody watches */
     struct pass *pass = context;
-    double elapsed = now() - pass->started;
-    uint64_t records = claimed * pass->request->block_size;
-    static double last;
+    double elapsed = now() - pass->started, total = (double)pass->result->n_records;
+    double own = pass->n_claimed == 0 ? 0 : (double)atomic_load(&pass->n_done) / (double)pass->n_claimed;
+    double records = fmin(own * (double)claimed * (double)pass->request->block_size, total), rate = records / elapsed;
     bool is_terminal = isatty(STDERR_FILENO) == 1;
 
-    if (log_level_now() < LOG_INFO || (!is_terminal && elapsed - last < LINE_SECONDS && elapsed >= last))
+    if (log_level_now() < LOG_INFO || records == 0 || (!is_terminal && elapsed - pass->last_line < LINE_SECONDS))
         return;
-    last = elapsed;
-    if (records > pass->result->n_records)
-        records = pass->result->n_records;
+    pass->last_line = elapsed;
+    pass->has_open_line = is_terminal;
     if (is_terminal)
-        fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " records%s", pass->request->what, records,
-                pass->result->n_records, records == pass->result->n_records ? "\n" : "");
-    else if (elapsed > LINE_SECONDS)
-        log_info("%s: %" PRIu64 " of %" PRIu64 " records, %.1f a second", pass->request->what, records,
-                 pass->result->n_records, (double)records / elapsed);
+        fprintf(stderr, "\r%s: %.0f of %.0f records, %.1f a second, %.0f s left   ", pass->request->what, records, total,
+                rate, (total - records) / rate);
+    else
+        log_info("%s: %.0f of %.0f records, %.1f a second, %.0f s left", pass->request->what, records, total, rate,
+                 (total - records) / rate);
 }
 
-/* An operator of the graph's input without the batch dim. */
-static struct shape record_shape(const struct graph *graph)
+struct shape pass_record_shape(const struct graph *graph)
 {
     struct shape shape = {0}, full = graph->values[graph->inputs[0]].shape;
 
@@ -186,12 +196,9 @@ static struct shape record_shape(const struct graph *graph)
 static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
-    struct source_options options = {request->dataset,    request->preprocess, record_shape(request->graph),
+    struct source_options options = {request->dataset,    request->preprocess, pass_record_shape(request->graph),
                                      request->block_size, request->n_threads,  2 * request->n_threads + 1};
 
-    if (request->graph->n_inputs != 1)
-        return error_set(err, EX_UNAVAILABLE, "the network has %zu inputs; this version feeds one",
-                         request->graph->n_inputs);
     pass->source = source_create(&options, err);
     if (pass->source == NULL)
         return -1;
@@ -251,6 +258,19 @@ static int by_ordinal(const void *a, const void *b)
     return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
 }
 
+_Static_assert(sizeof(struct bad_record) % sizeof(uint64_t) == 0, "gathered as words");
+
+/* Each record is counted exactly once, or this is no result. */
+static int check_blocks(const struct pass *pass, uint64_t n_blocks, struct error *err)
+{
+    uint64_t done = atomic_load(&pass->n_done);
+
+    comm_sum_uint64(pass->comm, &done, 1);
+    return done == n_blocks ? 0
+                            : error_set(err, EX_SOFTWARE, "%s: of %" PRIu64 " blocks %" PRIu64 " were done",
+                                        pass->request->what, n_blocks, done);
+}
+
 /* What every rank must know of the records: who was used, who was bad. */
 static int share_records(const struct comm *comm, const struct pass_request *request, struct pass_result *result,
                          struct error *err)
@@ -261,8 +281,10 @@ static int share_records(const struct comm *comm, const struct pass_request *req
 
     comm_sum_uint64(comm, result->digests, result->n_records);
     rc = gather_items(comm, result->bad, result->n_bad, sizeof *all, (void **)&all, &n, err);
-    if (rc != 0)
+    if (rc != 0) {
+        free(all); /* this rank's allocation may have succeeded where another's has not */
         return -1;
+    }
     free(result->bad);
     result->bad = all;
     result->n_bad = n;
@@ -294,13 +316,13 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     result->digests = memory_create(result->n_records, sizeof *result->digests, "record digests", err);
     if (threads != NULL && result->digests != NULL)
         rc = start(&pass, threads, err);
-    if (rc != 0)
-        atomic_store(&pass.has_failed, true); /* this rank still takes part in the schedule, to be told to stop */
     /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = schedule_run(comm, n_blocks, &work, progress, &pass, err);
-    if (rc != 0 && pass.source != NULL) {
+    if (pass.has_open_line)
+        fputc('\n', stderr);
+    if (rc != 0 && pass.source != NULL) { /* threads may wait for blocks that will not come */
         atomic_store(&pass.has_failed, true);
         source_finish(pass.source);
     }
@@ -323,6 +345,8 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     free(threads);
     pthread_mutex_destroy(&pass.mutex);
     rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = check_blocks(&pass, n_blocks, err);
     if (rc == 0)
         rc = share_records(comm, request, result, err);
     result->seconds = now() - pass.started;

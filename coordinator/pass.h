@@ -10,8 +10,6 @@
 #include "worker/engine.h"
 #include "worker/source.h"
 
-#include <stdatomic.h>
-
 struct pass_worker { /* what one engine thread does; all calls from that thread except destroy and create */
     void *context;   /* handed to create */
     void *(*create)(void *context, struct error *err); /* one state per thread */
@@ -26,7 +24,7 @@ struct bad_record {
 };
 
 struct pass_request {
-    const struct graph *graph;
+    const struct graph *graph; /* of one input */
     struct dataset *dataset;
     const struct preprocess_plan *preprocess;
     size_t block_size, n_threads;
@@ -42,9 +40,12 @@ struct pass_result {
     double seconds, engine_seconds; /* this rank; wall, and summed over its engine threads */
 };
 
-/* Collective. EX_DATAERR when more than max_bad_records records are bad, naming the first of them. */
+/* Collective. EX_DATAERR when more than max_bad_records records are bad, naming one of them. */
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err);
 void pass_result_fini(struct pass_result *result);
+
+/* What one record looks like to the network: the shape of its only input without the batch dim. */
+struct shape pass_record_shape(const struct graph *graph);
 
 #endif

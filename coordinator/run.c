@@ -9,6 +9,7 @@
 #include "coordinator/finished.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
+#include "worker/simulate.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -46,7 +47,7 @@ static size_t channel_bins(const struct run_request *q)
     return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
 }
 
-/* ---- load: model, datasets, one kind of machine ---- */
+/* ---- load: model and datasets, the same for all ranks ---- */
 
 static int open_datasets(struct run *run, struct error *err)
 {
@@ -63,47 +64,67 @@ static int open_datasets(struct run *run, struct error *err)
     return 0;
 }
 
-/* The fp32 bits of all ranks must come from one kind of arithmetic: the probe's digests must be equal. */
-static int check_machines(struct run *run, char probe[65], struct error *err)
+static int import_model(struct run *run, struct error *err)
 {
-    char first[65];
-    int rc = comm_agree(run->comm, measure_probe(run->graph, run->request->calibration.block, probe, err), err);
+    run->graph = model_import(&run->request->model, err);
+    if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
+        return -1;
+    if (run->graph->n_inputs != 1)
+        return error_set(err, EX_UNAVAILABLE, "%s: the network has %zu inputs; this version feeds one",
+                         run->request->model.file, run->graph->n_inputs);
+    return 0;
+}
 
-    if (rc != 0)
-        return rc;
-    memcpy(first, probe, sizeof first);
-    comm_broadcast(run->comm, first, sizeof first);
-    if (strcmp(first, probe) != 0) {
-        char host[256] = "?";
+/* Collective. Every rank must have computed rank 0's digest; `otherwise` says what a rank with another one does. */
+static int check_digest(const struct comm *comm, const char digest[65], int code, const char *otherwise,
+                        struct error *err)
+{
+    char first[65], host[256] = "?";
+    int rc = 0;
 
-        gethostname(host, sizeof host - 1);
-        rc =
-            error_set(err, EX_UNAVAILABLE,
-                      "host %s (%s) computes other fp32 bits than rank 0; pin a common instruction set with engine.isa",
-                      host, engine_isa());
-    }
-    return comm_agree(run->comm, rc, err);
+    memcpy(first, digest, sizeof first);
+    comm_broadcast(comm, first, sizeof first);
+    gethostname(host, sizeof host - 1); /* a name that does not fit is cut */
+    if (strcmp(first, digest) != 0)
+        rc = error_set(err, code, "host %s (%s) %s", host, engine_isa(), otherwise);
+    return comm_agree(comm, rc, err);
+}
+
+/* Ranks that read other files, or compute other bits, must not pour their statistics into one. */
+static int check_ranks(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    const struct comm *comm = run->comm;
+    char probe[65];
+    int rc = comm_agree(comm, measure_probe(run->graph, q->calibration.block, probe, err), err);
+
+    if (rc == 0)
+        rc = check_digest(comm, probe, EX_UNAVAILABLE,
+                          "computes other fp32 bits than rank 0; pin a common instruction set with engine.isa, and see "
+                          "that both read the same model",
+                          err);
+    if (rc == 0)
+        rc = comm_agree(comm, fingerprint_statistics(q, run->dataset, probe, run->statistics, err), err);
+    if (rc == 0)
+        rc = check_digest(comm, run->statistics, EX_DATAERR, "reads another model, dataset or job than rank 0", err);
+    if (rc == 0)
+        rc = comm_agree(comm, fingerprint_decisions(q, run->statistics, run->evaluation_dataset, run->decisions, err),
+                        err);
+    if (rc == 0)
+        rc = check_digest(comm, run->decisions, EX_DATAERR, "reads another evaluation set or job than rank 0", err);
+    return rc;
 }
 
 static int load(struct run *run, struct error *err)
 {
-    const struct run_request *q = run->request;
-    char probe[65];
-    int rc = engine_pin_isa(q->isa, err);
+    int rc = engine_pin_isa(run->request->isa, err);
 
     if (rc == 0)
         rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
-    if (rc == 0 && ((run->graph = model_import(&q->model, err)) == NULL || graph_normalise(run->graph, err) != 0))
-        rc = -1;
+    if (rc == 0)
+        rc = import_model(run, err);
     rc = comm_agree(run->comm, rc, err);
-    if (rc == 0)
-        rc = check_machines(run, probe, err);
-    if (rc == 0)
-        rc = comm_agree(run->comm, fingerprint_statistics(q, run->dataset, probe, run->statistics, err), err);
-    if (rc == 0)
-        rc = comm_agree(run->comm,
-                        fingerprint_decisions(q, run->statistics, run->evaluation_dataset, run->decisions, err), err);
-    return rc;
+    return rc == 0 ? check_ranks(run, err) : rc;
 }
 
 static struct pass_request pass_over(const struct run *run, struct dataset *dataset, const char *what)
@@ -116,21 +137,39 @@ static struct pass_request pass_over(const struct run *run, struct dataset *data
 
 /* ---- measure, decide, evaluate ---- */
 
+/* Collective. The statistics of an earlier run, where every rank sees its archive: an output folder on one host's disk
+ * is no reason for the others to wait for ever. */
+static int reuse(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    char path[4096];
+    int32_t is_missing;
+    int rc;
+
+    snprintf(path, sizeof path, "%s/archive.h5", q->output);
+    rc = keep_load(path, run->graph, run->statistics, q->calibration.bins, channel_bins(q), &run->observation,
+                   &run->records, err);
+    rc = comm_agree(run->comm, rc, err);
+    if (rc != 0)
+        return rc;
+    is_missing = run->observation == NULL;
+    comm_max_int32(run->comm, &is_missing, 1);
+    if (!is_missing) {
+        log_info("statistics come from %s", path);
+        return 0;
+    }
+    observation_destroy(run->observation);
+    run->observation = NULL;
+    pass_result_fini(&run->records);
+    return 0;
+}
+
 static int measure(struct run *run, bool may_reuse, struct error *err)
 {
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->dataset, "calibration");
-    char path[4096];
-    int rc = 0;
+    int rc = may_reuse ? reuse(run, err) : 0;
 
-    if (may_reuse) {
-        snprintf(path, sizeof path, "%s/archive.h5", q->output);
-        rc = keep_load(path, run->graph, run->statistics, q->calibration.bins, channel_bins(q), &run->observation,
-                       &run->records, err);
-        rc = comm_agree(run->comm, rc, err);
-        if (rc == 0 && run->observation != NULL)
-            log_info("statistics come from %s", path);
-    }
     if (rc == 0 && run->observation == NULL)
         rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), &run->observation, &run->records,
                          err);
@@ -150,6 +189,17 @@ static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
     return n;
 }
 
+/* What no simulator can run would end the whole evaluation: found here, it costs its own target only. */
+static int check_simulation(const struct plan *plan, struct error *err)
+{
+    struct simulator *simulator = simulator_create(plan, 1, err);
+
+    if (simulator == NULL)
+        return -1;
+    simulator_destroy(simulator);
+    return 0;
+}
+
 /* A plan per target. A target that cannot express the model is noted; the others go on. */
 static int decide(struct run *run, struct error *err)
 {
@@ -163,6 +213,8 @@ static int decide(struct run *run, struct error *err)
         rc = decide_plan(run->comm, run->request, t->target, run->observation, &t->plan, err);
         if (rc == 0 && t->target->check != NULL)
             rc = comm_agree(run->comm, t->target->check(t->plan, err), err);
+        if (rc == 0)
+            rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
         if (rc == 0)
             continue;
         if (err->code != EX_UNAVAILABLE)
@@ -411,6 +463,7 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     struct run run = {.comm = comm, .request = request};
     int rc = request->evaluate.is_skipped ? error_set(err, EX_CONFIG, "evaluate.skip is true in the job") : 0;
 
+    rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = load(&run, err);
     if (rc == 0)

@@ -72,7 +72,8 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
                  FILE *out, struct error *err);
 
-/* What would happen: model, dataset, targets, quantized nodes, as text on `out` (rank 0). Reads no record. */
+/* Collective. What would happen: model, dataset and targets, as text on `out` (rank 0). Of the dataset it reads the
+ * records of its fingerprint only. */
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
 
 #define ETALON_VERSION "0.1.0"

@@ -13,6 +13,12 @@
 
 enum { BLOCKS = 12, ELEMENTS = 200 };
 
+static void assert_near(double found, double expected, double tolerance)
+{
+    if (!(fabs(found - expected) <= tolerance))
+        fail_msg("expected %.17g, found %.17g", expected, found);
+}
+
 static void signal_noise_and_cosine_follow_their_definitions(void **state)
 {
     const float x[] = {3, 4}, y[] = {3, 5}, opposite[] = {-3, -4};
@@ -20,12 +26,12 @@ static void signal_noise_and_cosine_follow_their_definitions(void **state)
 
     (void)state;
     value_error_add(&e, x, y, 2, 1);
-    assert_float_equal(value_error_sqnr_db(&e), 10 * log10(25.0 / 1), 1e-6);
-    assert_float_equal(value_error_cosine(&e), 29 / (5 * sqrt(34)), 1e-12);
+    assert_near(value_error_sqnr_db(&e), 10 * log10(25.0 / 1), 1e-6);
+    assert_near(value_error_cosine(&e), 29 / (5 * sqrt(34)), 1e-12);
     assert_int_equal(e.elements, 2);
     assert_int_equal(e.clipped, 1);
     value_error_add(&reversed, x, opposite, 2, 0);
-    assert_float_equal(value_error_cosine(&reversed), -1, 1e-12);
+    assert_near(value_error_cosine(&reversed), -1, 1e-12);
 }
 
 static void equal_values_have_infinite_sqnr_and_zeros_have_cosine_one(void **state)
@@ -36,12 +42,12 @@ static void equal_values_have_infinite_sqnr_and_zeros_have_cosine_one(void **sta
     (void)state;
     value_error_add(&same, x, x, 2, 0);
     assert_true(isinf(value_error_sqnr_db(&same)) && value_error_sqnr_db(&same) > 0);
-    assert_float_equal(value_error_cosine(&same), 1, 1e-15);
+    assert_near(value_error_cosine(&same), 1, 1e-15);
     value_error_add(&none, zeros, zeros, 2, 0);
-    assert_float_equal(value_error_cosine(&none), 1, 0);
+    assert_near(value_error_cosine(&none), 1, 0);
     value_error_add(&invented, zeros, x, 2, 0); /* noise where there was no signal */
     assert_true(isinf(value_error_sqnr_db(&invented)) && value_error_sqnr_db(&invented) < 0);
-    assert_float_equal(value_error_cosine(&invented), 0, 0);
+    assert_near(value_error_cosine(&invented), 0, 0);
 }
 
 /* Sums of blocks of very different size, merged as threads and ranks would: the same bytes. */
