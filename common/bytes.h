@@ -14,8 +14,8 @@ struct bytes {
     void *map; /* private */
 };
 
-/* Reads `path`, a regular file of at most max_bytes. EX_NOINPUT when it does not exist or cannot be read ("cannot open
- * <path>: <why>"), EX_DATAERR when it is larger than max_bytes or no regular file. */
+/* Reads `path`, a regular file of at most max_bytes. EX_NOINPUT when it does not exist or cannot be read ("<path>:
+ * cannot be opened: <why>"), EX_DATAERR when it is larger than max_bytes or no regular file. */
 int bytes_read(const char *path, size_t max_bytes, struct bytes *out, struct error *err);
 /* The same for a file that the caller has opened (with its own rules about paths); `path` is for messages. Closes fd.
  */

@@ -17,8 +17,8 @@ struct error {
 };
 
 /* Fills err (which may be NULL) and returns -1, so that failing is one line: return error_set(err, EX_DATAERR, ...).
- * Control bytes in the formatted text are written as \xNN: names come from strangers' files. Text that does not fit is
- * cut and ends in "...". */
+ * The text is made printable (printable.h): names come from strangers' files. What does not fit is cut and ends in
+ * "...". */
 int error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prepends "<formatted>: " to the text already there, keeps the code, returns -1. */

@@ -1,17 +1,6 @@
 /* graph_print.c — a graph as a table for people. */
 #include "common/graph_private.h"
-
-void print_escaped(FILE *out, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        unsigned char byte = (unsigned char)*text;
-
-        if (byte < 0x20 || byte == 0x7f)
-            fprintf(out, "\\x%02x", byte);
-        else
-            fputc(byte, out);
-    }
-}
+#include "common/printable.h"
 
 static void print_activation(struct activation activation, FILE *out)
 {
@@ -121,7 +110,7 @@ static void print_value(const struct value *value, FILE *out)
     char text[SHAPE_TEXT_BYTES];
 
     fputc(' ', out);
-    print_escaped(out, value->name);
+    printable_print(value->name, out);
     fprintf(out, "[%s]", value->has_shape ? shape_text(&value->shape, text) : "?");
 }
 
@@ -136,7 +125,7 @@ static void print_ports(const struct graph *graph, const char *title, const int 
 void graph_print(const struct graph *graph, FILE *out)
 {
     fprintf(out, "graph ");
-    print_escaped(out, graph->name);
+    printable_print(graph->name, out);
     fprintf(out, ": %zu nodes, %zu values\n", graph->n_nodes, graph->n_values);
     print_ports(graph, "inputs:", graph->inputs, graph->n_inputs, out);
     print_ports(graph, "outputs:", graph->outputs, graph->n_outputs, out);
@@ -144,7 +133,7 @@ void graph_print(const struct graph *graph, FILE *out)
         const struct node *node = &graph->nodes[i];
 
         fprintf(out, "%4zu %-10s ", i, op_name(node->op));
-        print_escaped(out, node->name);
+        printable_print(node->name, out);
         print_attributes(graph, node, out);
         fprintf(out, " |");
         for (size_t j = 0; j < node->n_inputs; j++)

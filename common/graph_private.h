@@ -46,6 +46,5 @@ void graph_set_constant(struct graph *graph, int index, const struct tensor *ten
 void *graph_create_data(struct graph *graph, enum dtype dtype, const struct shape *shape, struct error *err);
 
 /* Writes text with control bytes as \xNN. */
-void print_escaped(FILE *out, const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 /* correct.c — see correct.h. */
 #include "coordinator/correct.h"
 
+#include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/pass.h"
 #include "coordinator/plan_decide.h"
@@ -208,6 +209,8 @@ int correct_biases(const struct comm *comm, const struct run_request *request, c
         rc = read_batch(request, graph, dataset, &batch, err);
         if (rc == 0 && batch.n > 0 && (engine = engine_create(graph, CORRECT_RECORDS, NULL, err)) == NULL)
             rc = -1;
+        if (rc == 0 && batch.n == 0)
+            log_warning("biases are not corrected: none of the records tried can be used");
         for (size_t i = (size_t)comm->rank; rc == 0 && batch.n > 0 && i < n; i += (size_t)comm->size)
             rc = correct_plan(plans[i], engine, &batch, err);
     }

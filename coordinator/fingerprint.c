@@ -18,6 +18,14 @@ __attribute__((format(printf, 2, 3))) static void add(struct sha256 *state, cons
     sha256_add(state, text, n < 0 ? 0 : n < (int)sizeof text ? (size_t)n : sizeof text - 1);
 }
 
+/* A text of the user's: with its length, so that nothing in it can look like another field. */
+static void add_text(struct sha256 *state, const char *name, const char *text)
+{
+    add(state, "%s %zu ", name, strlen(text));
+    sha256_add(state, text, strlen(text));
+    add(state, "\n");
+}
+
 static int add_file(struct sha256 *state, const char *name, const char *path, struct error *err)
 {
     char hex[SHA256_HEX_BYTES];
@@ -54,10 +62,12 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
     rc = add_file(state, "model", q->model.file, err) == 0 && add_file(state, "weights", q->model.weights, err) == 0
              ? 0
              : -1;
-    for (size_t i = 0; i < q->model.n_inputs; i++)
-        add(state, "input %s %s\n", q->model.inputs[i].name, shape_text(&q->model.inputs[i].shape, shape));
+    for (size_t i = 0; i < q->model.n_inputs; i++) {
+        add_text(state, "input", q->model.inputs[i].name);
+        add(state, "shape %s\n", shape_text(&q->model.inputs[i].shape, shape));
+    }
     for (size_t i = 0; i < q->model.n_outputs; i++)
-        add(state, "output %s\n", q->model.outputs[i]);
+        add_text(state, "output", q->model.outputs[i]);
     add(state, "dataset %s\n", dataset_hex);
     for (size_t i = 0; i < q->preprocess.n_steps; i++)
         add_step(state, &q->preprocess.steps[i]);
@@ -79,19 +89,23 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     if ((evaluation != NULL && dataset_fingerprint(evaluation, dataset_hex, err) != 0) ||
         (state = sha256_create(err)) == NULL)
         return -1;
-    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
-        rc = add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
     add(state, "etalon decisions 1 version %s\nstatistics %s\n", ETALON_VERSION, statistics);
+    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
+        rc =
+            add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
         q->calibration.percentile, (int)q->calibration.bias_correction);
-    for (size_t i = 0; i < q->calibration.n_overrides; i++)
-        add(state, "override %s %s %d\n", q->calibration.overrides[i].node,
+    for (size_t i = 0; i < q->calibration.n_overrides; i++) {
+        add_text(state, "override", q->calibration.overrides[i].node);
+        add(state, "activations %s precision %d\n",
             q->calibration.overrides[i].activations == NULL ? "-" : q->calibration.overrides[i].activations->name,
             (int)q->calibration.overrides[i].precision);
+    }
     for (size_t i = 0; i < q->n_targets; i++)
         add(state, "target %s\n", q->targets[i]->name);
-    add(state, "evaluation %s model name %s\n", dataset_hex, q->model_name);
+    add(state, "evaluation %s\n", dataset_hex);
+    add_text(state, "model name", q->model_name);
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)
         add(state, "top %zu\n", q->evaluate.top_k[i]);
     sha256_finish(state, hex);

@@ -27,8 +27,8 @@ struct pass {
     atomic_bool has_failed;
     atomic_uint_least64_t n_done; /* blocks, of this rank */
     uint64_t n_claimed;           /* blocks, of this rank; main thread only */
-    pthread_mutex_t mutex; /* guards error, bad list, engine_seconds */
-    struct error error;    /* of the first thread that failed */
+    pthread_mutex_t mutex;        /* guards error, bad list, engine_seconds */
+    struct error error;           /* of the first thread that failed */
     size_t bad_capacity;
     double started, last_line; /* seconds; the latter when progress was last told, after `started` */
     bool has_open_line;        /* progress stands on the terminal without its newline */
@@ -177,8 +177,8 @@ static void progress(void *context, uint64_t claimed)
     pass->last_line = elapsed;
     pass->has_open_line = is_terminal;
     if (is_terminal)
-        fprintf(stderr, "\r%s: %.0f of %.0f records, %.1f a second, %.0f s left   ", pass->request->what, records, total,
-                rate, (total - records) / rate);
+        fprintf(stderr, "\r%s: %.0f of %.0f records, %.1f a second, %.0f s left   ", pass->request->what, records,
+                total, rate, (total - records) / rate);
     else
         log_info("%s: %.0f of %.0f records, %.1f a second, %.0f s left", pass->request->what, records, total, rate,
                  (total - records) / rate);

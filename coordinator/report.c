@@ -1,6 +1,8 @@
 /* report.c — see report.h. Percentages and errors are rounded to 1e-6 before they are printed. */
 #include "coordinator/report.h"
 
+#include "common/printable.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -11,6 +13,17 @@
 static json_t *number(double x)
 {
     return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
+}
+
+/* What may come from a stranger's file: JSON holds UTF-8 only. */
+static json_t *text(const char *from)
+{
+    size_t size = PRINTABLE_GROWTH * strlen(from) + PRINTABLE_MARGIN;
+    char *copy = malloc(size);
+    json_t *string = copy == NULL ? NULL : json_string(printable_copy(copy, size, from));
+
+    free(copy);
+    return string;
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -39,8 +52,8 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct plan_value *p = &t->plan->values[v];
     const struct node *node = value->producer == GRAPH_NONE ? NULL : &report->graph->nodes[value->producer];
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
-    json_t *object = json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "name", value->name, "node",
-                               node == NULL ? "" : node->name, "op", node == NULL ? "input" : op_name(node->op),
+    json_t *object = json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "name", text(value->name), "node",
+                               text(node == NULL ? "" : node->name), "op", node == NULL ? "input" : op_name(node->op),
                                "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(),
                                "method", p->is_quantized ? p->method : "float", "scale",
                                p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null());
@@ -93,7 +106,7 @@ static json_t *files(const struct report *report, const struct report_target *t)
     if (report->output != NULL)
         output_files(report->output, &all);
     for (size_t i = 0; list != NULL && i < t->n_files; i++)
-        if (json_array_append_new(list, json_string(all[t->first_file + i].name)) != 0) {
+        if (json_array_append_new(list, text(all[t->first_file + i].name)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -106,7 +119,7 @@ static json_t *target_object(const struct report *report, const struct report_ta
     int rc = object == NULL;
 
     if (rc == 0 && t->error.code != 0)
-        rc |= json_object_set_new(object, "error", json_string(t->error.text));
+        rc |= json_object_set_new(object, "error", text(t->error.text));
     if (rc == 0 && t->plan != NULL && report->evaluation != NULL) {
         const struct accuracy *a = &report->evaluation->targets[t->evaluation];
         const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0]);
@@ -144,7 +157,7 @@ static json_t *bad_records(const struct report *report)
     json_t *list = json_array();
 
     for (size_t i = 0; list != NULL && i < report->records->n_bad; i++)
-        if (json_array_append_new(list, json_string(report->records->bad[i].reason)) != 0) {
+        if (json_array_append_new(list, text(report->records->bad[i].reason)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -165,9 +178,10 @@ char *report_json(const struct report *report, struct error *err)
         json_decref(all);
         return print_json(NULL, err);
     }
-    root = json_pack("{s:s, s:s, s:{s:I, s:I, s:o}, s:o, s:o}", "model", report->request->model_name, "fingerprint",
-                     report->decisions_fingerprint, "records", "used", (json_int_t)report->records->n_used, "skipped",
-                     (json_int_t)report->records->n_bad, "bad", bad_records(report), "fp32", fp32, "targets", all);
+    root =
+        json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o}", "model", text(report->request->model_name), "fingerprint",
+                  report->decisions_fingerprint, "records", "used", (json_int_t)report->records->n_used, "skipped",
+                  (json_int_t)report->records->n_bad, "bad", bad_records(report), "fp32", fp32, "targets", all);
     return print_json(root, err);
 }
 
@@ -179,7 +193,7 @@ char *report_manifest(const struct report *report, struct error *err)
     int rc = list == NULL;
 
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc |= json_array_append_new(list, json_pack("{s:s, s:I, s:s}", "name", all[i].name, "size_bytes",
+        rc |= json_array_append_new(list, json_pack("{s:o, s:I, s:s}", "name", text(all[i].name), "size_bytes",
                                                     (json_int_t)all[i].size_bytes, "sha256", all[i].sha256));
     if (rc != 0) {
         json_decref(list);
@@ -193,7 +207,7 @@ char *report_manifest(const struct report *report, struct error *err)
 
 char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts, struct error *err)
 {
-    return print_json(json_pack("{s:i, s:s, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts", hosts,
+    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts", text(hosts),
                                 "seconds", "load", t->load, "measure", t->measure, "decide", t->decide, "evaluate",
                                 t->evaluate, "write", t->write),
                       err);
@@ -217,10 +231,18 @@ static void print_accuracy(const struct report *report, const char *name, const 
 
 enum { WORST_LAYERS = 5 };
 
-/* The layers with the lowest SQNR: where accuracy is lost. */
+/* SQNR as an order: NaN, from activations that were NaN or Inf, is as bad as noise without signal. */
+static double sqnr_rank(const struct report *report, const struct report_target *t, size_t v)
+{
+    double sqnr = value_error_sqnr_db(evaluation_error(report->evaluation, t->evaluation, (int)v));
+
+    return isnan(sqnr) ? -INFINITY : sqnr;
+}
+
+/* The layers with the lowest SQNR: where accuracy is lost. Ties print in graph order. */
 static void print_worst(const struct report *report, const struct report_target *t, FILE *out)
 {
-    double printed = -INFINITY; /* SQNR of the last one printed; ties print in graph order */
+    double printed = 0; /* rank and place of the last one printed */
     size_t last = 0;
 
     fprintf(out, "\n%s: where it is lost\n  %-32s %-14s %-20s %12s %9s %8s\n", t->target->name, "value", "operator",
@@ -230,13 +252,13 @@ static void print_worst(const struct report *report, const struct report_target 
         double least = INFINITY;
 
         for (size_t v = 0; v < report->graph->n_values; v++) {
-            double sqnr;
+            double rank;
 
             if (!is_reported(report, v) || !t->plan->values[v].is_quantized)
                 continue;
-            sqnr = value_error_sqnr_db(evaluation_error(report->evaluation, t->evaluation, (int)v));
-            if (sqnr < least && (sqnr > printed || (line > 0 && sqnr >= printed && v > last))) {
-                least = sqnr;
+            rank = sqnr_rank(report, t, v);
+            if (rank < least && (line == 0 || rank > printed || (rank >= printed && v > last))) {
+                least = rank;
                 worst = v;
             }
         }
@@ -246,10 +268,11 @@ static void print_worst(const struct report *report, const struct report_target 
             const struct value *value = &report->graph->values[worst];
             const struct plan_value *p = &t->plan->values[worst];
             const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)worst);
+            char name[32 + PRINTABLE_MARGIN - 1]; /* as wide as its column */
 
-            fprintf(out, "  %-32.32s %-14s %-20s %12g %9.2f %7.3f%%\n", value->name,
+            fprintf(out, "  %-32s %-14s %-20s %12g %9.2f %7.3f%%\n", printable_copy(name, sizeof name, value->name),
                     value->producer == GRAPH_NONE ? "input" : op_name(report->graph->nodes[value->producer].op),
-                    p->method, (double)p->threshold[p->widest], least,
+                    p->method, (double)p->threshold[p->widest], value_error_sqnr_db(e),
                     e->elements == 0 ? 0 : 100.0 * (double)e->clipped / (double)e->elements);
         }
         printed = least;

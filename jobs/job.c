@@ -2,7 +2,6 @@
 #include "jobs/job.h"
 
 #include "common/log.h"
-#include "common/suggest.h"
 #include "jobs/schema.h"
 
 #include <libgen.h>
@@ -81,22 +80,15 @@ static int read_model(struct schema *r, const struct yaml *node, void *target)
 
 static int read_kind(struct schema *r, const struct yaml *node, void *target)
 {
-    size_t n = 0;
+    const char *names[64];
+    size_t n = 0, index;
 
-    if (node->kind != YAML_SCALAR)
-        return schema_wrong(r, node, "a kind of dataset");
-    for (; record_kinds[n] != NULL; n++)
-        if (strcmp(record_kinds[n]->name, node->text) == 0) {
-            *(const char **)target = record_kinds[n]->name;
-            return 0;
-        }
-    {
-        const char *names[64];
-
-        for (size_t i = 0; i < n && i < COUNT(names); i++)
-            names[i] = record_kinds[i]->name;
-        return schema_unknown(r, node, "dataset kind", suggest_nearest(node->text, names, n, sizeof *names));
-    }
+    for (; record_kinds[n] != NULL && n < COUNT(names); n++)
+        names[n] = record_kinds[n]->name;
+    if (schema_word(r, node, "dataset kind", names, n, &index) != 0)
+        return -1;
+    *(const char **)target = names[index];
+    return 0;
 }
 
 static int read_dataset(struct schema *r, const struct yaml *node, void *target)

@@ -13,22 +13,38 @@ static const struct option common_options[] = {
     {0},
 };
 
-static const struct option *find(const struct option *options, const char *name, size_t length)
+/* Are given[0..length) and the name the same word, whether written with dashes or underscores? */
+static bool is_name(const char *name, const char *given, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        bool is_dash = name[i] == '-' || name[i] == '_';
+
+        if (name[i] != given[i] && !(is_dash && (given[i] == '-' || given[i] == '_')))
+            return false;
+    }
+    return name[length] == '\0';
+}
+
+static const struct option *find(const struct option *options, const char *given, size_t length)
 {
     for (; options->name != NULL; options++)
-        if ((strlen(options->name) == length && memcmp(options->name, name, length) == 0) ||
-            (length == 1 && options->letter == name[0]))
+        if (is_name(options->name, given, length) || (length == 1 && options->letter == given[0]))
             return options;
     return NULL;
 }
 
-static const char *nearest_option(const struct option *options, const char *name)
+static const char *nearest_option(const struct option *options, const char *given, size_t length)
 {
+    const struct option *const tables[] = {options, common_options};
+    const char *names[64];
+    char word[64];
     size_t n = 0;
 
-    while (options[n].name != NULL)
-        n++;
-    return n == 0 ? "help" : suggest_nearest(name, &options[0].name, n, sizeof *options);
+    for (size_t t = 0; t < 2; t++)
+        for (const struct option *o = tables[t]; o->name != NULL && n < sizeof names / sizeof *names; o++)
+            names[n++] = o->name;
+    snprintf(word, sizeof word, "%.*s", (int)(length < sizeof word ? length : sizeof word), given);
+    return suggest_nearest(word, names, n, sizeof *names);
 }
 
 static int store(const struct option *option, const char *value, struct error *err)
@@ -51,13 +67,12 @@ static int store(const struct option *option, const char *value, struct error *e
     return error_set(err, EX_SOFTWARE, "option --%s has no kind", option->name);
 }
 
-static bool take_common(char letter, bool *wants_help)
+static void take_common(char letter, bool *wants_help)
 {
     if (letter == 'h')
         *wants_help = true;
     else
         log_set_level(letter == 'v' ? LOG_DEBUG : LOG_ERROR);
-    return true;
 }
 
 int options_read(int argc, char **argv, const struct option *options, const char **words, size_t max_words,
@@ -68,7 +83,7 @@ int options_read(int argc, char **argv, const struct option *options, const char
     *n_words = 0;
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i], *equals, *value = NULL;
-        const struct option *option;
+        const struct option *common, *option;
         size_t length;
 
         if (only_words || name[0] != '-' || name[1] == '\0') {
@@ -84,15 +99,17 @@ int options_read(int argc, char **argv, const struct option *options, const char
         name += name[1] == '-' ? 2 : 1;
         equals = strchr(name, '=');
         length = equals == NULL ? strlen(name) : (size_t)(equals - name);
-        option = find(common_options, name, length);
-        if (option != NULL && take_common(option->letter, wants_help))
-            continue;
-        option = find(options, name, length);
+        common = find(common_options, name, length);
+        option = common != NULL ? common : find(options, name, length);
         if (option == NULL)
             return error_set(err, EX_USAGE, "option \"%s\" does not exist; the nearest is \"--%s\"", argv[i],
-                             nearest_option(options, name));
+                             nearest_option(options, name, length));
         if (option->kind == OPTION_FLAG && equals != NULL)
             return error_set(err, EX_USAGE, "option --%s takes no value", option->name);
+        if (common != NULL) {
+            take_common(common->letter, wants_help);
+            continue;
+        }
         if (option->kind != OPTION_FLAG) {
             value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
             if (value == NULL)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +95,6 @@ int schema_number(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
-/* One of n words, given as an array of strings; *target becomes its index. */
 int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
                 size_t *index)
 {
@@ -119,18 +119,23 @@ int schema_truth(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
-/* A list of numbers, or one number alone. */
 int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n)
 {
-    double value;
+    char expected[64];
 
+    snprintf(expected, sizeof expected, "one number, or a list of at most %zu", max);
     if (node->kind == YAML_MAP || (node->kind == YAML_LIST && (node->n == 0 || node->n > max)))
-        return schema_wrong(r, node, "one number, or a list of at most 16");
+        return schema_wrong(r, node, expected);
     *n = node->kind == YAML_SCALAR ? 1 : node->n;
     for (size_t i = 0; i < *n; i++) {
-        if (schema_number(r, node->kind == YAML_SCALAR ? node : node->items[i], &value) != 0)
+        const struct yaml *item = node->kind == YAML_SCALAR ? node : node->items[i];
+        double value;
+
+        if (schema_number(r, item, &value) != 0)
             return -1;
         values[i] = (float)value;
+        if (!isfinite(values[i]))
+            return schema_wrong(r, item, "a number that a float can hold");
     }
     return 0;
 }

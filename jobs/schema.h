@@ -43,7 +43,7 @@ int schema_size(struct schema *r, const struct yaml *node, void *target);   /* s
 /* One of n words; *index becomes its place. */
 int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
                 size_t *index);
-/* A list of at most `max` numbers, or one number alone. */
+/* A list of at most `max` numbers, or one number alone; finite as float. */
 int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n);
 
 /* The steps under `preprocess:`; target is a struct preprocess_plan. In schema_preprocess.c. */

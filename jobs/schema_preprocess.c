@@ -13,15 +13,21 @@ static int read_filter(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+static int read_pad(struct schema *r, const struct yaml *node, void *target)
+{
+    size_t n;
+
+    return node->kind == YAML_SCALAR ? schema_floats(r, node, target, 1, &n) : schema_wrong(r, node, "a number");
+}
+
 static int read_resize(struct schema *r, const struct yaml *node, void *target)
 {
     struct preprocess_step *step = target;
     size_t short_side = 0, side = 0;
-    double pad = 0;
     const struct schema_field fields[] = {
         {"height", schema_size, &step->resize.height}, {"width", schema_size, &step->resize.width},
         {"short", schema_size, &short_side},           {"side", schema_size, &side},
-        {"filter", read_filter, &step->resize.filter}, {"pad", schema_number, &pad},
+        {"filter", read_filter, &step->resize.filter}, {"pad", read_pad, &step->resize.pad},
     };
     char where[64];
 
@@ -35,7 +41,6 @@ static int read_resize(struct schema *r, const struct yaml *node, void *target)
     step->resize.fit = short_side > 0 ? FIT_SHORT : side > 0 ? FIT_SIDE_PAD : FIT_WARP;
     if (step->resize.fit != FIT_WARP)
         step->resize.height = short_side + side;
-    step->resize.pad = (float)pad;
     return 0;
 }
 

@@ -58,6 +58,28 @@ static int flush_results(struct error *err)
     return 0;
 }
 
+/* What is asked of the program itself rather than of a verb. */
+static bool print_about(const char *word)
+{
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        print_overview(stdout);
+    else if (strcmp(word, "--version") == 0)
+        printf("etalon %s\n", ETALON_VERSION);
+    else
+        return false;
+    return true;
+}
+
+/* Says what went wrong, once for all ranks, and makes an exit code of it. */
+static int end(int rc, const struct comm *comm, const struct error *err)
+{
+    if (rc == 0)
+        return 0;
+    if (comm->rank == 0)
+        log_error("%s", err->text);
+    return err->code == 0 ? EX_SOFTWARE : err->code;
+}
+
 int verb_main(int argc, char **argv)
 {
     struct error err = {0};
@@ -66,14 +88,13 @@ int verb_main(int argc, char **argv)
     int rc = -1;
 
     signal(SIGPIPE, SIG_IGN); /* a reader that closes the pipe is a write error, not a death */
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_overview(argc < 2 ? stderr : stdout);
-        return argc < 2 ? EX_USAGE : 0;
+    signal(SIGXFSZ, SIG_IGN); /* so is a file beyond the limit */
+    if (argc < 2) {
+        print_overview(stderr);
+        return EX_USAGE;
     }
-    if (strcmp(argv[1], "--version") == 0) {
-        printf("etalon %s\n", ETALON_VERSION);
-        return 0;
-    }
+    if (print_about(argv[1]))
+        return end(flush_results(&err), &comm, &err);
     if (comm_init(&argc, &argv, &comm, &err) == 0) {
         log_setup(log_level_now(), comm.size > 1 ? comm.rank : -1);
         verb = find_verb(argv[1], &err);
@@ -82,11 +103,9 @@ int verb_main(int argc, char **argv)
         rc = verb->is_parallel || comm.rank == 0 ? verb->run(&comm, argc - 1, argv + 1, &err) : 0;
         if (rc == 0)
             rc = flush_results(&err);
-        if (!verb->is_parallel)
-            rc = comm_agree(&comm, rc, &err);
+        rc = comm_agree(&comm, rc, &err);
     }
-    if (rc != 0 && comm.rank == 0)
-        log_error("%s", err.text);
+    rc = end(rc, &comm, &err);
     comm_finalize();
-    return rc == 0 ? 0 : err.code == 0 ? EX_SOFTWARE : err.code;
+    return rc;
 }

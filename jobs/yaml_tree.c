@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-enum { MAX_FILE_BYTES = 1 << 20, MAX_NODES = 100000, MAX_DEPTH = 64 };
+enum { MAX_FILE_BYTES = 1 << 20, MAX_NODES = 100000, MAX_KEYS = 1000, MAX_DEPTH = 64 };
 
 struct conversion {
     yaml_document_t *document;
@@ -28,6 +28,8 @@ static int fail(struct conversion *c, const yaml_node_t *node, const char *what)
 static int convert_map(struct conversion *c, const yaml_node_t *from, struct yaml *to, size_t depth)
 {
     to->n = (size_t)(from->data.mapping.pairs.top - from->data.mapping.pairs.start);
+    if (to->n > MAX_KEYS) /* each is compared with all before it */
+        return fail(c, from, "more than 1,000 keys");
     to->keys = arena_create_array(c->arena, to->n, sizeof *to->keys, c->err);
     to->items = to->keys == NULL ? NULL : arena_create_array(c->arena, to->n, sizeof *to->items, c->err);
     if (to->items == NULL)
@@ -104,7 +106,33 @@ static struct yaml *convert(struct conversion *c, int index, size_t depth)
     return rc == 0 ? to : NULL;
 }
 
-/* One document of bytes. `code` is the exit status of a syntax error. */
+/* What libyaml says is wrong. */
+static void report_syntax(const yaml_parser_t *parser, struct error *err)
+{
+    error_set(err, EX_CONFIG, "line %zu, column %zu: %s", parser->problem_mark.line + 1,
+              parser->problem_mark.column + 1, parser->problem == NULL ? "not YAML" : parser->problem);
+}
+
+/* 0 when nothing follows the document that was read: a second one would be ignored in silence. */
+static int check_end(yaml_parser_t *parser, struct error *err)
+{
+    yaml_document_t next;
+    const yaml_node_t *root;
+    int rc = 0;
+
+    if (!yaml_parser_load(parser, &next)) {
+        report_syntax(parser, err);
+        return -1;
+    }
+    root = yaml_document_get_root_node(&next);
+    if (root != NULL)
+        rc = error_set(err, EX_CONFIG, "line %zu, column %zu: a second document; expected one",
+                       root->start_mark.line + 1, root->start_mark.column + 1);
+    yaml_document_delete(&next);
+    return rc;
+}
+
+/* The only document of `data`. */
 static struct yaml *parse(const uint8_t *data, size_t size, bool has_lines, struct arena *arena, struct error *err)
 {
     yaml_parser_t parser;
@@ -118,12 +146,11 @@ static struct yaml *parse(const uint8_t *data, size_t size, bool has_lines, stru
     }
     yaml_parser_set_input_string(&parser, data, size);
     if (!yaml_parser_load(&parser, &document)) {
-        error_set(err, EX_CONFIG, "line %zu, column %zu: %s", parser.problem_mark.line + 1,
-                  parser.problem_mark.column + 1, parser.problem == NULL ? "not YAML" : parser.problem);
+        report_syntax(&parser, err);
     } else {
         if (yaml_document_get_root_node(&document) == NULL)
             error_set(err, EX_CONFIG, "the document is empty");
-        else
+        else if (check_end(&parser, err) == 0)
             root = convert(&c, 1, 0);
         yaml_document_delete(&document);
     }

@@ -17,8 +17,8 @@ struct yaml {
 };
 
 /* Reads one document of at most 1 MiB and 100,000 nodes (aliases counted where they are used, so anchors cannot
- * explode). All memory is the arena's. EX_NOINPUT; EX_CONFIG "line 3, column 7: ...": syntax, duplicate key, key that
- * is no scalar. */
+ * explode), nested at most 64 deep, with at most 1,000 keys in a map. All memory is the arena's. EX_NOINPUT; EX_CONFIG
+ * "line 3, column 7: ...": syntax, a second document, duplicate key, key that is no scalar. */
 struct yaml *yaml_read(const char *path, struct arena *arena, struct error *err);
 
 /* root.a.b.c = value (parsed as YAML, so lists and maps work); maps on the way are made. EX_USAGE. */

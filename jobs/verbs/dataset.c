@@ -1,5 +1,5 @@
 /* dataset.c — `etalon dataset build`: images become an LMDB of Datum, with the options of Caffe's convert_imageset
- * under their own names. Underscores may be written as dashes.
+ * under their own names.
  */
 #include "jobs/verb.h"
 #include "worker/dataset_build.h"

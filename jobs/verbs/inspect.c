@@ -1,5 +1,6 @@
 /* inspect.c — `etalon inspect`: prints any model, dataset or archive that Etalon reads. */
 #include "common/passes.h"
+#include "common/printable.h"
 #include "formats/archive.h"
 #include "formats/model.h"
 #include "formats/record.h"
@@ -38,9 +39,12 @@ static int inspect_dataset(const char *kind, const char *path, struct error *err
         printf("dataset of kind %s: %" PRIu64 " records\n", kind, dataset_count(dataset));
     for (uint64_t i = 0; rc == 0 && i < dataset_count(dataset) && i < SHOWN_RECORDS; i++) {
         rc = dataset_read(cursor, i, &record, err);
-        if (rc == 0)
-            printf("  %s: label %" PRId64 ", %zu x %zu x %zu %s\n", record.key, record.label, record.channels,
-                   record.height, record.width, record.is_float ? "floats" : "bytes");
+        if (rc != 0)
+            break;
+        printf("  ");
+        printable_print(record.key, stdout);
+        printf(": label %" PRId64 ", %zu x %zu x %zu %s\n", record.label, record.channels, record.height, record.width,
+               record.is_float ? "floats" : "bytes");
     }
     record_fini(&record);
     dataset_cursor_close(cursor);
@@ -48,15 +52,34 @@ static int inspect_dataset(const char *kind, const char *path, struct error *err
     return rc;
 }
 
+/* A name as wide as its column at most. */
+enum { NAME_BYTES = 40 + PRINTABLE_MARGIN - 1 };
+
 static void print_values(const struct archive *a)
 {
+    char name[NAME_BYTES];
+
     printf("\n%-40s %14s %14s %14s %8s %8s %8s\n", "value", "observed", "min", "max", "zeros", "NaN", "Inf");
     for (size_t i = 0; i < a->n_values; i++) {
         const struct histogram *h = &a->values[i].histogram;
 
-        printf("%-40.40s %14" PRIu64 " %14g %14g %7.2f%% %8" PRIu64 " %8" PRIu64 "\n", a->values[i].name, h->n,
-               (double)h->min, (double)h->max, h->n == 0 ? 0 : 100.0 * (double)h->zeros / (double)h->n, h->nans,
-               h->positive_infs + h->negative_infs);
+        printf("%-40s %14" PRIu64 " %14g %14g %7.2f%% %8" PRIu64 " %8" PRIu64 "\n",
+               printable_copy(name, sizeof name, a->values[i].name), h->n, (double)h->min, (double)h->max,
+               h->n == 0 ? 0 : 100.0 * (double)h->zeros / (double)h->n, h->nans, h->positive_infs + h->negative_infs);
+    }
+}
+
+static void print_target(const struct archive *a, const struct archive_target *target)
+{
+    char name[NAME_BYTES];
+
+    printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", printable_copy(name, sizeof name, target->name), "value",
+           "threshold", "method", "SQNR dB", "cosine");
+    for (size_t i = 0; i < target->n_decisions; i++) {
+        const struct archive_decision *d = &target->decisions[i];
+
+        printf("%-40s %14g %-20s %10.2f %10.6f\n", printable_copy(name, sizeof name, a->values[d->value].name),
+               (double)d->threshold, d->method, d->sqnr_db, d->cosine);
     }
 }
 
@@ -66,23 +89,20 @@ static int inspect_archive(const char *path, struct error *err)
 
     if (archive_read(path, &a, err) != 0)
         return -1;
-    printf("archive of \"%s\", written by etalon %s on %s\n", a.model, a.etalon_version, a.isa);
+    printf("archive of \"");
+    printable_print(a.model, stdout);
+    printf("\", written by etalon %s on %s\n", a.etalon_version, a.isa);
     printf("statistics %s\ndecisions  %s\n", a.statistics_fingerprint, a.decisions_fingerprint);
     printf("%" PRIu64 " of %zu records used, in blocks of %" PRIu64 "; %" PRIu64 " bins\n", a.records_used, a.n_records,
            a.block_size, a.bins);
-    for (size_t i = 0; i < a.n_bad; i++)
-        printf("bad record %" PRIu64 ": %s\n", a.bad[i].ordinal, a.bad[i].reason);
-    print_values(&a);
-    for (size_t t = 0; t < a.n_targets; t++) {
-        printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", a.targets[t].name, "value", "threshold", "method",
-               "SQNR dB", "cosine");
-        for (size_t i = 0; i < a.targets[t].n_decisions; i++) {
-            const struct archive_decision *d = &a.targets[t].decisions[i];
-
-            printf("%-40.40s %14g %-20s %10.2f %10.6f\n", a.values[d->value].name, (double)d->threshold, d->method,
-                   d->sqnr_db, d->cosine);
-        }
+    for (size_t i = 0; i < a.n_bad; i++) {
+        printf("bad record %" PRIu64 ": ", a.bad[i].ordinal);
+        printable_print(a.bad[i].reason, stdout);
+        printf("\n");
     }
+    print_values(&a);
+    for (size_t t = 0; t < a.n_targets; t++)
+        print_target(&a, &a.targets[t]);
     archive_fini(&a);
     return 0;
 }
@@ -111,6 +131,8 @@ static int inspect(const char *path, const char *weights, bool normalised, struc
         snprintf(inner, sizeof inner, "%s/data.mdb", path);
         return inspect_dataset(access(inner, F_OK) == 0 ? "lmdb" : "images", path, err);
     }
+    if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
+        return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
     return is_hdf5(path) ? inspect_archive(path, err) : inspect_model(path, weights, normalised, err);
 }
 

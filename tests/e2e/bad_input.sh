@@ -102,14 +102,17 @@ grep -q '03.jpg' "$scratch/out/deep/report.json" || fail "the skipped record is 
 grep -q '"skipped": 1' "$scratch/out/deep/report.json" || fail "the skipped record is not counted"
 rm -rf "$scratch/out"
 
-# --- one rank fails while the others work: all end at once. A share of the long list is a minute of work that nobody
-# waits for.
-{ yes "disc/0000.jpg 0" || true; } | head -n 600000 >"$scratch/long.txt"
-{ head -n 20 "$scratch/long.txt"; echo "nowhere.jpg 0"; cat "$scratch/long.txt"; } >"$scratch/early.txt"
-{ head -n 300 "$scratch/long.txt"; echo "nowhere.jpg 0"; head -n 30 "$scratch/long.txt"; } >"$scratch/late.txt"
+# --- one rank fails while the others work: all end at once. A share of the long list, of pictures that take milliseconds
+# to read, is minutes of work that nobody waits for.
+side=$(sized 1000 300)
+{ echo "P6 $side $side 255"; head -c $((3 * side * side)) /dev/zero; } >"$scratch/large.ppm"
+{ yes "large.ppm 0" || true; } | head -n 200000 >"$scratch/long.txt"
+{ head -n 20 "$scratch/long.txt"; echo "nowhere.ppm 0"; cat "$scratch/long.txt"; } >"$scratch/early.txt"
+{ head -n 300 "$scratch/long.txt"; echo "nowhere.ppm 0"; head -n 30 "$scratch/long.txt"; } >"$scratch/late.txt"
 for list in early late; do
-  job "$network" "{kind: images, path: pictures/calibration, list: $list.txt}"
-  expect 65 "record nowhere.jpg" ranks 3 timeout 30 "$ETALON" calibrate -q "$scratch/job.yaml"
+  job "$network" "{kind: images, path: ., list: $list.txt}"
+  expect 65 "record nowhere.ppm" ranks 3 timeout 40 "$ETALON" calibrate -q "$scratch/job.yaml" \
+    --set 'preprocess=[{resize: {height: 32, width: 32, filter: bilinear}}]'
   [ ! -e "$scratch/out" ] || fail "left behind: $(find "$scratch/out")"
 done
 echo "ok: $(grep '^etalon: ' "$scratch/stderr")"

@@ -4,7 +4,7 @@
 TMPDIR=/var/tmp # /tmp is another one on each host
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" -eq 0 ] || skip "network name spaces need root"
-for tool in ip nsenter unshare; do command -v $tool >/dev/null || skip "$tool is absent"; done
+for tool in ip nsenter unshare; do need_tool $tool; done
 unshare --net --mount --uts true 2>/dev/null || skip "name spaces are not allowed here"
 
 cluster=$scratch/cluster
@@ -50,9 +50,7 @@ on 1 "$ETALON" calibrate -q "$scratch/demo.yaml" >/dev/null || fail "the lock of
 rm -rf "$scratch/demo"
 echo "ok: a lock names its host and is believed on others"
 
-for tool in slurmctld slurmd srun munged; do
-  command -v $tool >/dev/null || { echo "skipped in part: $tool is absent, so Slurm was not tried"; exit 0; }
-done
+for tool in slurmctld slurmd srun munged; do need_tool $tool; done
 cluster_slurm || { cat "$cluster"/*.log >&2; fail "Slurm does not start"; }
 slurm_run() { on 1 srun --mpi=pmix --kill-on-bad-exit=1 -N 2 -n 4 --overcommit "$@"; }
 slurm_run "$ETALON" calibrate -q "$scratch/demo.yaml" >/dev/null || fail "srun"

@@ -75,13 +75,10 @@ slowly=()
 # One rank stands still for a second in the middle; the others cannot end without it.
 calibrate 3 still $few &
 job=$!
-is_etalon() { [ "$(readlink "/proc/$1/exe")" = "$(realpath "$ETALON")" ]; }
 rank_of() { # the last rank: a child of mpirun, which is a child of the job
-  local launcher; launcher=$(pgrep -P "$job" -x mpirun) && pgrep -n -P "$launcher" "^etalon" >"$scratch/rank"
+  rank=$(ranks_of "$(cat "/proc/$job/task/$job/children")" | tail -n 1) && [ -n "$rank" ]
 }
 wait_for 30 rank_of
-rank=$(cat "$scratch/rank")
-wait_for 30 is_etalon "$rank"
 sleep 0.2
 kill -STOP "$rank" || fail "the run was over before a rank could be stopped"
 sleep 1

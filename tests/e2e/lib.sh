@@ -13,7 +13,9 @@ here=$SOURCE/tests/e2e
 fail() { echo "FAILED: $*" >&2; exit 1; }
 skip() { echo "skipped: $*"; exit 77; }
 need_data() { [ -d "$data" ] || skip "the real networks beside the checkout are absent"; }
-need_python() { [ -x "${PYTHON:-}" ] && "$PYTHON" -c "import $1" 2>/dev/null || skip "the Python package $1 is absent"; }
+lack() { [ "${STRICT:-0}" = 0 ] || fail "$*"; skip "$*"; } # a tool that tests/run.sh would have installed
+need_tool() { command -v "$1" >/dev/null || lack "$1 is absent"; }
+need_python() { [ -x "${PYTHON:-}" ] && "$PYTHON" -c "import $1" 2>/dev/null || lack "the Python package $1 is absent"; }
 
 # sized N SMALL: how many records to take: N, or SMALL in a sanitizer build.
 sized() { if [ "${SANITIZED:-0}" = 1 ]; then echo "$2"; else echo "$1"; fi; }

@@ -2,7 +2,7 @@
 # Peak memory does not grow with the number of images: ten times the images cost at most 5 % more.
 . "$(dirname "$0")/lib.sh"
 [ "${SANITIZED:-0}" = 0 ] || skip "sanitizers keep what was freed"
-command -v python3 >/dev/null || skip "python3 is absent"
+need_tool python3
 
 # peak COMMAND...: KiB resident at most.
 peak() {
