@@ -45,6 +45,4 @@ void graph_set_constant(struct graph *graph, int index, const struct tensor *ten
 /* Zeroed memory for a derived constant, charged to the graph's budget; NULL with EX_DATAERR or EX_OSERR. */
 void *graph_create_data(struct graph *graph, enum dtype dtype, const struct shape *shape, struct error *err);
 
-/* Writes text with control bytes as \xNN. */
-
 #endif
