@@ -60,6 +60,15 @@ int histogram_observe_view(struct histogram *h, const struct view *v, struct err
 int histogram_observe_view_sums(struct histogram *h, const struct view *v, double *sums, struct error *err);
 int histogram_observe_channels(struct histogram *h, const struct view *v, struct error *err);
 
+/* histogram_observe_channels over many views, several times as fast: small counts wait beside the histograms, which
+ * belong to this, and are behind, from the first view to histogram_channels_settle. `h` is borrowed: as many as views
+ * have channels. 8 KB a channel of 2,048 bins, half of it untouched where nothing is negative. EX_OSERR. */
+struct histogram_channels;
+struct histogram_channels *histogram_channels_create(struct histogram *h, struct error *err);
+void histogram_channels_destroy(struct histogram_channels *channels); /* without settling; NULL is allowed */
+int histogram_channels_observe(struct histogram_channels *channels, const struct view *v, struct error *err);
+void histogram_channels_settle(struct histogram_channels *channels); /* more views may follow */
+
 /* Name of the kernel in use: "avx512", "avx2", "neon", "reference". ETALON_ISA in the environment may lower it. */
 const char *histogram_kernel_name(void);
 

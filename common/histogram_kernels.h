@@ -70,6 +70,8 @@ int histogram_observe_view_with(const struct histogram_kernel *kernel, struct hi
                                 struct error *err);
 int histogram_observe_view_sums_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                      double *sums, struct error *err);
+struct histogram_channels *histogram_channels_create_with(const struct histogram_kernel *kernel, struct histogram *h,
+                                                          struct error *err);
 int histogram_observe_channels_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                     struct error *err);
 

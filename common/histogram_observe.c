@@ -1,4 +1,4 @@
-/* histogram_observe.c — from arrays and blocked views to rows of lanes, and which kernel counts them. */
+/* histogram_observe.c — which kernel counts, and counting into one histogram: arrays, whole views, views with sums. */
 #include "common/histogram_tally.h"
 
 enum {
@@ -55,89 +55,6 @@ int histogram_observe_with(const struct histogram_kernel *kernel, struct histogr
     return histogram_observe_reference(h, x + in_rows, n - in_rows, 1, err);
 }
 
-/* One channel block of every record of a view, cut into rows of lanes. */
-struct block_rows {
-    const float *first;   /* of record 0 */
-    size_t record_stride; /* floats */
-    size_t rows, stride;  /* per record; stride in floats */
-    size_t tail;          /* floats after the last whole row, fewer than HISTOGRAM_LANES, in the same lanes */
-};
-
-/* Rows are whole pixels of a narrow block (8: two pixels a row), or 16 neighbouring channels of a wide one. Where those
- * do not come out even, the last 16 channels overlap the ones before, which are not counted again. */
-static bool splits_into_lanes(size_t block)
-{
-    return block >= HISTOGRAM_LANES || HISTOGRAM_LANES % block == 0;
-}
-
-static struct block_rows rows_of_block(const struct view *v, size_t block_index, size_t first_lane)
-{
-    size_t span = v->spatial * v->block;
-    bool is_wide = v->block >= HISTOGRAM_LANES;
-
-    return (struct block_rows){
-        .first = v->data + block_index * span + first_lane,
-        .record_stride = view_blocks(v) * span,
-        .rows = is_wide ? v->spatial : span / HISTOGRAM_LANES,
-        .stride = is_wide ? v->block : HISTOGRAM_LANES,
-        .tail = is_wide ? 0 : span % HISTOGRAM_LANES,
-    };
-}
-
-static int observe_rows(const struct histogram_kernel *kernel, const struct block_rows *block, size_t records,
-                        struct histogram *const lane[HISTOGRAM_LANES], struct error *err)
-{
-    struct histogram_tally *tally = histogram_tally_begin(kernel, lane, records * block->rows);
-    int rc = 0;
-
-    for (size_t n = 0; n < records && rc == 0; n++)
-        rc = histogram_tally_add(tally, block->first + n * block->record_stride, block->rows, block->stride, err);
-    histogram_tally_end(tally);
-    for (size_t n = 0; n < records && rc == 0; n++) {
-        const float *tail = block->first + n * block->record_stride + block->rows * block->stride;
-
-        for (size_t i = 0; i < block->tail && rc == 0; i++)
-            if (lane[i] != NULL)
-                rc = histogram_observe_reference(lane[i], tail + i, 1, 1, err);
-    }
-    return rc;
-}
-
-/* The data of one channel block into histogram h[c * h_stride] of its channels c: h_stride is 1 per channel, 0 where
- * one histogram takes all of them. */
-static int observe_block(const struct histogram_kernel *kernel, struct histogram *h, size_t h_stride,
-                         const struct view *v, size_t block_index, struct error *err)
-{
-    size_t first = block_index * v->block, rest = v->channels - first;
-    size_t channels = rest < v->block ? rest : v->block;
-
-    if (kernel != NULL && splits_into_lanes(v->block)) {
-        for (size_t c = 0; c < channels; c += HISTOGRAM_LANES) {
-            bool overlaps = v->block >= HISTOGRAM_LANES && c + HISTOGRAM_LANES > v->block;
-            size_t lane_0 = overlaps ? v->block - HISTOGRAM_LANES : c;
-            struct block_rows block = rows_of_block(v, block_index, lane_0);
-            struct histogram *lane[HISTOGRAM_LANES];
-
-            for (size_t i = 0; i < HISTOGRAM_LANES; i++) {
-                size_t channel = (lane_0 + i) % v->block;
-
-                lane[i] = channel < channels && lane_0 + i >= c ? h + (first + channel) * h_stride : NULL;
-            }
-            if (observe_rows(kernel, &block, v->records, lane, err) != 0)
-                return -1;
-        }
-        return 0;
-    }
-    for (size_t n = 0; n < v->records; n++) {
-        const float *x = v->data + (n * view_blocks(v) + block_index) * v->spatial * v->block;
-
-        for (size_t c = 0; c < channels; c++)
-            if (histogram_observe_reference(h + (first + c) * h_stride, x + c, v->spatial, v->block, err) != 0)
-                return -1;
-    }
-    return 0;
-}
-
 int histogram_observe_view_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
                                 struct error *err)
 {
@@ -148,7 +65,7 @@ int histogram_observe_view_with(const struct histogram_kernel *kernel, struct hi
     for (size_t n = 0; n < v->records; n++)
         if (histogram_observe_with(kernel, h, v->data + n * (full + 1) * span, full * span, err) != 0)
             return -1;
-    return observe_block(kernel, h, 0, v, full, err);
+    return histogram_observe_block(kernel, h, 0, v, full, NULL, err);
 }
 
 /* Counts tiles of whole pieces, which brings them into cache, and sums each before the next. */
@@ -189,20 +106,6 @@ int histogram_observe_view_sums_with(const struct histogram_kernel *kernel, stru
     return observe_tiles(kernel, h, v, sums, err);
 }
 
-int histogram_observe_channels_with(const struct histogram_kernel *kernel, struct histogram *h, const struct view *v,
-                                    struct error *err)
-{
-    for (size_t n = 0; v->block == 1 && n < v->records; n++)
-        for (size_t c = 0; c < v->channels; c++)
-            if (histogram_observe_with(kernel, &h[c], v->data + (n * v->channels + c) * v->spatial, v->spatial, err) !=
-                0)
-                return -1;
-    for (size_t block_index = 0; v->block > 1 && block_index < view_blocks(v); block_index++)
-        if (observe_block(kernel, h, 1, v, block_index, err) != 0)
-            return -1;
-    return 0;
-}
-
 int histogram_observe(struct histogram *h, const float *x, size_t n, struct error *err)
 {
     return histogram_observe_with(kernels[isa_best()], h, x, n, err);
@@ -211,11 +114,6 @@ int histogram_observe(struct histogram *h, const float *x, size_t n, struct erro
 int histogram_observe_view(struct histogram *h, const struct view *v, struct error *err)
 {
     return histogram_observe_view_with(kernels[isa_best()], h, v, err);
-}
-
-int histogram_observe_channels(struct histogram *h, const struct view *v, struct error *err)
-{
-    return histogram_observe_channels_with(kernels[isa_best()], h, v, err);
 }
 
 int histogram_observe_view_sums(struct histogram *h, const struct view *v, double *sums, struct error *err)

@@ -11,6 +11,9 @@
  * lanes i, i + slots, i + 2 slots ... share.
  */
 #include "common/histogram_tally.h"
+#include "common/memory.h"
+
+#include <stdlib.h>
 
 enum {
     MAX_COPIES = 4, /* saturated ReLU: 1.2, 2.1, 2.9 G values/s with 1, 2, 4 copies; no more fit at 8192 bins */
@@ -22,10 +25,12 @@ enum {
     /* 2048 bins x 2 signs x 16 channels, or 8192 bins x 2 signs x 4 copies; then the dustbin. 130 KB a thread. */
     DUSTBIN = (1 << 16) + MAX_SIDES * SIDE_GAP,
     MAX_DELTAS = DUSTBIN + 1,
+    ALIGNMENT = 64,
 };
 
 struct histogram_tally {
-    _Alignas(64) uint16_t deltas[MAX_DELTAS]; /* all zero between tallies, but for the dustbin */
+    uint16_t *deltas; /* all zero between tallies, but for the dustbin; 64-byte aligned */
+    void *owned;      /* where they were allocated; NULL: the thread's */
     struct histogram_scan scan;
     const struct histogram_kernel *kernel;
     struct histogram *lane[HISTOGRAM_LANES];
@@ -35,10 +40,12 @@ struct histogram_tally {
     uint64_t *counts[MAX_SIDES + 1]; /* of side: positive ones of all slots, negative ones, then the dustbin */
     uint64_t dustbin;                /* what padding lanes count: nothing, unless an engine breaks its word */
     bool is_direct;
-    size_t rows, max_rows; /* since the last flush; before the next one */
+    size_t rows, max_rows;           /* since the last flush; before the next one */
+    size_t missing[HISTOGRAM_LANES]; /* of the rows, those that did not reach the lane */
 };
 
 static _Thread_local struct histogram_tally this_tally;
+static _Thread_local _Alignas(64) uint16_t these_deltas[MAX_DELTAS];
 
 /* Index of a side's bin 0: of its deltas, or such that the bits from bins_log2 up are the side. */
 static size_t place_of(const struct histogram_tally *tally, size_t side)
@@ -100,10 +107,9 @@ static void set_scales(struct histogram_tally *tally)
     }
 }
 
-struct histogram_tally *histogram_tally_begin(const struct histogram_kernel *kernel,
-                                              struct histogram *const lane[HISTOGRAM_LANES], size_t rows)
+static void init(struct histogram_tally *tally, const struct histogram_kernel *kernel,
+                 struct histogram *const lane[HISTOGRAM_LANES], size_t rows)
 {
-    struct histogram_tally *tally = &this_tally;
     const struct histogram *any = NULL;
     bool is_one_histogram = true;
 
@@ -136,7 +142,47 @@ struct histogram_tally *histogram_tally_begin(const struct histogram_kernel *ker
     set_scales(tally);
     reset_extent(&tally->scan.extent);
     tally->rows = 0;
+    memset(tally->missing, 0, sizeof tally->missing);
+}
+
+struct histogram_tally *histogram_tally_begin(const struct histogram_kernel *kernel,
+                                              struct histogram *const lane[HISTOGRAM_LANES], size_t rows)
+{
+    this_tally.deltas = these_deltas;
+    init(&this_tally, kernel, lane, rows);
+    return &this_tally;
+}
+
+bool histogram_tally_keeps(size_t bins)
+{
+    return deltas_fit(HISTOGRAM_LANES, bins);
+}
+
+struct histogram_tally *histogram_tally_create(const struct histogram_kernel *kernel,
+                                               struct histogram *const lane[HISTOGRAM_LANES], struct error *err)
+{
+    struct histogram_tally *tally = memory_create(1, sizeof *tally, "a tally", err);
+
+    if (tally == NULL)
+        return NULL;
+    /* Not memory_create: pages that nobody touches cost nothing, and a ReLU leaves half of these alone. */
+    tally->owned = calloc(MAX_DELTAS + ALIGNMENT, sizeof *tally->deltas);
+    if (tally->owned == NULL) {
+        free(tally);
+        error_set(err, EX_OSERR, "cannot allocate the counts of a tally");
+        return NULL;
+    }
+    tally->deltas = (uint16_t *)(((uintptr_t)tally->owned + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+    init(tally, kernel, lane, SIZE_MAX / HISTOGRAM_LANES);
     return tally;
+}
+
+void histogram_tally_destroy(struct histogram_tally *tally)
+{
+    if (tally == NULL)
+        return;
+    free(tally->owned);
+    free(tally);
 }
 
 /* Bins of a slot that may hold something on one side: up to that of its largest magnitude since the last flush. */
@@ -172,14 +218,15 @@ static void flush(struct histogram_tally *tally)
 
         if (h == NULL)
             continue;
-        h->n += tally->rows;
-        h->zeros += tally->rows - extent->nonzero[i];
+        h->n += tally->rows - tally->missing[i];
+        h->zeros += tally->rows - tally->missing[i] - extent->nonzero[i];
         if (extent->min[i] < h->min)
             h->min = extent->min[i] + 0.0f; /* -0 becomes 0 */
         if (extent->max[i] > h->max)
             h->max = extent->max[i] + 0.0f;
     }
     reset_extent(&tally->scan.extent);
+    memset(tally->missing, 0, sizeof tally->missing);
     tally->rows = 0;
 }
 
@@ -233,13 +280,13 @@ static void count_deltas(struct histogram_tally *tally)
 }
 
 /* Values that a kernel cannot place: the reference folds, and counts NaN and Inf apart. */
-static int count_by_reference(struct histogram_tally *tally, const float *x, size_t rows, size_t stride,
+static int count_by_reference(struct histogram_tally *tally, const float *x, size_t rows, size_t stride, size_t lanes,
                               struct error *err)
 {
     int rc = 0;
 
     flush(tally);
-    for (size_t i = 0; i < HISTOGRAM_LANES && rc == 0; i++)
+    for (size_t i = 0; i < lanes && rc == 0; i++)
         if (tally->lane[i] != NULL)
             rc = histogram_observe_reference(tally->lane[i], x + i, rows, stride, err);
     for (size_t i = 0; i < HISTOGRAM_LANES; i++)
@@ -258,34 +305,75 @@ static void prefetch(const float *x, size_t stride)
         __builtin_prefetch((const void *)((uintptr_t)x + row * stride * sizeof *x));
 }
 
+/* Counts what scan has found, or what made it refuse: rows of the first `lanes` lanes. */
+static int count(struct histogram_tally *tally, bool is_in_range, const struct histogram_extent *before, const float *x,
+                 size_t rows, size_t stride, size_t lanes, struct error *err)
+{
+    if (!is_in_range) {
+        tally->scan.extent = *before;
+        return count_by_reference(tally, x, rows, stride, lanes, err);
+    }
+    if (need_negatives(tally, err) != 0) {
+        tally->scan.extent = *before;
+        return -1;
+    }
+    if (tally->is_direct)
+        count_direct(tally);
+    else
+        count_deltas(tally);
+    tally->rows += rows;
+    for (size_t i = lanes; i < HISTOGRAM_LANES; i++)
+        tally->missing[i] += rows;
+    return 0;
+}
+
 int histogram_tally_add(struct histogram_tally *tally, const float *x, size_t rows, size_t stride, struct error *err)
 {
     while (rows > 0) {
         size_t chunk = rows < HISTOGRAM_CHUNK_ROWS ? rows : HISTOGRAM_CHUNK_ROWS;
-        struct histogram_extent before = tally->scan.extent;
+        struct histogram_extent before;
+        bool is_in_range;
 
-        if (tally->rows + chunk > tally->max_rows) {
+        if (tally->rows + chunk > tally->max_rows)
             flush(tally);
-            before = tally->scan.extent;
-        }
+        before = tally->scan.extent;
         prefetch(x + chunk * stride, stride);
-        if (tally->kernel->scan(&tally->scan, x, chunk, stride)) {
-            if (need_negatives(tally, err) != 0) {
-                tally->scan.extent = before;
-                return -1;
-            }
-            if (tally->is_direct)
-                count_direct(tally);
-            else
-                count_deltas(tally);
-            tally->rows += chunk;
-        } else {
-            tally->scan.extent = before;
-            if (count_by_reference(tally, x, chunk, stride, err) != 0)
-                return -1;
-        }
+        is_in_range = tally->kernel->scan(&tally->scan, x, chunk, stride);
+        if (count(tally, is_in_range, &before, x, chunk, stride, HISTOGRAM_LANES, err) != 0)
+            return -1;
         x += chunk * stride;
         rows -= chunk;
     }
     return 0;
+}
+
+/* A kernel's scan of one row, lane by lane. */
+static bool scan_few(struct histogram_scan *scan, const float *x, size_t lanes)
+{
+    scan->n_index = 0;
+    for (size_t i = 0; i < lanes; i++) {
+        float place = x[i] == 0 ? 0 : fabsf(x[i]) * scan->scale[i];
+
+        if (!(place < (float)scan->bins)) /* NaN too */
+            return false;
+        scan->extent.min[i] = x[i] < scan->extent.min[i] ? x[i] : scan->extent.min[i];
+        scan->extent.max[i] = x[i] > scan->extent.max[i] ? x[i] : scan->extent.max[i];
+        if (x[i] == 0)
+            continue;
+        scan->extent.nonzero[i]++;
+        scan->index[scan->n_index++] = (x[i] < 0 ? scan->negative[i] : scan->positive[i]) + (uint32_t)place;
+    }
+    return true;
+}
+
+int histogram_tally_add_few(struct histogram_tally *tally, const float *x, size_t lanes, struct error *err)
+{
+    struct histogram_extent before;
+    bool is_in_range;
+
+    if (tally->rows + 1 > tally->max_rows)
+        flush(tally);
+    before = tally->scan.extent;
+    is_in_range = scan_few(&tally->scan, x, lanes);
+    return count(tally, is_in_range, &before, x, 1, HISTOGRAM_LANES, lanes, err);
 }

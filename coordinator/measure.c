@@ -25,6 +25,7 @@ static void thread_destroy(void *context, void *state)
 {
     struct counting *c = context;
 
+    observation_settle(state);
     if (c->merged == NULL) {
         c->merged = state;
         return;

@@ -29,7 +29,8 @@ static int create_channels(struct observation *o, int value, struct error *err)
     for (size_t c = 0; c < n; c++)
         if (histogram_init(&o->channels[value][c], o->channel_bins, err) != 0)
             return -1;
-    return 0;
+    o->counters[value] = histogram_channels_create(o->channels[value], err);
+    return o->counters[value] == NULL ? -1 : 0;
 }
 
 enum { DERIVED_TENSOR = 1, DERIVED_CHANNELS = 2, DERIVED_SUMS = 4 };
@@ -137,9 +138,10 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     o->channel_bins = channel_bins;
     o->tensor = memory_create(graph->n_values, sizeof *o->tensor, "statistics", err);
     o->channels = memory_create(graph->n_values, sizeof *o->channels, "statistics", err);
+    o->counters = memory_create(graph->n_values, sizeof *o->counters, "statistics", err);
     o->sums = memory_create(graph->n_values, sizeof *o->sums, "statistics", err);
     o->derived = memory_create(graph->n_values, sizeof *o->derived, "statistics", err);
-    if (o->tensor == NULL || o->channels == NULL || o->sums == NULL || o->derived == NULL)
+    if (o->tensor == NULL || o->channels == NULL || o->counters == NULL || o->sums == NULL || o->derived == NULL)
         goto fail;
     for (size_t v = 0; v < graph->n_values; v++) {
         if (!observation_covers(graph, (int)v))
@@ -167,6 +169,8 @@ void observation_destroy(struct observation *o)
             histogram_fini(&o->tensor[v]);
         if (o->sums != NULL)
             free(o->sums[v]);
+        if (o->counters != NULL)
+            histogram_channels_destroy(o->counters[v]);
         if (o->channels == NULL || o->channels[v] == NULL)
             continue;
         for (size_t c = 0; c < observation_channels(o->graph, (int)v); c++)
@@ -176,6 +180,7 @@ void observation_destroy(struct observation *o)
     free(o->scratch);
     free(o->derived);
     free(o->sums);
+    free(o->counters);
     free(o->channels);
     free(o->tensor);
     free(o);
@@ -218,8 +223,15 @@ int observation_observe(void *context, int node, int value, const struct view *v
     if (rc == 0 && wants_sums)
         add_sums(o, value, view);
     if (rc == 0 && wants_channels)
-        rc = histogram_observe_channels(o->channels[value], view, err);
+        rc = histogram_channels_observe(o->counters[value], view, err);
     return rc == 0 ? 0 : error_in(err, "value \"%s\"", o->graph->values[value].name);
+}
+
+void observation_settle(struct observation *o)
+{
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if (o->counters[v] != NULL)
+            histogram_channels_settle(o->counters[v]);
 }
 
 int observation_merge(struct observation *into, const struct observation *from, struct error *err)

@@ -17,8 +17,9 @@ struct observation {
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
     /* private */
-    uint8_t *derived; /* [n_values] what observation_derive will fill: bits of DERIVED_* */
-    double *scratch;  /* one block's sums of one value */
+    uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
+    struct histogram_channels **counters; /* [n_values] of channels */
+    double *scratch;                      /* one block's sums of one value */
 };
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err);
@@ -33,9 +34,12 @@ double observation_mean(const struct observation *observation, int value, size_t
 /* An engine_observer; context is the observation. */
 int observation_observe(void *context, int node, int value, const struct view *view, struct error *err);
 
-/* Some values hold the same numbers as others: a reshape or transpose its input's, a concat its inputs'. Their statistics
- * follow exactly from those, so they are not observed (a third of all activations in SqueezeNet); this fills them in, once,
- * when all else is merged. EX_OSERR, EX_DATAERR as histogram_merge. */
+/* Brings the histograms up to date: to be called after the last view, before anything is read or merged. */
+void observation_settle(struct observation *observation);
+
+/* Some values hold the same numbers as others: a reshape or transpose its input's, a concat its inputs'. Their
+ * statistics follow exactly from those, so they are not observed (a third of all activations in SqueezeNet); this fills
+ * them in, once, when all else is merged. EX_OSERR, EX_DATAERR as histogram_merge. */
 int observation_derive(struct observation *observation, struct error *err);
 
 /* into += from: same graph, same bins. */

@@ -1,0 +1,25 @@
+/* exporter.h — writing a graph in fp32, as a model of any format we know.
+ *
+ * The way back from formats/model.h: what an exporter writes, an importer reads as the same graph. Emitters use them
+ * for the float model that many vendors' tools want beside the quantized one. A new exporter is one folder with an
+ * export.c and one word in formats/CMakeLists.txt.
+ */
+#ifndef ETALON_EXPORTER_H
+#define ETALON_EXPORTER_H
+
+#include "common/graph.h"
+#include "common/output.h"
+
+struct exporter {
+    const char *name;    /* "onnx": what `etalon convert --to` takes */
+    const char *summary; /* one line, names the files */
+    /* Writes `graph`, imported or normalised, as <base> plus the format's endings. Values and nodes keep their names
+     * where the format lets them. The same graph gives the same bytes. EX_UNAVAILABLE naming a node that the format
+     * cannot express; EX_CANTCREAT, EX_IOERR, EX_OSERR. */
+    int (*write)(const struct graph *graph, const char *base, struct output *output, struct error *err);
+};
+
+extern const struct exporter *const exporters[]; /* NULL-terminated */
+const struct exporter *exporter_find(const char *name);
+
+#endif

@@ -1,0 +1,96 @@
+/* convert.c — `etalon convert`: a model of one format, written in fp32 as one of another. */
+#include "common/output.h"
+#include "common/passes.h"
+#include "formats/exporter.h"
+#include "formats/model.h"
+#include "jobs/verb.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int find(const char *name, const struct exporter **out, struct error *err)
+{
+    char known[256] = "";
+
+    *out = name == NULL ? NULL : exporter_find(name);
+    if (*out != NULL)
+        return 0;
+    for (size_t i = 0; exporters[i] != NULL; i++) {
+        strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
+        strncat(known, exporters[i]->name, sizeof known - strlen(known) - 1);
+    }
+    return error_set(err, EX_USAGE, "convert: --to takes one of %s, found \"%s\"", known, name == NULL ? "" : name);
+}
+
+/* "net" of "models/net.prototxt". */
+static void base_of(const char *path, char *base, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    char *dot;
+
+    snprintf(base, size, "%s", slash == NULL ? path : slash + 1);
+    dot = strrchr(base, '.');
+    if (dot != NULL && dot != base)
+        *dot = '\0';
+}
+
+static int convert(const struct model_request *request, bool normalised, const struct exporter *exporter,
+                   const char *folder, const char *base, struct error *err)
+{
+    struct graph *graph = model_import(request, err);
+    struct output *output = NULL;
+    int rc = graph == NULL || (normalised && graph_normalise(graph, err) != 0) ? -1 : 0;
+
+    if (rc == 0)
+        output = output_open(folder, err);
+    if (output == NULL || exporter->write(graph, base, output, err) != 0)
+        rc = -1;
+    if (rc == 0) {
+        const struct output_file *files;
+        size_t n = output_files(output, &files);
+
+        for (size_t i = 0; i < n; i++)
+            printf("%s/%s\n", folder, files[i].name);
+    }
+    output_close(output);
+    graph_destroy(graph);
+    return rc;
+}
+
+static int run(const struct comm *comm, int argc, char **argv, struct error *err)
+{
+    const char *weights = NULL, *to = NULL, *folder = NULL, *name = NULL, *words[1];
+    bool normalised = false, wants_help = false;
+    const struct exporter *exporter;
+    char base[256];
+    size_t n_words;
+    const struct option options[] = {
+        {"to", 't', OPTION_TEXT, &to, "FORMAT", "the format to write"},
+        {"output", 'o', OPTION_TEXT, &folder, "FOLDER", "where the files go"},
+        {"name", 0, OPTION_TEXT, &name, "NAME", "their name without ending (default: the model's)"},
+        {"weights", 0, OPTION_TEXT, &weights, "FILE", "the weights, where the model has two files"},
+        {"normalised", 0, OPTION_FLAG, &normalised, NULL, "after folding and fusing"},
+        {0},
+    };
+
+    (void)comm;
+    if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
+        return -1;
+    if (wants_help)
+        return verb_help("convert FILE --to FORMAT --output FOLDER [options]",
+                         "Writes a model that Etalon reads as one of another format, in fp32.\n\n"
+                         "Example: etalon convert deploy.prototxt --weights net.caffemodel --to onnx --output out\n",
+                         options);
+    if (n_words != 1 || folder == NULL)
+        return error_set(err, EX_USAGE, "convert needs one model, and --output with a folder");
+    if (find(to, &exporter, err) != 0)
+        return -1;
+    if (name == NULL)
+        base_of(words[0], base, sizeof base);
+    else
+        snprintf(base, sizeof base, "%s", name);
+    return convert(&(struct model_request){.file = words[0], .weights = weights}, normalised, exporter, folder, base,
+                   err);
+}
+
+const struct verb verb_convert = {"convert", "write a model in another format, in fp32", false, run};
