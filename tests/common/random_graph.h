@@ -221,11 +221,53 @@ static inline int layout(struct graph *graph, int x)
     }
 }
 
+/* Channels begin to begin + count - 1. */
+static inline int channels_of(struct graph *graph, int x, int64_t begin, int64_t count)
+{
+    struct shape shape = shape_of(graph, x);
+    int y = add_node(graph, OP_SLICE, NULL, INTS(x));
+
+    last_node(graph)->attr.slice.begin[1] = begin;
+    for (size_t i = 0; i < shape.rank; i++)
+        last_node(graph)->attr.slice.step[i] = 1;
+    shape.dims[1] = count;
+    graph->values[y].shape = shape;
+    graph->values[y].has_shape = true;
+    return settled(graph, y);
+}
+
+/* A grouped layer as frameworks without one write it: slices of the channels, a layer of each, the join. Sometimes it
+ * is none, because the slices are in another order. */
+static inline int written_out_groups(struct graph *graph, enum op op, int x)
+{
+    struct shape s = shape_of(graph, x);
+    int64_t n = s.dims[1] % 4 == 0 && draw_below(2) == 0 ? 4 : 2, in = s.dims[1] / n, turn = draw_below(4) == 0;
+    bool has_bias = draw_below(2), has_norm = draw_below(2);
+    int parts[4], y;
+
+    for (int64_t i = 0; i < n; i++) {
+        int w = random_floats(graph, op == OP_CONV ? SHAPE(2, in, 3, 3) : SHAPE(in, 2, 3, 3), -1, 1);
+        int inputs[3] = {channels_of(graph, x, (i + turn) % n * in, in), w, GRAPH_NONE};
+
+        if (has_bias && i > 0)
+            inputs[2] = random_floats(graph, SHAPE(2), -1, 1);
+        parts[i] = add_node(graph, op, NULL, inputs, 3);
+        last_node(graph)->attr.conv.window = make_window(3, 1, 1);
+        last_node(graph)->attr.conv.group = 1;
+        settled(graph, parts[i]);
+        if (has_norm)
+            parts[i] = activation(graph, ACTIVATION_RELU, 0, 0, normalize(graph, parts[i]));
+    }
+    y = add_node(graph, OP_CONCAT, NULL, parts, (size_t)n);
+    last_node(graph)->attr.axis = 1;
+    return settled(graph, y);
+}
+
 static inline int grow(struct graph *graph, int x, int earlier)
 {
     struct shape a = shape_of(graph, x), b = shape_of(graph, earlier);
 
-    switch (draw_below(12)) {
+    switch (draw_below(13)) {
     case 0:
     case 1:
         return convolution(graph, OP_CONV, x);
@@ -245,6 +287,8 @@ static inline int grow(struct graph *graph, int x, int earlier)
     case 9:
         return layout(graph, x);
     case 10:
+        return written_out_groups(graph, draw_below(2) == 0 ? OP_CONV : OP_DECONV, x);
+    case 11:
         return activation(graph, draw_below(2) == 0 ? ACTIVATION_RELU : ACTIVATION_TANH, 0, 0, x);
     default:
         if (shape_equal(&a, &b) && x != earlier)

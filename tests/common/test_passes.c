@@ -431,6 +431,43 @@ static void transposes_around_one_pixel_vanish(void **state)
     graph_destroy(graph);
 }
 
+static void slices_convolutions_and_their_join_are_one_grouped_layer(void **state)
+{
+    enum { GROUPED, LONE_TANH, OTHER_ORDER, OTHER_READER, N };
+
+    (void)state;
+    for (int which = 0; which < N; which++) {
+        int x, parts[2], y;
+        struct graph *graph = image_graph(&x);
+
+        for (int i = 0; i < 2; i++) {
+            y = channels_of(graph, x, which == OTHER_ORDER ? 2 - 2 * i : 2 * i, 2);
+            y = add_node(graph, OP_CONV, i == 0 ? "left" : "right",
+                         INTS(y, random_floats(graph, SHAPE(3, 2, 1, 1), -1, 1)));
+            last_node(graph)->attr.conv.window = make_window(1, 1, 0);
+            last_node(graph)->attr.conv.group = 1;
+            parts[i] = normalize(graph, settled(graph, y)); /* folded first */
+        }
+        if (which == OTHER_READER)
+            graph_add_output(graph, parts[1], NULL);
+        if (which == LONE_TANH)
+            parts[1] = activation(graph, ACTIVATION_TANH, 0, 0, parts[1]);
+        y = add_node(graph, OP_CONCAT, "join", parts, 2);
+        last_node(graph)->attr.axis = 1;
+        normalise(graph, activation(graph, ACTIVATION_RELU, 0, 0, settled(graph, y)));
+        assert_int_equal(count_op(graph, OP_CONCAT), which != GROUPED);
+        if (which == GROUPED) {
+            const struct node *node = find_node(graph, "join");
+
+            assert_int_equal(graph->n_nodes, 1);
+            assert_int_equal(node->attr.conv.group, 2);
+            assert_int_equal(node->fused.kind, ACTIVATION_RELU);
+            assert_true(shape_equal(&graph->values[node->inputs[1]].shape, &SHAPE(6, 2, 1, 1)));
+        }
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -448,6 +485,7 @@ int main(void)
         cmocka_unit_test(near_misses_are_not_recognised),
         cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
         cmocka_unit_test(transposes_around_one_pixel_vanish),
+        cmocka_unit_test(slices_convolutions_and_their_join_are_one_grouped_layer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
