@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Well-known architectures with random weights (tests/random_networks.py): our fp32, before and after the passes, is that
+# of ONNX Runtime; what calibration on two ranks writes, ONNX Runtime computes as our simulation said it would.
+#
+#   random_networks.sh [NAME...]     these in fp32 only
+. "$(dirname "$0")/lib.sh"
+need_python onnxruntime
+need_python PIL
+
+# fp32 NAME...: imported, run, and normalised, run.
+fp32() {
+  local name
+  for name; do
+    "$PYTHON" "$SOURCE/tests/random_networks.py" "$name" "$scratch/$name.onnx" || fail "$name: not made"
+    "$PYTHON" "$here/check_random_network.py" "$RUN_NETWORK" "$name" "$scratch/$name.onnx" "$scratch" || fail "$name"
+  done
+}
+
+# int8 NAME PERCENT: ends with models for both targets, and the same choice in ONNX Runtime on PERCENT of the pictures.
+int8() {
+  local name=$1 records
+  records=$(sized 16 2)
+  "$PYTHON" "$SOURCE/tests/random_networks.py" "$name" "$scratch/$name.onnx" "$scratch/$name.pictures" "$records"
+  cat >"$scratch/$name.yaml" <<JOB
+model: {file: $name.onnx}
+dataset: {kind: images, path: $name.pictures}
+preprocess: $("$PYTHON" -c "import sys; sys.path.append('$SOURCE/tests'); import random_networks as r; print(r.PREPROCESS)")
+calibration: {block: 2}
+targets: [onnx-qdq, tnn]
+output: $name
+JOB
+  ranks 2 "$ETALON" calibrate -q "$scratch/$name.yaml" >/dev/null || fail "$name: calibrate"
+  ranks 2 "$ETALON" evaluate -q "$scratch/$name.yaml" --set 'targets=[onnx-qdq]' --choices "$scratch/$name.choices" \
+    >/dev/null || fail "$name: evaluate"
+  "$PYTHON" "$here/check_random_int8.py" "$scratch/$name.onnx" "$scratch/$name" "$scratch/$name.choices" \
+    "$scratch/$name.pictures" "$2" || fail "$name: int8"
+  [ -s "$scratch/$name/tnn/$name.quantized.tnnmodel" ] || fail "$name: no model for tnn"
+}
+
+if [ $# -gt 0 ]; then # the larger ones, nightly
+  fp32 "$@"
+  exit
+fi
+fp32 features sequence two_inputs resnext shufflenetv2 vit_tiny mobilenetv2 ssd_mobilenet unet
+"$ETALON" inspect "$scratch/resnext.onnx" --normalised >"$scratch/stdout"
+[ "$(grep -c ' conv .* group 8 ' "$scratch/stdout")" -eq 2 ] || fail "split, convolutions and join are no grouped layers"
+
+int8 mobilenetv2 99
+int8 ssd_mobilenet 99
+int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it

@@ -1,0 +1,4 @@
+#!/usr/bin/env bash
+# The larger architectures of random_networks.sh.
+set -- resnet50 inceptionv3 densenet121 vgg16
+. "$(dirname "$0")/random_networks.sh"
