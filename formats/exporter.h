@@ -22,4 +22,8 @@ struct exporter {
 extern const struct exporter *const exporters[]; /* NULL-terminated */
 const struct exporter *exporter_find(const char *name);
 
+/* For exporters: data[0..size) as <base><ending>. */
+int exporter_write_file(struct output *output, const char *base, const char *ending, const void *data, size_t size,
+                        struct error *err);
+
 #endif

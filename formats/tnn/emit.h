@@ -1,8 +1,8 @@
-/* emit.h — what the files of the TNN emitter share with each other, and with nobody else.
+/* emit.h — what writes TNN models, quantized (emit.c) or float (export.c), shares with itself, and with nobody else.
  *
- * The walk: emit.c names blobs and layers, then takes the nodes in order; for each it finds the operator's function
- * here (emit_*.c), which writes one layer, or two where TNN has no single one, through a tnn_writer. Failures are
- * latched there.
+ * The walk: emit_model.c names blobs and layers, then takes the nodes in order; for each it finds the operator's
+ * function here (emit_*.c), which writes one layer, or two where TNN has no single one, through a tnn_writer. Failures
+ * are latched there.
  */
 #ifndef ETALON_TNN_EMIT_H
 #define ETALON_TNN_EMIT_H
@@ -16,10 +16,11 @@ struct tnn_emit {
     struct arena *arena; /* names */
     struct tnn_writer writer;
     const char **blobs;  /* [n_values] */
-    int *owner;          /* [n_values]: whose blob it is; another's where a reshape needs no layer, else its own */
+    int *owner;          /* [n_values]: whose blob it is; another's where a node needs no layer, else its own */
     bool *has_scale;     /* [n_values]: the scale of the blob that the value owns is in the file */
     const char **layers; /* [n_nodes] */
-    bool *is_absorbed;   /* [n_nodes]: the reshape before an inner product, which flattens by itself */
+    bool *is_absorbed;   /* [n_nodes]: needs no layer: an identity, a reshape before an inner product, which flattens
+                          * by itself */
 };
 
 static inline size_t tnn_index(const struct tnn_emit *e, const struct node *node)
@@ -44,11 +45,15 @@ int tnn_choose_names(struct tnn_emit *e, struct error *err);
 /* A name for something between two layers: "<base>_<what>", free among values and nodes. NULL after latching. */
 const char *tnn_fresh_name(struct tnn_emit *e, const char *base, const char *what);
 
-/* --- emit.c --- */
+/* --- emit_model.c --- */
+
+/* Both files in memory, to be freed with free(). A plan with nothing quantized gives a float model. EX_UNAVAILABLE
+ * naming the node. */
+int tnn_write_model(const struct plan *plan, struct tnn_buffer *proto, struct tnn_buffer *model, struct error *err);
 
 /* Is the node computed on codes? Then all its activations have scales. */
 bool tnn_is_integer(const struct tnn_emit *e, const struct node *node);
-/* EX_UNAVAILABLE; emit.c puts the node's name in front, as before all that fails on the way. */
+/* EX_UNAVAILABLE; emit_model.c puts the node's name in front, as before all that fails on the way. */
 void tnn_cannot(struct tnn_emit *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One layer with the node's (first) input and output; parameters and tnn_layer_end follow. */
 void tnn_simple_layer(struct tnn_emit *e, const struct node *node, const char *type);

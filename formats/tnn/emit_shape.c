@@ -43,8 +43,6 @@ void tnn_emit_reshape(struct tnn_emit *e, const struct node *node)
     const struct shape *x = tnn_value_shape(e, node->inputs[0]);
     struct shape y = *tnn_value_shape(e, node->outputs[0]);
 
-    if (e->is_absorbed[tnn_index(e, node)])
-        return;
     if (y.rank > 0 && x->rank > 0 && y.dims[0] == x->dims[0])
         y.dims[0] = 0;
     tnn_simple_layer(e, node, "Reshape");

@@ -1,6 +1,7 @@
 /* writer.c — see writer.h. */
 #include "formats/tnn/writer.h"
 #include "common/memory.h"
+#include "common/real_text.h"
 #include "formats/tnn/resource.h"
 
 #include <inttypes.h>
@@ -102,14 +103,9 @@ void tnn_param(struct tnn_writer *writer, int64_t value)
 
 void tnn_param_real(struct tnn_writer *writer, float value)
 {
-    char text[40];
+    char text[REAL_TEXT_BYTES];
 
-    for (int digits = 6; digits <= 9; digits++) { /* nine always suffice for a float */
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    append_text(writer, &writer->layers, text);
+    append_text(writer, &writer->layers, real_text(value, text));
     append_text(writer, &writer->layers, " ");
 }
 
