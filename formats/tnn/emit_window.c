@@ -197,20 +197,23 @@ static int64_t same_total(int64_t in, int64_t out, const struct window *w, size_
     return total < 0 ? 0 : total;
 }
 
-/* Which of TNN's three ways to state pads gives these pads and sizes? */
+/* Which of TNN's three ways to state pads gives these begins and sizes? What lies behind the image's end never enters a
+ * maximum, nor an average here, so TNN may pad it with as much as it likes. */
 static bool find_pad_type(const struct node *node, const struct shape *x, enum tnn_pad_type *type, bool *rounds_up)
 {
     const struct window *w = &node->attr.pool.window;
-    bool is_floor = is_symmetric(w), is_ceil = is_symmetric(w), is_same = true;
+    bool is_floor = true, is_ceil = true, is_same = true;
 
     for (size_t k = 0; k < 2; k++) {
-        int64_t in = x->dims[ROWS + k], out = node->attr.pool.output[k];
-        int64_t room = in + w->pad_begin[k] + w->pad_end[k] - w->kernel[k], total = same_total(in, out, w, k);
+        int64_t in = x->dims[ROWS + k], out = node->attr.pool.output[k], pad = w->pad_begin[k];
+        int64_t room = in + 2 * pad - w->kernel[k], total = same_total(in, out, w, k);
+        int64_t down = pool_output_size(in, w->kernel[k], w->stride[k], 1, pad, pad, false, true);
+        int64_t up = pool_output_size(in, w->kernel[k], w->stride[k], 1, pad, pad, true, false);
 
-        is_floor = is_floor && out == room / w->stride[k] + 1;
-        is_ceil = is_ceil && out == (room + w->stride[k] - 1) / w->stride[k] + 1;
-        is_same = is_same && out == (in + w->stride[k] - 1) / w->stride[k] && w->pad_begin[k] == total / 2 &&
-                  w->pad_end[k] == total - total / 2;
+        /* Whether a window beyond the image is dropped shall not matter: that is why `up` must be what it would be. */
+        is_floor = is_floor && out == down;
+        is_ceil = is_ceil && out == up && (room < 0 || up == (room + w->stride[k] - 1) / w->stride[k] + 1);
+        is_same = is_same && out == (in + w->stride[k] - 1) / w->stride[k] && pad == total / 2;
     }
     *type = is_floor || is_ceil ? TNN_PAD_EXPLICIT : TNN_PAD_SAME;
     *rounds_up = is_ceil && !is_floor;

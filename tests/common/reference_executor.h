@@ -148,6 +148,67 @@ static inline double reference_concat(const struct reference *r, const struct no
     return r->data[node->inputs[input]][reference_offset(x, index, x->rank)];
 }
 
+/* log softmax, or softmax, along one axis. */
+static inline double reference_softmax(const struct reference *r, const struct node *node, const int64_t *at)
+{
+    const struct shape *x = reference_shape(r, node->inputs[0]);
+    size_t axis = (size_t)node->attr.softmax.axis;
+    double own = r->data[node->inputs[0]][reference_offset(x, at, x->rank)], sum = 0;
+    int64_t index[TENSOR_MAX_RANK];
+
+    memcpy(index, at, sizeof index);
+    for (index[axis] = 0; index[axis] < x->dims[axis]; index[axis]++) /* relative to its own: nothing cancels */
+        sum += exp(r->data[node->inputs[0]][reference_offset(x, index, x->rank)] - own);
+    return node->attr.softmax.is_log ? -log(sum) : 1 / sum;
+}
+
+static inline double reference_lrn(const struct reference *r, const struct node *node, const int64_t *at)
+{
+    const struct shape *x = reference_shape(r, node->inputs[0]);
+    double own = r->data[node->inputs[0]][reference_offset(x, at, x->rank)], sum = 0;
+    int64_t index[TENSOR_MAX_RANK], size = node->attr.lrn.size;
+
+    memcpy(index, at, sizeof index);
+    for (index[1] = at[1] - (size - 1) / 2; index[1] <= at[1] + size / 2; index[1]++)
+        if (index[1] >= 0 && index[1] < x->dims[1])
+            sum += pow(r->data[node->inputs[0]][reference_offset(x, index, x->rank)], 2);
+    return own * pow((double)node->attr.lrn.k + (double)node->attr.lrn.alpha / (double)size * sum,
+                     -(double)node->attr.lrn.beta);
+}
+
+/* Every element of the input whose other coordinates are those of `at`. */
+static inline double reference_reduce(const struct reference *r, const struct node *node, const int64_t *at)
+{
+    const struct shape *x = reference_shape(r, node->inputs[0]);
+    double sum = 0, squares = 0, max = (double)-INFINITY, min = (double)INFINITY, n = 0;
+
+    for (size_t i = 0; i < reference_size(&r->graph->values[node->inputs[0]]); i++) {
+        double value = r->data[node->inputs[0]][i];
+        int64_t index[TENSOR_MAX_RANK];
+        bool is_ours = true;
+
+        reference_index(x, i, index);
+        for (size_t k = 0, kept = 0; k < x->rank; k++) {
+            bool is_reduced = (node->attr.reduce.axes >> k & 1) != 0;
+
+            is_ours = is_ours && (is_reduced || index[k] == at[kept]);
+            kept += !is_reduced || node->attr.reduce.keep_dims;
+        }
+        if (!is_ours)
+            continue;
+        n++;
+        sum += value;
+        squares += value * value;
+        max = fmax(max, value);
+        min = fmin(min, value);
+    }
+    return (double[]){[REDUCE_MEAN] = sum / n,
+                      [REDUCE_SUM] = sum,
+                      [REDUCE_MAX] = max,
+                      [REDUCE_MIN] = min,
+                      [REDUCE_L2] = sqrt(squares)}[node->attr.reduce.kind];
+}
+
 /* Element `at` (row-major number `number`) of the node's output. */
 static inline double reference_element(const struct reference *r, const struct node *node, const int64_t *at,
                                        size_t number)
@@ -178,6 +239,21 @@ static inline double reference_element(const struct reference *r, const struct n
         return reference_binary(
             node->attr.binary.kind, data[reference_offset(x, at, y->rank)],
             r->data[node->inputs[1]][reference_offset(reference_shape(r, node->inputs[1]), at, y->rank)]);
+    case OP_PRELU:
+        return data[number] > 0
+                   ? data[number]
+                   : data[number] *
+                         r->data[node->inputs[1]][reference_shape(r, node->inputs[1])->dims[0] > 1 ? at[1] : 0];
+    case OP_SOFTMAX:
+        return reference_softmax(r, node, at);
+    case OP_LRN:
+        return reference_lrn(r, node, at);
+    case OP_REDUCE:
+        return reference_reduce(r, node, at);
+    case OP_RESIZE: /* nearest, by whole factors */
+        for (size_t i = 0; i < x->rank; i++)
+            from[i] = at[i] * x->dims[i] / y->dims[i];
+        return data[reference_offset(x, from, x->rank)];
     case OP_NORMALIZE:
         return data[number] * r->data[node->inputs[1]][at[1]] + r->data[node->inputs[2]][at[1]];
     case OP_CONCAT:

@@ -1,0 +1,224 @@
+/* test_exporters.c — what an exporter writes is read back as the network that was given to it, whatever it was.
+ *
+ * For each exporter and many random networks, as imported and normalised: the same outputs (by the reference executor),
+ * and the same nodes, unless the format has other words for one of them.
+ */
+#include "../common/random_network.h"
+#include "../common/reference_executor.h"
+#include "../common/same_graph.h"
+
+#include "common/passes.h"
+#include "formats/exporter.h"
+#include "formats/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { N_NETWORKS = 300 };
+
+/* Relative to the largest element of an output: constants are rounded to float32 where they are restated. */
+static const double tolerance = 2e-5;
+
+/* --- written files --- */
+
+struct written {
+    char folder[64];
+    size_t n;
+    char paths[4][128];
+};
+
+static void read_list(struct written *w, const struct output *output)
+{
+    const struct output_file *files;
+
+    w->n = output_files(output, &files);
+    assert_in_range(w->n, 1, 4);
+    for (size_t i = 0; i < w->n; i++)
+        snprintf(w->paths[i], sizeof w->paths[i], "%s/%s", w->folder, files[i].name);
+}
+
+/* false: the format cannot express it, and says where. */
+static bool write_graph(const struct exporter *exporter, const struct graph *graph, struct written *w)
+{
+    struct output *output;
+    struct error err = {0};
+    int rc;
+
+    *w = (struct written){.folder = "/tmp/etalon-export-XXXXXX"};
+    assert_non_null(mkdtemp(w->folder));
+    output = output_open(w->folder, &err);
+    assert_non_null(output);
+    rc = exporter->write(graph, "net", output, &err);
+    if (rc != 0 && err.code != EX_UNAVAILABLE) {
+        graph_print(graph, stderr);
+        fail_msg("%s: %s", exporter->name, err.text);
+    }
+    if (rc == 0)
+        read_list(w, output);
+    else
+        assert_non_null(strstr(err.text, "node \""));
+    if (rc != 0 && getenv("VERBOSE") != NULL)
+        fprintf(stderr, "%s\n", err.text);
+    output_close(output);
+    return rc == 0;
+}
+
+static void remove_written(struct written *w)
+{
+    for (size_t i = 0; i < w->n; i++)
+        unlink(w->paths[i]);
+    rmdir(w->folder);
+}
+
+/* Whichever of the files is the graph; another one may be its weights. */
+static struct graph *read_back(const struct written *w, struct error *err)
+{
+    struct error first = {0};
+
+    for (size_t i = 0; i < w->n; i++)
+        for (size_t k = 0; k < w->n; k++) {
+            struct model_request request = {.file = w->paths[i], .weights = k == i ? NULL : w->paths[k]};
+            struct graph *graph = w->n > 1 && k == i ? NULL : model_import(&request, err);
+
+            if (graph != NULL)
+                return graph;
+            if (first.code == 0 && err->code != 0)
+                first = *err;
+        }
+    *err = first;
+    return NULL;
+}
+
+/* --- comparing --- */
+
+static void assert_same_outputs(const struct graph *a, const struct graph *b, const char *what)
+{
+    double input[CHANNELS * 5 * 6];
+    struct reference before, after;
+
+    assert_int_equal(a->n_outputs, b->n_outputs);
+    for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
+        input[i] = (double)(float)draw_uniform(-3, 3);
+    before = reference_run(a, input);
+    after = reference_run(b, input);
+    for (size_t o = 0; o < a->n_outputs; o++) {
+        const struct value *x = &a->values[a->outputs[o]], *y = &b->values[b->outputs[o]];
+        double largest = 0;
+
+        if (strcmp(x->name, y->name) != 0 || !shape_equal(&x->shape, &y->shape))
+            fail_msg("%s: output \"%s\" became \"%s\"", what, x->name, y->name);
+        for (size_t i = 0; i < reference_size(x); i++)
+            largest = fmax(largest, fabs(before.data[a->outputs[o]][i]));
+        for (size_t i = 0; i < reference_size(x); i++) {
+            double was = before.data[a->outputs[o]][i], is = after.data[b->outputs[o]][i];
+
+            if (!(fabs(was - is) <= tolerance * largest)) {
+                graph_print(a, stderr);
+                graph_print(b, stderr);
+                fail_msg("%s: output \"%s\"[%zu] was %.9g, is %.9g", what, x->name, i, was, is);
+            }
+        }
+    }
+    reference_free(&before);
+    reference_free(&after);
+}
+
+static void normalise(struct graph *graph)
+{
+    struct error err;
+
+    assert_succeeds(graph_normalise(graph, &err), err);
+}
+
+/* --- each exporter --- */
+
+/* Networks with nodes that a format has other words for are compared by their outputs only. */
+struct tally {
+    size_t written, same;
+};
+
+static void check_network(const struct exporter *exporter, uint64_t seed, bool is_normalised, struct tally *tally)
+{
+    struct graph *graph = random_network(seed), *back;
+    struct written written;
+    char what[64], why[256];
+    struct error err = {0};
+
+    snprintf(what, sizeof what, "network %d%s as %s", (int)seed, is_normalised ? ", normalised," : "", exporter->name);
+    if (is_normalised)
+        normalise(graph);
+    if (write_graph(exporter, graph, &written)) {
+        back = read_back(&written, &err);
+        if (back == NULL) {
+            graph_print(graph, stderr);
+            fail_msg("%s: %s", what, err.text);
+        }
+        assert_same_outputs(graph, back, what);
+        normalise(graph);
+        normalise(back);
+        tally->written++;
+        if (same_graph(graph, back, why))
+            tally->same++;
+        else if (getenv("VERBOSE") != NULL) {
+            fprintf(stderr, "%s: %s\n", what, why);
+            graph_print(graph, stderr);
+            graph_print(back, stderr);
+        }
+        graph_destroy(back);
+    }
+    remove_written(&written);
+    graph_destroy(graph);
+}
+
+static void what_is_written_reads_back_as_the_same_network(void **state)
+{
+    (void)state;
+    for (size_t e = 0; exporters[e] != NULL; e++) {
+        struct tally tally = {0};
+
+        for (uint64_t seed = 0; seed < N_NETWORKS; seed++)
+            for (int is_normalised = 0; is_normalised < 2; is_normalised++)
+                check_network(exporters[e], seed, is_normalised, &tally);
+        print_message("%s: %d networks, %zu written, %zu the same nodes\n", exporters[e]->name, 2 * N_NETWORKS,
+                      tally.written, tally.same);
+        assert_true(tally.written >= N_NETWORKS && tally.same * 2 >= tally.written);
+        if (strcmp(exporters[e]->name, "onnx") == 0) /* has words for everything */
+            assert_int_equal(tally.same, 2 * N_NETWORKS);
+    }
+}
+
+static void the_same_network_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    for (size_t e = 0; exporters[e] != NULL; e++)
+        for (uint64_t seed = 0; seed < 20; seed++) {
+            struct graph *graph = random_network(seed), *again = random_network(seed);
+            struct written a, b;
+
+            if (write_graph(exporters[e], graph, &a) && write_graph(exporters[e], again, &b)) {
+                assert_int_equal(a.n, b.n);
+                for (size_t i = 0; i < a.n; i++) {
+                    char hex[2][SHA256_HEX_BYTES];
+
+                    assert_int_equal(sha256_file(a.paths[i], hex[0], NULL), 0);
+                    assert_int_equal(sha256_file(b.paths[i], hex[1], NULL), 0);
+                    assert_string_equal(hex[0], hex[1]);
+                }
+                remove_written(&b);
+            }
+            remove_written(&a);
+            graph_destroy(graph);
+            graph_destroy(again);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_reads_back_as_the_same_network),
+        cmocka_unit_test(the_same_network_gives_the_same_bytes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
