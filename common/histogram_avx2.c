@@ -71,16 +71,16 @@ AVX2 static bool histogram_scan_avx2(struct histogram_scan *scan, const float *x
     return all < scan->bins;
 }
 
-AVX2 static void histogram_drain_avx2(uint16_t *delta, uint64_t *counts, size_t n)
+AVX2 static void histogram_drain_avx2(uint8_t *delta, uint64_t *counts, size_t n)
 {
-    for (size_t k = 0; k < n; k += 16) {
+    for (size_t k = 0; k < n; k += 32) {
         __m256i *deltas = (__m256i *)(void *)(delta + k);
         __m256i all = _mm256_load_si256(deltas);
 
         if (_mm256_testz_si256(all, all)) /* tails are sparse */
             continue;
-        for (size_t i = k; i < k + 16; i += 4) {
-            __m256i add = _mm256_cvtepu16_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(delta + i)));
+        for (size_t i = k; i < k + 32; i += 4) {
+            __m256i add = _mm256_cvtepu8_epi64(_mm_loadu_si32(delta + i));
             __m256i *sum = (__m256i *)(void *)(counts + i);
 
             _mm256_storeu_si256(sum, _mm256_add_epi64(_mm256_loadu_si256(sum), add));

@@ -41,7 +41,7 @@ AVX512 static bool histogram_scan_avx512(struct histogram_scan *scan, const floa
     return (uint32_t)_mm512_reduce_or_epi32(seen) < scan->bins;
 }
 
-AVX512 static void histogram_drain_avx512(uint16_t *delta, uint64_t *counts, size_t n)
+AVX512 static void histogram_drain_avx512(uint8_t *delta, uint64_t *counts, size_t n)
 {
     for (size_t k = 0; k < n; k += HISTOGRAM_DRAIN_BINS) {
         __m512i all = _mm512_load_si512(delta + k);
@@ -49,7 +49,7 @@ AVX512 static void histogram_drain_avx512(uint16_t *delta, uint64_t *counts, siz
         if (_mm512_test_epi32_mask(all, all) == 0) /* tails are sparse */
             continue;
         for (size_t i = k; i < k + HISTOGRAM_DRAIN_BINS; i += 8) {
-            __m512i add = _mm512_cvtepu16_epi64(_mm_load_si128((const __m128i *)(const void *)(delta + i)));
+            __m512i add = _mm512_cvtepu8_epi64(_mm_loadl_epi64((const __m128i *)(const void *)(delta + i)));
 
             _mm512_storeu_si512(counts + i, _mm512_add_epi64(_mm512_loadu_si512(counts + i), add));
         }

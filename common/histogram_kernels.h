@@ -6,7 +6,7 @@
  *
  * Work is split so that only what profits from vectors is written once per instruction set:
  *   scan   floats -> indices of the bins of non-zero values, zeros squeezed out; extrema; is every value in range?
- *   drain  16-bit deltas -> 64-bit counts
+ *   drain  8-bit deltas -> 64-bit counts
  * The increments between them are scalar (histogram_tally.c). A chunk that scan refuses (NaN, Inf, a value beyond the
  * last bin) is counted by histogram_observe_reference, which also is the definition that every kernel is tested
  * against.
@@ -28,7 +28,7 @@ enum {
     /* Rows that scan takes at once: 64 x 16 indices of 4 bytes are 4 KB, which leaves the first-level cache to the
      * counts. Measured on Zen 5, half-zero data: 16 rows 3.9, 64 rows 4.3, 256 rows 4.1 G values/s. */
     HISTOGRAM_CHUNK_ROWS = 64,
-    HISTOGRAM_DRAIN_BINS = 32, /* drain works on multiples of this: the 16-bit deltas of one 64-byte vector */
+    HISTOGRAM_DRAIN_BINS = 64, /* drain works on multiples of this: the 8-bit deltas of one 64-byte vector */
 };
 
 struct histogram_extent { /* per lane, of values in range */
@@ -56,7 +56,7 @@ struct histogram_kernel {
      * of every x != 0 into index, in any order. False when a value is NaN, Inf, or in no bin. */
     bool (*scan)(struct histogram_scan *scan, const float *x, size_t rows, size_t stride);
     /* counts[k] += delta[k]; delta[k] = 0, for k < n, a multiple of HISTOGRAM_DRAIN_BINS. delta is 64-byte aligned. */
-    void (*drain)(uint16_t *delta, uint64_t *counts, size_t n);
+    void (*drain)(uint8_t *delta, uint64_t *counts, size_t n);
 };
 
 /* The kernel of an instruction set; NULL for ISA_REFERENCE, which has none, and for sets that are not of this

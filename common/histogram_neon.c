@@ -58,7 +58,7 @@ static bool histogram_scan_neon(struct histogram_scan *scan, const float *x, siz
     return (seen[0] | seen[1] | seen[2] | seen[3]) < scan->bins;
 }
 
-static void histogram_drain_neon(uint16_t *delta, uint64_t *counts, size_t n)
+static void histogram_drain_neon(uint8_t *delta, uint64_t *counts, size_t n)
 {
     for (size_t k = 0; k < n; k++) {
         counts[k] += delta[k];

@@ -415,12 +415,19 @@ static const char *base_name(struct schema *r, const char *path)
     return name;
 }
 
+enum { TENSOR_BINS = 8192, CHANNEL_BINS = 2048 };
+
+/* Where channels have histograms, the tensor's is their sum: as fine as they are, it costs nothing. */
+static size_t default_bins(const struct run_request *q)
+{
+    return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : TENSOR_BINS;
+}
+
 static void set_defaults(struct run_request *q)
 {
     q->calibration.activations = threshold_method_find("mse");
     q->calibration.weights = weight_method_find("sweep");
-    q->calibration.bins = 8192;
-    q->calibration.channel_bins = 2048;
+    q->calibration.channel_bins = CHANNEL_BINS;
     q->calibration.block = 8;
     q->calibration.percentile = 0.9999;
     q->calibration.bias_correction = BIAS_CORRECTION_SIMULATED;
@@ -461,6 +468,8 @@ struct job *job_read(const char *path, const char *const *sets, size_t n_sets, s
         error_in(err, "%s", path);
         goto fail;
     }
+    if (r.request->calibration.bins == 0)
+        r.request->calibration.bins = default_bins(r.request);
     r.request->model_name = base_name(&r, r.request->model.file);
     if (r.request->model_name == NULL)
         goto fail;

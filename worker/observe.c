@@ -33,7 +33,9 @@ static int create_channels(struct observation *o, int value, struct error *err)
     return o->counters[value] == NULL ? -1 : 0;
 }
 
-enum { DERIVED_TENSOR = 1, DERIVED_CHANNELS = 2, DERIVED_SUMS = 4 };
+/* What observation_derive fills in: from the values that a rearranging node reads, or a tensor from its own channels.
+ */
+enum { DERIVED_TENSOR = 1, DERIVED_CHANNELS = 2, DERIVED_SUMS = 4, DERIVED_FROM_CHANNELS = 8 };
 
 /* Does the node's output hold exactly the numbers of its inputs, all of them observed? */
 static bool only_rearranges(const struct observation *o, const struct node *node)
@@ -83,12 +85,21 @@ static int create_sums(struct observation *o, struct error *err)
     return o->scratch == NULL ? -1 : 0;
 }
 
+/* Histograms of equal bins add up exactly, so channels as fine as their tensor are all that has to be counted. */
+static bool is_sum_of_channels(const struct observation *o, size_t value)
+{
+    return o->channels[value] != NULL && o->channel_bins == o->tensor[value].bins;
+}
+
 static void mark_derived(struct observation *o)
 {
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if (is_sum_of_channels(o, v))
+            o->derived[v] = DERIVED_TENSOR | DERIVED_FROM_CHANNELS;
     for (size_t n = 0; n < o->graph->n_nodes; n++) {
         const struct node *node = &o->graph->nodes[n];
 
-        if (only_rearranges(o, node))
+        if (only_rearranges(o, node) && (joins_channels(node) || o->derived[node->outputs[0]] == 0))
             o->derived[node->outputs[0]] =
                 (uint8_t)(DERIVED_TENSOR | (joins_channels(node) ? DERIVED_CHANNELS | DERIVED_SUMS : 0));
     }
@@ -107,14 +118,25 @@ static int derive_channels(struct observation *o, int input, int output, size_t 
     return 0;
 }
 
+static int add_up_channels(struct observation *o, size_t value, struct error *err)
+{
+    for (size_t c = 0; c < observation_channels(o->graph, (int)value); c++)
+        if (histogram_merge(&o->tensor[value], &o->channels[value][c], err) != 0)
+            return error_in(err, "value \"%s\"", o->graph->values[value].name);
+    return 0;
+}
+
 int observation_derive(struct observation *o, struct error *err)
 {
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if ((o->derived[v] & DERIVED_FROM_CHANNELS) != 0 && add_up_channels(o, v, err) != 0)
+            return -1;
     for (size_t n = 0; n < o->graph->n_nodes; n++) { /* in order: a derived value may be another's source */
         const struct node *node = &o->graph->nodes[n];
         int output = node->outputs[0];
         size_t first = 0;
 
-        if (o->derived[output] == 0)
+        if ((o->derived[output] & DERIVED_TENSOR) == 0 || (o->derived[output] & DERIVED_FROM_CHANNELS) != 0)
             continue;
         for (size_t i = 0; i < node->n_inputs; i++) {
             if (histogram_merge(&o->tensor[output], &o->tensor[node->inputs[i]], err) != 0 ||

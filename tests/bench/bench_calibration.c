@@ -4,7 +4,8 @@
  *                     [--profile]
  *
  * Both run the same engine on the same blocks of 8 images, and take turns, each going first in every other round; the
- * data pass only: no reading, no decoding, no merging. Prints, per network, without and with histograms per channel:
+ * data pass only: no reading, no decoding, no merging. Prints, per network, without and with histograms per channel (of
+ * which the tensor's is the sum, as in a job with granularity: per-channel):
  * the median over all rounds of (calibration / inference of that round), the quotient of the fastest runs, and
  * images/s. Time is the thread's own, so that slices given to others do not count; their use of the caches does, hence
  * the median. --profile adds the observer's time by value, slowest first.
@@ -174,7 +175,8 @@ static int measure_case(const struct bench *bench, const struct options *options
                         struct error *err)
 {
     static struct times times;
-    struct observation *observation = observation_create(bench->graph, options->bins, channel_bins, err);
+    struct observation *observation =
+        observation_create(bench->graph, channel_bins > 0 ? channel_bins : options->bins, channel_bins, err);
     double ignored;
     int rc = -1;
 

@@ -157,7 +157,7 @@ static void compare_long_array(const struct histogram_kernel *kernel)
     free(x);
 }
 
-static void sixteen_bit_deltas_are_drained_before_they_overflow(void **unused)
+static void eight_bit_deltas_carry_when_they_wrap(void **unused)
 {
     (void)unused;
     for_each_kernel(compare_long_array);
@@ -330,7 +330,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_environment_may_lower_the_instruction_set),
         cmocka_unit_test(kernels_count_arrays_like_the_reference),
-        cmocka_unit_test(sixteen_bit_deltas_are_drained_before_they_overflow),
+        cmocka_unit_test(eight_bit_deltas_carry_when_they_wrap),
         cmocka_unit_test(kernels_count_every_layout_like_the_reference),
         cmocka_unit_test(the_reference_counts_every_layout_by_its_definition),
         cmocka_unit_test(padding_is_not_data_whatever_it_holds),

@@ -95,9 +95,10 @@ static struct engine *new_engine(const struct net *net)
     return engine;
 }
 
-static struct observation *observe_blocks(const struct net *net, struct engine *engine, const size_t *blocks, size_t n)
+static struct observation *observe_blocks(const struct net *net, struct engine *engine, size_t channel_bins,
+                                          const size_t *blocks, size_t n)
 {
-    struct observation *o = new_observation(net, CHANNEL_BINS);
+    struct observation *o = new_observation(net, channel_bins);
 
     for (size_t i = 0; i < n; i++)
         run_block(engine, blocks[i], observation_observe, o);
@@ -172,14 +173,13 @@ static int look(void *context, int node, int value, const struct view *view, str
 }
 
 /* Every value: also those that are derived rather than observed. */
-static void statistics_are_those_of_the_numbers_shown(void **state)
+static void check_statistics(size_t channel_bins)
 {
     const size_t all[BLOCKS] = {0, 1, 2, 3, 4, 5, 6};
     struct net net = make_net();
     struct engine *engine = new_engine(&net);
-    struct observation *o = observe_blocks(&net, engine, all, BLOCKS);
+    struct observation *o = observe_blocks(&net, engine, channel_bins, all, BLOCKS);
 
-    (void)state;
     derive(o);
     for (size_t v = 0; v < net.graph->n_values; v++) {
         size_t channels = observation_channels(net.graph, (int)v);
@@ -190,7 +190,7 @@ static void statistics_are_those_of_the_numbers_shown(void **state)
             continue;
         assert_succeeds(histogram_init(&p.tensor, BINS, &err), err);
         for (size_t c = 0; c < channels; c++)
-            assert_succeeds(histogram_init(&p.channels[c], CHANNEL_BINS, &err), err);
+            assert_succeeds(histogram_init(&p.channels[c], channel_bins, &err), err);
         for (size_t b = 0; b < BLOCKS; b++)
             run_block(engine, b, look, &p);
         assert_true(histogram_equal(&o->tensor[v], &p.tensor));
@@ -208,6 +208,18 @@ static void statistics_are_those_of_the_numbers_shown(void **state)
     observation_destroy(o);
     engine_destroy(engine);
     graph_destroy(net.graph);
+}
+
+static void statistics_are_those_of_the_numbers_shown(void **state)
+{
+    (void)state;
+    check_statistics(CHANNEL_BINS);
+}
+
+static void channels_as_fine_as_their_tensor_add_up_to_it(void **state)
+{
+    (void)state;
+    check_statistics(BINS);
 }
 
 static void sums_are_kept_of_what_layers_read_and_of_nothing_else(void **state)
@@ -233,7 +245,7 @@ static void merging_is_independent_of_order_and_grouping(void **state)
     const size_t all[BLOCKS] = {0, 1, 2, 3, 4, 5, 6};
     struct net net = make_net();
     struct engine *engine = new_engine(&net);
-    struct observation *straight = observe_blocks(&net, engine, all, BLOCKS);
+    struct observation *straight = observe_blocks(&net, engine, CHANNEL_BINS, all, BLOCKS);
 
     (void)state;
     derive(straight);
@@ -250,7 +262,7 @@ static void merging_is_independent_of_order_and_grouping(void **state)
             n[part]++;
         }
         for (size_t p = 0; p < 3; p++)
-            parts[p] = observe_blocks(&net, engine, blocks[p], n[p]);
+            parts[p] = observe_blocks(&net, engine, CHANNEL_BINS, blocks[p], n[p]);
         merged = parts[round % 3];
         merge(merged, parts[(round + 1 + round / 3 % 2) % 3]);
         merge(merged, parts[(round + 2 - round / 3 % 2) % 3]);
@@ -291,6 +303,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics_are_those_of_the_numbers_shown),
+        cmocka_unit_test(channels_as_fine_as_their_tensor_add_up_to_it),
         cmocka_unit_test(sums_are_kept_of_what_layers_read_and_of_nothing_else),
         cmocka_unit_test(merging_is_independent_of_order_and_grouping),
         cmocka_unit_test(a_mean_over_something_not_finite_is_nan),
