@@ -267,6 +267,50 @@ static void padding_is_not_data_whatever_it_holds(void **unused)
     compare_padded_views(NULL);
 }
 
+/* Some views of the same channels, whose layout may change on the way; drained once in the middle. */
+static void compare_kept_tallies(const struct histogram_kernel *kernel, size_t channels, size_t bins)
+{
+    const size_t blocks[] = {16, 16, 16, 8, 1, 16, channels, channels, 3};
+    struct histogram *expected = fresh(channels, bins), *found = fresh(channels, bins);
+    struct error err = {0};
+    struct histogram_channels *kept = histogram_channels_create_with(kernel, found, &err);
+
+    assert_non_null(kept);
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+        struct view v = {values, 1 + draw_below(3), channels, 1 + draw_below(60), blocks[i]};
+        enum kind kind = (enum kind)draw_below(KIND_COUNT);
+
+        for (size_t k = 0; k < view_span(&v); k++)
+            values[k] = draw_value(kind, k, view_span(&v));
+        assert_int_equal(histogram_channels_observe(kept, &v, &err), 0);
+        assert_int_equal(histogram_observe_channels_with(NULL, expected, &v, &err), 0);
+        if (i != 1 && i != sizeof blocks / sizeof *blocks - 1)
+            continue;
+        histogram_channels_settle(kept);
+        for (size_t c = 0; c < channels; c++)
+            assert_same(&expected[c], &found[c]);
+    }
+    histogram_channels_destroy(kept);
+    discard(expected, channels);
+    discard(found, channels);
+}
+
+static void compare_kept(const struct histogram_kernel *kernel)
+{
+    compare_kept_tallies(kernel, 40, 2048);
+    compare_kept_tallies(kernel, 16, 64);
+    compare_kept_tallies(kernel, 5, 256);
+    compare_kept_tallies(kernel, 33, 8192); /* too many bins to keep */
+}
+
+static void tallies_kept_from_view_to_view_lose_nothing(void **unused)
+{
+    (void)unused;
+    for (int round = 0; round < 8; round++)
+        for_each_kernel(compare_kept);
+    compare_kept(NULL);
+}
+
 static void compare_with_a_growing_lane(const struct histogram_kernel *kernel)
 {
     struct view v = {values, 4, 16, 64, 16};
@@ -335,6 +379,7 @@ int main(void)
         cmocka_unit_test(the_reference_counts_every_layout_by_its_definition),
         cmocka_unit_test(padding_is_not_data_whatever_it_holds),
         cmocka_unit_test(one_channel_may_grow_alone),
+        cmocka_unit_test(tallies_kept_from_view_to_view_lose_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -247,6 +247,15 @@ static void missing_keys_are_named(void **state)
     check_error(job_read("/nowhere/job.yaml", NULL, 0, &err), &err, EX_NOINPUT, "/nowhere/job.yaml");
 }
 
+static void a_tensor_is_as_fine_as_its_channels_unless_bins_are_given(void **state)
+{
+    struct job *job = must_read("calibration: {channel_bins: 1024, granularity: per-channel}", NULL);
+
+    (void)state;
+    assert_int_equal(job_request(job)->calibration.bins, 1024);
+    job_destroy(job);
+}
+
 static void set_overrides_adds_and_takes_lists(void **state)
 {
     static const char *const sets[] = {"calibration.bins=256", "evaluate.dataset={kind: lmdb, path: /v}",
@@ -337,6 +346,7 @@ int main(void)
         cmocka_unit_test(wrong_types_and_ranges_say_what_is_expected_and_found),
         cmocka_unit_test(numbers_must_fit_a_float),
         cmocka_unit_test(missing_keys_are_named),
+        cmocka_unit_test(a_tensor_is_as_fine_as_its_channels_unless_bins_are_given),
         cmocka_unit_test(set_overrides_adds_and_takes_lists),
         cmocka_unit_test(a_wrong_set_says_so),
         cmocka_unit_test(a_small_file_cannot_become_a_large_job),
