@@ -107,6 +107,7 @@ struct node {
     int *outputs;            /* value indices */
     struct activation fused; /* applied to the single output; CONV, DECONV, DENSE and BINARY nodes only */
     bool is_removed;         /* set by passes; graph_compact drops it */
+    bool is_kept;            /* passes leave it as it is: graph_keep_nodes */
     union {
         struct {
             struct window window;
@@ -235,7 +236,7 @@ int graph_compact(struct graph *graph, struct error *err);
 int graph_infer_shapes(struct graph *graph, struct error *err);
 /* Evaluates what depends on constants only, turns *_TO operators into static ones, and refuses what stays dynamic
  * (EX_UNAVAILABLE). Also sorts, infers shapes on the way, and compacts: indices change. After it, no shape arithmetic
- * is left. */
+ * is left but casts of activations, which graph_validate refuses: graph_delete_edge_nodes may come between. */
 int graph_fold_constants(struct graph *graph, struct error *err);
 /* The same for one node whose inputs all have shapes: for importers that need shapes as they go (SAME padding, rounding
  * of pools), after each node. Indices stay; a node that became constant is marked removed, its output is the constant.

@@ -109,6 +109,13 @@ static int check_wiring(const struct graph *graph, int index, struct error *err)
     if (entry == NULL || entry->index != index)
         return error_set(err, EX_DATAERR, "node %d: its name \"%s\" belongs to another node or to none", index,
                          node->name != NULL ? node->name : "");
+    if (node->op == OP_CAST && node->n_inputs == 1 && node->inputs[0] != GRAPH_NONE)
+        return error_set(
+            err, EX_UNAVAILABLE,
+            "node \"%s\" (%s): a cast of activations from %s to %s is not supported; at an input or output "
+            "it can be removed",
+            node->name, node->type, dtype_name(graph->values[node->inputs[0]].dtype),
+            dtype_name(graph->values[node->outputs[0]].dtype));
     if (node->is_removed || op_is_shape_arithmetic(node->op))
         return error_set(err, EX_DATAERR, "node \"%s\" (%s) %s", node->name, node->type,
                          node->is_removed ? "was removed, but is still there"

@@ -5,6 +5,30 @@
 
 #include "common/graph.h"
 
+/* --- what a user asks for; before graph_normalise, after graph_fold_constants --- */
+
+/* Nodes that the chip or the application does itself. All borrowed. */
+struct edge_nodes {
+    size_t n_names, n_types;
+    const char *const *names; /* of nodes */
+    const char *const *types; /* of edge_node_types */
+};
+
+/* "Quantize", "Dequantize", "Cast", "Transpose", "Reshape" (also flatten, squeeze, unsqueeze), "Softmax"; NULL. */
+extern const char *const edge_node_types[];
+
+/* Deletes the nodes named, and all of the types named, that stand at inputs or outputs of the graph: alone there,
+ * identities aside. Again until none is left, in whatever order they were named. What a node read becomes the output,
+ * what it computed the input, under its own name. Compacts: indices change. EX_CONFIG: a name that does not exist (with
+ * the nearest), that is of no such type, or that is at no edge. */
+int graph_delete_edge_nodes(struct graph *graph, const struct edge_nodes *request, struct error *err);
+
+/* No pass will fold, fuse or rewrite nodes whose name matches one of `patterns` (with *, ? and [...]); identities go
+ * all the same. EX_CONFIG: a pattern that matches no node. */
+int graph_keep_nodes(struct graph *graph, const char *const *patterns, size_t n, struct error *err);
+
+/* --- what is always done --- */
+
 struct pass {
     const char *name;                                   /* "fold_normalize" */
     const char *summary;                                /* one line */
@@ -19,9 +43,9 @@ extern const struct pass *const passes[];
  * could not be folded into the CONV, DECONV or DENSE before it (single consumer) or after it (no padding); element-wise
  * activations are fused into the CONV, DECONV, DENSE or BINARY add whose only consumer they are; x * sigmoid(x),
  * hard-swish and gelu made of small operators are recognised; convolutions of slices are one with groups; reshapes of
- * reshapes are joined; zero padding of images is in the windows where that is exact. Graph outputs keep their names; a
- * fused layer bears its activation's output. The errors of graph_validate when the graph is not valid to begin with;
- * EX_SOFTWARE, naming the pass, should one break it. */
+ * reshapes are joined; zero padding of images is in the windows where that is exact. All this but for nodes that are
+ * kept (graph_keep_nodes). Graph outputs keep their names; a fused layer bears its activation's output. The errors of
+ * graph_validate when the graph is not valid to begin with; EX_SOFTWARE, naming the pass, should one break it. */
 int graph_normalise(struct graph *graph, struct error *err);
 
 #endif

@@ -68,6 +68,12 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
     }
     for (size_t i = 0; i < q->model.n_outputs; i++)
         add_text(state, "output", q->model.outputs[i]);
+    for (size_t i = 0; i < q->model.remove.n_names; i++)
+        add_text(state, "remove node", q->model.remove.names[i]);
+    for (size_t i = 0; i < q->model.remove.n_types; i++)
+        add_text(state, "remove type", q->model.remove.types[i]);
+    for (size_t i = 0; i < q->model.n_kept; i++)
+        add_text(state, "keep", q->model.kept[i]);
     add(state, "dataset %s\n", dataset_hex);
     for (size_t i = 0; i < q->preprocess.n_steps; i++)
         add_step(state, &q->preprocess.steps[i]);

@@ -1,12 +1,12 @@
 /* model.h — reading a model of any format we know into a graph.
  *
- * The format follows from the content (and, where content cannot tell, from the extension). A new importer is one folder
- * with an import.c and one word in formats/CMakeLists.txt.
+ * The format follows from the content (and, where content cannot tell, from the extension). A new importer is one
+ * folder with an import.c and one word in formats/CMakeLists.txt.
  */
 #ifndef ETALON_MODEL_H
 #define ETALON_MODEL_H
 
-#include "common/graph.h"
+#include "common/passes.h"
 
 enum { MODEL_MAX_INPUTS = 16 };
 
@@ -21,12 +21,16 @@ struct model_request {
     } inputs[MODEL_MAX_INPUTS];
     size_t n_outputs;
     const char *const *outputs; /* value names; none: the network's own outputs */
+    struct edge_nodes remove;   /* nodes at its edges that are not wanted */
+    size_t n_kept;
+    const char *const *kept; /* patterns: nodes that no pass may touch */
 };
 
 struct importer {
     const char *name;    /* "onnx" */
     const char *summary; /* one line */
-    /* How sure the importer is that `file` (its first bytes, its path) is its own: 0 no, 1 by name only, 2 by content. */
+    /* How sure the importer is that `file` (its first bytes, its path) is its own: 0 no, 1 by name only, 2 by content.
+     */
     int (*recognise)(const char *path, const struct bytes *file);
     /* Reads into `graph` (created empty). EX_DATAERR, EX_UNAVAILABLE (operator: node, operator, importer), EX_NOINPUT.
      * Every message starts with the file's path. */
@@ -36,8 +40,8 @@ struct importer {
 /* NULL-terminated. */
 extern const struct importer *const importers[];
 
-/* Imports, keeps only what the requested outputs need, folds constants, infers shapes, validates. Owned by the caller.
- * NULL on failure. Does not run the normalising passes (common/passes.h). */
+/* Imports, keeps only what the requested outputs need, folds constants, infers shapes, removes nodes at the edges,
+ * validates. Owned by the caller. NULL on failure. Does not run the normalising passes (common/passes.h). */
 struct graph *model_import(const struct model_request *request, struct error *err);
 
 enum { MODEL_MAX_BYTES = 0x7fffffff }; /* protobuf's own limit of 2 GiB */

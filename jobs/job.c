@@ -47,9 +47,9 @@ static int read_inputs(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
-static int read_outputs(struct schema *r, const struct yaml *node, void *target)
+/* The list and its length go to *list and *n. */
+static int read_names(struct schema *r, const struct yaml *node, const char *const **list, size_t *n)
 {
-    struct model_request *model = target;
     const char **names;
 
     if (node->kind != YAML_LIST)
@@ -58,9 +58,55 @@ static int read_outputs(struct schema *r, const struct yaml *node, void *target)
     for (size_t i = 0; names != NULL && i < node->n; i++)
         if (schema_text(r, node->items[i], &names[i]) != 0)
             return -1;
-    model->outputs = names;
-    model->n_outputs = node->n;
+    *list = names;
+    *n = node->n;
     return names == NULL ? -1 : 0;
+}
+
+static int read_outputs(struct schema *r, const struct yaml *node, void *target)
+{
+    struct model_request *model = target;
+
+    return read_names(r, node, &model->outputs, &model->n_outputs);
+}
+
+static int read_kept(struct schema *r, const struct yaml *node, void *target)
+{
+    struct model_request *model = target;
+
+    return read_names(r, node, &model->kept, &model->n_kept);
+}
+
+static int read_removed_names(struct schema *r, const struct yaml *node, void *target)
+{
+    struct edge_nodes *remove = target;
+
+    return read_names(r, node, &remove->names, &remove->n_names);
+}
+
+static int read_removed_types(struct schema *r, const struct yaml *node, void *target)
+{
+    struct edge_nodes *remove = target;
+    size_t n = 0, index;
+
+    while (edge_node_types[n] != NULL)
+        n++;
+    if (read_names(r, node, &remove->types, &remove->n_types) != 0)
+        return -1;
+    for (size_t i = 0; i < node->n; i++)
+        if (schema_word(r, node->items[i], "type of node", edge_node_types, n, &index) != 0)
+            return -1;
+    return 0;
+}
+
+static int read_removed(struct schema *r, const struct yaml *node, void *target)
+{
+    const struct schema_field fields[] = {
+        {"names", read_removed_names, target},
+        {"types", read_removed_types, target},
+    };
+
+    return schema_map(r, node, fields, COUNT(fields));
 }
 
 static int read_model(struct schema *r, const struct yaml *node, void *target)
@@ -71,6 +117,8 @@ static int read_model(struct schema *r, const struct yaml *node, void *target)
         {"weights", schema_path, &model->weights},
         {"inputs", read_inputs, model},
         {"outputs", read_outputs, model},
+        {"remove_nodes", read_removed, &model->remove},
+        {"keep", read_kept, model},
     };
 
     return schema_map(r, node, fields, COUNT(fields));

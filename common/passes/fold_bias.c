@@ -111,7 +111,7 @@ static int run(struct graph *graph, struct error *err)
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++) {
         const struct node *node = &graph->nodes[i];
 
-        if (node->is_removed)
+        if (!rewrite_may_edit(node))
             continue;
         if (node->op == OP_BINARY)
             rc = fold_binary(&rewrite, (int)i, err);

@@ -177,7 +177,8 @@ static int fold(struct rewrite *rewrite, int index, struct error *err)
         return merge(rewrite, producer, index, err);
     if (producer != GRAPH_NONE && takes_output_scale(&graph->nodes[producer]))
         return fold_backward(rewrite, producer, index, err);
-    if (consumer != GRAPH_NONE && takes_input_affine(&graph->nodes[consumer], &a))
+    if (consumer != GRAPH_NONE && rewrite_may_edit(&graph->nodes[consumer]) &&
+        takes_input_affine(&graph->nodes[consumer], &a))
         return fold_forward(rewrite, index, consumer, err);
     return 0;
 }
@@ -188,7 +189,7 @@ static int run(struct graph *graph, struct error *err)
     int rc = rewrite_open(&rewrite, graph, err);
 
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++)
-        if (!graph->nodes[i].is_removed && graph->nodes[i].op == OP_NORMALIZE)
+        if (rewrite_may_edit(&graph->nodes[i]) && graph->nodes[i].op == OP_NORMALIZE)
             rc = fold(&rewrite, (int)i, err);
     rewrite_close(&rewrite);
     return rc;

@@ -22,7 +22,7 @@ static int run(struct graph *graph, struct error *err)
         const struct node *node = &graph->nodes[i];
         int producer;
 
-        if (node->is_removed || node->op != OP_ACTIVATION)
+        if (!rewrite_may_edit(node) || node->op != OP_ACTIVATION)
             continue;
         producer = rewrite_own_producer(&rewrite, node->inputs[0], (int)i);
         if (producer == GRAPH_NONE || !takes_activation(&graph->nodes[producer]))

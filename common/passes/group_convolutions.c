@@ -114,7 +114,8 @@ static int run(struct graph *graph, struct error *err)
     int rc = rewrite_open(&rewrite, graph, err);
 
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++) {
-        int x = graph->nodes[i].is_removed || graph->nodes[i].op != OP_CONCAT ? GRAPH_NONE : match(&rewrite, (int)i);
+        bool is_join = rewrite_may_edit(&graph->nodes[i]) && graph->nodes[i].op == OP_CONCAT;
+        int x = is_join ? match(&rewrite, (int)i) : GRAPH_NONE;
 
         if (x != GRAPH_NONE)
             rc = group(&rewrite, (int)i, x, err);

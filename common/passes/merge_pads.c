@@ -54,7 +54,7 @@ static int merge(struct rewrite *rewrite, int index, struct error *err)
     int64_t output[2] = {1, 1};
     struct window window;
 
-    if (pad == NULL || !pads_image_with_zeros(graph, pad))
+    if (pad == NULL || pad->is_kept || !pads_image_with_zeros(graph, pad))
         return 0;
     window = node->op == OP_CONV ? node->attr.conv.window : node->attr.pool.window;
     add_pads(&window, pad, x->rank);
@@ -82,7 +82,8 @@ static int run(struct graph *graph, struct error *err)
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++) {
         const struct node *node = &graph->nodes[i];
 
-        if (!node->is_removed && (node->op == OP_CONV || (node->op == OP_POOL && node->attr.pool.kind == POOL_AVERAGE)))
+        if (rewrite_may_edit(node) &&
+            (node->op == OP_CONV || (node->op == OP_POOL && node->attr.pool.kind == POOL_AVERAGE)))
             rc = merge(&rewrite, (int)i, err);
     }
     rewrite_close(&rewrite);

@@ -12,7 +12,9 @@ static const struct node *producer_of(const struct graph *graph, const struct no
 {
     int producer = graph->values[node->inputs[0]].producer;
 
-    return producer == GRAPH_NONE || graph->nodes[producer].op != op ? NULL : &graph->nodes[producer];
+    return producer == GRAPH_NONE || graph->nodes[producer].op != op || graph->nodes[producer].is_kept
+               ? NULL
+               : &graph->nodes[producer];
 }
 
 static bool keeps_element_order(const int64_t *perm, const struct shape *x)
@@ -61,7 +63,7 @@ static int run(struct graph *graph, struct error *err)
     int rc = rewrite_open(&rewrite, graph, err);
 
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++) {
-        if (graph->nodes[i].is_removed)
+        if (!rewrite_may_edit(&graph->nodes[i]))
             continue;
         if (graph->nodes[i].op == OP_TRANSPOSE)
             rc = merge_transpose(&rewrite, (int)i, err);

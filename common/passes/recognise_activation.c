@@ -22,7 +22,7 @@ static const struct node *producer_of(const struct graph *graph, int value)
 {
     int producer = value == GRAPH_NONE ? GRAPH_NONE : graph->values[value].producer;
 
-    return producer == GRAPH_NONE ? NULL : &graph->nodes[producer];
+    return producer == GRAPH_NONE || graph->nodes[producer].is_kept ? NULL : &graph->nodes[producer];
 }
 
 static const struct node *activation_of(const struct graph *graph, int value, enum activation_kind kind)
@@ -320,7 +320,8 @@ static int run(struct graph *graph, struct error *err)
     int rc = rewrite_open(&rewrite, graph, err);
 
     for (size_t i = 0; i < graph->n_nodes && rc == 0; i++)
-        if (!graph->nodes[i].is_removed && (graph->nodes[i].op == OP_BINARY || graph->nodes[i].op == OP_ACTIVATION))
+        if (rewrite_may_edit(&graph->nodes[i]) &&
+            (graph->nodes[i].op == OP_BINARY || graph->nodes[i].op == OP_ACTIVATION))
             rc = recognise(&rewrite, (int)i, err);
     rewrite_close(&rewrite);
     return rc;

@@ -90,7 +90,8 @@ int rewrite_sole_consumer(struct rewrite *rewrite, int value)
 int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer)
 {
     if (value == GRAPH_NONE || rewrite->graph->values[value].producer == GRAPH_NONE ||
-        rewrite_sole_consumer(rewrite, value) != consumer)
+        rewrite_sole_consumer(rewrite, value) != consumer ||
+        !rewrite_may_edit(&rewrite->graph->nodes[rewrite->graph->values[value].producer]))
         return GRAPH_NONE;
     return rewrite->graph->values[value].producer;
 }

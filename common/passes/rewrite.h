@@ -25,9 +25,15 @@ struct rewrite {
 int rewrite_open(struct rewrite *rewrite, struct graph *graph, struct error *err);
 void rewrite_close(struct rewrite *rewrite); /* may be called after a failed open */
 
+/* Whether a pass may rewrite the node: it is there, and nobody wants it kept as it is. */
+static inline bool rewrite_may_edit(const struct node *node)
+{
+    return !node->is_removed && !node->is_kept;
+}
+
 /* The one node that reads `value`, or GRAPH_NONE: nobody, several, or a graph output. */
 int rewrite_sole_consumer(struct rewrite *rewrite, int value);
-/* The node that produces `value` for nobody but `consumer`, or GRAPH_NONE. */
+/* The node that produces `value` for nobody but `consumer`, or GRAPH_NONE; also where it is kept as it is. */
 int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer);
 
 /* Input `slot` becomes `value`; the slot may be the first beyond the inputs (an absent bias). */

@@ -196,6 +196,7 @@ static int add_input(struct walk *walk, const Onnx__ValueInfoProto *proto, struc
     const Onnx__TypeProto__Tensor *type;
     struct shape shape = {0};
     enum dtype dtype;
+    bool is_bytes;
     int value;
 
     if (proto->type == NULL || proto->type->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
@@ -203,16 +204,20 @@ static int add_input(struct walk *walk, const Onnx__ValueInfoProto *proto, struc
     type = proto->type->tensor_type;
     if (onnx_dtype(type->elem_type, &dtype, err) != 0)
         return -1;
-    if (dtype != DTYPE_FLOAT32 || type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE)
+    is_bytes = type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 ||
+               type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__INT8; /* stay so until the Cast is removed */
+    if ((dtype != DTYPE_FLOAT32 && !is_bytes) || type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__DOUBLE)
         return error_set(err, EX_UNAVAILABLE, "expected float32, found %s", onnx_dtype_name(type->elem_type));
-    if (type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
+    if (is_bytes)
+        dtype = type->elem_type == ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 ? DTYPE_UINT8 : DTYPE_INT8;
+    else if (type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
         log_warning("input \"%s\" is %s in the file; here everything is computed in float32", name,
                     onnx_dtype_name(type->elem_type));
     if (read_input_shape(type->shape, find_override(walk, name), &shape, err) != 0)
         return -1;
     if (type->shape != NULL)
         note_batch(walk->in, type->shape->dim[0], name);
-    value = graph_add_value(graph, name, DTYPE_FLOAT32, &shape, err);
+    value = graph_add_value(graph, name, dtype, &shape, err);
     return value < 0 || graph_add_input(graph, value, err) < 0 ? -1 : 0;
 }
 

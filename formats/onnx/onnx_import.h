@@ -170,7 +170,7 @@ onnx_build onnx_build_softmax, onnx_build_reduce;                               
 onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad; /* ops_move.c */
 onnx_build onnx_build_transpose, onnx_build_expand, onnx_build_gather;
 onnx_build onnx_build_reshape, onnx_build_flatten, onnx_build_squeeze, onnx_build_unsqueeze; /* ops_shape.c */
-onnx_build onnx_build_shape, onnx_build_cast, onnx_build_constant, onnx_build_fill;
+onnx_build onnx_build_shape, onnx_build_cast, onnx_build_quantize, onnx_build_constant, onnx_build_fill;
 onnx_build onnx_build_resize, onnx_build_upsample; /* ops_resize.c */
 
 #endif

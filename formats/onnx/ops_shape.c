@@ -145,6 +145,21 @@ int onnx_build_cast(struct onnx_import *in, const struct onnx_node *node, struct
     return onnx_add_as(in, node, &draft, &result, err) < 0 ? -1 : 0;
 }
 
+/* Quantized networks are not for calibrating, but float networks may begin and end with these nodes, to be removed.
+ * They stand as casts, which graph_validate refuses where they stay. */
+int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    int x = onnx_input(node, 0), zero_point = onnx_input(node, 2);
+    struct node draft = {.op = OP_CAST, .inputs = &x, .n_inputs = 1};
+    struct onnx_result result = {.dtype = node->operator->variant };
+
+    if (in->graph->values[x].is_constant)
+        return error_set(err, EX_UNAVAILABLE, "quantized weights are not supported");
+    if (result.dtype != DTYPE_FLOAT32 && zero_point != GRAPH_NONE)
+        result.dtype = in->graph->values[zero_point].dtype;
+    return onnx_add_as(in, node, &draft, &result, err) < 0 ? -1 : 0;
+}
+
 /* --- constants --- */
 
 /* The attribute that holds the value, as a tensor; the list grew at opset 12. */

@@ -1,7 +1,8 @@
 # Completion of etalon for bash. Verbs, options, targets and methods are asked of the program, so they are never out of
 # date; the keys for --set are listed here (tests/e2e/doc.sh compares them with job.md).
 
-_etalon_keys='model.file model.weights model.inputs model.outputs
+_etalon_keys='model.file model.weights model.inputs model.outputs model.remove_nodes.types model.remove_nodes.names
+  model.keep
   dataset.kind dataset.path dataset.list dataset.limit preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides

@@ -1,13 +1,10 @@
 /* convert.c — `etalon convert`: a model of one format, written in fp32 as one of another. */
 #include "common/output.h"
-#include "common/passes.h"
 #include "formats/exporter.h"
-#include "formats/model.h"
+#include "jobs/model_options.h"
 #include "jobs/verb.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static int find(const char *name, const struct exporter **out, struct error *err)
@@ -36,35 +33,12 @@ static void base_of(const char *path, char *base, size_t size)
         *dot = '\0';
 }
 
-/* "data=1x3x224x224" */
-static int read_input(const char *text, struct model_request *request, struct arena *arena, struct error *err)
-{
-    const char *equals = strrchr(text, '='), *at = equals == NULL ? text : equals + 1;
-    struct shape shape = {0};
-    char *end = NULL;
-
-    for (; equals != NULL && shape.rank < TENSOR_MAX_RANK; at = end + 1) {
-        errno = 0;
-        shape.dims[shape.rank++] = strtoll(at, &end, 10);
-        if (end == at || errno != 0 || shape.dims[shape.rank - 1] < 1 || *end != 'x')
-            break;
-    }
-    if (end == NULL || end == at || equals == text || *end != '\0' || shape_elements(&shape) < 1)
-        return error_set(err, EX_USAGE, "--input takes a name and a shape, such as data=1x3x224x224, found \"%s\"",
-                         text);
-    if (request->n_inputs == MODEL_MAX_INPUTS)
-        return error_set(err, EX_USAGE, "--input may be given %d times", MODEL_MAX_INPUTS);
-    request->inputs[request->n_inputs].name = arena_format(arena, err, "%.*s", (int)(equals - text), text);
-    request->inputs[request->n_inputs].shape = shape;
-    return request->inputs[request->n_inputs++].name == NULL ? -1 : 0;
-}
-
-static int convert(const struct model_request *request, bool normalised, const struct exporter *exporter,
+static int convert(const char *path, const struct model_options *model, const struct exporter *exporter,
                    const char *folder, const char *base, struct error *err)
 {
-    struct graph *graph = model_import(request, err);
+    struct graph *graph = model_options_import(model, path, err);
     struct output *output = NULL;
-    int rc = graph == NULL || (normalised && graph_normalise(graph, err) != 0) ? -1 : 0;
+    int rc = graph == NULL ? -1 : 0;
 
     if (rc == 0)
         output = output_open(folder, err);
@@ -84,22 +58,17 @@ static int convert(const struct model_request *request, bool normalised, const s
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
-    const char *weights = NULL, *to = NULL, *folder = NULL, *name = NULL, *words[1];
-    bool normalised = false, wants_help = false;
+    const char *to = NULL, *folder = NULL, *name = NULL, *words[1];
+    struct model_options model = {0};
     const struct exporter *exporter;
-    struct model_request request = {0};
-    struct option_list inputs = {0};
-    struct arena *arena;
-    int rc = 0;
+    bool wants_help = false;
     char base[256];
     size_t n_words;
     const struct option options[] = {
         {"to", 't', OPTION_TEXT, &to, "FORMAT", "the format to write"},
         {"output", 'o', OPTION_TEXT, &folder, "FOLDER", "where the files go"},
         {"name", 0, OPTION_TEXT, &name, "NAME", "their name without ending (default: the model's)"},
-        {"weights", 0, OPTION_TEXT, &weights, "FILE", "the weights, where the model has two files"},
-        {"input", 0, OPTION_LIST, &inputs, "NAME=SHAPE", "the shape of an input that the model leaves open"},
-        {"normalised", 0, OPTION_FLAG, &normalised, NULL, "after folding and fusing"},
+        MODEL_OPTIONS(&model),
         {0},
     };
 
@@ -119,15 +88,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         base_of(words[0], base, sizeof base);
     else
         snprintf(base, sizeof base, "%s", name);
-    request.file = words[0];
-    request.weights = weights;
-    arena = arena_create(err);
-    for (size_t i = 0; arena != NULL && i < inputs.n && rc == 0; i++)
-        rc = read_input(inputs.items[i], &request, arena, err);
-    if (arena == NULL || rc != 0 || convert(&request, normalised, exporter, folder, base, err) != 0)
-        rc = -1;
-    arena_destroy(arena);
-    return rc;
+    return convert(words[0], &model, exporter, folder, base, err);
 }
 
 const struct verb verb_convert = {"convert", "write a model in another format, in fp32", false, run};

@@ -1,9 +1,8 @@
 /* inspect.c — `etalon inspect`: prints any model, dataset or archive that Etalon reads. */
-#include "common/passes.h"
 #include "common/printable.h"
 #include "formats/archive.h"
-#include "formats/model.h"
 #include "formats/record.h"
+#include "jobs/model_options.h"
 #include "jobs/verb.h"
 
 #include <errno.h>
@@ -15,16 +14,14 @@
 
 enum { SHOWN_RECORDS = 5 };
 
-static int inspect_model(const char *path, const char *weights, bool normalised, struct error *err)
+static int inspect_model(const char *path, const struct model_options *options, struct error *err)
 {
-    struct model_request request = {.file = path, .weights = weights};
-    struct graph *graph = model_import(&request, err);
-    int rc = graph == NULL || (normalised && graph_normalise(graph, err) != 0) ? -1 : 0;
+    struct graph *graph = model_options_import(options, path, err);
 
-    if (rc == 0)
+    if (graph != NULL)
         graph_print(graph, stdout);
     graph_destroy(graph);
-    return rc;
+    return graph == NULL ? -1 : 0;
 }
 
 static int inspect_dataset(const char *kind, const char *path, struct error *err)
@@ -120,7 +117,7 @@ static bool is_hdf5(const char *path)
     return is;
 }
 
-static int inspect(const char *path, const char *weights, bool normalised, struct error *err)
+static int inspect(const char *path, const struct model_options *options, struct error *err)
 {
     struct stat info;
     char inner[4096];
@@ -133,17 +130,17 @@ static int inspect(const char *path, const char *weights, bool normalised, struc
     }
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
-    return is_hdf5(path) ? inspect_archive(path, err) : inspect_model(path, weights, normalised, err);
+    return is_hdf5(path) ? inspect_archive(path, err) : inspect_model(path, options, err);
 }
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
-    const char *weights = NULL, *words[1];
-    bool normalised = false, wants_help = false;
+    struct model_options model = {0};
+    const char *words[1];
+    bool wants_help = false;
     size_t n_words;
     const struct option options[] = {
-        {"weights", 0, OPTION_TEXT, &weights, "FILE", "the weights, where the model has two files"},
-        {"normalised", 0, OPTION_FLAG, &normalised, NULL, "after folding and fusing, as the engine runs it"},
+        MODEL_OPTIONS(&model),
         {0},
     };
 
@@ -157,7 +154,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "inspect needs one file or folder");
-    return inspect(words[0], weights, normalised, err);
+    return inspect(words[0], &model, err);
 }
 
 const struct verb verb_inspect = {"inspect", "print a model, dataset or archive", false, run};

@@ -782,6 +782,34 @@ static void what_is_written_imports_again_to_an_equal_graph(void **state)
     }
 }
 
+/* uint8 x -> DequantizeLinear -> Relu -> QuantizeLinear: a float network that a chip feeds with bytes. */
+static void quantization_at_the_edges_can_be_removed(void **state)
+{
+    static const char *const types[] = {"Quantize", "Dequantize"};
+
+    (void)state;
+    for (int is_removed = 0; is_removed < 2; is_removed++) {
+        struct onnx_file *f = new_model(13);
+        struct graph *graph;
+
+        add_input(f, "x", 1, 3, 4, 4)->elem_type = TYPE(UINT8);
+        add_number(f, "scale", 0.5f);
+        add_node(f, "DequantizeLinear", "in", "x scale", "y");
+        add_node(f, "Relu", "relu", "y", "z");
+        add_node(f, "QuantizeLinear", "out", "z scale", "q");
+        add_output(f, "q");
+        if (is_removed) {
+            f->request.remove = (struct edge_nodes){.n_types = 2, .types = types};
+            graph = must_import(f);
+            assert_int_equal(graph->n_nodes, 1);
+            assert_string_equal(graph->values[graph->inputs[0]].name, "y");
+            graph_destroy(graph);
+        } else {
+            assert_refused(f, EX_UNAVAILABLE, "node \"in\"", "DequantizeLinear", "from uint8 to float32");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -801,6 +829,7 @@ int main(void)
         cmocka_unit_test(the_conformance_models_import_or_are_refused_with_a_reason),
         cmocka_unit_test(real_networks_import_and_normalise),
         cmocka_unit_test(what_is_written_imports_again_to_an_equal_graph),
+        cmocka_unit_test(quantization_at_the_edges_can_be_removed),
     };
 
     return cmocka_run_group_tests_name("onnx", tests, NULL, NULL);

@@ -174,6 +174,25 @@ static void paths_are_relative_to_the_job_file(void **state)
     job_destroy(job);
 }
 
+static void edits_of_the_network_reach_the_request(void **state)
+{
+    const char *const sets[] = {"model.remove_nodes={names: [prob], types: [Softmax, Cast]}",
+                                "model.keep=['bn*', relu]", NULL};
+    struct job *job = must_read("", sets);
+    const struct model_request *model = &job_request(job)->model;
+
+    (void)state;
+    assert_int_equal(model->remove.n_names, 1);
+    assert_string_equal(model->remove.names[0], "prob");
+    assert_int_equal(model->remove.n_types, 2);
+    assert_string_equal(model->remove.types[1], "Cast");
+    assert_int_equal(model->n_kept, 2);
+    assert_string_equal(model->kept[0], "bn*");
+    job_destroy(job);
+    refused_set("model.remove_nodes.types=[Softmaxx]", EX_CONFIG, "the nearest is \"Softmax\"");
+    refused_set("model.keep=bn", EX_CONFIG, "a list of names");
+}
+
 static void unknown_keys_and_words_name_place_and_nearest(void **state)
 {
     (void)state;
@@ -342,6 +361,7 @@ int main(void)
         cmocka_unit_test(defaults_are_those_of_the_manual),
         cmocka_unit_test(every_key_reaches_the_request),
         cmocka_unit_test(paths_are_relative_to_the_job_file),
+        cmocka_unit_test(edits_of_the_network_reach_the_request),
         cmocka_unit_test(unknown_keys_and_words_name_place_and_nearest),
         cmocka_unit_test(wrong_types_and_ranges_say_what_is_expected_and_found),
         cmocka_unit_test(numbers_must_fit_a_float),

@@ -1,0 +1,82 @@
+/* model_options.c — see model_options.h. */
+#include "jobs/model_options.h"
+
+#include "common/suggest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_types(const struct option_list *types, struct error *err)
+{
+    size_t n = 0;
+
+    while (edge_node_types[n] != NULL)
+        n++;
+    for (size_t i = 0; i < types->n; i++) {
+        bool is_known = false;
+
+        for (size_t k = 0; k < n; k++)
+            is_known = is_known || strcmp(types->items[i], edge_node_types[k]) == 0;
+        if (!is_known)
+            return error_set(err, EX_USAGE,
+                             "--remove-type takes Quantize, Dequantize, Cast, Transpose, Reshape or Softmax, found "
+                             "\"%s\"; the nearest is \"%s\"",
+                             types->items[i],
+                             suggest_nearest(types->items[i], edge_node_types, n, sizeof *edge_node_types));
+    }
+    return 0;
+}
+
+/* "data=1x3x224x224" */
+static int read_input(const char *text, struct arena *arena, struct model_request *request, struct error *err)
+{
+    const char *equals = strrchr(text, '='), *at = equals == NULL ? text : equals + 1;
+    struct shape shape = {0};
+    char *end = NULL;
+
+    for (; equals != NULL && shape.rank < TENSOR_MAX_RANK; at = end + 1) {
+        errno = 0;
+        shape.dims[shape.rank++] = strtoll(at, &end, 10);
+        if (end == at || errno != 0 || shape.dims[shape.rank - 1] < 1 || *end != 'x')
+            break;
+    }
+    if (end == NULL || end == at || equals == text || *end != '\0' || shape_elements(&shape) < 1)
+        return error_set(err, EX_USAGE, "--input takes a name and a shape, such as data=1x3x224x224, found \"%s\"",
+                         text);
+    if (request->n_inputs == MODEL_MAX_INPUTS)
+        return error_set(err, EX_USAGE, "--input may be given %d times", MODEL_MAX_INPUTS);
+    request->inputs[request->n_inputs].name = arena_format(arena, err, "%.*s", (int)(equals - text), text);
+    request->inputs[request->n_inputs].shape = shape;
+    return request->inputs[request->n_inputs++].name == NULL ? -1 : 0;
+}
+
+static int make_request(const struct model_options *options, struct arena *arena, struct model_request *request,
+                        struct error *err)
+{
+    for (size_t i = 0; i < options->inputs.n; i++)
+        if (read_input(options->inputs.items[i], arena, request, err) != 0)
+            return -1;
+    request->weights = options->weights;
+    request->remove = (struct edge_nodes){options->removed_names.n, options->removed_types.n,
+                                          options->removed_names.items, options->removed_types.items};
+    request->n_kept = options->kept.n;
+    request->kept = options->kept.items;
+    return check_types(&options->removed_types, err);
+}
+
+struct graph *model_options_import(const struct model_options *options, const char *file, struct error *err)
+{
+    struct arena *arena = arena_create(err);
+    struct model_request request = {.file = file};
+    struct graph *graph = NULL;
+
+    if (arena != NULL && make_request(options, arena, &request, err) == 0)
+        graph = model_import(&request, err);
+    arena_destroy(arena);
+    if (graph != NULL && options->is_normalised && graph_normalise(graph, err) != 0) {
+        graph_destroy(graph);
+        return NULL;
+    }
+    return graph;
+}
