@@ -1,0 +1,120 @@
+/* ops_join.c — what joins values: Concat in its two forms, Pack, Tile. */
+#include "formats/tensorflow/tf_import.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Joins tensors[0..n) along `axis` of the file as output 0. */
+static int join(struct tf_import *in, struct tf_node *node, const struct tf_tensor *tensors, size_t n, size_t axis,
+                struct error *err)
+{
+    struct node draft = {.op = OP_CONCAT, .n_inputs = n};
+    struct tf_order order = tensors[0].order;
+    int rc = -1;
+
+    for (size_t i = 1; i < n; i++) {
+        if (tf_rank(in, &tensors[i]) != tf_rank(in, &tensors[0]))
+            return error_set(err, EX_DATAERR, "inputs 0 and %zu differ in rank", i);
+        if (in->graph->values[tensors[0].value].is_constant) /* constants lie plainly, so an activation decides */
+            order = tensors[i].order;
+    }
+    draft.attr.axis = order.axis[axis];
+    draft.inputs = memory_create(n, sizeof *draft.inputs, "the inputs of a node", err);
+    if (draft.inputs == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        if ((draft.inputs[i] = tf_arrange(in, node, &tensors[i], order, err)) < 0)
+            goto done;
+    rc = tf_finish(in, node, &draft, &order, err);
+done:
+    free(draft.inputs);
+    return rc;
+}
+
+static int concat(struct tf_import *in, struct tf_node *node, const struct tf_tensor *tensors, size_t axis_slot,
+                  struct error *err)
+{
+    int64_t wanted;
+    size_t axis;
+
+    if (tf_constant_int(in, node, axis_slot, &wanted, err) != 0 ||
+        tf_axis(wanted, tf_rank(in, &tensors[0]), &axis, err) != 0)
+        return -1;
+    return join(in, node, tensors, node->n_inputs - 1, axis, err);
+}
+
+/* ConcatV2: the axis comes last. */
+int tf_build_concat(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    return concat(in, node, node->inputs, node->n_inputs - 1, err);
+}
+
+/* Concat: the axis comes first. */
+int tf_build_concat_first(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    return concat(in, node, node->inputs + 1, 0, err);
+}
+
+/* Pack: each input gets a new axis, along which they join. */
+int tf_build_pack(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    size_t axis, rank = tf_rank(in, &node->inputs[0]);
+    struct tf_tensor *grown;
+    int64_t wanted;
+    int rc = 0;
+
+    if (rank >= TENSOR_MAX_RANK)
+        return error_set(err, EX_UNAVAILABLE, "more than %d axes", TENSOR_MAX_RANK);
+    if (tf_int(node, "axis", 0, &wanted, err) != 0 || tf_axis(wanted, rank + 1, &axis, err) != 0)
+        return -1;
+    grown = memory_create(node->n_inputs, sizeof *grown, "the inputs of a node", err);
+    if (grown == NULL)
+        return -1;
+    for (size_t i = 0; i < node->n_inputs && rc == 0; i++) {
+        struct shape old = tf_shape(in, &node->inputs[i]), new = {.rank = rank + 1};
+
+        if (old.rank != rank)
+            rc = error_set(err, EX_DATAERR, "inputs 0 and %zu differ in rank", i);
+        for (size_t k = 0; k <= rank; k++)
+            new.dims[k] = k == axis ? 1 : old.dims[k - (k > axis)];
+        if (rc == 0)
+            rc = tf_reshape_step(in, node, &node->inputs[i], &new, "unsqueezed", &grown[i], err);
+    }
+    if (rc == 0)
+        rc = join(in, node, grown, node->n_inputs, axis, err);
+    free(grown);
+    return rc;
+}
+
+/* Tile, along at most one axis: the input, joined with itself. */
+int tf_build_tile(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    enum { MAX_COPIES = 4096 };
+    int64_t multiples[TENSOR_MAX_RANK];
+    size_t n, axis = 0, copies = 1;
+    struct tf_tensor *tensors;
+    int rc;
+
+    if (tf_constant_ints(in, node, 1, multiples, TENSOR_MAX_RANK, &n, err) != 0)
+        return -1;
+    if (n != tf_rank(in, &node->inputs[0]))
+        return error_set(err, EX_DATAERR, "%zu multiples for %zu axes", n, tf_rank(in, &node->inputs[0]));
+    for (size_t i = 0; i < n; i++) {
+        if (multiples[i] == 1)
+            continue;
+        if (copies != 1 || multiples[i] < 1 || multiples[i] > MAX_COPIES)
+            return error_set(err, EX_UNAVAILABLE, "repeating more than one axis, or more than %d times", MAX_COPIES);
+        axis = i;
+        copies = (size_t)multiples[i];
+    }
+    if (copies == 1)
+        return tf_build_identity(in, node, err);
+    tensors = memory_create(copies, sizeof *tensors, "the copies of a value", err);
+    if (tensors == NULL)
+        return -1;
+    for (size_t i = 0; i < copies; i++)
+        tensors[i] = node->inputs[0];
+    rc = join(in, node, tensors, copies, axis, err);
+    free(tensors);
+    return rc;
+}
