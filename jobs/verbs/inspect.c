@@ -149,7 +149,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return -1;
     if (wants_help)
         return verb_help("inspect FILE [options]",
-                         "Prints a model (.onnx, .prototxt, .tnnproto), a dataset folder, or an archive.\n\n"
+                         "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a dataset folder, or an archive.\n\n"
                          "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n",
                          options);
     if (n_words != 1)
