@@ -250,8 +250,19 @@ int graph_validate(const struct graph *graph, struct error *err);
 const char *op_name(enum op op); /* "conv", "dense", ... */
 const char *activation_name(enum activation_kind kind);
 
-/* A table of nodes with shapes and attributes, for `etalon inspect`. */
+/* How large a valid graph is, for one record. */
+struct graph_totals {
+    uint64_t parameters;       /* elements of constants */
+    uint64_t macs;             /* multiply-accumulates of CONV, DECONV, DENSE and MATMUL */
+    uint64_t activation_bytes; /* of all other values in float32, as if none shared memory */
+};
+struct graph_totals graph_totals(const struct graph *graph);
+uint64_t node_macs(const struct graph *graph, const struct node *node); /* the share of one node */
+
+/* A table of nodes with shapes and attributes, and the totals below it, for `etalon inspect`. */
 void graph_print(const struct graph *graph, FILE *out);
+/* The attributes of one node, as the table has them: " kernel 3x3 pads 1,1,1,1 + relu". */
+void graph_print_attributes(const struct graph *graph, const struct node *node, FILE *out);
 
 /* Rows or columns of a pooled or convolved image; 0 or less where no window fits or an argument makes no sense (then
  * graph_infer_shapes names the node). For `ceil_mode` the last window must start inside image or begin pad (Caffe when

@@ -2,6 +2,8 @@
 #include "common/graph_private.h"
 #include "common/printable.h"
 
+#include <inttypes.h>
+
 static void print_activation(struct activation activation, FILE *out)
 {
     fprintf(out, " %s", activation_name(activation.kind));
@@ -41,7 +43,7 @@ static void print_list(const char *title, const int64_t *items, size_t n, FILE *
         fprintf(out, "%s%lld", i > 0 ? "," : " ", (long long)items[i]);
 }
 
-static void print_attributes(const struct graph *graph, const struct node *node, FILE *out)
+void graph_print_attributes(const struct graph *graph, const struct node *node, FILE *out)
 {
     static const char *const pools[] = {"max", "average"};
     static const char *const binaries[] = {"add", "sub", "mul", "div", "max", "min"};
@@ -124,6 +126,8 @@ static void print_ports(const struct graph *graph, const char *title, const int 
 
 void graph_print(const struct graph *graph, FILE *out)
 {
+    struct graph_totals totals = graph_totals(graph);
+
     fprintf(out, "graph ");
     printable_print(graph->name, out);
     fprintf(out, ": %zu nodes, %zu values\n", graph->n_nodes, graph->n_values);
@@ -134,7 +138,7 @@ void graph_print(const struct graph *graph, FILE *out)
 
         fprintf(out, "%4zu %-10s ", i, op_name(node->op));
         printable_print(node->name, out);
-        print_attributes(graph, node, out);
+        graph_print_attributes(graph, node, out);
         fprintf(out, " |");
         for (size_t j = 0; j < node->n_inputs; j++)
             if (node->inputs[j] != GRAPH_NONE)
@@ -144,4 +148,8 @@ void graph_print(const struct graph *graph, FILE *out)
             print_value(&graph->values[node->outputs[j]], out);
         fputc('\n', out);
     }
+    fprintf(out,
+            "totals of one record: %" PRIu64 " parameters, %" PRIu64 " multiply-accumulates, %" PRIu64
+            " bytes of activations in float32\n",
+            totals.parameters, totals.macs, totals.activation_bytes);
 }

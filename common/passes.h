@@ -48,4 +48,20 @@ extern const struct pass *const passes[];
  * graph_validate when the graph is not valid to begin with; EX_SOFTWARE, naming the pass, should one break it. */
 int graph_normalise(struct graph *graph, struct error *err);
 
+/* What one run of a pass did. Names are those of nodes, in execution order, borrowed from the graph; the lists are the
+ * watcher's during the call. */
+struct pass_changes {
+    const struct pass *pass;
+    size_t round; /* 1, 2, ...: all passes run in every round, the last of which changes nothing */
+    size_t nodes_before, nodes_after;
+    size_t n_gone, n_changed, n_added;
+    const char *const *gone, *const *changed, *const *added; /* changed: attributes, inputs, weights, or output */
+};
+
+/* Called after every pass that changed something. A non-zero return ends it with *err. */
+typedef int (*pass_watcher)(void *context, const struct pass_changes *changes, struct error *err);
+
+/* graph_normalise, watched; `watch` may be NULL. */
+int graph_normalise_watched(struct graph *graph, pass_watcher watch, void *context, struct error *err);
+
 #endif

@@ -2,6 +2,7 @@
 #include "coordinator/report.h"
 
 #include "common/printable.h"
+#include "coordinator/json_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -13,17 +14,6 @@
 static json_t *number(double x)
 {
     return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
-}
-
-/* What may come from a stranger's file: JSON holds UTF-8 only. */
-static json_t *text(const char *from)
-{
-    size_t size = PRINTABLE_GROWTH * strlen(from) + PRINTABLE_MARGIN;
-    char *copy = malloc(size);
-    json_t *string = copy == NULL ? NULL : json_string(printable_copy(copy, size, from));
-
-    free(copy);
-    return string;
 }
 
 static double percent(uint64_t part, uint64_t whole)
@@ -52,11 +42,12 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct plan_value *p = &t->plan->values[v];
     const struct node *node = value->producer == GRAPH_NONE ? NULL : &report->graph->nodes[value->producer];
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
-    json_t *object = json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "name", text(value->name), "node",
-                               text(node == NULL ? "" : node->name), "op", node == NULL ? "input" : op_name(node->op),
-                               "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(),
-                               "method", p->is_quantized ? p->method : "float", "scale",
-                               p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null());
+    json_t *object =
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "name", json_text(value->name), "node",
+                  json_text(node == NULL ? "" : node->name), "op", node == NULL ? "input" : op_name(node->op),
+                  "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(), "method",
+                  p->is_quantized ? p->method : "float", "scale",
+                  p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null());
     int rc = object == NULL;
 
     if (rc == 0 && p->n_scales > 1)
@@ -106,7 +97,7 @@ static json_t *files(const struct report *report, const struct report_target *t)
     if (report->output != NULL)
         output_files(report->output, &all);
     for (size_t i = 0; list != NULL && i < t->n_files; i++)
-        if (json_array_append_new(list, text(all[t->first_file + i].name)) != 0) {
+        if (json_array_append_new(list, json_text(all[t->first_file + i].name)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -119,7 +110,7 @@ static json_t *target_object(const struct report *report, const struct report_ta
     int rc = object == NULL;
 
     if (rc == 0 && t->error.code != 0)
-        rc |= json_object_set_new(object, "error", text(t->error.text));
+        rc |= json_object_set_new(object, "error", json_text(t->error.text));
     if (rc == 0 && t->plan != NULL && report->evaluation != NULL) {
         const struct accuracy *a = &report->evaluation->targets[t->evaluation];
         const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0]);
@@ -157,7 +148,7 @@ static json_t *bad_records(const struct report *report)
     json_t *list = json_array();
 
     for (size_t i = 0; list != NULL && i < report->records->n_bad; i++)
-        if (json_array_append_new(list, text(report->records->bad[i].reason)) != 0) {
+        if (json_array_append_new(list, json_text(report->records->bad[i].reason)) != 0) {
             json_decref(list);
             return NULL;
         }
@@ -178,10 +169,10 @@ char *report_json(const struct report *report, struct error *err)
         json_decref(all);
         return print_json(NULL, err);
     }
-    root =
-        json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o}", "model", text(report->request->model_name), "fingerprint",
-                  report->decisions_fingerprint, "records", "used", (json_int_t)report->records->n_used, "skipped",
-                  (json_int_t)report->records->n_bad, "bad", bad_records(report), "fp32", fp32, "targets", all);
+    root = json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o}", "model", json_text(report->request->model_name),
+                     "fingerprint", report->decisions_fingerprint, "records", "used",
+                     (json_int_t)report->records->n_used, "skipped", (json_int_t)report->records->n_bad, "bad",
+                     bad_records(report), "fp32", fp32, "targets", all);
     return print_json(root, err);
 }
 
@@ -193,7 +184,7 @@ char *report_manifest(const struct report *report, struct error *err)
     int rc = list == NULL;
 
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc |= json_array_append_new(list, json_pack("{s:o, s:I, s:s}", "name", text(all[i].name), "size_bytes",
+        rc |= json_array_append_new(list, json_pack("{s:o, s:I, s:s}", "name", json_text(all[i].name), "size_bytes",
                                                     (json_int_t)all[i].size_bytes, "sha256", all[i].sha256));
     if (rc != 0) {
         json_decref(list);
@@ -207,9 +198,9 @@ char *report_manifest(const struct report *report, struct error *err)
 
 char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts, struct error *err)
 {
-    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts", text(hosts),
-                                "seconds", "load", t->load, "measure", t->measure, "decide", t->decide, "evaluate",
-                                t->evaluate, "write", t->write),
+    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts",
+                                json_text(hosts), "seconds", "load", t->load, "measure", t->measure, "decide",
+                                t->decide, "evaluate", t->evaluate, "write", t->write),
                       err);
 }
 

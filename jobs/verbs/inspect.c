@@ -3,6 +3,7 @@
 #include "formats/archive.h"
 #include "formats/record.h"
 #include "jobs/model_options.h"
+#include "jobs/show_model.h"
 #include "jobs/verb.h"
 
 #include <errno.h>
@@ -14,14 +15,29 @@
 
 enum { SHOWN_RECORDS = 5 };
 
-static int inspect_model(const char *path, const struct model_options *options, struct error *err)
-{
-    struct graph *graph = model_options_import(options, path, err);
+struct inspect_options {
+    struct model_options model;
+    bool with_passes, as_json;
+};
 
-    if (graph != NULL)
-        graph_print(graph, stdout);
+static int inspect_model(const char *path, const struct inspect_options *options, struct error *err)
+{
+    struct model_options model = options->model;
+    struct graph *graph;
+    int rc;
+
+    model.is_normalised = model.is_normalised && !options->with_passes; /* which normalises, and watches */
+    graph = model_options_import(&model, path, err);
+    rc = graph == NULL ? -1 : 0;
+    if (rc == 0 && options->as_json) {
+        rc = show_json(graph, options->with_passes, stdout, err);
+    } else if (rc == 0) {
+        rc = options->with_passes ? show_passes(graph, stdout, err) : 0;
+        if (rc == 0)
+            graph_print(graph, stdout);
+    }
     graph_destroy(graph);
-    return graph == NULL ? -1 : 0;
+    return rc;
 }
 
 static int inspect_dataset(const char *kind, const char *path, struct error *err)
@@ -117,13 +133,15 @@ static bool is_hdf5(const char *path)
     return is;
 }
 
-static int inspect(const char *path, const struct model_options *options, struct error *err)
+static int inspect(const char *path, const struct inspect_options *options, struct error *err)
 {
     struct stat info;
     char inner[4096];
 
     if (stat(path, &info) != 0)
         return error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
+    if (options->as_json && (S_ISDIR(info.st_mode) || is_hdf5(path)))
+        return error_set(err, EX_USAGE, "%s: --json prints models only", path);
     if (S_ISDIR(info.st_mode)) {
         snprintf(inner, sizeof inner, "%s/data.mdb", path);
         return inspect_dataset(access(inner, F_OK) == 0 ? "lmdb" : "images", path, err);
@@ -135,12 +153,14 @@ static int inspect(const char *path, const struct model_options *options, struct
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
-    struct model_options model = {0};
+    struct inspect_options q = {0};
     const char *words[1];
     bool wants_help = false;
     size_t n_words;
     const struct option options[] = {
-        MODEL_OPTIONS(&model),
+        MODEL_OPTIONS(&q.model),
+        {"passes", 0, OPTION_FLAG, &q.with_passes, NULL, "what each pass does, then the normalised graph"},
+        {"json", 0, OPTION_FLAG, &q.as_json, NULL, "a model as JSON"},
         {0},
     };
 
@@ -154,7 +174,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "inspect needs one file or folder");
-    return inspect(words[0], &model, err);
+    return inspect(words[0], &q, err);
 }
 
 const struct verb verb_inspect = {"inspect", "print a model, dataset or archive", false, run};

@@ -379,9 +379,36 @@ static void printing_escapes_names_and_lists_nodes(void **state)
     graph_destroy(graph);
 }
 
+/* Each counted by hand: positions x filters x weights of a filter. */
+static void totals_are_those_of_the_definitions(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 4, 5, 6)), y;
+    struct graph_totals totals;
+    struct error err;
+
+    (void)state;
+    y = add_node(graph, OP_CONV, "conv", INTS(x, add_floats(graph, SHAPE(6, 2, 3, 3), (float[108]){0})));
+    last_node(graph)->attr.conv.window = make_window(3, 1, 1);
+    last_node(graph)->attr.conv.group = 2;
+    y = add_node(graph, OP_DECONV, "deconv", INTS(y, add_floats(graph, SHAPE(6, 4, 2, 2), (float[96]){0})));
+    last_node(graph)->attr.conv.window = make_window(2, 2, 0);
+    last_node(graph)->attr.conv.group = 1;
+    assert_succeeds(graph_add_output(graph, y, &err), err);
+    assert_succeeds(graph_fold_constants(graph, &err), err);
+    assert_int_equal(node_macs(graph, find_node(graph, "conv")), 30 * 6 * 18);
+    assert_int_equal(node_macs(graph, find_node(graph, "deconv")), 30 * 6 * 16);
+    totals = graph_totals(graph);
+    assert_int_equal(totals.parameters, 108 + 96);
+    assert_int_equal(totals.macs, 30 * 6 * (18 + 16));
+    assert_int_equal(totals.activation_bytes, 4 * (4 * 30 + 6 * 30 + 4 * 120));
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(totals_are_those_of_the_definitions),
         cmocka_unit_test(names_lead_back_to_values_and_nodes),
         cmocka_unit_test(made_up_names_avoid_the_users_names),
         cmocka_unit_test(duplicate_names_are_refused),

@@ -468,6 +468,62 @@ static void slices_convolutions_and_their_join_are_one_grouped_layer(void **stat
     }
 }
 
+/* --- telling --- */
+
+struct told {
+    size_t n_nodes, n_gone, n_added;
+    bool is_sound;
+};
+
+static int listen(void *context, const struct pass_changes *changes, struct error *err)
+{
+    struct told *told = context;
+
+    (void)err;
+    told->is_sound = told->is_sound && changes->nodes_before == told->n_nodes &&
+                     changes->nodes_before - changes->n_gone + changes->n_added == changes->nodes_after &&
+                     changes->n_gone + changes->n_added + changes->n_changed > 0;
+    told->n_nodes = changes->nodes_after;
+    return 0;
+}
+
+static void what_passes_change_adds_up(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 0; seed < N_GRAPHS; seed++) {
+        struct graph *graph = random_graph(seed);
+        struct told told = {.n_nodes = graph->n_nodes, .is_sound = true};
+        struct error err;
+
+        assert_succeeds(graph_normalise_watched(graph, listen, &told, &err), err);
+        assert_true(told.is_sound);
+        assert_int_equal(told.n_nodes, graph->n_nodes);
+        told.n_nodes = 0; /* a second time nothing is told */
+        assert_succeeds(graph_normalise_watched(graph, listen, &told, &err), err);
+        assert_true(told.is_sound && told.n_nodes == 0);
+        graph_destroy(graph);
+    }
+}
+
+static int stop(void *context, const struct pass_changes *changes, struct error *err)
+{
+    ++*(int *)context;
+    return error_set(err, EX_SOFTWARE, "enough of %s", changes->pass->name);
+}
+
+static void a_watcher_can_stop_it(void **state)
+{
+    int x, calls = 0;
+    struct graph *graph = image_graph(&x);
+    struct error err;
+
+    (void)state;
+    graph_add_output(graph, activation(graph, ACTIVATION_RELU, 0, 0, conv1x1(graph, "conv", x)), NULL);
+    assert_fails(graph_normalise_watched(graph, stop, &calls, &err), EX_SOFTWARE, err, "enough of fuse_activation");
+    assert_int_equal(calls, 1);
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -486,6 +542,8 @@ int main(void)
         cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
         cmocka_unit_test(transposes_around_one_pixel_vanish),
         cmocka_unit_test(slices_convolutions_and_their_join_are_one_grouped_layer),
+        cmocka_unit_test(what_passes_change_adds_up),
+        cmocka_unit_test(a_watcher_can_stop_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,9 @@ JOB
 
 if [ $# -gt 0 ]; then # the larger ones, nightly
   fp32 "$@"
+  [ ! -e "$scratch/resnet50.onnx" ] || "$ETALON" inspect "$scratch/resnet50.onnx" >"$scratch/stdout"
+  [ ! -e "$scratch/resnet50.onnx" ] || grep -q ': 25557032 parameters, 4089184256 multiply' "$scratch/stdout" ||
+    fail "resnet50: totals other than the published ones"
   exit
 fi
 fp32 features sequence two_inputs resnext shufflenetv2 vit_tiny mobilenetv2 ssd_mobilenet unet
