@@ -91,8 +91,9 @@ static void store_real(enum dtype dtype, void *data, size_t i, double x)
 
 static int refuse_half(enum dtype dtype, struct error *err)
 {
-    return dtype == DTYPE_FLOAT16 ? error_set(err, EX_UNAVAILABLE, "constants of type float16 are not computed with")
-                                  : 0;
+    return dtype == DTYPE_FLOAT16 || dtype == DTYPE_BFLOAT16
+               ? error_set(err, EX_UNAVAILABLE, "constants of type %s are not computed with", dtype_name(dtype))
+               : 0;
 }
 
 /* --- moving elements --- */

@@ -13,10 +13,11 @@ static const struct {
     bool is_real;
 } dtypes[DTYPE_COUNT] = {
     [DTYPE_FLOAT32] = {"float32", 4, true}, [DTYPE_FLOAT64] = {"float64", 8, true},
-    [DTYPE_FLOAT16] = {"float16", 2, true}, [DTYPE_INT8] = {"int8", 1, false},
-    [DTYPE_UINT8] = {"uint8", 1, false},    [DTYPE_INT16] = {"int16", 2, false},
-    [DTYPE_UINT16] = {"uint16", 2, false},  [DTYPE_INT32] = {"int32", 4, false},
-    [DTYPE_INT64] = {"int64", 8, false},    [DTYPE_BOOL] = {"bool", 1, false},
+    [DTYPE_FLOAT16] = {"float16", 2, true}, [DTYPE_BFLOAT16] = {"bfloat16", 2, true},
+    [DTYPE_INT8] = {"int8", 1, false},      [DTYPE_UINT8] = {"uint8", 1, false},
+    [DTYPE_INT16] = {"int16", 2, false},    [DTYPE_UINT16] = {"uint16", 2, false},
+    [DTYPE_INT32] = {"int32", 4, false},    [DTYPE_INT64] = {"int64", 8, false},
+    [DTYPE_BOOL] = {"bool", 1, false},
 };
 
 size_t dtype_size(enum dtype dtype)
@@ -106,6 +107,15 @@ static double half_value(uint16_t bits)
     return bits >> 15 ? -magnitude : magnitude;
 }
 
+static double brain_value(uint16_t bits)
+{
+    uint32_t single = (uint32_t)bits << 16;
+    float value;
+
+    memcpy(&value, &single, sizeof value);
+    return (double)value;
+}
+
 double tensor_real(const struct tensor *tensor, size_t index)
 {
     switch (tensor->dtype) {
@@ -115,6 +125,8 @@ double tensor_real(const struct tensor *tensor, size_t index)
         return ((const double *)tensor->data)[index];
     case DTYPE_FLOAT16:
         return half_value(((const uint16_t *)tensor->data)[index]);
+    case DTYPE_BFLOAT16:
+        return brain_value(((const uint16_t *)tensor->data)[index]);
     default:
         return (double)tensor_integer(tensor, index);
     }

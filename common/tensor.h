@@ -15,6 +15,7 @@ enum dtype {
     DTYPE_FLOAT32,
     DTYPE_FLOAT64,
     DTYPE_FLOAT16,
+    DTYPE_BFLOAT16, /* the upper half of a float32 */
     DTYPE_INT8,
     DTYPE_UINT8,
     DTYPE_INT16,
@@ -40,7 +41,7 @@ struct tensor {
 
 size_t dtype_size(enum dtype dtype);
 const char *dtype_name(enum dtype dtype);
-bool dtype_is_real(enum dtype dtype); /* float32, float64, float16 */
+bool dtype_is_real(enum dtype dtype); /* float32, float64, float16, bfloat16 */
 
 #define TENSOR_MAX_ELEMENTS (INT64_C(1) << 31) /* the budget of one tensor */
 

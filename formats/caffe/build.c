@@ -131,6 +131,8 @@ int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *
 {
     const struct caffe_layer_weights *weights;
 
+    if (in->checkpoint != NULL) /* each is looked up by name */
+        return 0;
     if (find_weights(in, layer, &weights, err) < 0)
         return -1;
     if (caffe_weights_claim(in->weights, layer->name, err) < 0)
@@ -146,6 +148,8 @@ int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *l
 {
     const struct caffe_layer_weights *weights;
 
+    if (in->checkpoint != NULL)
+        return caffe_checkpoint_values(in, layer, index, shape, values, err);
     if (find_weights(in, layer, &weights, err) < 0)
         return -1;
     if (caffe_weights_read(in->weights, weights, index, shape, in->graph->arena, values, err) < 0)

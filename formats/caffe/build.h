@@ -33,6 +33,9 @@ int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *
 /* Blob `index` of the layer's weights, which must have `shape`, borrowed for the graph's life. 0 or -1. */
 int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
                       const struct shape *shape, const float **values, struct error *err);
+/* The same from a PyTorch checkpoint, where the job names one: checkpoint.c. */
+int caffe_checkpoint_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
+                            const struct shape *shape, const float **values, struct error *err);
 /* The same as a constant of the graph. */
 int caffe_blob_constant(struct caffe_import *in, const struct caffe_layer *layer, size_t index, const char *what,
                         const struct shape *shape, struct error *err);

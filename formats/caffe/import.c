@@ -160,35 +160,51 @@ static int import_net(struct caffe_import *in, const Caffe__NetParameter *messag
     return rc;
 }
 
+static int open_weights(struct caffe_import *in, struct error *err)
+{
+    const char *path = in->request->weights;
+
+    if (torch_weights_recognise(path))
+        in->checkpoint = torch_weights_open(path, err);
+    else
+        in->weights = caffe_weights_open(path, err);
+    return in->checkpoint == NULL && in->weights == NULL ? -1 : 0;
+}
+
+/* A checkpoint is of this network, or of another. Chosen outputs need a part of it. */
+static int finish_weights(const struct caffe_import *in, struct error *err)
+{
+    return in->checkpoint == NULL || in->request->n_outputs > 0 ? 0 : torch_weights_finish(in->checkpoint, err);
+}
+
 static int import(const struct model_request *request, struct graph *graph, struct error *err)
 {
     struct caffe_import in = {.request = request, .graph = graph, .declared_batch = 1};
-    struct caffe_weights *weights = NULL;
     Caffe__NetParameter *message = NULL;
     struct bytes file = {0};
     int rc = -1;
 
     if (bytes_read(request->file, MODEL_MAX_BYTES, &file, err) < 0)
         return -1; /* the message starts with the path */
-    if (request->weights != NULL && (weights = caffe_weights_open(request->weights, err)) == NULL) {
+    if (request->weights != NULL && open_weights(&in, err) < 0) {
         bytes_free(&file);
         return -1; /* likewise */
     }
-    in.weights = weights;
     message = parse_prototxt(request->file, &file, err);
-    if (message == NULL || import_net(&in, message, err) < 0)
+    if (message == NULL || import_net(&in, message, err) < 0 || finish_weights(&in, err) < 0)
         error_in(err, "%s", request->file);
     else
         rc = 0;
     proto_free((ProtobufCMessage *)message);
-    caffe_weights_close(weights);
+    caffe_weights_close(in.weights);
+    torch_weights_close(in.checkpoint);
     bytes_free(&file);
     return rc;
 }
 
 const struct importer importer_caffe = {
     .name = "caffe",
-    .summary = "Caffe: .prototxt, with .caffemodel as weights",
+    .summary = "Caffe: .prototxt, with .caffemodel (or a PyTorch checkpoint) as weights",
     .recognise = recognise,
     .import = import,
 };

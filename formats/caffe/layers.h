@@ -8,6 +8,7 @@
 #include "common/graph.h"
 #include "formats/caffe/weights.h"
 #include "formats/model.h"
+#include "formats/torch/weights.h"
 
 #include <caffe.pb-c.h>
 
@@ -17,7 +18,8 @@ struct caffe_wiring;
 struct caffe_import {
     const struct model_request *request;
     struct graph *graph;
-    struct caffe_weights *weights; /* NULL: the job names none */
+    struct caffe_weights *weights;    /* a .caffemodel; NULL: the job names none */
+    struct torch_weights *checkpoint; /* a PyTorch checkpoint instead of it; NULL: none */
     struct caffe_wiring *wiring;
     int64_t declared_batch; /* dims[0] of the inputs as the file states it; 1 in the graph */
 };

@@ -58,8 +58,9 @@ int caffe_inner_product(struct caffe_import *in, const struct caffe_layer *layer
     inputs[0] = flattened(in, layer, &weight.dims[1], err);
     if (inputs[0] < 0)
         return -1;
-    inputs[1] = param->transpose ? transposed_weights(in, layer, weight.dims[0], weight.dims[1], err)
-                                 : caffe_blob_constant(in, layer, 0, "weight", &weight, err);
+    inputs[1] = param->transpose && in->checkpoint == NULL /* PyTorch has [O][K] always */
+                    ? transposed_weights(in, layer, weight.dims[0], weight.dims[1], err)
+                    : caffe_blob_constant(in, layer, 0, "weight", &weight, err);
     if (inputs[1] < 0)
         return -1;
     if (param->bias_term && (inputs[2] = caffe_blob_constant(in, layer, 1, "bias", &bias, err)) < 0)

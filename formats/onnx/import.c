@@ -56,6 +56,14 @@ static int find_opset(const Onnx__ModelProto *model, int64_t *out, struct error 
     return error_set(err, EX_DATAERR, "the model does not say which opset of the standard operators it uses");
 }
 
+static int open_weights(struct onnx_import *in, const struct model_request *request, struct error *err)
+{
+    if (request->weights == NULL)
+        return 0;
+    in->weights = torch_weights_open(request->weights, err);
+    return in->weights == NULL ? error_in(err, "model.weights") : 0;
+}
+
 static int read_model(const struct model_request *request, const struct bytes *file, struct graph *graph,
                       struct error *err)
 {
@@ -69,8 +77,11 @@ static int read_model(const struct model_request *request, const struct bytes *f
         return -1;
     if (model->graph == NULL)
         error_set(err, EX_DATAERR, "the model holds no graph");
-    else if (find_opset(model, &in.opset, err) == 0)
+    else if (find_opset(model, &in.opset, err) == 0 && open_weights(&in, request, err) == 0)
         rc = onnx_read_graph(&in, model->graph, request, err);
+    if (rc == 0 && in.weights != NULL && request->n_outputs == 0) /* a part of the network needs a part of them */
+        rc = torch_weights_finish(in.weights, err);
+    torch_weights_close(in.weights);
     proto_free(&model->base);
     return rc;
 }

@@ -239,12 +239,14 @@ static int add_inputs(struct walk *walk, struct error *err)
 
 /* --- nodes --- */
 
-static int add_initializer(struct walk *walk, const struct onnx_definition *definition, struct error *err)
+static int add_initializer(struct walk *walk, const struct onnx_definition *definition, const char *reader,
+                           struct error *err)
 {
     struct tensor tensor;
     int value = -1;
 
-    if (onnx_tensor_read(walk->in, walk->proto->initializer[definition->index], &tensor, err) == 0)
+    if (onnx_tensor_read(walk->in, walk->proto->initializer[definition->index], &tensor, err) == 0 &&
+        onnx_weights_replace(walk->in, definition->name, reader, &tensor, err) == 0)
         value = graph_add_constant(walk->in->graph, definition->name, &tensor, err);
     if (value < 0) {
         walk->in->is_located = true;
@@ -253,8 +255,9 @@ static int add_initializer(struct walk *walk, const struct onnx_definition *defi
     return value;
 }
 
-/* The value behind a name that a node or the list of outputs mentions; initializers are read when first used. */
-static int find_value(struct walk *walk, const char *name, struct error *err)
+/* The value behind a name that a node of type `reader` or the list of outputs ("") mentions; initializers are read when
+ * first used. */
+static int find_value(struct walk *walk, const char *name, const char *reader, struct error *err)
 {
     const struct onnx_definition *definition = onnx_definition_find(walk->in, name);
     int value;
@@ -265,7 +268,7 @@ static int find_value(struct walk *walk, const char *name, struct error *err)
     if (value != GRAPH_NONE)
         return value;
     if (definition->by == ONNX_BY_INITIALIZER)
-        return add_initializer(walk, definition, err);
+        return add_initializer(walk, definition, reader, err);
     if (definition->by == ONNX_BY_SPARSE_INITIALIZER)
         return error_set(err, EX_UNAVAILABLE, "\"%s\" is a sparse tensor, which is not supported", name);
     return error_set(err, EX_DATAERR,
@@ -282,7 +285,8 @@ static int find_input(struct walk *walk, const char *name, size_t reader, struct
         graph_find_value(walk->in->graph, name) == GRAPH_NONE)
         return error_set(err, EX_UNAVAILABLE, "\"%s\", an optional output of node \"%s\", is not supported", name,
                          describe(walk, ONNX_BY_NODE, definition->index));
-    return find_value(walk, name, err);
+    return find_value(walk, name, reader < walk->proto->n_node ? onnx_text(walk->proto->node[reader]->op_type) : "",
+                      err);
 }
 
 static int find_inputs(struct walk *walk, size_t reader, int *inputs, size_t n, struct error *err)

@@ -13,6 +13,7 @@
 #define ETALON_ONNX_IMPORT_H
 
 #include "formats/model.h"
+#include "formats/torch/weights.h"
 
 #include <onnx/onnx.pb-c.h>
 
@@ -37,10 +38,11 @@ struct onnx_definition {
 
 struct onnx_import {
     struct graph *graph;
-    const char *path;  /* of the model file; external data lies in its folder */
-    int64_t opset;     /* of the default domain */
-    int64_t batch;     /* what the file fixes as the length of axis 0; INT32_MAX: open */
-    void *definitions; /* search tree of struct onnx_definition by name */
+    const char *path;              /* of the model file; external data lies in its folder */
+    int64_t opset;                 /* of the default domain */
+    int64_t batch;                 /* what the file fixes as the length of axis 0; INT32_MAX: open */
+    struct torch_weights *weights; /* a checkpoint that takes the place of the file's parameters; NULL: none */
+    void *definitions;             /* search tree of struct onnx_definition by name */
     struct onnx_files files;
     size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */
     bool is_located;                     /* the error in flight names its node already */
@@ -115,6 +117,14 @@ const char *onnx_dtype_name(int64_t data_type);
  * folder are opened, through no symbolic link. EX_DATAERR, EX_NOINPUT. */
 int onnx_external_find(struct onnx_import *in, const Onnx__TensorProto *proto, const uint8_t **data, size_t *size,
                        struct error *err);
+
+/* --- onnx_weights.c: parameters from a checkpoint --- */
+
+/* Replaces a constant of the file, just read, by the checkpoint's tensor of that name, of equal shape. `reader` is the
+ * type of the node that reads it. EX_DATAERR: another shape; a parameter of a layer (weight, bias, statistics of a
+ * BatchNormalization) that the checkpoint does not have. Other constants stay where the checkpoint has none. */
+int onnx_weights_replace(struct onnx_import *in, const char *name, const char *reader, struct tensor *tensor,
+                         struct error *err);
 
 /* --- onnx_build.c: inputs, and nodes of our graph --- */
 

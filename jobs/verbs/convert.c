@@ -1,11 +1,15 @@
 /* convert.c — `etalon convert`: a model of one format, written in fp32 as one of another. */
 #include "common/output.h"
 #include "formats/exporter.h"
+#include "formats/torch/torch.h"
 #include "jobs/model_options.h"
 #include "jobs/verb.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* A checkpoint is no network, so this format is no exporter: it has the same tensors in another container. */
+static const char checkpoint_format[] = "torch-legacy";
 
 static int find(const char *name, const struct exporter **out, struct error *err)
 {
@@ -18,7 +22,8 @@ static int find(const char *name, const struct exporter **out, struct error *err
         strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
         strncat(known, exporters[i]->name, sizeof known - strlen(known) - 1);
     }
-    return error_set(err, EX_USAGE, "convert: --to takes one of %s, found \"%s\"", known, name == NULL ? "" : name);
+    return error_set(err, EX_USAGE, "convert: --to takes one of %s, or %s for a checkpoint, found \"%s\"", known,
+                     checkpoint_format, name == NULL ? "" : name);
 }
 
 /* "net" of "models/net.prototxt". */
@@ -33,6 +38,32 @@ static void base_of(const char *path, char *base, size_t size)
         *dot = '\0';
 }
 
+static void print_files(const struct output *output)
+{
+    const struct output_file *files;
+    size_t n = output_files(output, &files);
+
+    for (size_t i = 0; i < n; i++)
+        printf("%s/%s\n", output_folder(output), files[i].name);
+}
+
+static int convert_checkpoint(const char *file, const char *folder, const char *base, struct error *err)
+{
+    struct torch_state *state = torch_read(file, err);
+    struct output *output = state == NULL ? NULL : output_open(folder, err);
+    char name[300];
+    int rc = -1;
+
+    snprintf(name, sizeof name, "%s.pth", base);
+    if (output != NULL && torch_write_legacy(state->tensors, state->n, output, name, err) == 0) {
+        print_files(output);
+        rc = 0;
+    }
+    output_close(output);
+    torch_destroy(state);
+    return rc;
+}
+
 static int convert(const char *path, const struct model_options *model, const struct exporter *exporter,
                    const char *folder, const char *base, struct error *err)
 {
@@ -44,13 +75,8 @@ static int convert(const char *path, const struct model_options *model, const st
         output = output_open(folder, err);
     if (output == NULL || exporter->write(graph, base, output, err) != 0)
         rc = -1;
-    if (rc == 0) {
-        const struct output_file *files;
-        size_t n = output_files(output, &files);
-
-        for (size_t i = 0; i < n; i++)
-            printf("%s/%s\n", folder, files[i].name);
-    }
+    if (rc == 0)
+        print_files(output);
     output_close(output);
     graph_destroy(graph);
     return rc;
@@ -82,12 +108,14 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          options);
     if (n_words != 1 || folder == NULL)
         return error_set(err, EX_USAGE, "convert needs one model, and --output with a folder");
-    if (find(to, &exporter, err) != 0)
-        return -1;
     if (name == NULL)
         base_of(words[0], base, sizeof base);
     else
         snprintf(base, sizeof base, "%s", name);
+    if (to != NULL && strcmp(to, checkpoint_format) == 0)
+        return convert_checkpoint(words[0], folder, base, err);
+    if (find(to, &exporter, err) != 0)
+        return -1;
     return convert(words[0], &model, exporter, folder, base, err);
 }
 

@@ -1,7 +1,9 @@
-/* inspect.c — `etalon inspect`: prints any model, dataset or archive that Etalon reads. */
+/* inspect.c — `etalon inspect`: prints any model, checkpoint, dataset or archive that Etalon reads. */
 #include "common/printable.h"
 #include "formats/archive.h"
 #include "formats/record.h"
+#include "formats/torch/torch.h"
+#include "formats/torch/weights.h"
 #include "jobs/model_options.h"
 #include "jobs/show_model.h"
 #include "jobs/verb.h"
@@ -120,6 +122,24 @@ static int inspect_archive(const char *path, struct error *err)
     return 0;
 }
 
+static int inspect_checkpoint(const char *path, struct error *err)
+{
+    struct torch_state *state = torch_read(path, err);
+    char name[NAME_BYTES], shape[SHAPE_TEXT_BYTES];
+
+    if (state == NULL)
+        return -1;
+    printf("PyTorch checkpoint: %zu tensors\n%-40s %-10s %s\n", state->n, "name", "type", "shape");
+    for (size_t i = 0; i < state->n; i++) {
+        const struct tensor *tensor = &state->tensors[i].tensor;
+
+        printf("%-40s %-10s %s\n", printable_copy(name, sizeof name, state->tensors[i].name), dtype_name(tensor->dtype),
+               shape_text(&tensor->shape, shape));
+    }
+    torch_destroy(state);
+    return 0;
+}
+
 static bool is_hdf5(const char *path)
 {
     static const char signature[] = "\x89HDF\r\n\x1a\n";
@@ -148,7 +168,9 @@ static int inspect(const char *path, const struct inspect_options *options, stru
     }
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
-    return is_hdf5(path) ? inspect_archive(path, err) : inspect_model(path, options, err);
+    if (is_hdf5(path))
+        return inspect_archive(path, err);
+    return torch_weights_recognise(path) ? inspect_checkpoint(path, err) : inspect_model(path, options, err);
 }
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
@@ -169,7 +191,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return -1;
     if (wants_help)
         return verb_help("inspect FILE [options]",
-                         "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a dataset folder, or an archive.\n\n"
+                         "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
+                         "a dataset folder, or an archive.\n\n"
                          "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n",
                          options);
     if (n_words != 1)
@@ -177,4 +200,4 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     return inspect(words[0], &q, err);
 }
 
-const struct verb verb_inspect = {"inspect", "print a model, dataset or archive", false, run};
+const struct verb verb_inspect = {"inspect", "print a model, checkpoint, dataset or archive", false, run};

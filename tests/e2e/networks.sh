@@ -55,6 +55,8 @@ network resnet20_onnx13 81.35 '{file: DATA/resnet20/resnet20_opset13.onnx}' "$re
 agrees resnet20_onnx13 resnet resnet20/resnet20_opset13.onnx
 network resnet20_torch11 81.35 '{file: DATA/resnet20/resnet20_torch_opset11.onnx}' "$resnet"
 network resnet20_torch13 81.35 '{file: DATA/resnet20/resnet20_torch_opset13_bn.onnx}' "$resnet"
+"$PYTHON" "$here/zero_weights.py" "$data/resnet20/resnet20_torch_opset13_bn.onnx" "$scratch/zero.onnx"
+network resnet20_checkpoint 81.35 "{file: $scratch/zero.onnx, weights: DATA/resnet20/resnet20-12fca82f.th}" "$resnet"
 network resnet20_caffe 81.35 '{file: DATA/resnet20/resnet20.prototxt, weights: DATA/resnet20/resnet20.caffemodel}' "$resnet"
 network resnet20_tf 81.35 '{file: DATA/resnet20/resnet20_frozen.pb}' "$resnet"
 network mobilenet025 71.60 '{file: DATA/mobilenet025/mobilenet025_cifar10_opset13.onnx}' "$mobilenet" tnn=3.0
