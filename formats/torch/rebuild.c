@@ -123,6 +123,7 @@ static int read_layout(struct torch_reader *reader, int arguments, struct torch_
     }
 }
 
+/* Of a shape with elements, so that the product of its extents is small. */
 static bool is_contiguous(const struct layout *layout)
 {
     int64_t stride = 1;
@@ -165,7 +166,7 @@ static int rebuild(struct torch_reader *reader, int arguments, struct tensor *ou
     n = (size_t)shape_elements(&layout.shape);
     from = view.storage->data + layout.offset * size;
     *out = (struct tensor){.dtype = view.storage->dtype, .shape = layout.shape, .data = from};
-    if (is_contiguous(&layout) && (uintptr_t)from % size == 0)
+    if (n == 0 || (is_contiguous(&layout) && (uintptr_t)from % size == 0))
         return 0; /* as it lies in the file */
     to = torch_allocate(reader, n, size, err);
     if (to == NULL)

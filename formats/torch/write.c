@@ -101,11 +101,12 @@ static void put_key(struct writer *w, size_t index)
 static void put_tensor(struct writer *w, const struct tensor *tensor, size_t index)
 {
     const uint64_t n = (uint64_t)shape_elements(&tensor->shape);
-    int64_t strides[TENSOR_MAX_RANK], stride = 1;
+    int64_t strides[TENSOR_MAX_RANK];
+    uint64_t stride = 1; /* an empty tensor's may wrap */
 
     for (size_t i = tensor->shape.rank; i-- > 0;) {
-        strides[i] = stride;
-        stride *= tensor->shape.dims[i] > 0 ? tensor->shape.dims[i] : 1;
+        strides[i] = (int64_t)stride;
+        stride *= tensor->shape.dims[i] > 0 ? (uint64_t)tensor->shape.dims[i] : 1;
     }
     put_global(w, "torch._utils", "_rebuild_tensor_v2");
     put(w, "((", 2);

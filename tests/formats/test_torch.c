@@ -210,6 +210,19 @@ static void a_torchscript_archive_is_refused_by_name(void **unused)
     assert_non_null(strstr(err.text, "TorchScript"));
 }
 
+/* ---- Pickles by hand */
+
+/* One storage "0" of four floats; the tensors in each pickle refer to it. */
+#define STORAGE_OF(class, key, n)       "(X\7\0\0\0storagec" class "\nX\1\0\0\0" key "X\3\0\0\0cpu" n "NtQ"
+#define STORAGE                         STORAGE_OF("torch\nFloatStorage", "0", "K\4")
+#define TENSOR(storage, offset, layout) "ctorch._utils\n_rebuild_tensor_v2\n(" storage offset layout "\x89}tR"
+#define GOOD                            TENSOR(STORAGE, "K\0", "K\4\x85K\1\x85")
+#define NO_KEYS                         "\x80\2]."
+#define KEYS                                                                                                           \
+    "\x80\2](U\1"                                                                                                      \
+    "0e."
+#define STATE(tensor) "\x80\2}X\1\0\0\0a" tensor "s."
+
 /* ---- What we write */
 
 static void must_write(const struct torch_tensor *tensors, size_t n, const char *name)
@@ -283,6 +296,25 @@ static void what_is_written_reads_back(void **unused)
     }
 }
 
+/* Extents of an empty tensor may have any product. */
+static void a_large_empty_tensor_is_read_and_written(void **unused)
+{
+#define BILLION  "\x8a\5\0\0\0\x80\0"
+#define BILLIONS "(K\0" BILLION BILLION BILLION "t"
+    static const char object[] = STATE(TENSOR(STORAGE, "K\0", BILLIONS "(K\0\x8a\x8\0\0\0\0\0\0\0\x40" BILLION "K\1t"));
+    struct torch_state *state, *again;
+
+    (void)unused;
+    write_legacy("case.pth", object, sizeof object - 1, KEYS, sizeof KEYS - 1);
+    state = must_read(in_root("case.pth"));
+    assert_shape(must_find(state, "a"), DIMS(0, INT64_C(1) << 31, INT64_C(1) << 31, INT64_C(1) << 31));
+    must_write(state->tensors, state->n, "again.pth");
+    again = must_read(in_root("out/again.pth"));
+    assert_same_state(state, again);
+    torch_destroy(state);
+    torch_destroy(again);
+}
+
 static void what_pytorch_has_no_type_for_is_not_written(void **unused)
 {
     const uint16_t one = 1;
@@ -309,17 +341,6 @@ static void assert_refused(const char *what, const char *path, int code, const c
         fail_msg("%s: expected %d with \"%s\", found %d: %s", what, code, text, err.code, err.text);
     assert_int_equal(strncmp(err.text, path, strlen(path)), 0);
 }
-
-/* One storage "0" of four floats; the tensors in each pickle refer to it. */
-#define STORAGE_OF(class, key, n)       "(X\7\0\0\0storagec" class "\nX\1\0\0\0" key "X\3\0\0\0cpu" n "NtQ"
-#define STORAGE                         STORAGE_OF("torch\nFloatStorage", "0", "K\4")
-#define TENSOR(storage, offset, layout) "ctorch._utils\n_rebuild_tensor_v2\n(" storage offset layout "\x89}tR"
-#define GOOD                            TENSOR(STORAGE, "K\0", "K\4\x85K\1\x85")
-#define NO_KEYS                         "\x80\2]."
-#define KEYS                                                                                                           \
-    "\x80\2](U\1"                                                                                                      \
-    "0e."
-#define STATE(tensor) "\x80\2}X\1\0\0\0a" tensor "s."
 
 static void broken_pickles_are_refused_by_name(void **unused)
 {
@@ -783,6 +804,7 @@ int main(void)
         TEST(a_torchscript_archive_is_refused_by_name),
         TEST(the_legacy_container_is_written_byte_by_byte),
         TEST(what_is_written_reads_back),
+        TEST(a_large_empty_tensor_is_read_and_written),
         TEST(what_pytorch_has_no_type_for_is_not_written),
         TEST(broken_pickles_are_refused_by_name),
         TEST(a_command_in_a_pickle_is_not_run),

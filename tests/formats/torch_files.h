@@ -54,7 +54,7 @@ static void put(struct text *text, const void *data, size_t size)
 static void put_number(struct text *text, uint64_t number, size_t width)
 {
     for (size_t i = 0; i < width; i++)
-        put(text, &(uint8_t){(uint8_t)(number >> 8 * i)}, 1);
+        put(text, &(uint8_t){(uint8_t)(i < sizeof number ? number >> 8 * i : 0)}, 1);
 }
 
 static void put_string(struct text *text, const char *string)
