@@ -133,7 +133,108 @@ static void normalise(struct graph *graph)
 
 /* --- each exporter --- */
 
-/* Networks with nodes that a format has other words for are compared by their outputs only. */
+/* Has the format other words for this node? Then networks with it are compared by their outputs only. Some of them do
+ * read back as they were; none of the others may fail to. */
+typedef bool restates(const struct graph *graph, const struct node *node);
+
+static bool has_uneven_pads(const struct window *w)
+{
+    return !same_pairs(w->pad_begin, w->pad_end);
+}
+
+static bool reads_constant(const struct graph *graph, const struct node *node)
+{
+    return graph->values[node->inputs[0]].is_constant ||
+           (node->n_inputs > 1 && graph->values[node->inputs[1]].is_constant);
+}
+
+static bool onnx_restates(const struct graph *graph, const struct node *node)
+{
+    (void)graph;
+    (void)node;
+    return false;
+}
+
+static bool tnn_restates(const struct graph *graph, const struct node *node)
+{
+    switch (node->op) {
+    case OP_CONV:
+        return has_uneven_pads(&node->attr.conv.window);
+    case OP_PRELU: /* of one slope */
+        return graph->values[node->inputs[1]].shape.dims[0] == 1;
+    default:
+        return false;
+    }
+}
+
+static bool caffe_restates_activation(struct activation a)
+{
+    return a.kind == ACTIVATION_SQRT || a.kind == ACTIVATION_HARD_SIGMOID || a.kind == ACTIVATION_HARD_SWISH;
+}
+
+static size_t count_cut_axes(const struct shape *x, const struct shape *y)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->rank; i++)
+        n += x->dims[i] != y->dims[i];
+    return n;
+}
+
+static bool caffe_restates(const struct graph *graph, const struct node *node)
+{
+    const struct shape *x = &graph->values[node->inputs[0]].shape, *y = &graph->values[node->outputs[0]].shape;
+    const struct window *w = &node->attr.pool.window;
+
+    if (caffe_restates_activation(node->fused))
+        return true;
+    switch (node->op) {
+    case OP_CONV:
+    case OP_DECONV:
+        return has_uneven_pads(&node->attr.conv.window) || !same_pairs(node->attr.conv.output_padding, (int64_t[2]){0});
+    case OP_POOL: /* averages with pads that do not count, or not all of them */
+        return node->attr.pool.kind == POOL_AVERAGE && !node->attr.pool.is_global &&
+               (!node->attr.pool.count_include_pad || has_uneven_pads(w));
+    case OP_ACTIVATION:
+        return caffe_restates_activation(node->attr.activation);
+    case OP_BINARY:
+        return reads_constant(graph, node) || node->attr.binary.kind == BINARY_DIV ||
+               !shape_equal(x, &graph->values[node->inputs[1]].shape);
+    case OP_SOFTMAX:
+        return node->attr.softmax.is_log;
+    case OP_SLICE: /* steps, and several axes */
+        for (size_t i = 0; i < x->rank; i++)
+            if (node->attr.slice.step[i] != 1)
+                return true;
+        return count_cut_axes(x, y) > 1;
+    case OP_REDUCE:
+    case OP_RESIZE:
+    case OP_PAD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static const struct {
+    const char *exporter;
+    restates *restates; /* of nodes as they are written; a format that is not here restates everything */
+} formats[] = {
+    {"onnx", onnx_restates}, {"caffe", caffe_restates}, {"fp32umodel", caffe_restates}, {"tnn", tnn_restates}};
+
+static bool is_restated(const struct exporter *exporter, const struct graph *graph)
+{
+    for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+        if (strcmp(formats[f].exporter, exporter->name) != 0)
+            continue;
+        for (size_t i = 0; i < graph->n_nodes; i++)
+            if (formats[f].restates(graph, &graph->nodes[i]))
+                return true;
+        return false;
+    }
+    return true;
+}
+
 struct tally {
     size_t written, same;
 };
@@ -144,6 +245,7 @@ static void check_network(const struct exporter *exporter, uint64_t seed, bool i
     struct written written;
     char what[64], why[256];
     struct error err = {0};
+    bool is_same;
 
     snprintf(what, sizeof what, "network %d%s as %s", (int)seed, is_normalised ? ", normalised," : "", exporter->name);
     if (is_normalised)
@@ -155,15 +257,17 @@ static void check_network(const struct exporter *exporter, uint64_t seed, bool i
             fail_msg("%s: %s", what, err.text);
         }
         assert_same_outputs(graph, back, what);
+        is_same = !is_restated(exporter, graph);
         normalise(graph);
         normalise(back);
         tally->written++;
-        if (same_graph(graph, back, why))
+        if (is_same) {
             tally->same++;
-        else if (getenv("VERBOSE") != NULL) {
-            fprintf(stderr, "%s: %s\n", what, why);
-            graph_print(graph, stderr);
-            graph_print(back, stderr);
+            if (!same_graph(graph, back, why)) {
+                graph_print(graph, stderr);
+                graph_print(back, stderr);
+                fail_msg("%s: %s", what, why);
+            }
         }
         graph_destroy(back);
     }
@@ -180,11 +284,9 @@ static void what_is_written_reads_back_as_the_same_network(void **state)
         for (uint64_t seed = 0; seed < N_NETWORKS; seed++)
             for (int is_normalised = 0; is_normalised < 2; is_normalised++)
                 check_network(exporters[e], seed, is_normalised, &tally);
-        print_message("%s: %d networks, %zu written, %zu the same nodes\n", exporters[e]->name, 2 * N_NETWORKS,
+        print_message("%s: %d networks, %zu written, %zu of them node by node\n", exporters[e]->name, 2 * N_NETWORKS,
                       tally.written, tally.same);
-        assert_true(tally.written >= N_NETWORKS && tally.same * 2 >= tally.written);
-        if (strcmp(exporters[e]->name, "onnx") == 0) /* has words for everything */
-            assert_int_equal(tally.same, 2 * N_NETWORKS);
+        assert_true(tally.written >= N_NETWORKS);
     }
 }
 

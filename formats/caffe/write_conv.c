@@ -1,0 +1,260 @@
+/* write_conv.c — convolutions, and what is written as one: zero padding, slices with steps, enlarging by repetition.
+ *
+ * Caffe pads both ends alike. Where a node does not, the larger pad is written for both ends, and the kernel grows by
+ * zeros on the other side: a row of zeros in front undoes a row of padding in front. The sums are the same.
+ */
+#include "formats/caffe/write.h"
+
+#include <string.h>
+
+enum { CHANNELS = 1, ROWS = 2 }; /* axes of an image */
+
+/* A convolution about to be put: weights of `shape`, out x in x rows x columns or, transposed, in x out x .... */
+struct convolution {
+    struct window window;
+    struct shape shape;
+    const float *weights;
+    int64_t group, out_channels;
+    int bias; /* value; GRAPH_NONE: none */
+};
+
+/* ---- Even pads */
+
+/* `front` and `back`: rows of zeros that a kernel needs for pads of `begin` and `end` to be written as one. */
+static bool even_out(int64_t begin, int64_t end, int64_t dilation, int64_t *front, int64_t *back, int64_t *pad)
+{
+    int64_t larger = begin > end ? begin : end;
+
+    *pad = larger > 0 ? larger : 0; /* output padding makes the end of a transposed one negative */
+    *front = (*pad - begin) / dilation;
+    *back = (*pad - end) / dilation;
+    return (*pad - begin) % dilation == 0 && (*pad - end) % dilation == 0;
+}
+
+/* Each kernel in the middle of zeros. */
+static void grow_kernels(struct caffe_writer *w, struct convolution *conv, const int64_t front[2],
+                         const struct shape *grown)
+{
+    const int64_t *k = conv->window.kernel, *from = grown->dims + ROWS;
+    int64_t n = grown->dims[0] * grown->dims[1];
+    float *weights = caffe_put_floats(w, (size_t)shape_elements(grown));
+
+    for (int64_t i = 0; weights != NULL && i < n; i++)
+        for (int64_t row = 0; row < k[0]; row++)
+            memcpy(weights + (i * from[0] + front[0] + row) * from[1] + front[1],
+                   conv->weights + (i * k[0] + row) * k[1], (size_t)k[1] * sizeof *weights);
+    conv->weights = weights;
+}
+
+/* Makes the pads of both ends equal. output_padding adds rows at the end, as a pad less there would. */
+static void make_pads_even(struct caffe_writer *w, struct convolution *conv, const int64_t output_padding[2])
+{
+    struct window *win = &conv->window;
+    struct shape grown = conv->shape;
+    int64_t front[2], back[2], pad[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        if (win->kernel[i] == 1)
+            win->dilation[i] = 1; /* it means nothing, and one row of zeros shall be one row */
+        if (!even_out(win->pad_begin[i], win->pad_end[i] - output_padding[i], win->dilation[i], &front[i], &back[i],
+                      &pad[i])) {
+            caffe_cannot(w, "pads of %lld before and %lld after the image have no form in Caffe",
+                         (long long)win->pad_begin[i], (long long)win->pad_end[i] - (long long)output_padding[i]);
+            return;
+        }
+        grown.dims[ROWS + i] += front[i] + back[i];
+        win->pad_begin[i] = win->pad_end[i] = pad[i];
+    }
+    if (shape_elements(&grown) < 0)
+        caffe_cannot(w, "its kernels with zeros for uneven pads have more than 2^31 elements");
+    else if (!shape_equal(&grown, &conv->shape))
+        grow_kernels(w, conv, front, &grown);
+    conv->shape = grown;
+    memcpy(win->kernel, grown.dims + ROWS, sizeof win->kernel);
+}
+
+/* ---- Parameters */
+
+/* A number for both axes where all are squares, else pairs: some readers take either, but not both. */
+static void put_window(struct caffe_writer *w, Caffe__ConvolutionParameter *param, const struct window *win)
+{
+    bool is_square =
+        win->kernel[0] == win->kernel[1] && win->stride[0] == win->stride[1] && win->pad_begin[0] == win->pad_begin[1];
+
+    param->n_kernel_size = is_square;
+    param->n_stride = is_square && win->stride[0] != 1;
+    param->n_pad = is_square && win->pad_begin[0] != 0;
+    param->kernel_size = caffe_put_integers(w, win->kernel, 1);
+    param->stride = caffe_put_integers(w, win->stride, 1);
+    param->pad = caffe_put_integers(w, win->pad_begin, 1);
+    param->has_kernel_h = param->has_kernel_w = param->has_stride_h = param->has_stride_w = !is_square;
+    param->has_pad_h = param->has_pad_w = !is_square;
+    param->kernel_h = (uint32_t)win->kernel[0];
+    param->kernel_w = (uint32_t)win->kernel[1];
+    param->stride_h = (uint32_t)win->stride[0];
+    param->stride_w = (uint32_t)win->stride[1];
+    param->pad_h = (uint32_t)win->pad_begin[0];
+    param->pad_w = (uint32_t)win->pad_begin[1];
+    param->n_dilation = win->dilation[0] != win->dilation[1] ? 2 : win->dilation[0] != 1;
+    param->dilation = caffe_put_integers(w, win->dilation, 2);
+}
+
+static void put_convolution(struct caffe_writer *w, const char *type, const char *name, const char *from,
+                            const char *to, const struct convolution *conv)
+{
+    Caffe__LayerParameter *layer = caffe_put_simple(w, type, name, from, to);
+    Caffe__ConvolutionParameter *param = caffe_put_message(w, &caffe__convolution_parameter__descriptor);
+
+    if (param == NULL)
+        return;
+    layer->convolution_param = param;
+    param->has_num_output = true;
+    param->num_output = (uint32_t)conv->out_channels;
+    param->has_bias_term = conv->bias == GRAPH_NONE;
+    param->bias_term = conv->bias != GRAPH_NONE;
+    param->has_group = conv->group != 1;
+    param->group = (uint32_t)conv->group;
+    put_window(w, param, &conv->window);
+    caffe_put_blob(w, layer, &conv->shape, conv->weights);
+    if (conv->bias != GRAPH_NONE)
+        caffe_put_constant(w, layer, conv->bias);
+}
+
+static void put_node(struct caffe_writer *w, const char *type, const struct convolution *conv)
+{
+    put_convolution(w, type, w->node->name, w->from, w->to, conv);
+}
+
+/* ---- Operators */
+
+static bool is_image(struct caffe_writer *w, const char *what)
+{
+    if (caffe_shape_of(w, w->node->inputs[0])->rank == 4)
+        return true;
+    caffe_cannot(w, "%s over other than two axes has no form in Caffe", what);
+    return false;
+}
+
+void caffe_write_conv(struct caffe_writer *w)
+{
+    const struct value *weights = &w->graph->values[w->node->inputs[1]];
+    struct convolution conv = {
+        .window = w->node->attr.conv.window,
+        .shape = weights->shape,
+        .weights = weights->data,
+        .group = w->node->attr.conv.group,
+        .bias = w->node->n_inputs > 2 ? w->node->inputs[2] : GRAPH_NONE,
+    };
+
+    if (!is_image(w, "a convolution"))
+        return;
+    conv.out_channels = caffe_shape_of(w, w->node->outputs[0])->dims[1];
+    make_pads_even(w, &conv, w->node->attr.conv.output_padding);
+    put_node(w, w->node->op == OP_DECONV ? "Deconvolution" : "Convolution", &conv);
+}
+
+/* One kernel of ones a channel. */
+static struct convolution depthwise(struct caffe_writer *w, int64_t channels, int64_t rows, int64_t columns)
+{
+    struct convolution conv = {
+        .window = {.kernel = {rows, columns}, .stride = {1, 1}, .dilation = {1, 1}},
+        .shape = {4, {channels, 1, rows, columns}},
+        .group = channels,
+        .out_channels = channels,
+        .bias = GRAPH_NONE,
+    };
+    int64_t n = shape_elements(&conv.shape);
+    float *weights = caffe_put_floats(w, (size_t)n);
+
+    for (int64_t i = 0; weights != NULL && i < n; i++)
+        weights[i] = 1;
+    conv.weights = weights;
+    return conv;
+}
+
+/* Its strides round down, as a slice does; those of a pool would round up. */
+void caffe_put_subsample(struct caffe_writer *w, const char *name, const char *from, const char *to, int64_t channels,
+                         const int64_t stride[2])
+{
+    struct convolution conv = depthwise(w, channels, 1, 1);
+
+    memcpy(conv.window.stride, stride, sizeof conv.window.stride);
+    put_convolution(w, "Convolution", name, from, to, &conv);
+}
+
+/* Channels of zeros before and behind those of the input. */
+static struct convolution widening(struct caffe_writer *w, int64_t before, int64_t behind)
+{
+    int64_t channels = caffe_shape_of(w, w->node->inputs[0])->dims[CHANNELS];
+    struct convolution conv = {
+        .window = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}},
+        .shape = {4, {before + channels + behind, channels, 1, 1}},
+        .group = 1,
+        .out_channels = before + channels + behind,
+        .bias = GRAPH_NONE,
+    };
+    int64_t n = shape_elements(&conv.shape);
+    float *weights = caffe_put_floats(w, n < 0 ? SIZE_MAX : (size_t)n);
+
+    for (int64_t c = 0; weights != NULL && c < channels; c++)
+        weights[(before + c) * channels + c] = 1;
+    conv.weights = weights;
+    return conv;
+}
+
+/* Zeros around the image: the padding of a convolution that does nothing. */
+void caffe_write_pad(struct caffe_writer *w)
+{
+    const int64_t *begin = w->node->attr.pad.begin, *end = w->node->attr.pad.end, none[2] = {0};
+    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]);
+    struct convolution conv;
+
+    if (!is_image(w, "padding"))
+        return;
+    if (w->node->attr.pad.mode != PAD_CONSTANT || w->node->attr.pad.value != 0) {
+        caffe_cannot(w, "padding with other than zeros has no form in Caffe");
+        return;
+    }
+    if (shape_equal(x, caffe_shape_of(w, w->node->outputs[0]))) {
+        caffe_write_identity(w);
+        return;
+    }
+    conv = begin[CHANNELS] == 0 && end[CHANNELS] == 0 ? depthwise(w, x->dims[CHANNELS], 1, 1)
+                                                      : widening(w, begin[CHANNELS], end[CHANNELS]);
+    memcpy(conv.window.pad_begin, begin + ROWS, sizeof conv.window.pad_begin);
+    memcpy(conv.window.pad_end, end + ROWS, sizeof conv.window.pad_end);
+    if (w->err.code == 0)
+        make_pads_even(w, &conv, none);
+    put_node(w, "Convolution", &conv);
+}
+
+/* Does row (or column) `o` repeat o / factor for a whole factor? Half pixels never meet in the middle then. */
+static bool repeats_elements(const struct node *node, const struct shape *x, const struct shape *y, size_t k)
+{
+    int64_t factor = y->dims[ROWS + k] / x->dims[ROWS + k];
+
+    if (node->attr.resize.mode != RESIZE_NEAREST || y->dims[ROWS + k] % x->dims[ROWS + k] != 0 || factor > UINT16_MAX ||
+        node->attr.resize.scale[k] != (float)factor)
+        return false;
+    if (node->attr.resize.coordinates == RESIZE_ASYMMETRIC)
+        return node->attr.resize.rounding == RESIZE_FLOOR;
+    return node->attr.resize.coordinates == RESIZE_HALF_PIXEL &&
+           (node->attr.resize.rounding == RESIZE_PREFER_FLOOR || node->attr.resize.rounding == RESIZE_PREFER_CEIL);
+}
+
+/* Each element becomes a block: a transposed convolution with kernels of ones that do not overlap. */
+void caffe_write_resize(struct caffe_writer *w)
+{
+    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
+    struct convolution conv;
+
+    if (!is_image(w, "resizing"))
+        return;
+    if (!repeats_elements(w->node, x, y, 0) || !repeats_elements(w->node, x, y, 1)) {
+        caffe_cannot(w, "resizing other than by repeating rows and columns has no form in Caffe");
+        return;
+    }
+    conv = depthwise(w, x->dims[CHANNELS], y->dims[ROWS] / x->dims[ROWS], y->dims[ROWS + 1] / x->dims[ROWS + 1]);
+    memcpy(conv.window.stride, conv.window.kernel, sizeof conv.window.stride);
+    put_node(w, "Deconvolution", &conv);
+}

@@ -1,0 +1,279 @@
+/* write_shape.c — operators that join, cut, move or reduce axes. */
+#include "formats/caffe/write.h"
+
+#include <stdio.h>
+
+enum { ROWS = 2 }; /* the first axis of an image */
+
+void caffe_write_concat(struct caffe_writer *w)
+{
+    const char **bottoms = arena_create_array(w->arena, w->node->n_inputs, sizeof *bottoms, &w->err);
+    Caffe__ConcatParameter *param = caffe_put_message(w, &caffe__concat_parameter__descriptor);
+    Caffe__LayerParameter *layer;
+
+    for (size_t i = 0; param != NULL && i < w->node->n_inputs; i++) {
+        if (w->graph->values[w->node->inputs[i]].is_constant)
+            caffe_cannot(w, "joining with a constant has no form in Caffe");
+        bottoms[i] = w->blobs[w->node->inputs[i]];
+    }
+    layer = caffe_put_layer(w, "Concat", w->node->name, bottoms, w->node->n_inputs, &w->to, 1);
+    if (layer == NULL)
+        return;
+    layer->concat_param = param;
+    param->has_axis = w->node->attr.axis != 1;
+    param->axis = (int32_t)w->node->attr.axis;
+}
+
+/* ---- Reshaping */
+
+void caffe_put_reshape(struct caffe_writer *w, const char *name, const char *from, const char *to,
+                       const struct shape *x, const struct shape *y)
+{
+    bool is_flat = y->rank == 2 && x->rank >= 2;
+    Caffe__LayerParameter *layer = caffe_put_simple(w, is_flat ? "Flatten" : "Reshape", name, from, to);
+    Caffe__ReshapeParameter *param = caffe_put_message(w, &caffe__reshape_parameter__descriptor);
+    Caffe__BlobShape *shape = caffe_put_message(w, &caffe__blob_shape__descriptor);
+
+    if (shape == NULL || is_flat)
+        return;
+    shape->dim = arena_create_array(w->arena, y->rank, sizeof *shape->dim, &w->err);
+    for (size_t i = 0; shape->dim != NULL && i < y->rank; i++)
+        shape->dim[shape->n_dim++] = i == 0 ? 0 : y->dims[i]; /* 0: as in the bottom */
+    param->shape = shape;
+    layer->reshape_param = param;
+}
+
+void caffe_write_reshape(struct caffe_writer *w)
+{
+    caffe_put_reshape(w, w->node->name, w->from, w->to, caffe_shape_of(w, w->node->inputs[0]),
+                      caffe_shape_of(w, w->node->outputs[0]));
+}
+
+void caffe_put_permute(struct caffe_writer *w, const char *name, const char *from, const char *to, const int64_t *order,
+                       size_t n)
+{
+    Caffe__LayerParameter *layer = caffe_put_simple(w, "Permute", name, from, to);
+    Caffe__PermuteParameter *param = caffe_put_message(w, &caffe__permute_parameter__descriptor);
+    uint32_t *axes = caffe_put_integers(w, order, n);
+
+    if (axes == NULL)
+        return;
+    layer->permute_param = param;
+    param->order = axes;
+    param->n_order = n;
+}
+
+void caffe_write_transpose(struct caffe_writer *w)
+{
+    caffe_put_permute(w, w->node->name, w->from, w->to, w->node->attr.perm,
+                      caffe_shape_of(w, w->node->inputs[0])->rank);
+}
+
+/* ---- Cutting */
+
+/* The part [begin, end) of an axis of `extent`. What lies before and behind it are tops of their own, which a Silence
+ * layer reads: a blob that nobody reads would be an output. */
+static void put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent, const char *name,
+                    const char *from, const char *to)
+{
+    const char *tops[3], *rest[2];
+    int64_t points[2];
+    size_t n = 0, n_rest = 0, n_points = 0;
+    char before[32], after[32];
+    Caffe__LayerParameter *layer;
+    Caffe__SliceParameter *param = caffe_put_message(w, &caffe__slice_parameter__descriptor);
+
+    snprintf(before, sizeof before, "before%zu", axis);
+    snprintf(after, sizeof after, "behind%zu", axis);
+    if (begin > 0) {
+        points[n_points++] = begin;
+        tops[n++] = rest[n_rest++] = caffe_inner_name(w, before);
+    }
+    tops[n++] = to;
+    if (end < extent) {
+        points[n_points++] = end;
+        tops[n++] = rest[n_rest++] = caffe_inner_name(w, after);
+    }
+    layer = caffe_put_layer(w, "Slice", name, &from, 1, tops, n);
+    caffe_put_layer(w, "Silence", caffe_fresh_name(w, name, "silence"), rest, n_rest, NULL, 0);
+    if (layer == NULL)
+        return;
+    layer->slice_param = param;
+    param->has_axis = axis != 1;
+    param->axis = (int32_t)axis;
+    param->slice_point = caffe_put_integers(w, points, n_points);
+    param->n_slice_point = n_points;
+}
+
+/* The elements of an axis that a slice takes its own from: all behind its first, where that gives no more. */
+struct range {
+    int64_t begin, end, step;
+};
+
+static struct range find_range(const struct node *slice, size_t axis, int64_t extent, int64_t n)
+{
+    int64_t step = n > 1 ? slice->attr.slice.step[axis] : 1;
+    struct range range = {slice->attr.slice.begin[axis], extent, step};
+
+    if ((extent - range.begin - 1) / step + 1 != n)
+        range.end = range.begin + (n - 1) * step + 1;
+    return range;
+}
+
+/* Layers are put one after the other; the last one bears the node's name and makes its blob. */
+struct chain {
+    const char *at; /* the blob so far */
+    size_t n_left;
+};
+
+static const char *next_name(struct caffe_writer *w, struct chain *chain, const char *what)
+{
+    return --chain->n_left == 0 ? w->node->name : caffe_inner_name(w, what);
+}
+
+static void put_cuts(struct caffe_writer *w, struct chain *chain, const struct range *ranges, const struct shape *x)
+{
+    for (size_t i = 0; i < x->rank; i++) {
+        char what[24];
+        const char *name, *to;
+
+        if (ranges[i].begin == 0 && ranges[i].end == x->dims[i])
+            continue;
+        snprintf(what, sizeof what, "axis%zu", i);
+        name = next_name(w, chain, what);
+        to = chain->n_left == 0 ? w->to : name;
+        put_cut(w, i, ranges[i].begin, ranges[i].end, x->dims[i], name, chain->at, to);
+        chain->at = to;
+    }
+}
+
+/* Cuts along one axis after the other, then steps of rows and columns. */
+void caffe_write_slice(struct caffe_writer *w)
+{
+    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
+    struct range ranges[TENSOR_MAX_RANK];
+    struct chain chain = {.at = w->from};
+    int64_t stride[2] = {1, 1};
+
+    for (size_t i = 0; i < x->rank; i++) {
+        ranges[i] = find_range(w->node, i, x->dims[i], y->dims[i]);
+        chain.n_left += ranges[i].begin != 0 || ranges[i].end != x->dims[i];
+        if (ranges[i].step == 1)
+            continue;
+        if (x->rank != 4 || i < ROWS) {
+            caffe_cannot(w, "a slice with step %lld of axis %zu has no form in Caffe", (long long)ranges[i].step, i);
+            return;
+        }
+        stride[i - ROWS] = ranges[i].step;
+    }
+    if (stride[0] == 1 && stride[1] == 1 && chain.n_left == 0) {
+        caffe_write_identity(w);
+        return;
+    }
+    chain.n_left += stride[0] > 1 || stride[1] > 1;
+    put_cuts(w, &chain, ranges, x);
+    if (chain.n_left > 0)
+        caffe_put_subsample(w, w->node->name, chain.at, w->to, y->dims[1], stride);
+}
+
+/* ---- Reducing */
+
+static void put_reduction(struct caffe_writer *w, const char *name, const char *from, const char *to, bool is_mean,
+                          size_t axis)
+{
+    Caffe__LayerParameter *layer = caffe_put_simple(w, "Reduction", name, from, to);
+    Caffe__ReductionParameter *param = caffe_put_message(w, &caffe__reduction_parameter__descriptor);
+
+    if (param == NULL)
+        return;
+    layer->reduction_param = param;
+    param->has_operation = true;
+    param->operation =
+        is_mean ? CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__MEAN : CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__SUM;
+    param->has_axis = true;
+    param->axis = (int32_t)axis;
+}
+
+/* Caffe reduces all axes from one on: the others come first, in their order. Returns the blob. */
+static const char *put_kept_axes_first(struct caffe_writer *w, const char *from, uint32_t axes, size_t rank,
+                                       size_t *n_kept)
+{
+    int64_t order[TENSOR_MAX_RANK];
+    size_t n = 0;
+    bool is_ordered = true;
+    const char *permuted;
+
+    for (int is_reduced = 0; is_reduced < 2; is_reduced++) {
+        for (size_t i = 0; i < rank; i++)
+            if ((axes >> i & 1) == (uint32_t)is_reduced) {
+                is_ordered = is_ordered && i == n;
+                order[n++] = (int64_t)i;
+            }
+        *n_kept = is_reduced ? *n_kept : n;
+    }
+    if (is_ordered)
+        return from;
+    permuted = caffe_inner_name(w, "permuted");
+    caffe_put_permute(w, permuted, from, permuted, order, rank);
+    return permuted;
+}
+
+/* Sums and means: of squares, under a root, for the L2 norm. Axes of extent 1 are put back by a reshape. */
+static void write_sum(struct caffe_writer *w)
+{
+    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
+    bool is_root = w->node->attr.reduce.kind == REDUCE_L2, is_mean = w->node->attr.reduce.kind == REDUCE_MEAN;
+    bool keeps = w->node->attr.reduce.keep_dims;
+    const char *name = w->node->name, *sum = w->to, *from = w->from;
+    struct shape reduced = {0};
+    size_t n_kept = 0;
+
+    if (is_root) {
+        from = caffe_inner_name(w, "square");
+        caffe_put_power(w, from, w->from, from, 2, 1, 0);
+    }
+    from = put_kept_axes_first(w, from, w->node->attr.reduce.axes, x->rank, &n_kept);
+    if (keeps)
+        sum = caffe_inner_name(w, "sum");
+    put_reduction(w, keeps || is_root ? caffe_inner_name(w, "sum") : name, from, sum, is_mean, n_kept);
+    if (is_root)
+        caffe_put_power(w, keeps ? caffe_inner_name(w, "root") : name, sum, sum, 0.5F, 1, 0);
+    reduced.rank = n_kept;
+    if (keeps)
+        caffe_put_reshape(w, name, sum, w->to, &reduced, y);
+}
+
+/* A maximum is a pool. */
+static void write_max(struct caffe_writer *w)
+{
+    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
+    const struct shape pooled = {4, {1, x->dims[1], 1, 1}};
+    const char *max;
+
+    if (x->rank != 4 || w->node->attr.reduce.axes != (1u << 2 | 1u << 3)) {
+        caffe_cannot(w, "a maximum over other than rows and columns has no form in Caffe");
+        return;
+    }
+    if (y->rank == 4) {
+        caffe_put_global_pool(w, w->node->name, w->from, w->to, true);
+        return;
+    }
+    max = caffe_inner_name(w, "max");
+    caffe_put_global_pool(w, max, w->from, max, true);
+    caffe_put_reshape(w, w->node->name, max, w->to, &pooled, y);
+}
+
+void caffe_write_reduce(struct caffe_writer *w)
+{
+    switch (w->node->attr.reduce.kind) {
+    case REDUCE_MAX:
+        write_max(w);
+        break;
+    case REDUCE_MIN:
+        caffe_cannot(w, "a minimum has no form in Caffe");
+        break;
+    default:
+        write_sum(w);
+        break;
+    }
+}
