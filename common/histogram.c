@@ -199,6 +199,11 @@ void histogram_magnitudes(const struct histogram *h, uint64_t *counts)
     add_folded(counts, h->negative, h->bins, 0);
 }
 
+bool histogram_is_never_negative(const struct histogram *h)
+{
+    return h->min >= 0 && h->negative_infs == 0; /* min is +Inf where nothing was seen */
+}
+
 float histogram_abs_max(const struct histogram *h)
 {
     if (h->min > h->max)

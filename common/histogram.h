@@ -51,6 +51,7 @@ int histogram_check(const struct histogram *h, struct error *err);
 
 /* counts[k] = positive[k] + negative[k], k < bins. */
 void histogram_magnitudes(const struct histogram *h, uint64_t *counts);
+bool histogram_is_never_negative(const struct histogram *h); /* of what was seen: NaN is neither */
 float histogram_abs_max(const struct histogram *h); /* max |x| over finite values, 0 when there is none */
 
 /* One engine's look at a value: observes v's data, not its padding. Per tensor: histogram_observe without the padding

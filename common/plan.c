@@ -27,3 +27,31 @@ void plan_destroy(struct plan *plan)
     if (plan != NULL)
         arena_destroy(plan->arena); /* the plan itself lives in it */
 }
+
+int64_t plan_output_offset(const struct plan *plan, int node, size_t channel)
+{
+    const struct plan_node *layer = &plan->nodes[node];
+    const struct plan_value *output = &plan->values[plan->graph->nodes[node].outputs[0]];
+    double step = (double)layer->acc_scale[layer->n_weight_scales == 1 ? 0 : channel];
+
+    if (!output->hides_zero_point)
+        return 0;
+    return (int64_t)round_to_integer(output->codes.zero_point *
+                                         ((double)output->scale[output->n_scales == 1 ? 0 : channel] / step),
+                                     plan->profile->bias_rounding);
+}
+
+int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)
+{
+    const struct node *n = &plan->graph->nodes[node];
+    const struct plan_value *input = &plan->values[n->inputs[0]];
+    const struct shape *shape = &plan->graph->values[n->inputs[1]].shape;
+    size_t row = (size_t)(shape_elements(shape) / shape->dims[0]);
+    int64_t sum = 0;
+
+    if (!input->hides_zero_point)
+        return 0;
+    for (size_t i = 0; i < row; i++)
+        sum += plan->nodes[node].weights[channel * row + i];
+    return -input->codes.zero_point * sum;
+}

@@ -20,11 +20,6 @@ static bool has_unsigned_codes(const struct profile *profile)
            profile->signed_steps != profile->unsigned_steps;
 }
 
-static bool is_never_negative(const struct histogram *h)
-{
-    return h->min >= 0 && h->negative_infs == 0; /* min is +Inf where nothing was seen */
-}
-
 /* is_unsigned[family]: no value of it was ever negative, and the target has codes for such. */
 static void find_unsigned(const struct plan_groups *groups, const struct histogram *const *histograms,
                           bool *is_unsigned)
@@ -34,7 +29,10 @@ static void find_unsigned(const struct plan_groups *groups, const struct histogr
     for (size_t v = 0; v < plan->graph->n_values; v++)
         is_unsigned[v] = has_unsigned_codes(plan->profile);
     for (size_t v = 0; v < plan->graph->n_values; v++) {
-        if (plan->values[v].is_quantized && !is_never_negative(histograms[v]))
+        if (!plan->values[v].is_quantized)
+            continue;
+        if (plan->profile->zero_points_in_biases ? !groups->hides_zero_point[v]
+                                                 : !histogram_is_never_negative(histograms[v]))
             is_unsigned[plan_groups_family(groups, (int)v)] = false;
     }
 }
@@ -142,7 +140,7 @@ int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histog
 
     if (rc == 0) {
         plan_mark(plan, histograms, choices->node_is_float);
-        rc = plan_groups_init(&groups, plan, choices->channel_histograms, err);
+        rc = plan_groups_init(&groups, plan, histograms, choices->channel_histograms, err);
     }
     if (rc == 0) {
         struct job_maker maker = {
@@ -194,6 +192,7 @@ static int reserve_scales(struct plan *plan, const struct threshold_job *job, in
         .is_quantized = true,
         .is_unsigned = job->request.is_unsigned,
         .codes = job->request.is_unsigned ? plan->profile->unsigned_codes : plan->profile->signed_codes,
+        .hides_zero_point = job->request.is_unsigned && plan->profile->zero_points_in_biases,
         .n_scales = n,
         .scale = numbers,
         .threshold = numbers + n,

@@ -33,6 +33,13 @@ static bool moves_codes(const struct plan_groups *groups, const struct node *nod
            (role == ROLE_COMPUTES && node->op == OP_CONCAT && groups->is_per_channel[node->outputs[0]]);
 }
 
+/* An average pool in float, between values that lie lower by one number: the number, a zero point, needs one scale. */
+static bool passes_offset(const struct plan_groups *groups, const struct node *node)
+{
+    return node->op == OP_POOL && groups->hides_zero_point[node->inputs[0]] &&
+           groups->hides_zero_point[node->outputs[0]];
+}
+
 static void join_through(struct plan_groups *groups, size_t n)
 {
     const struct plan *plan = groups->plan;
@@ -47,7 +54,7 @@ static void join_through(struct plan_groups *groups, size_t n)
             continue;
         if (!moves_codes(groups, node, role))
             groups->is_read[value] = true;
-        if (!moves_codes(groups, node, role) && role != ROLE_AVERAGES)
+        if (!moves_codes(groups, node, role) && role != ROLE_AVERAGES && !passes_offset(groups, node))
             continue;
         join(groups->family, (size_t)value, output);
         for (size_t c = 0; c < count_scales(groups, value); c++)
@@ -119,10 +126,11 @@ static int make_values(struct plan_groups *groups, size_t n_values, struct error
     groups->is_per_channel = memory_create(n_values, sizeof *groups->is_per_channel, what, err);
     groups->is_read = memory_create(n_values, sizeof *groups->is_read, what, err);
     groups->decides_arg_max = memory_create(n_values, sizeof *groups->decides_arg_max, what, err);
+    groups->hides_zero_point = memory_create(n_values, sizeof *groups->hides_zero_point, what, err);
     groups->first = memory_create(n_values + 1, sizeof *groups->first, what, err);
     groups->family = memory_create(n_values, sizeof *groups->family, what, err);
     return groups->is_per_channel == NULL || groups->is_read == NULL || groups->decides_arg_max == NULL ||
-                   groups->first == NULL || groups->family == NULL
+                   groups->hides_zero_point == NULL || groups->first == NULL || groups->family == NULL
                ? -1
                : 0;
 }
@@ -138,7 +146,7 @@ static int make_scales(struct plan_groups *groups, struct error *err)
     return groups->parent == NULL || groups->places == NULL || groups->end == NULL || groups->n == NULL ? -1 : 0;
 }
 
-int plan_groups_init(struct plan_groups *groups, const struct plan *plan,
+int plan_groups_init(struct plan_groups *groups, const struct plan *plan, const struct histogram *const *histograms,
                      const struct histogram *const *channel_histograms, struct error *err)
 {
     *groups = (struct plan_groups){.plan = plan};
@@ -146,6 +154,7 @@ int plan_groups_init(struct plan_groups *groups, const struct plan *plan,
         return -1;
     plan_mark_arg_max(plan->graph, groups->decides_arg_max);
     plan_mark_channels(plan, channel_histograms, groups->decides_arg_max, groups->is_per_channel);
+    plan_mark_hidden_zeros(plan, histograms, groups->is_per_channel, groups->hides_zero_point);
     number_scales(groups);
     if (make_scales(groups, err) != 0)
         return -1;
@@ -159,6 +168,7 @@ void plan_groups_fini(struct plan_groups *groups)
     free(groups->is_per_channel);
     free(groups->is_read);
     free(groups->decides_arg_max);
+    free(groups->hides_zero_point);
     free(groups->first);
     free(groups->family);
     free(groups->parent);

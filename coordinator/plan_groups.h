@@ -12,11 +12,12 @@
 struct plan_groups {
     const struct plan *plan;
     bool *is_per_channel;
-    bool *is_read;         /* by something that does not only move codes, or from outside */
-    bool *decides_arg_max; /* see plan_mark_arg_max */
-    size_t *first;         /* [n_values + 1]: the scales of value v are numbers first[v] up to first[v + 1] */
-    size_t *family;        /* union-find over values any of whose scales are tied: they share their kind of codes */
-    size_t *parent;        /* [n_scales]: union-find over scales; the root is the smallest number */
+    bool *is_read;          /* by something that does not only move codes, or from outside */
+    bool *decides_arg_max;  /* see plan_mark_arg_max */
+    bool *hides_zero_point; /* may hide it, as plan_mark_hidden_zeros says */
+    size_t *first;          /* [n_values + 1]: the scales of value v are numbers first[v] up to first[v + 1] */
+    size_t *family;         /* union-find over values any of whose scales are tied: they share their kind of codes */
+    size_t *parent;         /* [n_scales]: union-find over scales; the root is the smallest number */
     size_t n_scales;
     struct scale_place *places; /* [n_scales] group after group by root; within a group values in execution order */
     size_t *end;                /* [n_scales]: where the places of the group with this root end; its size is in n */
@@ -24,7 +25,7 @@ struct plan_groups {
 };
 
 /* The marks of plan_mark are set. EX_OSERR. */
-int plan_groups_init(struct plan_groups *groups, const struct plan *plan,
+int plan_groups_init(struct plan_groups *groups, const struct plan *plan, const struct histogram *const *histograms,
                      const struct histogram *const *channel_histograms, struct error *err);
 void plan_groups_fini(struct plan_groups *groups); /* may be called after a failure of plan_groups_init */
 

@@ -31,6 +31,13 @@ void plan_mark_arg_max(const struct graph *graph, bool *decides);
 void plan_mark_channels(const struct plan *plan, const struct histogram *const *channel_histograms,
                         const bool *decides_arg_max, bool *is_per_channel);
 
+/* hides[n_values], all false before: the values that may hide their zero point in biases (plan.h), after
+ * plan_mark_channels. Layers with weights that end in a ReLU make them, layers without pads read them; reshapes and
+ * average pools without pads hand them on, and tie their scales. Not graph outputs. None where the profile has no such.
+ */
+void plan_mark_hidden_zeros(const struct plan *plan, const struct histogram *const *histograms,
+                            const bool *is_per_channel, bool *hides);
+
 /* Is this a float32 value that changes with the input? */
 bool plan_is_activation(const struct graph *graph, int value);
 

@@ -105,14 +105,23 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
 
 /* ---- from scales to codes ---- */
 
-/* The largest |bias| among the channels of scale `i`. */
-static double largest_bias(const struct plan_layer *layer, size_t n_scales, size_t i)
+/* A hidden zero point of the output in real units: it will be in the bias. */
+static double hidden_zero(const struct plan_value *output, size_t channel)
+{
+    return !output->hides_zero_point
+               ? 0
+               : abs(output->codes.zero_point) * (double)output->scale[output->n_scales == 1 ? 0 : channel];
+}
+
+/* The largest |bias| that the channels of scale `i` can have. */
+static double largest_bias(const struct plan_layer *layer, const struct plan_value *output, size_t n_scales, size_t i)
 {
     size_t first = n_scales == 1 ? 0 : i, end = n_scales == 1 ? layer->out_channels : i + 1;
     double largest = 0;
 
     for (size_t channel = first; channel < end; channel++)
-        largest = fmax(largest, fabs((double)layer->bias[channel]));
+        largest = fmax(largest,
+                       (layer->bias == NULL ? 0 : fabs((double)layer->bias[channel])) + hidden_zero(output, channel));
     return largest;
 }
 
@@ -152,8 +161,8 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
     struct weight_group group = plan_layer_group(layer, i);
     size_t count = group.runs * group.run;
     double input_scale = plan_layer_input_scale(layer, i);
-    double bias = out->bias_codes != NULL && layer->bias != NULL ? largest_bias(layer, out->n_weight_scales, i) : 0,
-           step;
+    const struct plan_value *output = &plan->values[layer->node->outputs[0]];
+    double bias = out->bias_codes != NULL ? largest_bias(layer, output, out->n_weight_scales, i) : 0, step;
     int32_t limit = plan->profile->weight_limit;
     float *copy, scale, max_abs;
     const float *weights = plan_layer_gather(layer, group, &copy, err);

@@ -132,7 +132,8 @@ static size_t channel_run(const struct simulator *s, int value)
     return s->values[value].elements / p->n_scales;
 }
 
-static void dequantize_value(const struct simulator *s, int value, float *out)
+/* zero_point is added to the codes, which are relative to real zero: 0, or what the value hides. */
+static void dequantize_value(const struct simulator *s, int value, int zero_point, float *out)
 {
     const struct plan_value *p = sim_plan_value(s, value);
     const int16_t *codes = sim_data(s, value);
@@ -142,10 +143,11 @@ static void dequantize_value(const struct simulator *s, int value, float *out)
         float scale = p->scale[r % p->n_scales];
 
         for (size_t i = r * run; i < (r + 1) * run; i++)
-            out[i] = scale * (float)codes[i];
+            out[i] = scale * (float)(codes[i] + zero_point);
     }
 }
 
+/* Where the value hides its zero point, `reals` are lower by that. */
 static void store_value(struct simulator *s, int value, const float *reals)
 {
     const struct plan_value *p = sim_plan_value(s, value);
@@ -162,12 +164,12 @@ static void store_value(struct simulator *s, int value, const float *reals)
     for (size_t r = 0; r < s->n_records * p->n_scales; r++) {
         float scale = p->scale[r % p->n_scales];
 
-        sim_codes(reals + r * run, run, scale, p->codes, s->plan->profile->activation_rounding, codes + r * run);
+        sim_value_codes(reals + r * run, run, scale, p, s->plan->profile->activation_rounding, codes + r * run);
     }
 }
 
 /* The real values of one input of a node, dequantized into *room where needed, which then moves on. */
-static const float *real_input(const struct simulator *s, int value, float **room)
+static const float *real_input(const struct simulator *s, int value, bool is_lowered, float **room)
 {
     const struct graph *g = s->plan->graph;
     float *reals = *room;
@@ -178,7 +180,7 @@ static const float *real_input(const struct simulator *s, int value, float **roo
         return g->values[value].data;
     if (!sim_plan_value(s, value)->is_quantized)
         return sim_data(s, value);
-    dequantize_value(s, value, reals);
+    dequantize_value(s, value, is_lowered ? sim_plan_value(s, value)->codes.zero_point : 0, reals);
     *room += s->values[value].elements * s->n_records;
     return reals;
 }
@@ -186,10 +188,11 @@ static const float *real_input(const struct simulator *s, int value, float **roo
 static int run_in_float(struct simulator *s, int n, struct error *err)
 {
     const struct node *node = &s->plan->graph->nodes[n];
+    bool is_lowered = sim_plan_value(s, node->outputs[0])->hides_zero_point; /* then its inputs do as well */
     float *room = s->scratch;
 
     for (size_t i = 0; i < node->n_inputs; i++)
-        s->inputs[i] = real_input(s, node->inputs[i], &room);
+        s->inputs[i] = real_input(s, node->inputs[i], is_lowered, &room);
     if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
         return -1;
     store_value(s, node->outputs[0], s->result);
@@ -283,7 +286,7 @@ const float *simulator_value(struct simulator *s, int value)
         return NULL;
     if (!sim_plan_value(s, value)->is_quantized)
         return sim_data(s, value);
-    dequantize_value(s, value, s->view);
+    dequantize_value(s, value, 0, s->view);
     return s->view;
 }
 

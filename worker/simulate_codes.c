@@ -75,3 +75,15 @@ void sim_codes(const float *x, size_t n, float scale, struct code_range codes, e
         break;
     }
 }
+
+void sim_value_codes(const float *x, size_t n, float scale, const struct plan_value *value, enum rounding rounding,
+                     int16_t *out)
+{
+    struct code_range codes = value->codes;
+
+    if (value->hides_zero_point)
+        codes.zero_point = 0;
+    sim_codes(x, n, scale, codes, rounding, out);
+    for (size_t i = 0; value->hides_zero_point && i < n; i++)
+        out[i] = (int16_t)(out[i] - value->codes.zero_point);
+}

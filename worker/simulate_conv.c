@@ -276,6 +276,7 @@ static struct rescale channel_rescale(const struct sim_conv *c, size_t channel)
     r.ratio = r.acc_scale / r.out_scale;
     r.bias = c->float_bias == NULL ? 0 : c->float_bias[channel];
     r.bias_code = w->bias_codes == NULL ? 0 : w->bias_codes[channel];
+    r.bias_code += (int32_t)plan_output_offset(c->plan, (int)(c->node - c->plan->graph->nodes), channel);
     return r;
 }
 
@@ -304,7 +305,7 @@ static void rescale_channel(struct sim_conv *c, size_t channel, size_t column, v
     const struct plan_value *out = &c->plan->values[c->output_value];
     const struct profile *profile = c->plan->profile;
     struct rescale r = channel_rescale(c, channel);
-    struct activation fused = c->node->fused;
+    struct activation fused = out->hides_zero_point ? (struct activation){0} : c->node->fused; /* saturation is it */
     size_t pixels = c->out_height * c->out_width;
     const int32_t *sum = c->sums + column;
     float *row = out->is_quantized ? c->row : (float *)output + channel * pixels;
@@ -317,8 +318,8 @@ static void rescale_channel(struct sim_conv *c, size_t channel, size_t column, v
         for (size_t i = 0; i < pixels; i++)
             row[i] = in_steps ? apply_on_steps(fused, row[i], r.out_scale) : activation_apply(fused, row[i]);
     if (out->is_quantized)
-        sim_codes(row, pixels, in_steps ? 1 : r.out_scale, out->codes, profile->activation_rounding,
-                  (int16_t *)output + channel * pixels);
+        sim_value_codes(row, pixels, in_steps ? 1 : r.out_scale, out, profile->activation_rounding,
+                        (int16_t *)output + channel * pixels);
 }
 
 void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t n_records)

@@ -28,6 +28,28 @@ static void put_pair(struct tnn_emit *e, const int64_t pair[2])
 
 /* ---- Weights */
 
+/* The biases with the zero points that they hide: TNN's arithmetic knows none. */
+static void put_bias_codes(struct tnn_emit *e, const struct node *node, size_t n)
+{
+    int index = (int)tnn_index(e, node);
+    struct error err = {0};
+    int32_t *bias = arena_create_array(e->arena, n, sizeof *bias, &err);
+
+    if (bias == NULL) {
+        tnn_writer_fail(&e->writer, err.code, "%s", err.text);
+        return;
+    }
+    for (size_t c = 0; c < n; c++) {
+        int64_t all = e->plan->nodes[index].bias_codes[c] + plan_output_offset(e->plan, index, c) +
+                      plan_input_offset(e->plan, index, c);
+
+        bias[c] = (int32_t)all;
+        if (bias[c] != all)
+            tnn_cannot(e, "the bias of output channel %zu is %lld steps, more than int32 holds", c, (long long)all);
+    }
+    tnn_put_raw(&e->writer, TNN_INT32, bias, n, NULL);
+}
+
 /* int8 weights: codes, bias in steps of the accumulator, and the accumulator's steps (the input's scale times the
  * weights'). Float ones: as they are. An inner product has a bias buffer even when there is none. */
 static void put_weights(struct tnn_emit *e, const struct node *node, const char *type, bool is_integer)
@@ -45,7 +67,7 @@ static void put_weights(struct tnn_emit *e, const struct node *node, const char 
     tnn_put_raw(&e->writer, is_integer ? TNN_INT8 : TNN_FLOAT32, is_integer ? (const void *)codes->weights : w->data, n,
                 is_integer ? NULL : &w->shape);
     if (is_integer && b != NULL)
-        tnn_put_raw(&e->writer, TNN_INT32, codes->bias_codes, n_bias, NULL);
+        put_bias_codes(e, node, n_bias);
     else if (b != NULL)
         tnn_put_raw(&e->writer, TNN_FLOAT32, b->data, n_bias, &b->shape);
     else if (is_dense)
@@ -69,6 +91,12 @@ static bool has_codes(struct tnn_emit *e, const struct node *node)
 }
 
 /* ---- Convolution */
+
+/* Saturation is the activation of what hides its zero point. */
+static bool hides_zero_point(const struct tnn_emit *e, const struct node *node)
+{
+    return tnn_is_integer(e, node) && e->plan->values[node->outputs[0]].hides_zero_point;
+}
 
 static bool fused_code(const struct activation *fused, bool is_integer, enum tnn_fused *code)
 {
@@ -115,7 +143,7 @@ void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
     }
     if (is_integer && !has_codes(e, node))
         return;
-    is_expressed = fused_code(&node->fused, is_integer, &code);
+    is_expressed = fused_code(hides_zero_point(e, node) ? &(struct activation){0} : &node->fused, is_integer, &code);
     from = padded_input(e, node, &window);
     to = tnn_output_before(e, node, is_expressed);
     if (is_integer)
@@ -151,7 +179,7 @@ void tnn_emit_dense(struct tnn_emit *e, const struct node *node)
     }
     if (is_integer && !has_codes(e, node))
         return;
-    to = tnn_output_before(e, node, false);
+    to = tnn_output_before(e, node, hides_zero_point(e, node));
     if (is_integer)
         tnn_put_scale_as(e, node->inputs[0], from);
     tnn_layer_begin(&e->writer, is_integer, "InnerProduct", tnn_layer_name(e, node), &from, 1, &to, 1);

@@ -36,12 +36,14 @@ static bool allows(const struct graph *graph, const struct node *node)
 
 const struct profile tnn_profile = {
     .name = "tnn",
-    /* Activations saturate to [-128, 127], but a threshold is 127 steps: no unsigned form, no zero points (x86 and ARM
-     * ignore them). */
+    /* Activations saturate to [-128, 127], but a threshold is 127 steps. No unsigned form, and x86 and ARM ignore zero
+     * points: where biases can hide one, all 256 codes serve. MobileNet v1 0.25 on CIFAR-10 images, fp32 71.60: 69.15
+     * without, 70.70 with. */
     .signed_codes = {-128, 127, 0},
-    .unsigned_codes = {-128, 127, 0},
+    .unsigned_codes = {-128, 127, -128},
     .signed_steps = 127,
-    .unsigned_steps = 127,
+    .unsigned_steps = 255,
+    .zero_points_in_biases = true,
     /* An inner product has one scale a value, whatever its channels. A Concat copies bytes once an operand has more
      * than one scale, whatever these are. */
     .per_channel_activations = true,

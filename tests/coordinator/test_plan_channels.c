@@ -445,6 +445,7 @@ static void one_negative_channel_makes_all_that_is_tied_to_it_signed(void **stat
 
         (void)state;
         build_net(n, -1);
+        n->set.profile.zero_points_in_biases = false;
         n->set.profile.unsigned_codes = (struct code_range){0, 255, 0};
         n->set.profile.unsigned_steps = 255;
         if (is_negative) {
