@@ -170,6 +170,7 @@ struct value {
     struct shape shape;
     bool has_shape;
     bool is_constant;
+    bool is_separate; /* graph input: a written model has one input a record of the batch; graph_split_batch */
     const void *data; /* constant only: dense, row-major */
     int producer;     /* node index; GRAPH_NONE for graph inputs and constants */
 };
@@ -180,6 +181,7 @@ struct graph {
     struct value *values;
     struct node *nodes;    /* execution order */
     int *inputs, *outputs; /* value indices */
+    int64_t batch;         /* records that a written model takes at once; 0: any number, or the writer's usual one */
     size_t n_values, n_nodes, n_inputs, n_outputs;
     size_t values_capacity, nodes_capacity, inputs_capacity, outputs_capacity; /* private */
     /* private from here on */

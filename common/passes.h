@@ -27,6 +27,18 @@ int graph_delete_edge_nodes(struct graph *graph, const struct edge_nodes *reques
  * all the same. EX_CONFIG: a pattern that matches no node. */
 int graph_keep_nodes(struct graph *graph, const char *const *patterns, size_t n, struct error *err);
 
+/* What a written model takes at once, as Horizon's input_batch, separate_batch and separate_name say it. */
+struct batch_request {
+    int64_t size;     /* records, 1 to 4096; 0: not fixed */
+    bool is_separate; /* the one input becomes as many, of a record each */
+    size_t n_separate;
+    const char *const *separate; /* these inputs do, the others keep the batch */
+};
+
+/* Marks graph and inputs for writers; nothing else changes, the graph stays one of single records. EX_CONFIG: a size
+ * out of range or too small to split, both ways of splitting, is_separate with several inputs, an unknown input. */
+int graph_split_batch(struct graph *graph, const struct batch_request *request, struct error *err);
+
 /* --- what is always done --- */
 
 struct pass {

@@ -108,6 +108,9 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
             q->calibration.overrides[i].activations == NULL ? "-" : q->calibration.overrides[i].activations->name,
             (int)q->calibration.overrides[i].precision);
     }
+    add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
+    for (size_t i = 0; i < q->model.batch.n_separate; i++)
+        add_text(state, "separate", q->model.batch.separate[i]);
     for (size_t i = 0; i < q->n_targets; i++)
         add(state, "target %s\n", q->targets[i]->name);
     add(state, "evaluation %s\n", dataset_hex);

@@ -90,7 +90,8 @@ static int finish(const struct model_request *request, struct graph *graph, stru
     return keep_requested_outputs(request, graph, err) < 0 || graph_fold_constants(graph, err) < 0 ||
                    graph_infer_shapes(graph, err) < 0 || check_requested_inputs(request, graph, err) < 0 ||
                    graph_delete_edge_nodes(graph, &request->remove, err) < 0 || graph_validate(graph, err) < 0 ||
-                   graph_keep_nodes(graph, request->kept, request->n_kept, err) < 0
+                   graph_keep_nodes(graph, request->kept, request->n_kept, err) < 0 ||
+                   graph_split_batch(graph, &request->batch, err) < 0
                ? error_in(err, "%s", request->file)
                : 0;
 }

@@ -24,6 +24,7 @@ struct model_request {
     struct edge_nodes remove;   /* nodes at its edges that are not wanted */
     size_t n_kept;
     const char *const *kept; /* patterns: nodes that no pass may touch */
+    struct batch_request batch;
 };
 
 struct importer {

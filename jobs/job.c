@@ -109,6 +109,23 @@ static int read_removed(struct schema *r, const struct yaml *node, void *target)
     return schema_map(r, node, fields, COUNT(fields));
 }
 
+static int read_batch(struct schema *r, const struct yaml *node, void *target)
+{
+    size_t size = 0;
+
+    if (schema_size(r, node, &size) != 0)
+        return -1;
+    *(int64_t *)target = (int64_t)size;
+    return 0;
+}
+
+static int read_separate(struct schema *r, const struct yaml *node, void *target)
+{
+    struct batch_request *batch = target;
+
+    return read_names(r, node, &batch->separate, &batch->n_separate);
+}
+
 static int read_model(struct schema *r, const struct yaml *node, void *target)
 {
     struct model_request *model = target;
@@ -119,6 +136,9 @@ static int read_model(struct schema *r, const struct yaml *node, void *target)
         {"outputs", read_outputs, model},
         {"remove_nodes", read_removed, &model->remove},
         {"keep", read_kept, model},
+        {"input_batch", read_batch, &model->batch.size},
+        {"separate_batch", schema_truth, &model->batch.is_separate},
+        {"separate_name", read_separate, &model->batch},
     };
 
     return schema_map(r, node, fields, COUNT(fields));

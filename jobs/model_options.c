@@ -51,6 +51,17 @@ static int read_input(const char *text, struct arena *arena, struct model_reques
     return request->inputs[request->n_inputs++].name == NULL ? -1 : 0;
 }
 
+static int read_batch(const char *text, int64_t *size, struct error *err)
+{
+    char *end;
+
+    errno = 0;
+    *size = strtoll(text, &end, 10);
+    return end != text && *end == '\0' && errno == 0 && *size > 0
+               ? 0
+               : error_set(err, EX_USAGE, "--batch takes a number of records, found \"%s\"", text);
+}
+
 static int make_request(const struct model_options *options, struct arena *arena, struct model_request *request,
                         struct error *err)
 {
@@ -62,6 +73,10 @@ static int make_request(const struct model_options *options, struct arena *arena
                                           options->removed_names.items, options->removed_types.items};
     request->n_kept = options->kept.n;
     request->kept = options->kept.items;
+    request->batch = (struct batch_request){
+        .is_separate = options->is_separate, .n_separate = options->separate.n, .separate = options->separate.items};
+    if (options->batch != NULL && read_batch(options->batch, &request->batch.size, err) != 0)
+        return -1;
     return check_types(&options->removed_types, err);
 }
 

@@ -10,6 +10,9 @@ struct model_options {
     const char *weights;
     struct option_list inputs, removed_names, removed_types, kept;
     bool is_normalised;
+    const char *batch; /* of `convert` only, which writes */
+    bool is_separate;
+    struct option_list separate;
 };
 
 /* Rows for a verb's table of options. */

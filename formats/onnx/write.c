@@ -21,6 +21,7 @@ struct onnx_writer {
     Onnx__GraphProto graph;
     struct list nodes, initializers, inputs, outputs, metadata;
     Onnx__NodeProto *last; /* attributes go here */
+    int64_t batch;         /* 0: any */
 };
 
 struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err)
@@ -107,6 +108,11 @@ void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const cha
 
 /* --- inputs, outputs, tensors --- */
 
+void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch)
+{
+    writer->batch = batch;
+}
+
 static Onnx__TensorShapeProto *create_shape(struct onnx_writer *writer, const struct shape *shape)
 {
     Onnx__TensorShapeProto *proto = create(writer, &onnx__tensor_shape_proto__descriptor, NULL);
@@ -116,12 +122,12 @@ static Onnx__TensorShapeProto *create_shape(struct onnx_writer *writer, const st
         dims[i] = create(writer, &onnx__tensor_shape_proto__dimension__descriptor, NULL);
         if (dims[i] == NULL)
             return NULL;
-        if (i == 0) {
+        if (i == 0 && writer->batch == 0) {
             dims[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
             dims[i]->dim_param = text("N");
         } else {
             dims[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
-            dims[i]->dim_value = shape->dims[i];
+            dims[i]->dim_value = i == 0 ? writer->batch : shape->dims[i];
         }
     }
     if (dims == NULL)

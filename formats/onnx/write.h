@@ -9,7 +9,7 @@
  *
  * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
  * reports it. Names and tensor data are borrowed until finish. Files are of IR version 7 and opset 13; the first axis
- * of inputs and outputs is the batch, of any length ("N").
+ * of inputs and outputs is the batch, of any length ("N") where it is not fixed.
  */
 #ifndef ETALON_ONNX_WRITE_H
 #define ETALON_ONNX_WRITE_H
@@ -24,6 +24,9 @@ void onnx_writer_destroy(struct onnx_writer *writer);                           
 int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size, struct error *err);
 /* For callers that find a fault themselves: kept like the writer's own. */
 void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
+
+/* The length of the batch in inputs and outputs added from here on; 0: any. */
+void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch);
 
 void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const char *value);
 void onnx_writer_input(struct onnx_writer *writer, const char *name, const struct shape *shape);
@@ -54,12 +57,15 @@ struct onnx_graph_writer {
     bool *is_written;   /* [n_values] constants that are initializers already */
 };
 
-/* Borrows graph; its arrays belong to the writer. */
+/* Borrows graph; its arrays belong to the writer. Fixes the batch where the graph does, and at 1 where a join with a
+ * constant would not grow with it. */
 void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *writer, const struct graph *graph);
 /* "<base>/<suffix>", made different from every value name of the graph. Suffixes hold no '/'. "" after a failure. */
 const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, const char *suffix);
 /* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
+/* An input of the graph; one that is to be separate becomes an input a record, "<name>_0", ..., and their join. */
+void onnx_graph_input(struct onnx_graph_writer *gw, int value);
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
  * onnx_graph_value, but for those where `replaced` is not NULL: of CONV, DECONV and DENSE only, three entries (x,
  * weights, bias, which a node without one then gets); or NULL for none. `fused` is the node's own fused activation, or

@@ -1,8 +1,32 @@
 /* write_graph.c — our graph through the builder of ONNX messages: names, constants, nodes in order; see write.h. */
 #include "formats/onnx/write_ops.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A constant has one record, which does not become more where it is joined with others. */
+static const struct node *find_constant_join(const struct graph *graph)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        for (size_t j = 0; graph->nodes[i].op == OP_CONCAT && j < graph->nodes[i].n_inputs; j++)
+            if (graph->values[graph->nodes[i].inputs[j]].is_constant)
+                return &graph->nodes[i];
+    return NULL;
+}
+
+static void fix_batch(struct onnx_writer *writer, const struct graph *graph)
+{
+    const struct node *join = find_constant_join(graph);
+    struct error err;
+
+    onnx_writer_fix_batch(writer, join != NULL ? 1 : graph->batch);
+    if (join == NULL || graph->batch <= 1)
+        return;
+    error_set(&err, EX_UNAVAILABLE, "node \"%s\" (%s): a join with a constant is for one record, not a batch of %lld",
+              join->name, join->type, (long long)graph->batch);
+    onnx_writer_fail(writer, &err);
+}
 
 void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *writer, const struct graph *graph)
 {
@@ -11,6 +35,7 @@ void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *wr
     gw->is_written = onnx_writer_memory(writer, graph->n_values, sizeof *gw->is_written);
     for (size_t i = 0; gw->names != NULL && i < graph->n_values; i++)
         gw->names[i] = graph->values[i].name;
+    fix_batch(writer, graph);
 }
 
 const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, const char *suffix)
@@ -29,6 +54,46 @@ const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, cons
         length++;
     } while (graph_find_value(gw->graph, name) != GRAPH_NONE);
     return name;
+}
+
+/* "data_0"; the file's own names come first. */
+static const char *record_name(struct onnx_graph_writer *gw, const char *input, int64_t record)
+{
+    size_t size = strlen(input) + 24;
+    char *name = onnx_writer_memory(gw->writer, size, 1);
+    struct error err;
+
+    if (name == NULL)
+        return "";
+    snprintf(name, size, "%s_%lld", input, (long long)record);
+    if (graph_find_value(gw->graph, name) != GRAPH_NONE) {
+        error_set(&err, EX_UNAVAILABLE, "input \"%s\" cannot be split: the network has a value \"%s\"", input, name);
+        onnx_writer_fail(gw->writer, &err);
+    }
+    return name;
+}
+
+void onnx_graph_input(struct onnx_graph_writer *gw, int value)
+{
+    const struct value *input = &gw->graph->values[value];
+    int64_t batch = gw->graph->batch;
+    const char **records = input->is_separate ? onnx_writer_memory(gw->writer, (size_t)batch, sizeof *records) : NULL;
+
+    if (!input->is_separate) {
+        onnx_writer_input(gw->writer, input->name, &input->shape);
+        return;
+    }
+    onnx_writer_fix_batch(gw->writer, 1);
+    for (int64_t i = 0; records != NULL && i < batch; i++) {
+        records[i] = record_name(gw, input->name, i);
+        onnx_writer_input(gw->writer, records[i], &input->shape);
+    }
+    onnx_writer_fix_batch(gw->writer, batch);
+    if (records == NULL)
+        return;
+    onnx_writer_node(gw->writer, "Concat", onnx_graph_name(gw, input->name, "batch"), records, (size_t)batch,
+                     input->name);
+    onnx_writer_int(gw->writer, "axis", 0);
 }
 
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value)
@@ -93,7 +158,7 @@ int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, s
         return -1;
     onnx_graph_writer_init(&gw, writer, graph);
     for (size_t i = 0; i < graph->n_inputs; i++)
-        onnx_writer_input(writer, graph->values[graph->inputs[i]].name, &graph->values[graph->inputs[i]].shape);
+        onnx_graph_input(&gw, graph->inputs[i]);
     for (size_t i = 0; i < graph->n_nodes; i++)
         onnx_graph_node(&gw, (int)i, NULL, graph->nodes[i].fused, graph->values[graph->nodes[i].outputs[0]].name);
     for (size_t i = 0; i < graph->n_outputs; i++)

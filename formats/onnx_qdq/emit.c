@@ -155,7 +155,7 @@ static void add_graph(struct emitter *e)
         int x = graph->inputs[i];
         const char *name = graph->values[x].name;
 
-        onnx_writer_input(e->writer, name, &graph->values[x].shape);
+        onnx_graph_input(&e->gw, x);
         if (!e->plan->values[x].is_quantized || e->gw.names == NULL)
             continue;
         e->gw.names[x] = onnx_graph_name(&e->gw, name, "dequantized");

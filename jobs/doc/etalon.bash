@@ -2,7 +2,7 @@
 # date; the keys for --set are listed here (tests/e2e/doc.sh compares them with job.md).
 
 _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_nodes.types model.remove_nodes.names
-  model.keep
+  model.keep model.input_batch model.separate_batch model.separate_name
   dataset.kind dataset.path dataset.list dataset.limit preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides
@@ -18,7 +18,7 @@ _etalon_values() {
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
     dataset.kind | evaluate.dataset.kind) echo images lmdb ;;
-    evaluate.skip) echo true false ;;
+    evaluate.skip | model.separate_batch) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
     targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;
   esac

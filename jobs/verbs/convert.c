@@ -95,6 +95,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"output", 'o', OPTION_TEXT, &folder, "FOLDER", "where the files go"},
         {"name", 0, OPTION_TEXT, &name, "NAME", "their name without ending (default: the model's)"},
         MODEL_OPTIONS(&model),
+        {"batch", 0, OPTION_TEXT, &model.batch, "N", "for N records at once (default: any number)"},
+        {"separate-batch", 0, OPTION_FLAG, &model.is_separate, NULL, "the one input becomes N of a record each"},
+        {"separate", 0, OPTION_LIST, &model.separate, "INPUT", "this input does, the others keep the batch"},
         {0},
     };
 

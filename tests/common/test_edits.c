@@ -196,6 +196,33 @@ static void a_pattern_that_keeps_nothing_is_refused(void **state)
     graph_destroy(graph);
 }
 
+static void a_batch_that_cannot_be_is_refused(void **state)
+{
+    static const char *const x[] = {"x"}, *const conv[] = {"conv"};
+    static const struct {
+        struct batch_request request;
+        const char *reason;
+    } cases[] = {
+        {{.size = 4097}, "1 to 4096, found 4097"},
+        {{.size = 1, .is_separate = true}, "at least 2"},
+        {{.n_separate = 1, .separate = x}, "at least 2"},
+        {{.size = 2, .is_separate = true, .n_separate = 1, .separate = x}, "found both"},
+        {{.size = 2, .n_separate = 1, .separate = conv}, "\"conv\" cannot be split: it is no input"},
+    };
+    struct graph *graph = classifier();
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_fails(graph_split_batch(graph, &cases[i].request, &err), EX_CONFIG, err, cases[i].reason);
+    assert_succeeds(graph_split_batch(graph, &(struct batch_request){.size = 2, .is_separate = true}, &err), err);
+    assert_int_equal(graph->batch, 2);
+    assert_true(graph->values[graph->inputs[0]].is_separate);
+    assert_succeeds(graph_normalise(graph, &err), err);
+    assert_true(graph->values[graph->inputs[0]].is_separate);
+    graph_destroy(graph);
+}
+
 /* conv -> normalize "bn" -> relu, where `kept` stays. */
 static struct graph *kept_layer(const char *kept)
 {
@@ -273,6 +300,7 @@ int main(void)
         cmocka_unit_test(logits_that_were_an_output_already_remain_one),
         cmocka_unit_test(casts_of_activations_are_refused_unless_they_are_removed),
         cmocka_unit_test(a_pattern_that_keeps_nothing_is_refused),
+        cmocka_unit_test(a_batch_that_cannot_be_is_refused),
         cmocka_unit_test(no_pass_touches_a_node_that_is_kept),
         cmocka_unit_test(a_graph_that_is_kept_stays),
     };

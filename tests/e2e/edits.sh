@@ -56,3 +56,13 @@ sed -i 's/^output: .*/output: features/' "$scratch/features.yaml"
 ranks 2 "$ETALON" calibrate -q "$scratch/features.yaml" >/dev/null || fail "features: calibrate"
 [ -s "$scratch/features/onnx-qdq/demo.onnx" ] || fail "features: no model"
 expect 78 'does not exist; the nearest is "stem_sum"' "$ETALON" calibrate -q "$scratch/kept.yaml" --set 'model.keep=[stem_sun]'
+
+# ---- a batch, split: what is written, not what is decided ----
+
+sed 's/^targets: .*/targets: [onnx-qdq]/; s/^output: .*/output: single/' "$scratch/plain.yaml" >"$scratch/single.yaml"
+sed 's/^model: {/&input_batch: 2, separate_batch: true, /; s/^output: .*/output: pair/' "$scratch/single.yaml" >"$scratch/pair.yaml"
+for job in single pair; do ranks 2 "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"; done
+if [ -x "${PYTHON:-}" ] && "$PYTHON" -c "import onnxruntime" 2>/dev/null; then
+  "$PYTHON" "$here/check_batch.py" "$scratch/single/onnx-qdq/demo.onnx" "$scratch/pair/onnx-qdq/demo.onnx" 2 || fail "batch"
+fi
+expect 69 "target tnn: a batch of 2" "$ETALON" calibrate -q "$scratch/pair.yaml" --set 'targets=[tnn]' --force

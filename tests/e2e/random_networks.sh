@@ -48,6 +48,21 @@ fp32 features sequence two_inputs resnext shufflenetv2 vit_tiny mobilenetv2 ssd_
 "$ETALON" inspect "$scratch/resnext.onnx" --normalised >"$scratch/stdout"
 [ "$(grep -c ' conv .* group 8 ' "$scratch/stdout")" -eq 2 ] || fail "split, convolutions and join are no grouped layers"
 
+# batched NAME INPUTS OPTIONS...: written for three records at once.
+batched() {
+  local name=$1 inputs=$2; shift 2
+  "$ETALON" convert "$scratch/$name.onnx" --to onnx --output "$scratch" --name batched --batch 3 "$@" >/dev/null
+  "$PYTHON" "$here/check_batch.py" "$scratch/$name.onnx" "$scratch/batched.onnx" 3 >"$scratch/stdout" || fail "$name $*"
+  grep -q " $inputs inputs" "$scratch/stdout" || fail "$name $*: expected $inputs inputs"
+}
+batched two_inputs 2
+batched two_inputs 4 --separate side
+batched two_inputs 6 --separate side --separate x
+batched unet 3 --separate-batch
+expect 78 "name those to split" "$ETALON" convert "$scratch/two_inputs.onnx" --to onnx --output "$scratch" --batch 3 --separate-batch
+expect 69 "only models of one record" "$ETALON" convert "$scratch/unet.onnx" --to tnn --output "$scratch" --batch 3
+expect 69 "a join with a constant" "$ETALON" convert "$scratch/vit_tiny.onnx" --to onnx --output "$scratch" --batch 3
+
 int8 mobilenetv2 99
 int8 ssd_mobilenet 99
 int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it

@@ -177,7 +177,11 @@ static void paths_are_relative_to_the_job_file(void **state)
 static void edits_of_the_network_reach_the_request(void **state)
 {
     const char *const sets[] = {"model.remove_nodes={names: [prob], types: [Softmax, Cast]}",
-                                "model.keep=['bn*', relu]", NULL};
+                                "model.keep=['bn*', relu]",
+                                "model.input_batch=4",
+                                "model.separate_batch=true",
+                                "model.separate_name=[x]",
+                                NULL};
     struct job *job = must_read("", sets);
     const struct model_request *model = &job_request(job)->model;
 
@@ -188,6 +192,9 @@ static void edits_of_the_network_reach_the_request(void **state)
     assert_string_equal(model->remove.types[1], "Cast");
     assert_int_equal(model->n_kept, 2);
     assert_string_equal(model->kept[0], "bn*");
+    assert_int_equal(model->batch.size, 4);
+    assert_true(model->batch.is_separate);
+    assert_string_equal(model->batch.separate[0], "x");
     job_destroy(job);
     refused_set("model.remove_nodes.types=[Softmaxx]", EX_CONFIG, "the nearest is \"Softmax\"");
     refused_set("model.keep=bn", EX_CONFIG, "a list of names");
