@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-enum { ROWS = 2 }; /* the first axis of an image */
+enum { ROWS = 2 };        /* the first axis of an image */
+enum { WHAT_BYTES = 32 }; /* a word and the number of an axis */
 
 void caffe_write_concat(struct caffe_writer *w)
 {
@@ -79,12 +80,12 @@ static void put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t 
     const char *tops[3], *rest[2];
     int64_t points[2];
     size_t n = 0, n_rest = 0, n_points = 0;
-    char before[32], after[32];
+    char before[WHAT_BYTES], behind[WHAT_BYTES];
     Caffe__LayerParameter *layer;
     Caffe__SliceParameter *param = caffe_put_message(w, &caffe__slice_parameter__descriptor);
 
     snprintf(before, sizeof before, "before%zu", axis);
-    snprintf(after, sizeof after, "behind%zu", axis);
+    snprintf(behind, sizeof behind, "behind%zu", axis);
     if (begin > 0) {
         points[n_points++] = begin;
         tops[n++] = rest[n_rest++] = caffe_inner_name(w, before);
@@ -92,7 +93,7 @@ static void put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t 
     tops[n++] = to;
     if (end < extent) {
         points[n_points++] = end;
-        tops[n++] = rest[n_rest++] = caffe_inner_name(w, after);
+        tops[n++] = rest[n_rest++] = caffe_inner_name(w, behind);
     }
     layer = caffe_put_layer(w, "Slice", name, &from, 1, tops, n);
     caffe_put_layer(w, "Silence", caffe_fresh_name(w, name, "silence"), rest, n_rest, NULL, 0);
@@ -134,7 +135,7 @@ static const char *next_name(struct caffe_writer *w, struct chain *chain, const 
 static void put_cuts(struct caffe_writer *w, struct chain *chain, const struct range *ranges, const struct shape *x)
 {
     for (size_t i = 0; i < x->rank; i++) {
-        char what[24];
+        char what[WHAT_BYTES];
         const char *name, *to;
 
         if (ranges[i].begin == 0 && ranges[i].end == x->dims[i])
