@@ -1,6 +1,7 @@
 /* build.c — see build.h. */
 #include "formats/caffe/build.h"
 
+#include "formats/caffe/sharing.h"
 #include "formats/caffe/wiring.h"
 
 #include <stdarg.h>
@@ -62,6 +63,17 @@ int caffe_axis(const struct caffe_layer *layer, int64_t axis, size_t rank, size_
     return 0;
 }
 
+int caffe_copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *from, struct shape *to, struct error *err)
+{
+    if (from->n_dim == 0 || from->n_dim > TENSOR_MAX_RANK)
+        return caffe_error(layer, err, EX_DATAERR, "expected a shape of 1 to %d axes, found %zu", TENSOR_MAX_RANK,
+                           from->n_dim);
+    to->rank = from->n_dim;
+    for (size_t i = 0; i < from->n_dim; i++)
+        to->dims[i] = from->dim[i];
+    return 0;
+}
+
 /* `base`, or where that is taken, by a value or by a blob still to come, `base_<n>`. Counting starts at the number of
  * values, not at 2, so that a file full of equal names does not cost quadratic time. */
 static const char *free_value_name(struct caffe_import *in, const char *base, struct error *err)
@@ -107,6 +119,21 @@ int caffe_top(struct caffe_import *in, const struct caffe_layer *layer, size_t i
     return value;
 }
 
+int caffe_top_constant(struct caffe_import *in, const struct caffe_layer *layer, size_t index,
+                       const struct shape *shape, float **data, struct error *err)
+{
+    struct caffe_blob *blob = &in->wiring->blobs[layer->tops[index]];
+    const char *name = top_name(in, blob, err);
+    void *created = NULL;
+    int value = name == NULL ? -1 : graph_create_constant(in->graph, name, DTYPE_FLOAT32, shape, &created, err);
+
+    if (value < 0)
+        return caffe_error_in(layer, err);
+    *data = created;
+    blob->value = value;
+    return value;
+}
+
 int caffe_inner(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
                 const struct shape *shape_or_null, struct error *err)
 {
@@ -118,41 +145,52 @@ int caffe_inner(struct caffe_import *in, const struct caffe_layer *layer, const 
 
 /* ---- Weights and constants */
 
-static int find_weights(const struct caffe_import *in, const struct caffe_layer *layer,
-                        const struct caffe_layer_weights **out, struct error *err)
+static int find_blob(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
+                     struct caffe_stored_blob *out, struct error *err)
 {
+    struct error unused;
+
     if (in->weights == NULL)
         return caffe_error(layer, err, EX_CONFIG,
                            "it has weights, but no weights file is given: name the .caffemodel under model.weights");
-    return caffe_weights_find(in->weights, layer->name, out, err) < 0 ? caffe_error_in(layer, err) : 0;
+    *out = (struct caffe_stored_blob){.index = index};
+    if (caffe_weights_find(in->weights, layer->name, &out->layer, &unused) == 0 ||
+        caffe_sharing_find(in->sharing, layer->param, index, out))
+        return 0;
+    caffe_weights_find(in->weights, layer->name, &out->layer, err);
+    return caffe_error_in(layer, err);
 }
 
 int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *layer, size_t n, struct error *err)
 {
-    const struct caffe_layer_weights *weights;
+    struct caffe_stored_blob blob;
+    struct error unused;
 
     if (in->checkpoint != NULL) /* each is looked up by name */
         return 0;
-    if (find_weights(in, layer, &weights, err) < 0)
-        return -1;
+    for (size_t i = 0; i < n; i++)
+        if (find_blob(in, layer, i, &blob, err) < 0)
+            return -1;
+    if (caffe_weights_find(in->weights, layer->name, &blob.layer, &unused) < 0)
+        return 0; /* all of them are others' */
     if (caffe_weights_claim(in->weights, layer->name, err) < 0)
         return caffe_error_in(layer, err);
-    if (caffe_weights_count(weights) != n)
+    if (caffe_weights_count(blob.layer) != n)
         return caffe_error(layer, err, EX_DATAERR, "expected %zu blobs of weights, found %zu in %s", n,
-                           caffe_weights_count(weights), in->request->weights);
+                           caffe_weights_count(blob.layer), in->request->weights);
     return 0;
 }
 
 int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
                       const struct shape *shape, const float **values, struct error *err)
 {
-    const struct caffe_layer_weights *weights;
+    struct caffe_stored_blob blob;
 
     if (in->checkpoint != NULL)
         return caffe_checkpoint_values(in, layer, index, shape, values, err);
-    if (find_weights(in, layer, &weights, err) < 0)
+    if (find_blob(in, layer, index, &blob, err) < 0)
         return -1;
-    if (caffe_weights_read(in->weights, weights, index, shape, in->graph->arena, values, err) < 0)
+    if (caffe_weights_read(in->weights, blob.layer, blob.index, shape, in->graph->arena, values, err) < 0)
         return caffe_error_in(layer, err);
     return 0;
 }
@@ -219,89 +257,4 @@ int caffe_add_node(struct caffe_import *in, const struct caffe_layer *layer, enu
 int caffe_finish_node(struct caffe_import *in, int node, struct error *err)
 {
     return graph_fold_node(in->graph, node, err);
-}
-
-int caffe_add_binary(struct caffe_import *in, const struct caffe_layer *layer, enum binary_kind kind, int a, int b,
-                     int output, struct error *err)
-{
-    int inputs[] = {a, b};
-    int node = caffe_add_node(in, layer, OP_BINARY, inputs, 2, output, err);
-
-    if (node < 0)
-        return -1;
-    in->graph->nodes[node].attr.binary.kind = kind;
-    return caffe_finish_node(in, node, err);
-}
-
-int caffe_add_activation(struct caffe_import *in, const struct caffe_layer *layer, struct activation activation, int x,
-                         int output, struct error *err)
-{
-    int node = caffe_add_node(in, layer, OP_ACTIVATION, &x, 1, output, err);
-
-    if (node < 0)
-        return -1;
-    in->graph->nodes[node].attr.activation = activation;
-    return caffe_finish_node(in, node, err);
-}
-
-int caffe_add_reshape(struct caffe_import *in, const struct caffe_layer *layer, int x, int output, struct error *err)
-{
-    int node = caffe_add_node(in, layer, OP_RESHAPE, &x, 1, output, err);
-
-    return node < 0 ? -1 : caffe_finish_node(in, node, err);
-}
-
-/* Per channel, so that it folds into a neighbouring convolution like any normalisation. */
-static int add_uniform_normalize(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale,
-                                 float shift, int output, struct error *err)
-{
-    const int64_t channels = in->graph->values[x].shape.dims[1];
-    const struct shape vector = {.rank = 1, .dims = {channels}};
-    float *scales, *shifts;
-    int inputs[3] = {x, -1, -1}, node;
-
-    inputs[1] = caffe_constant(in, layer, "scale", &vector, &scales, err);
-    if (inputs[1] < 0)
-        return -1;
-    inputs[2] = caffe_constant(in, layer, "shift", &vector, &shifts, err);
-    if (inputs[2] < 0)
-        return -1;
-    for (int64_t c = 0; c < channels; c++) {
-        scales[c] = scale;
-        shifts[c] = shift;
-    }
-    node = caffe_add_node(in, layer, OP_NORMALIZE, inputs, 3, output, err);
-    return node < 0 ? -1 : caffe_finish_node(in, node, err);
-}
-
-/* Where there is no channel axis: two element-wise nodes with scalars. */
-static int add_scalar_affine(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale, float shift,
-                             int output, struct error *err)
-{
-    const struct shape scalar = {.rank = 0};
-    float *value;
-    int constant, product = output;
-
-    if (shift != 0 && (product = caffe_inner(in, layer, "scaled", NULL, err)) < 0)
-        return -1;
-    constant = caffe_constant(in, layer, "scale", &scalar, &value, err);
-    if (constant < 0)
-        return -1;
-    *value = scale;
-    if (caffe_add_binary(in, layer, BINARY_MUL, x, constant, product, err) < 0)
-        return -1;
-    if (shift == 0)
-        return 0;
-    constant = caffe_constant(in, layer, "shift", &scalar, &value, err);
-    if (constant < 0)
-        return -1;
-    *value = shift;
-    return caffe_add_binary(in, layer, BINARY_ADD, product, constant, output, err);
-}
-
-int caffe_add_affine(struct caffe_import *in, const struct caffe_layer *layer, int x, float scale, float shift,
-                     int output, struct error *err)
-{
-    return in->graph->values[x].shape.rank >= 2 ? add_uniform_normalize(in, layer, x, scale, shift, output, err)
-                                                : add_scalar_affine(in, layer, x, scale, shift, output, err);
 }

@@ -20,15 +20,23 @@ const struct shape *caffe_bottom_shape(const struct caffe_import *in, const stru
 /* An axis as Caffe counts them: negative ones from the end. *out in [0, rank). */
 int caffe_axis(const struct caffe_layer *layer, int64_t axis, size_t rank, size_t *out, struct error *err);
 
+/* A shape as the file states it: 1 to TENSOR_MAX_RANK axes. 0 or -1. */
+int caffe_copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *from, struct shape *to,
+                     struct error *err);
+
 /* The value of top `index`. shape_or_null: NULL where the operator's rule gives it. */
 int caffe_top(struct caffe_import *in, const struct caffe_layer *layer, size_t index, const struct shape *shape_or_null,
               struct error *err);
+/* Top `index` as a constant, for the caller to fill through *data: of layers that do not look at the image. */
+int caffe_top_constant(struct caffe_import *in, const struct caffe_layer *layer, size_t index,
+                       const struct shape *shape, float **data, struct error *err);
 /* A value between two nodes of the layer. */
 int caffe_inner(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
                 const struct shape *shape_or_null, struct error *err);
 
 /* EX_DATAERR unless the weights file holds `n` blobs for the layer, EX_CONFIG when the job names no weights file.
- * Claims them: once a layer. */
+ * Claims them: once a layer. A layer that the file lacks has the blobs of those it shares them with (`param { name }`).
+ */
 int caffe_expect_blobs(const struct caffe_import *in, const struct caffe_layer *layer, size_t n, struct error *err);
 /* Blob `index` of the layer's weights, which must have `shape`, borrowed for the graph's life. 0 or -1. */
 int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *layer, size_t index,
@@ -58,5 +66,15 @@ int caffe_add_binary(struct caffe_import *in, const struct caffe_layer *layer, e
 int caffe_add_activation(struct caffe_import *in, const struct caffe_layer *layer, struct activation activation, int x,
                          int output, struct error *err);
 int caffe_add_reshape(struct caffe_import *in, const struct caffe_layer *layer, int x, int output, struct error *err);
+/* y = x[begin, begin + extents of y), with as many begins as axes; the value `output` declares its shape. 0 or -1. */
+int caffe_add_slice(struct caffe_import *in, const struct caffe_layer *layer, int x, const int64_t *begin, int output,
+                    struct error *err);
+int caffe_add_concat(struct caffe_import *in, const struct caffe_layer *layer, const int *inputs, size_t n, size_t axis,
+                     int output, struct error *err);
+int caffe_add_transpose(struct caffe_import *in, const struct caffe_layer *layer, int x, const int64_t *perm,
+                        int output, struct error *err);
+/* Over the axes [first_axis, end_axis). 0 or -1. */
+int caffe_add_reduce(struct caffe_import *in, const struct caffe_layer *layer, enum reduce_kind kind, size_t first_axis,
+                     size_t end_axis, bool keep_dims, int x, int output, struct error *err);
 
 #endif

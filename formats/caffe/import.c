@@ -7,10 +7,12 @@
  */
 #include "common/log.h"
 #include "formats/caffe/build.h"
+#include "formats/caffe/sharing.h"
 #include "formats/caffe/wiring.h"
 #include "formats/proto_guard.h"
 #include "formats/proto_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- Recognising */
@@ -92,6 +94,27 @@ static void mention_transform(const struct caffe_import *in, const Caffe__LayerP
                  transform->mean_file != NULL ? ", its mean file" : "");
 }
 
+static int refuse(const struct caffe_layer *layer, const struct caffe_kind *kind, struct error *err)
+{
+    if (kind != NULL && kind->reason != NULL)
+        return caffe_error(layer, err, EX_UNAVAILABLE, "it is not supported: %s; choose model.outputs above it",
+                           kind->reason);
+    return caffe_error(layer, err, EX_UNAVAILABLE,
+                       "the caffe importer does not know this type of layer: choose model.outputs above it, replace "
+                       "it, or add it to formats/caffe/layers.c");
+}
+
+/* Of two bottoms the second is the label, of two tops the first the loss. */
+static void keep_prediction(struct caffe_layer *layer)
+{
+    if (layer->n_bottoms > 1)
+        layer->n_bottoms = 1;
+    if (layer->n_tops > 1) {
+        layer->tops += layer->n_tops - 1;
+        layer->n_tops = 1;
+    }
+}
+
 static int import_layer(struct caffe_import *in, size_t index, struct arena *scratch, struct error *err)
 {
     const Caffe__LayerParameter *param = in->wiring->net->layers[index];
@@ -101,19 +124,75 @@ static int import_layer(struct caffe_import *in, size_t index, struct arena *scr
     int *bottoms;
 
     if (kind == NULL || kind->import == NULL)
-        return caffe_error(
-            &layer, err, EX_UNAVAILABLE,
-            "the caffe importer does not know this type of layer: choose model.outputs above it, replace "
-            "it, or add it to formats/caffe/layers.c");
+        return refuse(&layer, kind, err);
     bottoms = arena_create_array(scratch, param->n_bottom, sizeof *bottoms, err);
     if (bottoms == NULL)
         return -1;
     for (size_t i = 0; i < param->n_bottom; i++)
         bottoms[i] = in->wiring->blobs[in->wiring->layers[index].bottoms[i]].value;
     layer.bottoms = bottoms;
+    if (kind->role == CAFFE_LOSS_HEAD)
+        keep_prediction(&layer);
     if (kind->role == CAFFE_DATA)
         mention_transform(in, param);
     return kind->import(in, &layer, err);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Weights that no layer of the network bears the name of: harmless after a cut, telling after a slip of a name. */
+static int mention_unused_weights(const struct caffe_import *in, struct arena *scratch, struct error *err)
+{
+    const struct caffe_net *net = in->wiring->net;
+    const char **names = arena_create_array(scratch, net->n_layers, sizeof *names, err), *name, *first = NULL;
+    size_t cursor = 0, n_unused = 0;
+
+    if (names == NULL)
+        return -1;
+    for (size_t i = 0; i < net->n_layers; i++)
+        names[i] = net->layers[i]->name;
+    qsort(names, net->n_layers, sizeof *names, compare_names);
+    while (in->weights != NULL && (name = caffe_weights_next(in->weights, &cursor)) != NULL)
+        if (bsearch(&name, names, net->n_layers, sizeof *names, compare_names) == NULL) {
+            first = first == NULL ? name : first;
+            n_unused++;
+        }
+    if (n_unused > 0)
+        log_info("%s: weights of %zu layers are not in the network, the first is \"%s\"", in->request->weights,
+                 n_unused, first);
+    return 0;
+}
+
+/* What runs behind the network on its results is not quantized: its bottoms are the outputs then. */
+static void mention_decoders(const struct caffe_import *in)
+{
+    const struct caffe_net *net = in->wiring->net;
+
+    for (size_t i = 0; i < net->n_layers; i++) {
+        const struct caffe_kind *kind = caffe_kind_find(net->layers[i]->type);
+
+        if (kind != NULL && kind->role == CAFFE_DECODES)
+            log_warning("%s: layer \"%s\" (%s) stays outside: it works in float on the network's outputs",
+                        in->request->file, net->layers[i]->name, net->layers[i]->type);
+    }
+}
+
+/* A constant (the boxes of a detector) needs no calibration and is no output of ours, unless the job asks for it: then
+ * graph_validate says what is wrong with it. */
+static int add_outputs(struct caffe_import *in, const int *outputs, size_t n_outputs, struct error *err)
+{
+    for (size_t i = 0; i < n_outputs; i++) {
+        const struct caffe_blob *blob = &in->wiring->blobs[outputs[i]];
+
+        if (in->graph->values[blob->value].is_constant && in->request->n_outputs == 0)
+            log_info("%s: \"%s\" does not depend on the input: it is no output", in->request->file, blob->name);
+        else if (graph_add_output(in->graph, blob->value, err) < 0)
+            return -1;
+    }
+    return in->graph->n_outputs > 0 ? 0 : error_set(err, EX_DATAERR, "its outputs do not depend on its inputs");
 }
 
 static int import_layers(struct caffe_import *in, struct arena *scratch, struct error *err)
@@ -123,13 +202,12 @@ static int import_layers(struct caffe_import *in, struct arena *scratch, struct 
 
     if (caffe_wiring_select(in->wiring, in->request, &outputs, &n_outputs, scratch, err) < 0)
         return -1;
+    if (in->request->n_outputs == 0)
+        mention_decoders(in);
     for (size_t i = 0; i < in->wiring->net->n_layers; i++)
         if (in->wiring->layers[i].is_needed && import_layer(in, i, scratch, err) < 0)
             return -1;
-    for (size_t i = 0; i < n_outputs; i++)
-        if (graph_add_output(in->graph, in->wiring->blobs[outputs[i]].value, err) < 0)
-            return -1;
-    return 0;
+    return add_outputs(in, outputs, n_outputs, err) < 0 ? -1 : mention_unused_weights(in, scratch, err);
 }
 
 /* A nameless network is called by its file's name, without folder and extension. */
@@ -144,6 +222,7 @@ static char *net_name(struct graph *graph, const char *name, const char *path, s
 static int import_net(struct caffe_import *in, const Caffe__NetParameter *message, struct error *err)
 {
     struct arena *scratch = arena_create(err);
+    struct caffe_sharing sharing = {0};
     struct caffe_wiring wiring = {0};
     struct caffe_net net;
     int rc = -1;
@@ -151,10 +230,13 @@ static int import_net(struct caffe_import *in, const Caffe__NetParameter *messag
     if (scratch == NULL)
         return -1;
     in->wiring = &wiring;
+    in->sharing = &sharing;
     if (caffe_net_init(&net, message, scratch, err) == 0 &&
         (in->graph->name = net_name(in->graph, net.name, in->request->file, err)) != NULL &&
-        caffe_wiring_init(&wiring, &net, in->request, scratch, err) == 0)
+        caffe_wiring_init(&wiring, &net, in->request, scratch, err) == 0 &&
+        caffe_sharing_init(&sharing, &net, in->weights, scratch, err) == 0)
         rc = import_layers(in, scratch, err);
+    caffe_sharing_fini(&sharing);
     caffe_wiring_fini(&wiring);
     arena_destroy(scratch);
     return rc;

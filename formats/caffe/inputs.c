@@ -35,18 +35,6 @@ static const Caffe__BlobShape *stated_shape(const Caffe__LayerParameter *param, 
     return n == 0 ? NULL : n == 1 ? shapes[0] : top < n ? shapes[top] : NULL;
 }
 
-static int copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *from, struct shape *to,
-                      struct error *err)
-{
-    if (from->n_dim == 0 || from->n_dim > TENSOR_MAX_RANK)
-        return caffe_error(layer, err, EX_DATAERR, "expected a shape of 1 to %d axes, found %zu", TENSOR_MAX_RANK,
-                           from->n_dim);
-    to->rank = from->n_dim;
-    for (size_t i = 0; i < from->n_dim; i++)
-        to->dims[i] = from->dim[i];
-    return 0;
-}
-
 /* DummyData in its older form, and MemoryData. */
 static bool legacy_shape(const Caffe__LayerParameter *param, size_t top, struct shape *shape)
 {
@@ -74,12 +62,6 @@ static void crop_size(const Caffe__LayerParameter *param, struct shape *shape)
     const Caffe__TransformationParameter *transform = param->transform_param;
     uint32_t side = transform != NULL ? transform->crop_size : 0;
 
-    if (side == 0 && param->data_param != NULL) /* before transform_param existed */
-        side = param->data_param->crop_size;
-    if (side == 0 && param->image_data_param != NULL)
-        side = param->image_data_param->crop_size;
-    if (side == 0 && param->window_data_param != NULL)
-        side = param->window_data_param->crop_size;
     if (side > 0) {
         shape->dims[HEIGHT] = shape->dims[WIDTH] = side;
     } else if (transform != NULL && transform->crop_h > 0 && transform->crop_w > 0) {
@@ -184,7 +166,7 @@ static int input_shape(const struct caffe_import *in, const struct caffe_layer *
     if (requested_shape(in, layer->param->top[top], shape) || legacy_shape(layer->param, top, shape))
         return 0;
     if (stated != NULL)
-        return copy_shape(layer, stated, shape, err);
+        return caffe_copy_shape(layer, stated, shape, err);
     return dataset_shape(in, layer, top, shape, err);
 }
 

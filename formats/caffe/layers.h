@@ -12,6 +12,7 @@
 
 #include <caffe.pb-c.h>
 
+struct caffe_sharing;
 struct caffe_wiring;
 
 /* One import under way. */
@@ -21,6 +22,7 @@ struct caffe_import {
     struct caffe_weights *weights;    /* a .caffemodel; NULL: the job names none */
     struct torch_weights *checkpoint; /* a PyTorch checkpoint instead of it; NULL: none */
     struct caffe_wiring *wiring;
+    struct caffe_sharing *sharing;
     int64_t declared_batch; /* dims[0] of the inputs as the file states it; 1 in the graph */
 };
 
@@ -38,16 +40,20 @@ enum caffe_role {
     CAFFE_INPUT,     /* every top is an input of the network */
     CAFFE_DATA,      /* the first top is an input; the others are labels unless the job names them as inputs */
     CAFFE_REPEATS,   /* tops equal the bottom: no node when it works in place */
-    CAFFE_LOSS_HEAD, /* computes from its first bottom; the others are labels */
+    CAFFE_LOSS_HEAD, /* computes its prediction from the first bottom; the others are labels. Of two tops the first is
+                      * the loss, which is left out, the second the prediction */
     CAFFE_MEASURES,  /* accuracy, losses: left out; its bottoms count as unread */
+    CAFFE_DECODES,   /* turns the network's results into boxes or classes, in float, behind it: left out likewise */
     CAFFE_SWALLOWS,  /* left out; its bottoms count as read */
+    CAFFE_REFUSED,   /* known, and not supported */
 };
 
 struct caffe_kind {
     const char *type;
     enum caffe_role role;
-    /* Adds the layer's nodes and binds its tops. NULL for roles that are left out. */
+    /* Adds the layer's nodes and binds its tops. NULL for roles that are left out or refused. */
     int (*import)(struct caffe_import *in, const struct caffe_layer *layer, struct error *err);
+    const char *reason; /* CAFFE_REFUSED: why, to follow a colon */
 };
 
 const struct caffe_kind *caffe_kind_find(const char *type); /* NULL: unknown */
@@ -60,11 +66,20 @@ CAFFE_LAYER(caffe_input); /* inputs.c: Input and all data layers */
 CAFFE_LAYER(caffe_convolution); /* also depthwise */
 CAFFE_LAYER(caffe_deconvolution);
 CAFFE_LAYER(caffe_pooling);
+CAFFE_LAYER(caffe_spp);
+
+/* layers_normalize.c */
 CAFFE_LAYER(caffe_lrn);
+CAFFE_LAYER(caffe_mvn);
+CAFFE_LAYER(caffe_l2_normalize);
+
+/* layers_dense.c */
+CAFFE_LAYER(caffe_inner_product);
+CAFFE_LAYER(caffe_matmul);
 
 /* layers_affine.c */
-CAFFE_LAYER(caffe_inner_product);
 CAFFE_LAYER(caffe_batch_norm);
+CAFFE_LAYER(caffe_bn);
 CAFFE_LAYER(caffe_scale);
 CAFFE_LAYER(caffe_bias);
 
@@ -83,7 +98,10 @@ CAFFE_LAYER(caffe_abs);
 CAFFE_LAYER(caffe_bnll);
 CAFFE_LAYER(caffe_swish);
 CAFFE_LAYER(caffe_clip);
+
+/* layers_combine.c */
 CAFFE_LAYER(caffe_eltwise);
+CAFFE_LAYER(caffe_axpy);
 
 /* layers_shape.c */
 CAFFE_LAYER(caffe_concat);
@@ -93,5 +111,21 @@ CAFFE_LAYER(caffe_flatten);
 CAFFE_LAYER(caffe_reshape);
 CAFFE_LAYER(caffe_permute);
 CAFFE_LAYER(caffe_reduction);
+
+/* layers_rearrange.c */
+CAFFE_LAYER(caffe_shuffle_channel);
+CAFFE_LAYER(caffe_reorg);
+CAFFE_LAYER(caffe_reverse);
+CAFFE_LAYER(caffe_tile);
+CAFFE_LAYER(caffe_crop);
+CAFFE_LAYER(caffe_padding);
+
+/* layers_resize.c */
+CAFFE_LAYER(caffe_interp);
+CAFFE_LAYER(caffe_upsample);
+
+/* layers_constant.c */
+CAFFE_LAYER(caffe_prior_box);
+CAFFE_LAYER(caffe_parameter);
 
 #endif

@@ -1,74 +1,8 @@
-/* layers_affine.c — y = W x + b in its forms: InnerProduct, BatchNorm, Scale, Bias. */
+/* layers_affine.c — y = a x + b with a and b per channel or broadcast: BatchNorm, BN, Scale, Bias. */
 #include "formats/caffe/build.h"
 
 #include <math.h>
 #include <string.h>
-
-/* ---- InnerProduct */
-
-/* Caffe's `transpose` stores [K][O]; the graph has [O][K]. */
-static int transposed_weights(struct caffe_import *in, const struct caffe_layer *layer, int64_t outputs, int64_t inputs,
-                              struct error *err)
-{
-    const struct shape stored = {2, {inputs, outputs}}, wanted = {2, {outputs, inputs}};
-    const float *from;
-    float *to;
-    int constant;
-
-    if (caffe_blob_values(in, layer, 0, &stored, &from, err) < 0)
-        return -1;
-    constant = caffe_constant(in, layer, "weight", &wanted, &to, err);
-    if (constant < 0)
-        return -1;
-    for (int64_t o = 0; o < outputs; o++)
-        for (int64_t i = 0; i < inputs; i++)
-            to[o * inputs + i] = from[i * outputs + o];
-    return constant;
-}
-
-/* The bottom as [1, K]: Caffe flattens in C, H, W order, which is how the values lie anyway. */
-static int flattened(struct caffe_import *in, const struct caffe_layer *layer, int64_t *features, struct error *err)
-{
-    const struct shape *x = caffe_bottom_shape(in, layer, 0);
-    struct shape flat = {2, {1, shape_elements(x)}};
-    int value;
-
-    *features = flat.dims[1];
-    if (x->rank == 2)
-        return layer->bottoms[0];
-    value = caffe_inner(in, layer, "flatten", &flat, err);
-    return value < 0 || caffe_add_reshape(in, layer, layer->bottoms[0], value, err) < 0 ? -1 : value;
-}
-
-int caffe_inner_product(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
-{
-    const Caffe__InnerProductParameter *param = layer->param->inner_product_param;
-    int inputs[3] = {GRAPH_NONE, GRAPH_NONE, GRAPH_NONE}, output, node;
-    struct shape weight = {2, {0, 0}}, bias = {1, {0}};
-
-    if (caffe_expect(layer, 1, 1, err) < 0)
-        return -1;
-    if (param == NULL || param->num_output == 0)
-        return caffe_error(layer, err, EX_DATAERR, "it has no num_output");
-    if (param->axis != 1)
-        return caffe_error(layer, err, EX_UNAVAILABLE, "only axis 1 is supported, found axis %d", param->axis);
-    if (caffe_expect_blobs(in, layer, param->bias_term ? 2 : 1, err) < 0)
-        return -1;
-    weight.dims[0] = bias.dims[0] = param->num_output;
-    inputs[0] = flattened(in, layer, &weight.dims[1], err);
-    if (inputs[0] < 0)
-        return -1;
-    inputs[1] = param->transpose && in->checkpoint == NULL /* PyTorch has [O][K] always */
-                    ? transposed_weights(in, layer, weight.dims[0], weight.dims[1], err)
-                    : caffe_blob_constant(in, layer, 0, "weight", &weight, err);
-    if (inputs[1] < 0)
-        return -1;
-    if (param->bias_term && (inputs[2] = caffe_blob_constant(in, layer, 1, "bias", &bias, err)) < 0)
-        return -1;
-    output = caffe_top(in, layer, 0, NULL, err);
-    node = output < 0 ? -1 : caffe_add_node(in, layer, OP_DENSE, inputs, param->bias_term ? 3 : 2, output, err);
-    return node < 0 ? -1 : caffe_finish_node(in, node, err);
-}
 
 /* ---- Per-channel normalisation */
 
@@ -95,6 +29,14 @@ static int filled(struct caffe_import *in, const struct caffe_layer *layer, cons
     return constant;
 }
 
+static int check_spread(const struct caffe_layer *layer, int64_t channel, double spread, struct error *err)
+{
+    if (!(spread > 0) || isinf(spread))
+        return caffe_error(layer, err, EX_DATAERR, "channel %lld: expected a positive variance + eps, found %g",
+                           (long long)channel, spread);
+    return 0;
+}
+
 /* y = (x - mean) / sqrt(variance + eps). The blobs hold sums, and the factor that they must be divided by. In double,
  * so that the two numbers a channel needs are each rounded once. */
 static int fill_batch_norm(const struct caffe_layer *layer, int64_t channels, const float *const blobs[3], double eps,
@@ -105,9 +47,8 @@ static int fill_batch_norm(const struct caffe_layer *layer, int64_t channels, co
     for (int64_t c = 0; c < channels; c++) {
         double mean = (double)blobs[0][c] * inverse, spread = (double)blobs[1][c] * inverse + eps;
 
-        if (!(spread > 0) || isinf(spread))
-            return caffe_error(layer, err, EX_DATAERR, "channel %lld: expected a positive variance + eps, found %g",
-                               (long long)c, spread);
+        if (check_spread(layer, c, spread, err) < 0)
+            return -1;
         scale[c] = (float)(1.0 / sqrt(spread));
         shift[c] = (float)(-mean / sqrt(spread));
     }
@@ -139,6 +80,56 @@ int caffe_batch_norm(struct caffe_import *in, const struct caffe_layer *layer, s
     scale = caffe_constant(in, layer, "scale", &shapes[0], &scales, err);
     shift = scale < 0 ? -1 : caffe_constant(in, layer, "shift", &shapes[0], &shifts, err);
     if (shift < 0 || fill_batch_norm(layer, shapes[0].dims[0], blobs, eps, scales, shifts, err) < 0)
+        return -1;
+    return add_normalize(in, layer, scale, shift, err);
+}
+
+/* ---- BN of SegNet and PSPNet: y = slope (x - mean) / sqrt(variance + eps) + bias, all four per channel and final */
+
+static int fill_bn(const struct caffe_layer *layer, int64_t channels, const float *const blobs[4], double eps,
+                   float *scale, float *shift, struct error *err)
+{
+    for (int64_t c = 0; c < channels; c++) {
+        double spread = (double)blobs[3][c] + eps, factor = (double)blobs[0][c] / sqrt(spread);
+
+        if (check_spread(layer, c, spread, err) < 0)
+            return -1;
+        scale[c] = (float)factor;
+        shift[c] = (float)((double)blobs[1][c] - (double)blobs[2][c] * factor);
+    }
+    return 0;
+}
+
+int caffe_bn(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
+{
+    Caffe__BNParameter defaults;
+    const Caffe__BNParameter *param = layer->param->bn_param != NULL ? layer->param->bn_param : &defaults;
+    struct shape vector = {.rank = 1};
+    const float *blobs[4];
+    float *scales, *shifts;
+    int scale, shift;
+    bool is_final;
+
+    caffe__bnparameter__init(&defaults);
+    is_final = param->bn_mode == CAFFE__BNPARAMETER__BNMODE__INFERENCE;
+    if (caffe_expect(layer, 1, 1, err) < 0)
+        return -1;
+    if (caffe_bottom_shape(in, layer, 0)->rank < 2)
+        return caffe_error(layer, err, EX_DATAERR, "expected a bottom with channels");
+    vector.dims[0] = caffe_bottom_shape(in, layer, 0)->dims[1];
+    if (caffe_expect_blobs(in, layer, is_final ? 2 : 4, err) < 0)
+        return -1;
+    if (is_final) { /* slope and bias are all there is */
+        scale = caffe_blob_constant(in, layer, 0, "scale", &vector, err);
+        shift = scale < 0 ? -1 : caffe_blob_constant(in, layer, 1, "shift", &vector, err);
+        return shift < 0 ? -1 : add_normalize(in, layer, scale, shift, err);
+    }
+    for (size_t i = 0; i < 4; i++)
+        if (caffe_blob_values(in, layer, i, &vector, &blobs[i], err) < 0)
+            return -1;
+    scale = caffe_constant(in, layer, "scale", &vector, &scales, err);
+    shift = scale < 0 ? -1 : caffe_constant(in, layer, "shift", &vector, &shifts, err);
+    if (shift < 0 || fill_bn(layer, vector.dims[0], blobs, (double)param->eps, scales, shifts, err) < 0)
         return -1;
     return add_normalize(in, layer, scale, shift, err);
 }

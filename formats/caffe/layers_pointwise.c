@@ -1,4 +1,4 @@
-/* layers_pointwise.c — layers that treat every element alike: activations, arithmetic, and Eltwise. */
+/* layers_pointwise.c — layers that treat every element alike: activations and arithmetic. */
 #include "common/math.h"
 #include "formats/caffe/build.h"
 #include "formats/caffe/wiring.h"
@@ -98,8 +98,14 @@ int caffe_identity(struct caffe_import *in, const struct caffe_layer *layer, str
 
 int caffe_relu(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
 {
-    float slope = layer->param->relu_param != NULL ? layer->param->relu_param->negative_slope : 0;
+    Caffe__ReLUParameter defaults = CAFFE__RE_LUPARAMETER__INIT;
+    const Caffe__ReLUParameter *param = layer->param->relu_param != NULL ? layer->param->relu_param : &defaults;
+    float slope = param->negative_slope;
 
+    if (param->upper_limit >= 0 && slope != 0)
+        return caffe_error(layer, err, EX_UNAVAILABLE, "an upper_limit with a negative_slope is not supported");
+    if (param->upper_limit >= 0)
+        return one_activation(in, layer, ACTIVATION_CLIP, 0, param->upper_limit, err);
     return one_activation(in, layer, slope == 0 ? ACTIVATION_RELU : ACTIVATION_LEAKY_RELU, slope, 0, err);
 }
 
@@ -229,70 +235,4 @@ int caffe_log(struct caffe_import *in, const struct caffe_layer *layer, struct e
     steps[1] = activation(ACTIVATION_LOG, 0, 0);
     steps[2] = affine(1 / log_base, 0);
     return pointwise(in, layer, steps, 3, err);
-}
-
-/* ---- Eltwise */
-
-static int check_eltwise(const struct caffe_import *in, const struct caffe_layer *layer,
-                         const Caffe__EltwiseParameter *param, struct error *err)
-{
-    const struct shape *first;
-    char a_text[SHAPE_TEXT_BYTES], b_text[SHAPE_TEXT_BYTES];
-
-    if (caffe_expect(layer, -2, 1, err) < 0)
-        return -1;
-    if (param->n_coeff > 0 && param->operation != CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__SUM)
-        return caffe_error(layer, err, EX_DATAERR, "coefficients make sense for SUM only");
-    if (param->n_coeff > 0 && param->n_coeff != layer->n_bottoms)
-        return caffe_error(layer, err, EX_DATAERR, "expected a coefficient for each of %zu bottoms, found %zu",
-                           layer->n_bottoms, param->n_coeff);
-    first = caffe_bottom_shape(in, layer, 0);
-    for (size_t i = 1; i < layer->n_bottoms; i++)
-        if (!shape_equal(first, caffe_bottom_shape(in, layer, i)))
-            return caffe_error(layer, err, EX_DATAERR, "its bottoms differ in shape: %s and %s",
-                               shape_text(first, a_text), shape_text(caffe_bottom_shape(in, layer, i), b_text));
-    return 0;
-}
-
-/* Bottom `i` times its coefficient. */
-static int scaled_bottom(struct caffe_import *in, const struct caffe_layer *layer, const Caffe__EltwiseParameter *param,
-                         size_t i, bool is_sign_taken, struct error *err)
-{
-    float coeff = param->n_coeff > 0 ? param->coeff[i] : 1;
-    int scaled;
-
-    if (coeff == 1 || is_sign_taken)
-        return layer->bottoms[i];
-    scaled = caffe_inner(in, layer, "term", NULL, err);
-    return scaled < 0 || caffe_add_affine(in, layer, layer->bottoms[i], coeff, 0, scaled, err) < 0 ? -1 : scaled;
-}
-
-/* From left to right, as Caffe does: ((b0 op b1) op b2) ... */
-int caffe_eltwise(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
-{
-    static const enum binary_kind kinds[] = {
-        [CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__PROD] = BINARY_MUL,
-        [CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__SUM] = BINARY_ADD,
-        [CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__MAX] = BINARY_MAX,
-    };
-    Caffe__EltwiseParameter defaults = CAFFE__ELTWISE_PARAMETER__INIT;
-    const Caffe__EltwiseParameter *param =
-        layer->param->eltwise_param != NULL ? layer->param->eltwise_param : &defaults;
-    int left, output;
-
-    if (check_eltwise(in, layer, param, err) < 0)
-        return -1;
-    output = caffe_top(in, layer, 0, NULL, err);
-    left = output < 0 ? -1 : scaled_bottom(in, layer, param, 0, false, err);
-    for (size_t i = 1; left >= 0 && i < layer->n_bottoms; i++) {
-        bool is_difference = param->n_coeff > 0 && param->coeff[i] == -1;
-        int right = scaled_bottom(in, layer, param, i, is_difference, err);
-        int y = i + 1 == layer->n_bottoms ? output : caffe_inner(in, layer, "partial", NULL, err);
-
-        if (right < 0 || y < 0 ||
-            caffe_add_binary(in, layer, is_difference ? BINARY_SUB : kinds[param->operation], left, right, y, err) < 0)
-            return -1;
-        left = y;
-    }
-    return left < 0 ? -1 : 0;
 }

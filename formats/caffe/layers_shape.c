@@ -17,18 +17,14 @@ int caffe_concat(struct caffe_import *in, const struct caffe_layer *layer, struc
 {
     Caffe__ConcatParameter defaults = CAFFE__CONCAT_PARAMETER__INIT;
     const Caffe__ConcatParameter *param = layer->param->concat_param != NULL ? layer->param->concat_param : &defaults;
-    int output, node;
+    int output;
     size_t axis;
 
     if (caffe_expect(layer, -1, 1, err) < 0 ||
         joined_axis(in, layer, param->has_concat_dim, param->concat_dim, param->axis, &axis, err) < 0)
         return -1;
     output = caffe_top(in, layer, 0, NULL, err);
-    node = output < 0 ? -1 : caffe_add_node(in, layer, OP_CONCAT, layer->bottoms, layer->n_bottoms, output, err);
-    if (node < 0)
-        return -1;
-    in->graph->nodes[node].attr.axis = (int64_t)axis;
-    return caffe_finish_node(in, node, err);
+    return output < 0 ? -1 : caffe_add_concat(in, layer, layer->bottoms, layer->n_bottoms, axis, output, err);
 }
 
 /* Where top `top` ends along the axis. */
@@ -65,7 +61,7 @@ int caffe_slice(struct caffe_import *in, const struct caffe_layer *layer, struct
     Caffe__SliceParameter defaults = CAFFE__SLICE_PARAMETER__INIT;
     const Caffe__SliceParameter *param = layer->param->slice_param != NULL ? layer->param->slice_param : &defaults;
     struct shape shape;
-    int64_t extent, begin = 0, end;
+    int64_t extent, begin[TENSOR_MAX_RANK] = {0}, end;
     size_t axis;
 
     if (caffe_expect(layer, 1, -1, err) < 0 ||
@@ -75,19 +71,13 @@ int caffe_slice(struct caffe_import *in, const struct caffe_layer *layer, struct
     extent = shape.dims[axis];
     if (check_slice(layer, param, extent, err) < 0)
         return -1;
-    for (size_t i = 0; i < layer->n_tops; i++, begin = end) {
-        int output, node;
+    for (size_t i = 0; i < layer->n_tops; i++, begin[axis] = end) {
+        int output;
 
         end = slice_end(param, layer->n_tops, i, extent);
-        shape.dims[axis] = end - begin;
+        shape.dims[axis] = end - begin[axis];
         output = caffe_top(in, layer, i, &shape, err);
-        node = output < 0 ? -1 : caffe_add_node(in, layer, OP_SLICE, layer->bottoms, 1, output, err);
-        if (node < 0)
-            return -1;
-        for (size_t k = 0; k < shape.rank; k++)
-            in->graph->nodes[node].attr.slice.step[k] = 1;
-        in->graph->nodes[node].attr.slice.begin[axis] = begin;
-        if (caffe_finish_node(in, node, err) < 0)
+        if (output < 0 || caffe_add_slice(in, layer, layer->bottoms[0], begin, output, err) < 0)
             return -1;
     }
     return 0;
@@ -218,7 +208,7 @@ int caffe_permute(struct caffe_import *in, const struct caffe_layer *layer, stru
     int64_t perm[TENSOR_MAX_RANK];
     bool is_listed[TENSOR_MAX_RANK] = {false};
     size_t rank, n = 0;
-    int output, node;
+    int output;
 
     if (caffe_expect(layer, 1, 1, err) < 0)
         return -1;
@@ -234,11 +224,7 @@ int caffe_permute(struct caffe_import *in, const struct caffe_layer *layer, stru
         if (!is_listed[i])
             perm[n++] = (int64_t)i;
     output = caffe_top(in, layer, 0, NULL, err);
-    node = output < 0 ? -1 : caffe_add_node(in, layer, OP_TRANSPOSE, layer->bottoms, 1, output, err);
-    if (node < 0)
-        return -1;
-    memcpy(in->graph->nodes[node].attr.perm, perm, rank * sizeof *perm);
-    return caffe_finish_node(in, node, err);
+    return output < 0 ? -1 : caffe_add_transpose(in, layer, layer->bottoms[0], perm, output, err);
 }
 
 /* ---- Over an axis */
@@ -261,39 +247,47 @@ int caffe_softmax(struct caffe_import *in, const struct caffe_layer *layer, stru
     return caffe_finish_node(in, node, err);
 }
 
-/* From an axis to the end, all of which disappear. */
-static int add_reduce(struct caffe_import *in, const struct caffe_layer *layer, enum reduce_kind kind, size_t axis,
-                      size_t rank, int output, struct error *err)
+/* What Reduction adds up: the bottom, its magnitudes or its squares. */
+static int addends(struct caffe_import *in, const struct caffe_layer *layer,
+                   Caffe__ReductionParameter__ReductionOp operation, struct error *err)
 {
-    int node = caffe_add_node(in, layer, OP_REDUCE, layer->bottoms, 1, output, err);
+    const struct activation magnitude = {.kind = ACTIVATION_ABS};
+    const int x = layer->bottoms[0];
+    int y;
 
-    if (node < 0)
+    if (operation != CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__ASUM &&
+        operation != CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__SUMSQ)
+        return x;
+    y = caffe_inner(in, layer, "addends", NULL, err);
+    if (y < 0)
         return -1;
-    in->graph->nodes[node].attr.reduce.kind = kind;
-    for (size_t i = axis; i < rank; i++)
-        in->graph->nodes[node].attr.reduce.axes |= UINT32_C(1) << i;
-    return caffe_finish_node(in, node, err);
+    return (operation == CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__ASUM
+                ? caffe_add_activation(in, layer, magnitude, x, y, err)
+                : caffe_add_binary(in, layer, BINARY_MUL, x, x, y, err)) < 0
+               ? -1
+               : y;
 }
 
+/* From an axis to the end, all of which disappear. */
 int caffe_reduction(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
 {
     Caffe__ReductionParameter defaults = CAFFE__REDUCTION_PARAMETER__INIT;
     const Caffe__ReductionParameter *param =
         layer->param->reduction_param != NULL ? layer->param->reduction_param : &defaults;
     bool is_mean = param->operation == CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__MEAN;
-    int output, reduced;
+    int output, x, reduced;
     size_t axis, rank;
 
     if (caffe_expect(layer, 1, 1, err) < 0)
         return -1;
-    if (!is_mean && param->operation != CAFFE__REDUCTION_PARAMETER__REDUCTION_OP__SUM)
-        return caffe_error(layer, err, EX_UNAVAILABLE, "only the reductions SUM and MEAN are supported");
     rank = caffe_bottom_shape(in, layer, 0)->rank;
     if (caffe_axis(layer, param->axis, rank, &axis, err) < 0)
         return -1;
     output = caffe_top(in, layer, 0, NULL, err);
-    reduced = output < 0 || param->coeff == 1 ? output : caffe_inner(in, layer, "reduced", NULL, err);
-    if (reduced < 0 || add_reduce(in, layer, is_mean ? REDUCE_MEAN : REDUCE_SUM, axis, rank, reduced, err) < 0)
+    x = output < 0 ? -1 : addends(in, layer, param->operation, err);
+    reduced = x < 0 || param->coeff == 1 ? output : caffe_inner(in, layer, "reduced", NULL, err);
+    if (x < 0 || reduced < 0 ||
+        caffe_add_reduce(in, layer, is_mean ? REDUCE_MEAN : REDUCE_SUM, axis, rank, false, x, reduced, err) < 0)
         return -1;
     return param->coeff == 1 ? 0 : caffe_add_affine(in, layer, reduced, param->coeff, 0, output, err);
 }

@@ -1,4 +1,4 @@
-/* layers_window.c — layers that slide a window: convolution, deconvolution, pooling, and LRN.
+/* layers_window.c — layers that slide a window: convolution, deconvolution and pooling.
  *
  * Caffe's rules: pads are symmetric; a window's fields are given once for all axes, once per axis, or as an _h and _w
  * pair; pooled sizes round up.
@@ -174,25 +174,26 @@ static int local_window(const struct caffe_layer *layer, const Caffe__PoolingPar
     return 0;
 }
 
-static int add_pool(struct caffe_import *in, const struct caffe_layer *layer, const Caffe__PoolingParameter *param,
-                    const struct window *window, struct error *err)
+static enum pool_kind pool_kind(int method) /* AVE is 1 in both messages that name it */
+{
+    return method == CAFFE__POOLING_PARAMETER__POOL_METHOD__AVE ? POOL_AVERAGE : POOL_MAX;
+}
+
+static int add_pool(struct caffe_import *in, const struct caffe_layer *layer, enum pool_kind kind,
+                    const struct window *window, bool rounds_up, bool is_global, int output, struct error *err)
 {
     const struct shape x = *caffe_bottom_shape(in, layer, 0);
     bool is_padded = window->pad_begin[0] > 0 || window->pad_begin[1] > 0;
-    bool rounds_up = param->round_mode == CAFFE__POOLING_PARAMETER__ROUND_MODE__CEIL;
-    int output = caffe_top(in, layer, 0, NULL, err), node;
+    int node = caffe_add_node(in, layer, OP_POOL, layer->bottoms, 1, output, err);
     struct node *pool;
 
-    if (output < 0)
-        return -1;
-    node = caffe_add_node(in, layer, OP_POOL, layer->bottoms, 1, output, err);
     if (node < 0)
         return -1;
     pool = &in->graph->nodes[node];
-    pool->attr.pool.kind = param->pool == CAFFE__POOLING_PARAMETER__POOL_METHOD__AVE ? POOL_AVERAGE : POOL_MAX;
+    pool->attr.pool.kind = kind;
     pool->attr.pool.window = *window;
     pool->attr.pool.count_include_pad = true; /* what hangs over the pad is not counted: the graph's rule is Caffe's */
-    pool->attr.pool.is_global = param->global_pooling;
+    pool->attr.pool.is_global = is_global;
     for (size_t i = 0; i < 2; i++) /* a pad on either axis makes Caffe check both */
         pool->attr.pool.output[i] = pool_output_size(x.dims[2 + i], window->kernel[i], window->stride[i], 1,
                                                      window->pad_begin[i], window->pad_end[i], rounds_up, !is_padded);
@@ -204,6 +205,7 @@ int caffe_pooling(struct caffe_import *in, const struct caffe_layer *layer, stru
     const Caffe__PoolingParameter *param = layer->param->pooling_param;
     struct window window = {0};
     const struct shape *x;
+    int output;
 
     if (caffe_expect(layer, 1, -1, err) < 0)
         return -1;
@@ -219,30 +221,73 @@ int caffe_pooling(struct caffe_import *in, const struct caffe_layer *layer, stru
     if ((param->global_pooling ? global_window(layer, param, x, &window, err)
                                : local_window(layer, param, &window, err)) < 0)
         return -1;
-    return add_pool(in, layer, param, &window, err);
+    output = caffe_top(in, layer, 0, NULL, err);
+    if (output < 0)
+        return -1;
+    return add_pool(in, layer, pool_kind((int)param->pool), &window,
+                    param->round_mode == CAFFE__POOLING_PARAMETER__ROUND_MODE__CEIL, param->global_pooling, output,
+                    err);
 }
 
-/* ---- Local response normalisation */
+/* ---- Spatial pyramid pooling: levels of 1, 4, 16 ... windows that cover the image, flattened and joined */
 
-int caffe_lrn(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
+enum { MAX_PYRAMID_HEIGHT = 12 };
+
+/* 2^level windows an axis; what is missing for equal ones is a pad, half of it (rounded up) on each side
+ * (spp_layer.cpp). */
+static int pyramid_window(const struct caffe_layer *layer, const struct shape *x, size_t level, struct window *window,
+                          struct error *err)
 {
-    Caffe__LRNParameter defaults = CAFFE__LRNPARAMETER__INIT;
-    const Caffe__LRNParameter *param = layer->param->lrn_param != NULL ? layer->param->lrn_param : &defaults;
-    int output, node;
+    const int64_t bins = INT64_C(1) << level;
+
+    *window = (struct window){.dilation = {1, 1}};
+    for (size_t i = 0; i < 2; i++) {
+        int64_t extent = x->dims[2 + i], kernel = (extent + bins - 1) / bins;
+
+        window->kernel[i] = window->stride[i] = kernel;
+        window->pad_begin[i] = window->pad_end[i] = (kernel * bins - extent + 1) / 2;
+        if (window->pad_begin[i] >= kernel)
+            return caffe_error(layer, err, EX_DATAERR, "%lld windows are too many for %lld rows or columns",
+                               (long long)bins, (long long)extent);
+    }
+    return 0;
+}
+
+static int pyramid_level(struct caffe_import *in, const struct caffe_layer *layer, const Caffe__SPPParameter *param,
+                         size_t level, struct error *err)
+{
+    const struct shape x = *caffe_bottom_shape(in, layer, 0);
+    struct window window;
+    struct shape flat;
+    int pooled, flattened;
+
+    if (pyramid_window(layer, &x, level, &window, err) < 0)
+        return -1;
+    pooled = caffe_inner(in, layer, "level", NULL, err);
+    if (pooled < 0 || add_pool(in, layer, pool_kind((int)param->pool), &window, true, false, pooled, err) < 0)
+        return -1;
+    flat = (struct shape){2, {1, shape_elements(&in->graph->values[pooled].shape)}};
+    flattened = caffe_inner(in, layer, "flat", &flat, err);
+    return flattened < 0 || caffe_add_reshape(in, layer, pooled, flattened, err) < 0 ? -1 : flattened;
+}
+
+int caffe_spp(struct caffe_import *in, const struct caffe_layer *layer, struct error *err)
+{
+    const Caffe__SPPParameter *param = layer->param->spp_param;
+    int levels[MAX_PYRAMID_HEIGHT], output;
 
     if (caffe_expect(layer, 1, 1, err) < 0)
         return -1;
-    if (param->norm_region != CAFFE__LRNPARAMETER__NORM_REGION__ACROSS_CHANNELS)
-        return caffe_error(layer, err, EX_UNAVAILABLE, "normalisation within a channel is not supported");
-    if (param->local_size % 2 == 0)
-        return caffe_error(layer, err, EX_DATAERR, "expected an odd local_size, found %u", param->local_size);
+    if (param == NULL || param->pyramid_height == 0 || param->pyramid_height > MAX_PYRAMID_HEIGHT)
+        return caffe_error(layer, err, EX_DATAERR, "expected a pyramid_height of 1 to %d", MAX_PYRAMID_HEIGHT);
+    if (param->pool == CAFFE__SPPPARAMETER__POOL_METHOD__STOCHASTIC)
+        return caffe_error(layer, err, EX_UNAVAILABLE, "stochastic pooling is not supported");
+    if (caffe_bottom_shape(in, layer, 0)->rank != 4)
+        return caffe_error(layer, err, EX_DATAERR, "expected a bottom of 4 axes, found %zu",
+                           caffe_bottom_shape(in, layer, 0)->rank);
     output = caffe_top(in, layer, 0, NULL, err);
-    node = output < 0 ? -1 : caffe_add_node(in, layer, OP_LRN, layer->bottoms, 1, output, err);
-    if (node < 0)
-        return -1;
-    in->graph->nodes[node].attr.lrn.size = param->local_size;
-    in->graph->nodes[node].attr.lrn.alpha = param->alpha;
-    in->graph->nodes[node].attr.lrn.beta = param->beta;
-    in->graph->nodes[node].attr.lrn.k = param->k;
-    return caffe_finish_node(in, node, err);
+    for (size_t i = 0; output >= 0 && i < param->pyramid_height; i++)
+        if ((levels[i] = pyramid_level(in, layer, param, i, err)) < 0)
+            return -1;
+    return output < 0 ? -1 : caffe_add_concat(in, layer, levels, param->pyramid_height, 1, output, err);
 }

@@ -201,6 +201,17 @@ int caffe_weights_claim(struct caffe_weights *weights, const char *layer, struct
     return 0;
 }
 
+const char *caffe_weights_next(const struct caffe_weights *weights, size_t *cursor)
+{
+    while (*cursor < weights->n_layers) {
+        const struct caffe_layer_weights *layer = &weights->layers[(*cursor)++];
+
+        if (layer->n_blobs > 0)
+            return layer->name;
+    }
+    return NULL;
+}
+
 size_t caffe_weights_count(const struct caffe_layer_weights *layer)
 {
     return layer->n_blobs;

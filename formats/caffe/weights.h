@@ -25,6 +25,8 @@ int caffe_weights_find(const struct caffe_weights *weights, const char *layer, c
 /* Once a layer: EX_DATAERR the second time. Two layers of one name would share weights that Caffe gives to the first.
  */
 int caffe_weights_claim(struct caffe_weights *weights, const char *layer, struct error *err);
+/* The next layer from *cursor on (0 at first) that has blobs; NULL at the end. Borrowed. */
+const char *caffe_weights_next(const struct caffe_weights *weights, size_t *cursor);
 size_t caffe_weights_count(const struct caffe_layer_weights *layer);
 
 /* The shape of blob `index`, as stored: legacy blobs have four axes. */

@@ -60,6 +60,7 @@ static bool reads_bottom(const Caffe__LayerParameter *layer, size_t i)
 {
     switch (role_of(layer)) {
     case CAFFE_MEASURES:
+    case CAFFE_DECODES:
         return false;
     case CAFFE_LOSS_HEAD:
         return i == 0;
@@ -96,14 +97,21 @@ static bool is_requested_input(const struct model_request *request, const char *
     return false;
 }
 
-static enum caffe_blob_kind kind_of_top(enum caffe_role role, size_t top, const char *name,
+static enum caffe_blob_kind kind_of_top(const Caffe__LayerParameter *layer, size_t top,
                                         const struct model_request *request)
 {
-    if (role == CAFFE_MEASURES || role == CAFFE_SWALLOWS)
-        return CAFFE_BLOB_MEASURED;
-    if (role == CAFFE_DATA && top > 0 && !is_requested_input(request, name))
-        return CAFFE_BLOB_LABEL;
-    return CAFFE_BLOB_VALUE;
+    switch (role_of(layer)) {
+    case CAFFE_MEASURES:
+    case CAFFE_DECODES:
+    case CAFFE_SWALLOWS:
+        return CAFFE_BLOB_LEFT_OUT;
+    case CAFFE_LOSS_HEAD:
+        return top + 1 < layer->n_top ? CAFFE_BLOB_LEFT_OUT : CAFFE_BLOB_VALUE;
+    case CAFFE_DATA:
+        return top > 0 && !is_requested_input(request, layer->top[top]) ? CAFFE_BLOB_LABEL : CAFFE_BLOB_VALUE;
+    default:
+        return CAFFE_BLOB_VALUE;
+    }
 }
 
 static int bind_name(struct caffe_wiring *wiring, const char *name, int blob, struct arena *scratch, struct error *err)
@@ -130,7 +138,7 @@ static int add_blob(struct caffe_wiring *wiring, size_t index, size_t top, int p
     enum caffe_role role = role_of(layer);
     struct caffe_blob blob = {
         .name = layer->top[top],
-        .kind = kind_of_top(role, top, layer->top[top], request),
+        .kind = kind_of_top(layer, top, request),
         .writer = index,
         .version = 1,
         .is_last = true,
@@ -212,7 +220,8 @@ static int requested_outputs(struct caffe_wiring *wiring, const struct model_req
                              request->outputs[i]);
         if (wiring->blobs[blob].kind != CAFFE_BLOB_VALUE)
             return error_set(err, EX_DATAERR, "the requested output \"%s\" is %s", request->outputs[i],
-                             wiring->blobs[blob].kind == CAFFE_BLOB_LABEL ? "a label" : "a measure used in training");
+                             wiring->blobs[blob].kind == CAFFE_BLOB_LABEL ? "a label"
+                                                                          : "the result of a layer that is left out");
         outputs[i] = blob;
     }
     return 0;

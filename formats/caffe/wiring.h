@@ -13,7 +13,7 @@
 enum caffe_blob_kind {
     CAFFE_BLOB_VALUE,
     CAFFE_BLOB_LABEL,    /* of a data layer: does not exist in calibration */
-    CAFFE_BLOB_MEASURED, /* written by a layer that is left out */
+    CAFFE_BLOB_LEFT_OUT, /* written by a layer that is left out */
 };
 
 struct caffe_blob {
