@@ -50,6 +50,19 @@ static int choose_importer(const char *path, const struct importer **out, struct
     return error_set(err, EX_DATAERR, "%s: neither content nor name is that of a model we can read (%s)", path, known);
 }
 
+/* TensorFlow's users also write "node:0" for the value "node". */
+static int find_value(const struct graph *graph, const char *name)
+{
+    size_t length = strlen(name);
+    int found = graph_find_value(graph, name);
+
+    for (size_t i = 0; found == GRAPH_NONE && length > 2 && strcmp(name + length - 2, ":0") == 0 && i < graph->n_values;
+         i++)
+        if (strncmp(graph->values[i].name, name, length - 2) == 0 && graph->values[i].name[length - 2] == '\0')
+            found = (int)i;
+    return found;
+}
+
 /* A shape for an input that does not exist is a slip of the job file that would go unnoticed. */
 static int check_requested_inputs(const struct model_request *request, const struct graph *graph, struct error *err)
 {
@@ -58,7 +71,7 @@ static int check_requested_inputs(const struct model_request *request, const str
         bool is_input = false;
 
         for (size_t j = 0; j < graph->n_inputs; j++)
-            is_input = is_input || strcmp(graph->values[graph->inputs[j]].name, request->inputs[i].name) == 0;
+            is_input = is_input || graph->inputs[j] == find_value(graph, request->inputs[i].name);
         if (!is_input)
             return error_set(err, EX_CONFIG,
                              "model.inputs names \"%s\", but the network's %zu inputs begin with \"%s\"",
@@ -77,7 +90,7 @@ static int keep_requested_outputs(const struct model_request *request, struct gr
     if (values == NULL)
         return -1;
     for (size_t i = 0; i < request->n_outputs; i++) {
-        values[i] = graph_find_value(graph, request->outputs[i]);
+        values[i] = find_value(graph, request->outputs[i]);
         if (values[i] == GRAPH_NONE)
             return error_set(err, EX_DATAERR, "the requested output \"%s\" is no value of the network",
                              request->outputs[i]);

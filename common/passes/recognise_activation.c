@@ -92,25 +92,25 @@ static bool match_shifted(const struct graph *graph, int value, int *x, double *
     return true;
 }
 
-/* value = a x + b in up to three steps, (x + b) a + b; true when x is reached. x == GRAPH_NONE: whatever is found
- * below. */
+/* value = a x + b as (x + b) a a .. + b, each part there or not; true when x is reached. x == GRAPH_NONE: whatever is
+ * found below. */
 static bool match_affine(const struct graph *graph, int value, int *x, double *a, double *b)
 {
     double number;
+    int below;
 
     *a = 1;
     *b = 0;
-    for (int step = 0; step < 3; step++) {
-        int below;
-
-        if (value == *x)
-            break;
-        if (step == 1 && match_scaled(graph, value, &below, &number))
-            *a = number;
-        else if (step != 1 && match_shifted(graph, value, &below, &number))
-            *b += *a * number;
-        else
-            continue;
+    if (value != *x && match_shifted(graph, value, &below, &number)) {
+        *b = number;
+        value = below;
+    }
+    while (value != *x && match_scaled(graph, value, &below, &number)) {
+        *a *= number;
+        value = below;
+    }
+    if (value != *x && match_shifted(graph, value, &below, &number)) {
+        *b += *a * number;
         value = below;
     }
     if (*x == GRAPH_NONE)

@@ -40,6 +40,17 @@ int tf_build_identity(struct tf_import *in, struct tf_node *node, struct error *
     return pass_on(in, node, 0, 0, err);
 }
 
+/* IdentityN: what layers with a gradient of their own are wrapped in. */
+int tf_build_identities(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    if (tf_create_outputs(in, node, node->n_inputs, err) != 0)
+        return -1;
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (pass_on(in, node, i, i, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* What training with simulated quantization leaves: the ranges are found anew here. */
 int tf_build_fake_quant(struct tf_import *in, struct tf_node *node, struct error *err)
 {

@@ -101,23 +101,47 @@ int tf_build_binary(struct tf_import *in, struct tf_node *node, struct error *er
     return tf_finish(in, node, &draft, &order, err);
 }
 
+/* A constant of one number of the type of `like`, 1 or -1. */
+static int add_unit(struct tf_import *in, const struct tf_node *node, const char *name, int unit, int like,
+                    struct error *err)
+{
+    enum dtype dtype = in->graph->values[like].dtype;
+    void *data;
+    int value = tf_add_constant(in, node, name, dtype, &(struct shape){0}, &data, err);
+
+    if (value < 0)
+        return -1;
+    if (dtype == DTYPE_FLOAT32)
+        *(float *)data = (float)unit;
+    else
+        *(int64_t *)data = unit;
+    return value;
+}
+
 /* Neg, as a product that folds into weights. */
 int tf_build_negate(struct tf_import *in, struct tf_node *node, struct error *err)
 {
     const struct tf_tensor *x = &node->inputs[0];
-    enum dtype dtype = in->graph->values[x->value].dtype;
-    int inputs[2] = {x->value};
+    int inputs[2] = {x->value, add_unit(in, node, "minus_one", -1, x->value, err)};
     struct node draft = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2, .attr.binary.kind = BINARY_MUL};
-    void *minus_one;
 
-    inputs[1] = tf_add_constant(in, node, "minus_one", dtype, &(struct shape){0}, &minus_one, err);
-    if (inputs[1] < 0)
+    return inputs[1] < 0 ? -1 : tf_finish(in, node, &draft, &x->order, err);
+}
+
+/* Erfc: 1 + erf(-x), so that a GELU written with it is recognised. */
+int tf_build_erfc(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    const struct tf_tensor *x = &node->inputs[0];
+    int inputs[2] = {x->value, add_unit(in, node, "minus_one", -1, x->value, err)};
+    struct node negate = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2, .attr.binary.kind = BINARY_MUL};
+    struct node erf = {.op = OP_ACTIVATION, .inputs = inputs, .n_inputs = 1, .attr.activation.kind = ACTIVATION_ERF};
+    struct node sum = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2, .attr.binary.kind = BINARY_ADD};
+
+    if (inputs[1] < 0 || (inputs[0] = tf_add_step(in, node, &negate, "negated", err)) < 0 ||
+        (inputs[0] = tf_add_step(in, node, &erf, "erf", err)) < 0 ||
+        (inputs[1] = add_unit(in, node, "one", 1, x->value, err)) < 0)
         return -1;
-    if (dtype == DTYPE_FLOAT32)
-        *(float *)minus_one = -1;
-    else
-        *(int64_t *)minus_one = -1;
-    return tf_finish(in, node, &draft, &x->order, err);
+    return tf_finish(in, node, &sum, &x->order, err);
 }
 
 int tf_build_square(struct tf_import *in, struct tf_node *node, struct error *err)

@@ -105,7 +105,7 @@ static const char *free_node_name(struct tf_import *in, const char *wanted, stru
     return name;
 }
 
-static const char *free_value_name(struct tf_import *in, const char *node, const char *step, struct error *err)
+const char *tf_free_name(struct tf_import *in, const char *node, const char *step, struct error *err)
 {
     const char *name = arena_format(in->graph->arena, err, "%s/%s", node, step);
     struct tf_edge taken; /* by a node that is still to come */
@@ -126,7 +126,7 @@ static int choose_names(struct tf_import *in, const struct tf_node *node, const 
     if (result->step != NULL) {
         name = result->of == NULL ? name : result->of;
         *node_name = arena_format(in->graph->arena, err, "%s/%s", name, result->step);
-        *value_name = free_value_name(in, name, result->step, err);
+        *value_name = tf_free_name(in, name, result->step, err);
     } else {
         *node_name = *value_name =
             result->port == 0 ? name : arena_format(in->graph->arena, err, "%s:%zu", name, result->port);
@@ -195,7 +195,7 @@ int tf_add_reshape(struct tf_import *in, const struct tf_node *node, int value, 
 int tf_add_constant(struct tf_import *in, const struct tf_node *node, const char *what, enum dtype dtype,
                     const struct shape *shape, void **data, struct error *err)
 {
-    const char *name = what == NULL ? node->proto->name : free_value_name(in, node->proto->name, what, err);
+    const char *name = what == NULL ? node->proto->name : tf_free_name(in, node->proto->name, what, err);
 
     return name == NULL ? -1 : graph_create_constant(in->graph, name, dtype, shape, data, err);
 }

@@ -337,8 +337,10 @@ static int add_outputs(struct walk *walk, struct error *err)
             return error_set(err, EX_DATAERR, "output \"%s\" %s", name,
                              tensor.value == GRAPH_NONE ? "is on the branch of a Switch that is not taken"
                                                         : "is cut into blocks by SpaceToBatchND");
-        if (graph_add_output(walk->in->graph, tensor.value, err) < 0)
-            return -1;
+        if (tf_restore_order(walk->in, &(struct tf_node){.proto = node_of(walk, walk->outputs[i].node)}, &tensor,
+                             err) != 0 ||
+            graph_add_output(walk->in->graph, tensor.value, err) < 0)
+            return error_in(err, "output \"%s\"", name);
     }
     return 0;
 }

@@ -184,6 +184,9 @@ int tf_axis(int64_t axis, size_t rank, size_t *out, struct error *err);
 /* Room for `n` outputs of this node. */
 int tf_create_outputs(struct tf_import *in, struct tf_node *node, size_t n, struct error *err);
 
+/* "<node>/<step>", or that with a number behind it where the file or the graph has such a name. */
+const char *tf_free_name(struct tf_import *in, const char *node, const char *step, struct error *err);
+
 /* Where the result of an added node goes. */
 struct tf_result {
     size_t port;               /* output of the file's node */
@@ -232,6 +235,10 @@ int tf_reshape(struct tf_import *in, struct tf_node *node, const struct tf_tenso
 int tf_reshape_step(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
                     const struct shape *shape, const char *step, struct tf_tensor *out, struct error *err);
 struct tf_tensor tf_transposed(const struct tf_tensor *tensor, const int64_t *perm, size_t rank);
+/* Makes the value of an output lie as the file says, under the same name, unless it is an image with channels first.
+ * Its other readers keep what they read. */
+int tf_restore_order(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
+                     struct error *err);
 /* A constant, broadcast against `x` by numpy's rule in the file's axes, as a value that broadcasts in x's. */
 int tf_align_constant(struct tf_import *in, const struct tf_node *node, int constant, const struct tf_tensor *x,
                       const char *step, struct error *err);
@@ -242,7 +249,8 @@ typedef int tf_build(struct tf_import *in, struct tf_node *node, struct error *e
 tf_build tf_build_conv, tf_build_depthwise, tf_build_deconv, tf_build_pool;                    /* ops_window.c */
 tf_build tf_build_matmul, tf_build_bias, tf_build_normalize, tf_build_lrn;                     /* ops_linear.c */
 tf_build tf_build_activation, tf_build_clip, tf_build_power, tf_build_negate, tf_build_square; /* ops_elementwise.c */
-tf_build tf_build_power_by, tf_build_selu, tf_build_binary, tf_build_squared_difference, tf_build_sum_of_all;
+tf_build tf_build_erfc, tf_build_power_by, tf_build_selu, tf_build_binary, tf_build_squared_difference,
+    tf_build_sum_of_all;
 tf_build tf_build_softmax, tf_build_reduce, tf_build_product;                                     /* ops_reduce.c */
 tf_build tf_build_concat, tf_build_concat_first, tf_build_pack, tf_build_tile;                    /* ops_join.c */
 tf_build tf_build_split, tf_build_split_sizes, tf_build_unpack, tf_build_slice, tf_build_strided; /* ops_slice.c */
@@ -255,6 +263,6 @@ tf_build tf_build_space_to_batch, tf_build_batch_to_space;                  /* o
 /* Marks output 0 as a convolution of an image in `blocks`. */
 int tf_mark_convolved(struct tf_import *in, struct tf_node *node, const struct tf_blocks *blocks, struct error *err);
 tf_build tf_build_const, tf_build_identity, tf_build_fake_quant, tf_build_switch, tf_build_merge; /* ops_control.c */
-tf_build tf_build_nothing;
+tf_build tf_build_identities, tf_build_nothing;
 
 #endif

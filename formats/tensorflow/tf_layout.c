@@ -150,7 +150,7 @@ int tf_image(struct tf_import *in, const struct tf_node *node, size_t slot, bool
 /* Neighbouring axes of one shape that hold the same elements as neighbouring axes of the other. */
 struct group {
     size_t from, from_end, to, to_end; /* [from, from_end) of the old shape, [to, to_end) of the new one */
-    size_t place;                      /* the first of its old axes in the graph's order */
+    size_t place;                      /* where the longest of its old axes lies in the graph's value */
 };
 
 /* Cuts both shapes into the smallest groups. Axes of 1 go with what comes before them; axis 0 is a group of its own
@@ -180,14 +180,19 @@ static size_t find_groups(const struct shape *from, const struct shape *to, stru
     return n;
 }
 
-/* In the order in which the groups lie in the graph's value. */
+/* In the order in which the groups lie in the graph's value. Axes of a group may lie apart; then the longest leads, so
+ * that channels into which pixels move, or pixels into which channels move, stay what they are. */
 static void sort_groups(const struct tf_tensor *tensor, const struct shape *from, struct group *groups, size_t n)
 {
     for (size_t g = 0; g < n; g++) {
+        int64_t longest = 1;
+
         groups[g].place = g == 0 ? 0 : TENSOR_MAX_RANK;
         for (size_t i = groups[g].from; i < groups[g].from_end; i++)
-            if (from->dims[i] != 1 && tensor->order.axis[i] < groups[g].place)
+            if (from->dims[i] > longest || (from->dims[i] == longest && tensor->order.axis[i] < groups[g].place)) {
+                longest = from->dims[i];
                 groups[g].place = tensor->order.axis[i];
+            }
     }
     for (size_t g = 1; g < n; g++) /* by insertion: stable, at most nine */
         for (size_t k = g; k > 0 && groups[k].place < groups[k - 1].place; k--) {
@@ -273,6 +278,39 @@ int tf_reshape_step(struct tf_import *in, const struct tf_node *node, const stru
         return -1;
     *out = (struct tf_tensor){.value = value, .order = order};
     return 0;
+}
+
+/* --- outputs --- */
+
+int tf_restore_order(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
+                     struct error *err)
+{
+    struct graph *graph = in->graph;
+    size_t rank = tf_rank(in, tensor);
+    struct tf_order plain = tf_plain_order(), image = tf_image_order(4, true);
+    int producer = graph->values[tensor->value].producer, result = tensor->value, stored, transpose;
+    const char *name;
+
+    if (memcmp(tensor->order.axis, plain.axis, rank) == 0 || producer == GRAPH_NONE ||
+        (rank == 4 && memcmp(tensor->order.axis, image.axis, rank) == 0))
+        return 0;
+    name = tf_free_name(in, node->proto->name, "stored", err);
+    stored = name == NULL
+                 ? -1
+                 : graph_add_value(graph, name, graph->values[result].dtype, &graph->values[result].shape, err);
+    if (stored < 0)
+        return -1;
+    graph_replace_uses(graph, result, stored);
+    graph->nodes[producer].outputs[0] = stored;
+    graph->values[stored].producer = producer;
+    graph->values[result].producer = GRAPH_NONE;
+    graph->values[result].has_shape = false;
+    transpose = graph_add_node(graph, OP_TRANSPOSE, name, node->proto->op, &stored, 1, &result, 1, err);
+    if (transpose < 0)
+        return -1;
+    for (size_t i = 0; i < rank; i++)
+        graph->nodes[transpose].attr.perm[i] = tensor->order.axis[i];
+    return graph_fold_node(graph, transpose, err);
 }
 
 /* --- constants beside activations --- */

@@ -324,6 +324,11 @@ static int pattern(struct graph *graph, int which, int x)
     case 8:
         return activation(graph, ACTIVATION_CLIP, 0, 1,
                           binary(graph, BINARY_DIV, binary(graph, BINARY_ADD, x, scalar(graph, 3)), scalar(graph, 6)));
+    case 9: /* 0.5 x erfc(-x / sqrt 2), erfc(y) as 1 + erf(-y) */
+        y = binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, x, scalar(graph, -1)), scalar(graph, sqrt(0.5)));
+        y = activation(graph, ACTIVATION_ERF, 0, 0, binary(graph, BINARY_MUL, y, scalar(graph, -1)));
+        y = binary(graph, BINARY_ADD, y, scalar(graph, 1));
+        return binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, scalar(graph, 0.5), x), y);
     default:
         return binary(graph, BINARY_MAX, binary(graph, BINARY_MUL, scalar(graph, 0.25), x), x);
     }
@@ -341,6 +346,7 @@ static void activations_made_of_small_operators_are_recognised(void **state)
         {ACTIVATION_CLIP, 0, 6},
         {ACTIVATION_RELU, 0, 0},
         {ACTIVATION_HARD_SIGMOID, 1.0f / 6, 0.5f},
+        {ACTIVATION_GELU, 0, 0},
         {ACTIVATION_LEAKY_RELU, 0.25f, 0},
     };
 
@@ -429,6 +435,45 @@ static void transposes_around_one_pixel_vanish(void **state)
     assert_int_equal(graph->n_nodes, 2);
     assert_int_equal(graph->nodes[1].op, OP_RESHAPE);
     graph_destroy(graph);
+}
+
+enum { FOLDED, OTHER_READER_OF_TRANSPOSE, OTHER_READER_OF_RESHAPE, KEPT, N_FLATTENED };
+
+/* A dense layer on the image with its channels last; the weights depend on `which` alone. */
+static struct graph *flattened(int which)
+{
+    enum { ELEMENTS = CHANNELS * 5 * 6 };
+    int x, y;
+    struct graph *graph = image_graph(&x);
+
+    draw_state = 1 + (uint64_t)which;
+    y = add_node(graph, OP_TRANSPOSE, "transpose", INTS(x));
+    memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 2, 3, 1}, 4 * sizeof(int64_t));
+    last_node(graph)->is_kept = which == KEPT;
+    settled(graph, y);
+    if (which == OTHER_READER_OF_TRANSPOSE)
+        graph_add_output(graph, y, NULL);
+    y = reshaped(graph, y, SHAPE(1, ELEMENTS));
+    if (which == OTHER_READER_OF_RESHAPE)
+        graph_add_output(graph, y, NULL);
+    y = add_node(graph, OP_DENSE, "dense", INTS(y, random_floats(graph, SHAPE(7, ELEMENTS), -1, 1)));
+    graph_add_output(graph, settled(graph, y), NULL);
+    return graph;
+}
+
+static void a_transpose_before_flattening_moves_into_the_dense_weights(void **state)
+{
+    (void)state;
+    for (int which = 0; which < N_FLATTENED; which++) {
+        struct graph *before = flattened(which), *after = flattened(which);
+        bool is_left = which == OTHER_READER_OF_RESHAPE || which == KEPT;
+
+        normalise(after, GRAPH_NONE);
+        assert_int_equal(count_op(after, OP_TRANSPOSE), is_left || which == OTHER_READER_OF_TRANSPOSE);
+        compare(before, after, (uint64_t)which, "permute_dense");
+        graph_destroy(before);
+        graph_destroy(after);
+    }
 }
 
 static void slices_convolutions_and_their_join_are_one_grouped_layer(void **state)
@@ -541,6 +586,7 @@ int main(void)
         cmocka_unit_test(near_misses_are_not_recognised),
         cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
         cmocka_unit_test(transposes_around_one_pixel_vanish),
+        cmocka_unit_test(a_transpose_before_flattening_moves_into_the_dense_weights),
         cmocka_unit_test(slices_convolutions_and_their_join_are_one_grouped_layer),
         cmocka_unit_test(what_passes_change_adds_up),
         cmocka_unit_test(a_watcher_can_stop_it),
