@@ -53,6 +53,25 @@ int finished_find(const char *folder, const char *statistics, const char *decisi
     return found;
 }
 
+int finished_verdict(const char *folder, struct error *err)
+{
+    char path[PATH_MAX];
+    const char *name;
+    json_t *report, *target;
+    int rc = 0;
+
+    snprintf(path, sizeof path, "%s/report.json", folder);
+    report = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_object_foreach(json_object_get(report, "targets"), name, target) {
+        const char *text = json_string_value(json_object_get(target, "error"));
+
+        if (rc == 0 && text != NULL)
+            rc = error_set(err, EX_UNAVAILABLE, "target %s: %s", name, text);
+    }
+    json_decref(report);
+    return rc;
+}
+
 int finished_withdraw(struct output *output, struct finished_files **files, struct error *err)
 {
     json_t *manifest;

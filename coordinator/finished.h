@@ -12,6 +12,9 @@ enum finished { FINISHED_NOT, FINISHED_SAME, FINISHED_OTHER };
  * EX_DATAERR when it is no manifest of ours. */
 int finished_find(const char *folder, const char *statistics, const char *decisions, struct error *err);
 
+/* What that run ended with, as its report says: EX_UNAVAILABLE with the error of the first target that failed. */
+int finished_verdict(const char *folder, struct error *err);
+
 struct finished_files; /* the names an earlier manifest listed */
 
 /* Before the first file is replaced: removes the manifest, so that a folder with some old and some new files is never

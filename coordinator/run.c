@@ -401,8 +401,9 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
         rc = check_finished(&run, &is_finished, err);
     if (rc == 0 && is_finished) {
         log_info("%s is finished with the same model, dataset and job; nothing to do", request->output);
+        rc = comm_agree(comm, comm->rank == 0 ? finished_verdict(request->output, err) : 0, err);
         run_fini(&run);
-        return 0;
+        return rc;
     }
     t1 = now();
     if (rc == 0)

@@ -49,6 +49,24 @@ expect 65 "no manifest of ours" calibrate --force
 rm -r "$scratch/out"
 echo "ok: finished folders are kept, refused, or replaced as a whole"
 
+# --- a target that fails alone: the others are written, and the exit code stays what it was
+dilated=/usr/share/libonnx-testdata/data/node/test_maxpool_2d_dilations/model.onnx # TNN has no such pool
+if [ -e "$dilated" ]; then
+  job 16
+  sed -i "s|^model: .*|model: {file: $dilated}|
+    s|^preprocess: .*|preprocess: [{channels: gray}, {resize: {height: 4, width: 4, filter: bilinear}}]|" "$scratch/job.yaml"
+  for run in first again; do
+    expect 69 "target tnn: node \"MaxPool_0\" (MaxPool)" calibrate -q
+    [ -s "$scratch/out/onnx-qdq/model.onnx" ] || fail "$run run: the target that works was not written"
+    [ ! -e "$scratch/out/tnn" ] || fail "the target that failed has left files"
+  done
+  grep -q '"error": "node' "$scratch/out/report.json" || fail "report.json does not name the failure"
+  rm -r "$scratch/out"
+  echo "ok: a target that fails alone"
+else
+  echo "skipped in part: libonnx-testdata is absent, so no target that fails alone was tried"
+fi
+
 # --- folders that cannot be written: known before the first record is read (reading 600,000 would take minutes)
 job 0
 : >"$scratch/file"
