@@ -69,9 +69,12 @@ static int import_model(struct run *run, struct error *err)
     run->graph = model_import(&run->request->model, err);
     if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
         return -1;
-    if (run->graph->n_inputs != 1)
-        return error_set(err, EX_UNAVAILABLE, "%s: the network has %zu inputs; this version feeds one",
-                         run->request->model.file, run->graph->n_inputs);
+    if (run->graph->n_inputs > 1)
+        return error_set(
+            err, EX_UNAVAILABLE,
+            "%s: the network has %zu inputs (the second is \"%s\"), and a record of a dataset is one tensor: "
+            "such a network can be inspected and converted, not calibrated",
+            run->request->model.file, run->graph->n_inputs, run->graph->values[run->graph->inputs[1]].name);
     return 0;
 }
 
@@ -200,6 +203,15 @@ static int check_simulation(const struct plan *plan, struct error *err)
     return 0;
 }
 
+/* Local. What the target cannot express. */
+static int check_target(const struct target *target, const struct plan *plan, struct error *err)
+{
+    if (plan->graph->batch > 1 && !target->takes_batch)
+        return error_set(err, EX_UNAVAILABLE, "a batch of %lld: only models of one record are written",
+                         (long long)plan->graph->batch);
+    return target->check == NULL ? 0 : target->check(plan, err);
+}
+
 /* A plan per target. A target that cannot express the model is noted; the others go on. */
 static int decide(struct run *run, struct error *err)
 {
@@ -211,8 +223,8 @@ static int decide(struct run *run, struct error *err)
 
         t->target = run->request->targets[i];
         rc = decide_plan(run->comm, run->request, t->target, run->observation, &t->plan, err);
-        if (rc == 0 && t->target->check != NULL)
-            rc = comm_agree(run->comm, t->target->check(t->plan, err), err);
+        if (rc == 0)
+            rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
         if (rc == 0)
             rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
         if (rc == 0)

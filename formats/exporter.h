@@ -13,6 +13,7 @@
 struct exporter {
     const char *name;    /* "onnx": what `etalon convert --to` takes */
     const char *summary; /* one line, names the files */
+    bool takes_batch;    /* writes graph->batch; without it, a graph with a batch of several records is refused */
     /* Writes `graph`, imported or normalised, as <base> plus the format's endings. Values and nodes keep their names
      * where the format lets them. The same graph gives the same bytes. EX_UNAVAILABLE naming a node that the format
      * cannot express; EX_CANTCREAT, EX_IOERR, EX_OSERR. */

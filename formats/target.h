@@ -8,7 +8,7 @@
 #include "common/output.h"
 #include "common/plan.h"
 
-struct emit_info { /* what goes into a model's free-form metadata; nothing that differs between equal runs */
+struct emit_info {           /* what goes into a model's free-form metadata; nothing that differs between equal runs */
     const char *fingerprint; /* hex */
     const char *version;     /* of etalon */
     uint64_t records;        /* calibration records used */
@@ -20,6 +20,7 @@ struct target {
     const char *name;    /* what the user writes under `targets:` */
     const char *summary; /* one line of `etalon targets` */
     const struct profile *profile;
+    bool takes_batch; /* writes graph->batch; without it, a graph with a batch of several records is refused */
     /* Optional: is the planned model expressible there? EX_UNAVAILABLE naming the node. */
     int (*check)(const struct plan *plan, struct error *err);
     /* Writes <name>/<files> through output (names relative to its folder). */

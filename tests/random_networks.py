@@ -5,8 +5,8 @@ The shapes, joins and operators are those of the published networks, as exporter
 convolutions by He's rule, statistics of batch normalisation near those of unit activations, so that values keep their
 magnitude from the first layer to the last. The batch is left open, as most exported files leave it.
 
-`inputs(NAME, n)` are n records to feed, `NETWORKS` the names, `load_pictures(FOLDER)` the pictures as the network wants
-them: what the steps of PREPROCESS make of them.
+`inputs(NAME, n)` are n records to feed, `NETWORKS` the names, `load_pictures(NAME, FOLDER)` the pictures as the network
+wants them: what the steps of `preprocess(NAME)` make of them.
 """
 import os
 import sys
@@ -379,25 +379,31 @@ def inputs(name, n):
 
 # ---- pictures ----
 
-PREPROCESS = "[{channels: rgb}, {mean: 127.5}, {divide: 64}]"
+def preprocess(name):
+    """The steps of a job file."""
+    return "[{channels: %s}, {mean: 127.5}, {divide: 64}]" % ("rgb" if len(NETWORKS[name][1]["x"]) == 3 else "gray")
 
 
 def write_pictures(name, folder, n):
-    """Patches of colour with noise on them, of the size that the network wants, so that nothing is resized."""
+    """Patches of colour with noise on them, of the size that the network wants, so that nothing is resized. What is no
+    image for the network is a gray one: a row of the picture for each row of the tensor, 8 rows for a vector."""
     rng = np.random.default_rng(2)
-    _, height, width = NETWORKS[name][1]["x"]
+    shape = NETWORKS[name][1]["x"]
+    height, width = shape[-2:] if len(shape) > 1 else (8, shape[0] // 8)
     os.makedirs(folder)
     for i in range(n):
         patches = Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((width, height), Image.BICUBIC)
         noisy = np.asarray(patches, np.float32) + rng.normal(0, 20, (height, width, 3))
-        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(f"{folder}/{i:02}.png")
+        pixels = noisy.clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels if len(shape) == 3 else pixels[:, :, 0]).save(f"{folder}/{i:02}.png")
 
 
-def load_pictures(folder):
-    """One record a time, 1 x 3 x height x width, in the order of names."""
-    for name in sorted(os.listdir(folder)):
-        pixels = np.asarray(Image.open(f"{folder}/{name}"), np.float32).transpose(2, 0, 1)
-        yield (pixels[None] - np.float32(127.5)) / np.float32(64)
+def load_pictures(name, folder):
+    """One record a time, in the order of names."""
+    for file in sorted(os.listdir(folder)):
+        pixels = np.asarray(Image.open(f"{folder}/{file}"), np.float32)
+        pixels = pixels.transpose(2, 0, 1) if pixels.ndim == 3 else pixels
+        yield (pixels.reshape(1, *NETWORKS[name][1]["x"]) - np.float32(127.5)) / np.float32(64)
 
 
 if __name__ == "__main__":

@@ -45,5 +45,6 @@ const struct target target_null = {
     .name = "null",
     .summary = "no chip: symmetric int8, writes one line (a template for new targets)",
     .profile = &profile,
+    .takes_batch = true, /* says nothing about it */
     .emit = emit,
 };

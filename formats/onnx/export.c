@@ -20,5 +20,6 @@ static int write(const struct graph *graph, const char *base, struct output *out
 const struct exporter exporter_onnx = {
     .name = "onnx",
     .summary = "ONNX, opset 13: <name>.onnx",
+    .takes_batch = true,
     .write = write,
 };

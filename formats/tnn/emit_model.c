@@ -246,11 +246,6 @@ int tnn_write_model(const struct plan *plan, struct tnn_buffer *proto, struct tn
     int rc = -1;
 
     *proto = *model = (struct tnn_buffer){0};
-    if (plan->graph->batch > 1) {
-        arena_destroy(e.arena);
-        return error_set(err, EX_UNAVAILABLE, "a batch of %lld: only models of one record are written",
-                         (long long)plan->graph->batch);
-    }
     tnn_writer_init(&e.writer, err);
     if (e.arena != NULL)
         rc = build(&e, proto, model, err);

@@ -71,6 +71,9 @@ static int convert(const char *path, const struct model_options *model, const st
     struct output *output = NULL;
     int rc = graph == NULL ? -1 : 0;
 
+    if (rc == 0 && graph->batch > 1 && !exporter->takes_batch)
+        rc = error_set(err, EX_UNAVAILABLE, "%s: a batch of %lld: only models of one record are written",
+                       exporter->name, (long long)graph->batch);
     if (rc == 0)
         output = output_open(folder, err);
     if (output == NULL || exporter->write(graph, base, output, err) != 0)
