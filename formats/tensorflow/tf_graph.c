@@ -325,24 +325,37 @@ static int build_nodes(struct walk *walk, struct error *err)
     return 0;
 }
 
+static int add_output(struct walk *walk, size_t index, const struct tf_tensor *tensor, struct error *err)
+{
+    const struct tf_node node = {.proto = node_of(walk, index)};
+
+    if (tensor->value == GRAPH_NONE || tensor->blocks != NULL)
+        return error_set(err, EX_DATAERR,
+                         tensor->value == GRAPH_NONE ? "it is on the branch of a Switch that is not taken"
+                                                     : "it is cut into blocks by SpaceToBatchND");
+    if (tf_restore_order(walk->in, &node, tensor, err) != 0)
+        return -1;
+    return graph_add_output(walk->in->graph, tensor->value, err) < 0 ? -1 : 0;
+}
+
+/* Where nobody asked for them, what turns out to be constant or not to be there is no output. */
 static int add_outputs(struct walk *walk, struct error *err)
 {
+    const struct graph *graph = walk->in->graph;
+
     for (size_t i = 0; i < walk->n_outputs; i++) {
-        const char *name = node_of(walk, walk->outputs[i].node)->name;
+        size_t index = walk->outputs[i].node;
         struct tf_tensor tensor;
 
         if (find_tensor(walk, walk->outputs[i], &tensor, err) != 0)
-            return error_in(err, "output \"%s\"", name);
-        if (tensor.value == GRAPH_NONE || tensor.blocks != NULL)
-            return error_set(err, EX_DATAERR, "output \"%s\" %s", name,
-                             tensor.value == GRAPH_NONE ? "is on the branch of a Switch that is not taken"
-                                                        : "is cut into blocks by SpaceToBatchND");
-        if (tf_restore_order(walk->in, &(struct tf_node){.proto = node_of(walk, walk->outputs[i].node)}, &tensor,
-                             err) != 0 ||
-            graph_add_output(walk->in->graph, tensor.value, err) < 0)
-            return error_in(err, "output \"%s\"", name);
+            return error_in(err, "output \"%s\"", node_of(walk, index)->name);
+        if (walk->in->request->n_outputs == 0 &&
+            (tensor.value == GRAPH_NONE || graph->values[tensor.value].is_constant))
+            continue;
+        if (add_output(walk, index, &tensor, err) != 0)
+            return error_in(err, "output \"%s\"", node_of(walk, index)->name);
     }
-    return 0;
+    return graph->n_outputs > 0 ? 0 : error_set(err, EX_DATAERR, "no output depends on an input of the graph");
 }
 
 /* --- all of it --- */
