@@ -66,8 +66,6 @@ static bool is_expressible(struct caffe_writer *w, const struct shape *x, bool *
 
     if (x->rank != 4 || win->dilation[0] != 1 || win->dilation[1] != 1)
         caffe_cannot(w, "pools over other than two axes, or with dilation, have no form in Caffe");
-    else if (win->pad_begin[0] >= win->kernel[0] || win->pad_begin[1] >= win->kernel[1])
-        caffe_cannot(w, "Caffe takes no pads as large as the kernel");
     else if (!has_same_size(w->node, x, true) && !has_same_size(w->node, x, false))
         caffe_cannot(w,
                      "with pads %lld,%lld,%lld,%lld its output of %lldx%lld is no size that Caffe rounds to, up or "
