@@ -52,6 +52,15 @@ const struct shape *caffe_shape_of(const struct caffe_writer *w, int value)
     return &w->graph->values[value].shape;
 }
 
+struct caffe_link caffe_next_link(struct caffe_writer *w, struct caffe_chain *chain, const char *what)
+{
+    bool is_last = --chain->n_left == 0;
+    struct caffe_link link = {.name = is_last ? w->node->name : caffe_inner_name(w, what), .from = chain->at};
+
+    chain->at = link.to = is_last ? w->to : link.name;
+    return link;
+}
+
 /* ---- Messages */
 
 static void *create_array(struct caffe_writer *w, size_t n, size_t size)

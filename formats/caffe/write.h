@@ -63,6 +63,19 @@ void caffe_put_constant(struct caffe_writer *w, Caffe__LayerParameter *layer, in
 float *caffe_put_floats(struct caffe_writer *w, size_t n);
 uint32_t *caffe_put_integers(struct caffe_writer *w, const int64_t *items, size_t n);
 
+/* Layers of one node, one after the other: the last one bears its name and makes its blob, the others what is inside.
+ */
+struct caffe_chain {
+    const char *at; /* the blob so far */
+    size_t n_left;
+};
+
+struct caffe_link {
+    const char *name, *from, *to;
+};
+
+struct caffe_link caffe_next_link(struct caffe_writer *w, struct caffe_chain *chain, const char *what);
+
 /* --- layers that several operators need --- */
 
 /* y = (shift + scale x)^power, in place where from == to. */
@@ -74,8 +87,10 @@ void caffe_put_reshape(struct caffe_writer *w, const char *name, const char *fro
 void caffe_put_permute(struct caffe_writer *w, const char *name, const char *from, const char *to, const int64_t *order,
                        size_t n);
 /* Every stride[0]-th row and stride[1]-th column of an image, from the first on. */
-void caffe_put_subsample(struct caffe_writer *w, const char *name, const char *from, const char *to, int64_t channels,
-                         const int64_t stride[2]);
+void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2]);
+/* The part [begin, end) of an axis of `extent`. */
+void caffe_put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent,
+                   struct caffe_link link);
 /* A maximum or an average over the whole image. */
 void caffe_put_global_pool(struct caffe_writer *w, const char *name, const char *from, const char *to, bool is_max);
 /* An activation. from == to where caffe_is_in_place says so. */

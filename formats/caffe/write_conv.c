@@ -173,13 +173,12 @@ static struct convolution depthwise(struct caffe_writer *w, int64_t channels, in
 }
 
 /* Its strides round down, as a slice does; those of a pool would round up. */
-void caffe_put_subsample(struct caffe_writer *w, const char *name, const char *from, const char *to, int64_t channels,
-                         const int64_t stride[2])
+void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2])
 {
     struct convolution conv = depthwise(w, channels, 1, 1);
 
     memcpy(conv.window.stride, stride, sizeof conv.window.stride);
-    put_convolution(w, "Convolution", name, from, to, &conv);
+    put_convolution(w, "Convolution", link.name, link.from, link.to, &conv);
 }
 
 /* Channels of zeros before and behind those of the input. */

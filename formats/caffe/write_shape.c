@@ -72,10 +72,10 @@ void caffe_write_transpose(struct caffe_writer *w)
 
 /* ---- Cutting */
 
-/* The part [begin, end) of an axis of `extent`. What lies before and behind it are tops of their own, which a Silence
- * layer reads: a blob that nobody reads would be an output. */
-static void put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent, const char *name,
-                    const char *from, const char *to)
+/* What lies before and behind the part are tops of their own, which a Silence layer reads: a blob that nobody reads
+ * would be an output. */
+void caffe_put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent,
+                   struct caffe_link link)
 {
     const char *tops[3], *rest[2];
     int64_t points[2];
@@ -90,13 +90,13 @@ static void put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t 
         points[n_points++] = begin;
         tops[n++] = rest[n_rest++] = caffe_inner_name(w, before);
     }
-    tops[n++] = to;
+    tops[n++] = link.to;
     if (end < extent) {
         points[n_points++] = end;
         tops[n++] = rest[n_rest++] = caffe_inner_name(w, behind);
     }
-    layer = caffe_put_layer(w, "Slice", name, &from, 1, tops, n);
-    caffe_put_layer(w, "Silence", caffe_fresh_name(w, name, "silence"), rest, n_rest, NULL, 0);
+    layer = caffe_put_layer(w, "Slice", link.name, &link.from, 1, tops, n);
+    caffe_put_layer(w, "Silence", caffe_fresh_name(w, link.name, "silence"), rest, n_rest, NULL, 0);
     if (layer == NULL)
         return;
     layer->slice_param = param;
@@ -121,30 +121,16 @@ static struct range find_range(const struct node *slice, size_t axis, int64_t ex
     return range;
 }
 
-/* Layers are put one after the other; the last one bears the node's name and makes its blob. */
-struct chain {
-    const char *at; /* the blob so far */
-    size_t n_left;
-};
-
-static const char *next_name(struct caffe_writer *w, struct chain *chain, const char *what)
-{
-    return --chain->n_left == 0 ? w->node->name : caffe_inner_name(w, what);
-}
-
-static void put_cuts(struct caffe_writer *w, struct chain *chain, const struct range *ranges, const struct shape *x)
+static void put_cuts(struct caffe_writer *w, struct caffe_chain *chain, const struct range *ranges,
+                     const struct shape *x)
 {
     for (size_t i = 0; i < x->rank; i++) {
         char what[WHAT_BYTES];
-        const char *name, *to;
 
         if (ranges[i].begin == 0 && ranges[i].end == x->dims[i])
             continue;
         snprintf(what, sizeof what, "axis%zu", i);
-        name = next_name(w, chain, what);
-        to = chain->n_left == 0 ? w->to : name;
-        put_cut(w, i, ranges[i].begin, ranges[i].end, x->dims[i], name, chain->at, to);
-        chain->at = to;
+        caffe_put_cut(w, i, ranges[i].begin, ranges[i].end, x->dims[i], caffe_next_link(w, chain, what));
     }
 }
 
@@ -153,7 +139,7 @@ void caffe_write_slice(struct caffe_writer *w)
 {
     const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
     struct range ranges[TENSOR_MAX_RANK];
-    struct chain chain = {.at = w->from};
+    struct caffe_chain chain = {.at = w->from};
     int64_t stride[2] = {1, 1};
 
     for (size_t i = 0; i < x->rank; i++) {
@@ -174,15 +160,14 @@ void caffe_write_slice(struct caffe_writer *w)
     chain.n_left += stride[0] > 1 || stride[1] > 1;
     put_cuts(w, &chain, ranges, x);
     if (chain.n_left > 0)
-        caffe_put_subsample(w, w->node->name, chain.at, w->to, y->dims[1], stride);
+        caffe_put_subsample(w, caffe_next_link(w, &chain, "steps"), y->dims[1], stride);
 }
 
 /* ---- Reducing */
 
-static void put_reduction(struct caffe_writer *w, const char *name, const char *from, const char *to, bool is_mean,
-                          size_t axis)
+static void put_reduction(struct caffe_writer *w, struct caffe_link link, bool is_mean, size_t axis)
 {
-    Caffe__LayerParameter *layer = caffe_put_simple(w, "Reduction", name, from, to);
+    Caffe__LayerParameter *layer = caffe_put_simple(w, "Reduction", link.name, link.from, link.to);
     Caffe__ReductionParameter *param = caffe_put_message(w, &caffe__reduction_parameter__descriptor);
 
     if (param == NULL)
@@ -195,53 +180,53 @@ static void put_reduction(struct caffe_writer *w, const char *name, const char *
     param->axis = (int32_t)axis;
 }
 
-/* Caffe reduces all axes from one on: the others come first, in their order. Returns the blob. */
-static const char *put_kept_axes_first(struct caffe_writer *w, const char *from, uint32_t axes, size_t rank,
-                                       size_t *n_kept)
+/* Caffe reduces all axes from one on: the others come first then, in their order. true: that is another order. */
+static bool find_order(uint32_t axes, size_t rank, int64_t *order, size_t *n_kept)
 {
-    int64_t order[TENSOR_MAX_RANK];
     size_t n = 0;
-    bool is_ordered = true;
-    const char *permuted;
+    bool is_other = false;
 
-    for (int is_reduced = 0; is_reduced < 2; is_reduced++) {
+    for (uint32_t is_reduced = 0; is_reduced < 2; is_reduced++) {
         for (size_t i = 0; i < rank; i++)
-            if ((axes >> i & 1) == (uint32_t)is_reduced) {
-                is_ordered = is_ordered && i == n;
+            if ((axes >> i & 1) == is_reduced) {
+                is_other = is_other || i != n;
                 order[n++] = (int64_t)i;
             }
-        *n_kept = is_reduced ? *n_kept : n;
+        *n_kept = is_reduced == 0 ? n : *n_kept;
     }
-    if (is_ordered)
-        return from;
-    permuted = caffe_inner_name(w, "permuted");
-    caffe_put_permute(w, permuted, from, permuted, order, rank);
-    return permuted;
+    return is_other;
 }
 
-/* Sums and means: of squares, under a root, for the L2 norm. Axes of extent 1 are put back by a reshape. */
+/* Sums and means; of squares, under a root, for the L2 norm. Axes of extent 1 are put back by a reshape. */
 static void write_sum(struct caffe_writer *w)
 {
     const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
-    bool is_root = w->node->attr.reduce.kind == REDUCE_L2, is_mean = w->node->attr.reduce.kind == REDUCE_MEAN;
-    bool keeps = w->node->attr.reduce.keep_dims;
-    const char *name = w->node->name, *sum = w->to, *from = w->from;
+    bool is_root = w->node->attr.reduce.kind == REDUCE_L2, keeps = w->node->attr.reduce.keep_dims, is_permuted;
+    struct caffe_chain chain = {.at = w->from};
     struct shape reduced = {0};
-    size_t n_kept = 0;
+    struct caffe_link link;
+    int64_t order[TENSOR_MAX_RANK];
 
+    is_permuted = find_order(w->node->attr.reduce.axes, x->rank, order, &reduced.rank);
+    chain.n_left = (size_t)1 + 2 * is_root + is_permuted + keeps;
     if (is_root) {
-        from = caffe_inner_name(w, "square");
-        caffe_put_power(w, from, w->from, from, 2, 1, 0);
+        link = caffe_next_link(w, &chain, "square");
+        caffe_put_power(w, link.name, link.from, link.to, 2, 1, 0);
     }
-    from = put_kept_axes_first(w, from, w->node->attr.reduce.axes, x->rank, &n_kept);
-    if (keeps)
-        sum = caffe_inner_name(w, "sum");
-    put_reduction(w, keeps || is_root ? caffe_inner_name(w, "sum") : name, from, sum, is_mean, n_kept);
-    if (is_root)
-        caffe_put_power(w, keeps ? caffe_inner_name(w, "root") : name, sum, sum, 0.5F, 1, 0);
-    reduced.rank = n_kept;
-    if (keeps)
-        caffe_put_reshape(w, name, sum, w->to, &reduced, y);
+    if (is_permuted) {
+        link = caffe_next_link(w, &chain, "permuted");
+        caffe_put_permute(w, link.name, link.from, link.to, order, x->rank);
+    }
+    link = caffe_next_link(w, &chain, "reduced");
+    put_reduction(w, link, w->node->attr.reduce.kind == REDUCE_MEAN, reduced.rank);
+    if (is_root) {
+        link = caffe_next_link(w, &chain, "root");
+        caffe_put_power(w, link.name, link.from, link.to, 0.5F, 1, 0);
+    }
+    if (keeps) {
+        link = caffe_next_link(w, &chain, "kept");
+        caffe_put_reshape(w, link.name, link.from, link.to, &reduced, y);
+    }
 }
 
 /* A maximum is a pool. */

@@ -176,17 +176,24 @@ static void a_pool_is_rounded_as_its_size_wants(void **state)
     (void)state;
     assert_layers(make_pool(POOL_MAX, w, 3, 3), "pooling_param { pool: MAX kernel_size: 2 stride: 2 }");
     assert_layers(make_pool(POOL_MAX, w, 2, 3), "stride: 2 round_mode: FLOOR }");
-    w = make_window(2, 1, 0);
-    w.pad_end[1] = 1;
-    assert_refused(make_pool(POOL_MAX, w, 4, 6), "its output of 4x6 is no size that Caffe rounds to, up or down");
+    w = make_window(2, 1, 0); /* pads for a size that stays the same: one row more than Caffe's, of which one goes */
+    w.pad_end[0] = w.pad_end[1] = 1;
+    assert_layers(make_pool(POOL_MAX, w, 5, 6), "top: \"y/pool\" pooling_param { pool: MAX kernel_size: 2 pad: 1 }",
+                  "name: \"y/rows\" type: \"Slice\" bottom: \"y/pool\" top: \"y/before2\" top: \"y/rows\"",
+                  "name: \"y\" type: \"Slice\" bottom: \"y/rows\" top: \"y/before3\" top: \"y\"");
+    w = make_window(4, 2, 0);
+    w.pad_end[0] = 3;
+    assert_layers(make_pool(POOL_MAX, w, 3, 2), "pad_h: 2 pad_w: 0", "slice_point: 1 axis: 2");
+    w.dilation[1] = 2;
+    assert_refused(make_pool(POOL_MAX, w, 3, 1), "node \"y\" (pool): pools over other than two axes, or with dilation");
 }
 
 static void an_average_that_does_not_count_pads_is_corrected(void **state)
 {
     (void)state;
     assert_layers(make_pool(POOL_AVERAGE, make_window(3, 1, 1), 5, 6),
-                  "name: \"y/sum\" type: \"Pooling\" bottom: \"x\" top: \"y\"",
-                  "name: \"y\" type: \"Scale\" bottom: \"y\" top: \"y\" scale_param { axis: 2 num_axes: 2 }");
+                  "name: \"y/pool\" type: \"Pooling\" bottom: \"x\" top: \"y/pool\"",
+                  "name: \"y\" type: \"Scale\" bottom: \"y/pool\" top: \"y\" scale_param { axis: 2 num_axes: 2 }");
     assert_layers(make_pool(POOL_AVERAGE, make_window(3, 1, 0), 3, 4), "name: \"y\" type: \"Pooling\"");
 }
 

@@ -192,9 +192,9 @@ static bool caffe_restates(const struct graph *graph, const struct node *node)
     case OP_CONV:
     case OP_DECONV:
         return has_uneven_pads(&node->attr.conv.window) || !same_pairs(node->attr.conv.output_padding, (int64_t[2]){0});
-    case OP_POOL: /* averages with pads that do not count, or not all of them */
-        return node->attr.pool.kind == POOL_AVERAGE && !node->attr.pool.is_global &&
-               (!node->attr.pool.count_include_pad || has_uneven_pads(w));
+    case OP_POOL: /* uneven pads, and averages with pads that do not count */
+        return has_uneven_pads(w) || (node->attr.pool.kind == POOL_AVERAGE && !node->attr.pool.is_global &&
+                                      !node->attr.pool.count_include_pad);
     case OP_ACTIVATION:
         return caffe_restates_activation(node->attr.activation);
     case OP_BINARY:
