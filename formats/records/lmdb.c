@@ -21,6 +21,13 @@ enum {
     STRIDE = 32,
     KEY_MAX_BYTES = 511,       /* LMDB's own limit */
     PREFETCH_BYTES = 16 << 10, /* a value beyond four pages is asked for at once rather than fault by fault */
+    LET_GO_BYTES = 1 << 20,    /* read before pages are let go: few calls, little memory */
+};
+
+/* What was read of the mapping and still counts as this process's memory. */
+struct touched {
+    uintptr_t from, to; /* 0, 0: nothing */
+    size_t bytes;
 };
 
 struct key_index {
@@ -40,6 +47,7 @@ struct lmdb_cursor {
     MDB_cursor *cursor;
     bool is_placed;
     uint64_t ordinal; /* where the cursor stands, if placed */
+    struct touched touched;
 };
 
 static int index_add(struct key_index *index, const MDB_val *key, struct error *err)
@@ -57,12 +65,33 @@ static int index_add(struct key_index *index, const MDB_val *key, struct error *
     return 0;
 }
 
+/* Pages that were read stay in the system's cache, but need not stay in this process: a set larger than memory would
+ * otherwise fill what the job was given. Another thread that reads them now maps them again. Advice only. */
+static void let_go(struct touched *touched)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = touched->from / page * page;
+
+    if (touched->to > from)
+        (void)madvise((void *)from, touched->to - from, MADV_DONTNEED);
+    *touched = (struct touched){0};
+}
+
+static void touch(struct touched *touched, const MDB_val *part)
+{
+    uintptr_t from = (uintptr_t)part->mv_data, to = from + part->mv_size;
+
+    touched->from = touched->to == 0 || from < touched->from ? from : touched->from;
+    touched->to = to > touched->to ? to : touched->to;
+    touched->bytes += part->mv_size;
+}
+
 /* One walk over the keys, to `limit` of them (0: all). */
 static int index_build(struct lmdb *lmdb, uint64_t limit, uint64_t *n_records, struct error *err)
 {
     MDB_txn *txn;
     MDB_cursor *cursor;
     MDB_val key;
+    struct touched touched = {0};
     uint64_t n = 0;
     int code = 0, rc = 0;
 
@@ -72,11 +101,15 @@ static int index_build(struct lmdb *lmdb, uint64_t limit, uint64_t *n_records, s
         code = mdb_cursor_get(cursor, &key, NULL, n == 0 ? MDB_FIRST : MDB_NEXT);
         if (code != 0)
             break;
+        touch(&touched, &key);
         if (n % STRIDE == 0)
             rc = index_add(&lmdb->index, &key, err);
+        if (touched.bytes >= LET_GO_BYTES)
+            let_go(&touched);
     }
     mdb_cursor_close(cursor);
     mdb_txn_abort(txn);
+    let_go(&touched);
     if (rc == 0 && code != 0 && code != MDB_NOTFOUND)
         rc = lmdb_error(code, "walking over the keys", err);
     *n_records = n;
@@ -135,6 +168,7 @@ static void lmdb_cursor_close(void *cursor)
 
     mdb_cursor_close(mine->cursor);
     mdb_txn_abort(mine->txn);
+    let_go(&mine->touched);
     free(mine);
 }
 
@@ -154,10 +188,14 @@ static int place(const struct key_index *index, struct lmdb_cursor *cursor, uint
     }
     cursor->is_placed = false;
     code = mdb_cursor_get(cursor->cursor, key, value, op);
-    for (; code == 0 && at < ordinal; at++)
+    for (; code == 0 && at < ordinal; at++) {
+        touch(&cursor->touched, key); /* a page of keys on the way; with huge pages, 2 MB around it */
         code = mdb_cursor_get(cursor->cursor, key, value, MDB_NEXT);
+    }
     if (code != 0)
         return lmdb_error(code, "finding the record", err);
+    touch(&cursor->touched, key);
+    touch(&cursor->touched, value);
     cursor->is_placed = true;
     cursor->ordinal = ordinal;
     return 0;
@@ -200,8 +238,11 @@ static void prefetch(const MDB_val *value)
 static int lmdb_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err)
 {
     struct lmdb *lmdb = state;
+    struct lmdb_cursor *mine = cursor;
     MDB_val key, value;
 
+    if (mine->touched.bytes >= LET_GO_BYTES) /* what was lent before is copied by now */
+        let_go(&mine->touched);
     if (place(&lmdb->index, cursor, ordinal, &key, &value, err) < 0)
         return -1;
     copy_key(&key, record->key);
