@@ -7,6 +7,11 @@
 
 #include <float.h>
 
+static bool is_summed(enum binary_kind kind)
+{
+    return kind == BINARY_ADD || kind == BINARY_SUB;
+}
+
 static bool is_multiplied(enum binary_kind kind)
 {
     return kind == BINARY_MUL || kind == BINARY_DIV;
@@ -61,8 +66,8 @@ static void write_equals(struct caffe_writer *w, const char *a, const char *b)
     case BINARY_MAX:
         put_eltwise(w, a, b, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__MAX, false);
         break;
-    case BINARY_MIN:
-        caffe_cannot(w, "the minimum of two activations has no form in Caffe");
+    default: /* the minimum among them */
+        caffe_cannot(w, "this operator on two activations has no form in Caffe");
         break;
     }
 }
@@ -115,7 +120,7 @@ static void write_broadcast(struct caffe_writer *w, const char *a, const char *b
     const char *bottoms[2], *vector;
 
     aligned.rank = is_second_small ? common_axes(y, x) : common_axes(x, y);
-    if (aligned.rank == 0 || w->node->attr.binary.kind == BINARY_MAX || w->node->attr.binary.kind == BINARY_MIN) {
+    if (aligned.rank == 0 || (!is_summed(w->node->attr.binary.kind) && !is_multiplied(w->node->attr.binary.kind))) {
         caffe_cannot(w, "two activations that broadcast like this have no form in Caffe");
         return;
     }
@@ -155,6 +160,9 @@ static void write_with_number(struct caffe_writer *w, const char *x, float c, bo
         break;
     case BINARY_MIN:
         caffe_put_activation(w, (struct activation){ACTIVATION_CLIP, -FLT_MAX, c}, name, x, w->to);
+        break;
+    default:
+        caffe_cannot(w, "this operator on an activation and a number has no form in Caffe");
         break;
     }
 }
@@ -239,8 +247,8 @@ static void write_with_numbers(struct caffe_writer *w, const char *x, struct cov
     bool is_turned = kind == BINARY_SUB && is_first; /* c - x: scale -1, then c */
     Caffe__LayerParameter *layer;
 
-    if (kind == BINARY_MAX || kind == BINARY_MIN) {
-        caffe_cannot(w, "the larger or smaller of an activation and several numbers has no form in Caffe");
+    if (!is_summed(kind) && !is_multiplied(kind)) {
+        caffe_cannot(w, "this operator on an activation and several numbers has no form in Caffe");
         return;
     }
     if (kind == BINARY_DIV && is_first)

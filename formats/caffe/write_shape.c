@@ -252,14 +252,16 @@ static void write_max(struct caffe_writer *w)
 void caffe_write_reduce(struct caffe_writer *w)
 {
     switch (w->node->attr.reduce.kind) {
+    case REDUCE_MEAN:
+    case REDUCE_SUM:
+    case REDUCE_L2:
+        write_sum(w);
+        break;
     case REDUCE_MAX:
         write_max(w);
         break;
-    case REDUCE_MIN:
-        caffe_cannot(w, "a minimum has no form in Caffe");
-        break;
-    default:
-        write_sum(w);
+    default: /* the minimum among them */
+        caffe_cannot(w, "this reduction has no form in Caffe");
         break;
     }
 }

@@ -88,7 +88,7 @@ static inline int any_pool(struct graph *graph, int x)
 /* All kinds, with arguments for which they are defined. */
 static inline int any_activation(struct graph *graph, int x)
 {
-    enum activation_kind kind = (enum activation_kind)(1 + draw_below(ACTIVATION_COUNT - 1));
+    enum activation_kind kind = (enum activation_kind)(1 + draw_below(ACTIVATION_POWER)); /* the continuous ones */
     float alpha = 0, beta = 0;
 
     switch (kind) {

@@ -228,7 +228,8 @@ static void constants_become_numbers_vectors_or_images(void **state)
     assert_layers(make_binary(BINARY_SUB, SHAPE(2, 1, 1), numbers, true), scale, "scale_param { bias_term: true }");
     assert_layers(make_binary(BINARY_ADD, SHAPE(6), numbers, false), bias, "bias_param { axis: 3 }");
     assert_layers(make_binary(BINARY_ADD, SHAPE(2, 1, 6), numbers, false), "bias_param { num_axes: 3 }");
-    assert_refused(make_binary(BINARY_MIN, SHAPE(6), numbers, false), "node \"y\" (binary): the larger or smaller");
+    assert_refused(make_binary(BINARY_MIN, SHAPE(6), numbers, false),
+                   "node \"y\" (binary): this operator on an activation and several numbers");
 }
 
 /* --- the network --- */
