@@ -27,6 +27,13 @@ static const char *const names[ACTIVATION_COUNT] = {
     [ACTIVATION_ERF] = "erf",
     [ACTIVATION_GELU] = "gelu",
     [ACTIVATION_POWER] = "power",
+    [ACTIVATION_MISH] = "mish",
+    [ACTIVATION_GELU_TANH] = "gelu_tanh",
+    [ACTIVATION_THRESHOLDED_RELU] = "thresholded_relu",
+    [ACTIVATION_FLOOR] = "floor",
+    [ACTIVATION_CEIL] = "ceil",
+    [ACTIVATION_ROUND] = "round",
+    [ACTIVATION_SIGN] = "sign",
 };
 
 const char *activation_name(enum activation_kind kind)
@@ -148,6 +155,20 @@ static double apply(struct activation activation, double x)
         return isinf(x) && x < 0 ? 0 : x / 2 * (1 + error_function(x * M_SQRT1_2));
     case ACTIVATION_POWER:
         return power(x, alpha);
+    case ACTIVATION_MISH:
+        return isinf(x) && x < 0 ? 0 : x * tangent_hyperbolic(softplus(x));
+    case ACTIVATION_GELU_TANH: /* (1 + tanh t) / 2 is sigmoid(2 t), without the cancellation */
+        return isinf(x) && x < 0 ? 0 : x * sigmoid(2 * sqrt(M_2_PI) * (x + 0.044715 * x * x * x));
+    case ACTIVATION_THRESHOLDED_RELU:
+        return x > alpha ? x : 0;
+    case ACTIVATION_FLOOR:
+        return floor(x);
+    case ACTIVATION_CEIL:
+        return ceil(x);
+    case ACTIVATION_ROUND:
+        return rint(x);
+    case ACTIVATION_SIGN:
+        return (x > 0) - (x < 0);
     }
     return x;
 }

@@ -1,13 +1,15 @@
 /* evaluate.c — operators on constants; see evaluate.h. */
 #include "common/evaluate.h"
 
+#include "common/arithmetic.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* --- walking through tensors --- */
 
-enum { MAX_OPERANDS = 2 };
+enum { MAX_OPERANDS = 3 };
 
 /* Visits every index of `shape` in row-major order and keeps the matching offset, in elements, of each operand. */
 struct walk {
@@ -147,8 +149,7 @@ static void evaluate_concat(const struct graph *graph, const struct node *node, 
     }
 }
 
-static int evaluate_gather(const struct node *node, const struct tensor *x, const struct tensor *indices, void *data,
-                           struct error *err)
+static void evaluate_gather(const struct node *node, const struct tensor *x, const struct tensor *indices, void *data)
 {
     size_t axis = (size_t)node->attr.axis, outer = 1, inner = dtype_size(x->dtype);
     size_t n = (size_t)shape_elements(&indices->shape);
@@ -162,14 +163,10 @@ static int evaluate_gather(const struct node *node, const struct tensor *x, cons
     for (size_t i = 0; i < n; i++) {
         int64_t index = tensor_integer(indices, i);
 
-        if (index < -dim || index >= dim)
-            return error_set(err, EX_DATAERR, "index %lld lies outside an axis of %lld", (long long)index,
-                             (long long)dim);
         index = index < 0 ? index + dim : index;
         for (size_t o = 0; o < outer; o++)
             memcpy(to + (o * n + i) * inner, (const char *)x->data + (o * (size_t)dim + (size_t)index) * inner, inner);
     }
-    return 0;
 }
 
 /* Where along an axis of `dim` padded by `begin` the element at `i` comes from; -1: from the pad value. */
@@ -215,6 +212,24 @@ static void evaluate_fill(const struct tensor *fill, const struct shape *shape, 
         memcpy((char *)data + i * size, fill->data, size);
 }
 
+static void evaluate_where(const struct tensor *condition, const struct tensor *a, const struct tensor *b,
+                           const struct shape *shape, void *data)
+{
+    struct walk walk = {.shape = *shape};
+    size_t size = dtype_size(a->dtype), n = (size_t)shape_elements(shape);
+
+    broadcast_strides(&condition->shape, shape, walk.stride[0]);
+    broadcast_strides(&a->shape, shape, walk.stride[1]);
+    broadcast_strides(&b->shape, shape, walk.stride[2]);
+    for (size_t i = 0; i < n; i++, walk_next(&walk)) {
+        bool is_true = tensor_integer(condition, (size_t)walk.offset[0]) != 0;
+        const char *from = is_true ? (const char *)a->data + (size_t)walk.offset[1] * size
+                                   : (const char *)b->data + (size_t)walk.offset[2] * size;
+
+        memcpy((char *)data + i * size, from, size);
+    }
+}
+
 static void evaluate_shape(const struct shape *x, void *data)
 {
     memcpy(data, x->dims, x->rank * sizeof x->dims[0]);
@@ -236,65 +251,13 @@ static void evaluate_cast(const struct tensor *x, enum dtype dtype, void *data)
     }
 }
 
-/* In double, rounded once by the store: for + - * / that is what float32 arithmetic gives, too. */
-static double combine_real(enum binary_kind kind, double a, double b)
-{
-    switch (kind) {
-    case BINARY_ADD:
-        return a + b;
-    case BINARY_SUB:
-        return a - b;
-    case BINARY_MUL:
-        return a * b;
-    case BINARY_DIV:
-        return a / b;
-    case BINARY_MAX:
-        return isnan(a) || a > b ? a : b;
-    case BINARY_MIN:
-        return isnan(a) || a < b ? a : b;
-    }
-    return a;
-}
-
-static int combine_integer(enum binary_kind kind, int64_t a, int64_t b, int64_t *out, struct error *err)
-{
-    int64_t result = 0;
-
-    switch (kind) {
-    case BINARY_ADD:
-        (void)__builtin_add_overflow(a, b, &result); /* wraps */
-        break;
-    case BINARY_SUB:
-        (void)__builtin_sub_overflow(a, b, &result);
-        break;
-    case BINARY_MUL:
-        (void)__builtin_mul_overflow(a, b, &result);
-        break;
-    case BINARY_DIV:
-        if (b == 0)
-            return error_set(err, EX_DATAERR, "%lld is divided by zero", (long long)a);
-        if (b == -1)
-            (void)__builtin_sub_overflow((int64_t)0, a, &result); /* INT64_MIN / -1 traps otherwise */
-        else
-            result = a / b;
-        break;
-    case BINARY_MAX:
-        result = a > b ? a : b;
-        break;
-    case BINARY_MIN:
-        result = a < b ? a : b;
-        break;
-    }
-    *out = result;
-    return 0;
-}
-
 static int evaluate_binary(const struct node *node, const struct tensor *a, const struct tensor *b,
                            const struct shape *shape, void *data, struct error *err)
 {
     struct walk walk = {.shape = *shape};
     size_t n = (size_t)shape_elements(shape);
     enum binary_kind kind = node->attr.binary.kind;
+    enum dtype dtype = kind >= BINARY_EQUAL ? DTYPE_INT64 : a->dtype;
 
     broadcast_strides(&a->shape, shape, walk.stride[0]);
     broadcast_strides(&b->shape, shape, walk.stride[1]);
@@ -303,16 +266,59 @@ static int evaluate_binary(const struct node *node, const struct tensor *a, cons
         int64_t integer = 0;
 
         if (dtype_is_real(a->dtype)) {
-            store_real(a->dtype, data, i, combine_real(kind, tensor_real(a, ia), tensor_real(b, ib)));
+            store_real(dtype, data, i, arithmetic_real(kind, tensor_real(a, ia), tensor_real(b, ib)));
         } else {
-            if (combine_integer(kind, tensor_integer(a, ia), tensor_integer(b, ib), &integer, err) != 0)
+            if (arithmetic_integer(kind, tensor_integer(a, ia), tensor_integer(b, ib), &integer, err) != 0)
                 return -1;
-            store_integer(a->dtype, data, i, integer);
+            store_integer(dtype, data, i, integer);
         }
-        if (node->fused.kind != ACTIVATION_NONE && a->dtype == DTYPE_FLOAT32)
+        if (node->fused.kind != ACTIVATION_NONE && dtype == DTYPE_FLOAT32)
             ((float *)data)[i] = activation_apply(node->fused, ((float *)data)[i]);
     }
     return 0;
+}
+
+static double reduce_identity(enum reduce_kind kind)
+{
+    if (kind == REDUCE_MAX)
+        return (double)-INFINITY;
+    if (kind == REDUCE_MIN)
+        return (double)INFINITY;
+    return kind == REDUCE_PROD;
+}
+
+static double reduce_step(enum reduce_kind kind, double sum, double value)
+{
+    switch (kind) {
+    case REDUCE_MAX:
+        return arithmetic_real(BINARY_MAX, sum, value);
+    case REDUCE_MIN:
+        return arithmetic_real(BINARY_MIN, sum, value);
+    case REDUCE_PROD:
+        return sum * value;
+    case REDUCE_L2:
+        return sum + value * value;
+    default:
+        return sum + value;
+    }
+}
+
+static double reduce_end(enum reduce_kind kind, double sum, size_t n)
+{
+    return kind == REDUCE_MEAN ? sum / (double)n : kind == REDUCE_L2 ? sqrt(sum) : sum;
+}
+
+/* Strides of the output seen as the input: reduced axes stand still. */
+static void reduced_strides(const struct node *node, const struct shape *x, int64_t strides[TENSOR_MAX_RANK])
+{
+    int64_t stride = 1;
+
+    for (size_t i = x->rank; i-- > 0;) {
+        bool is_reduced = (node->attr.reduce.axes >> i & 1) != 0;
+
+        strides[i] = is_reduced ? 0 : stride;
+        stride *= is_reduced ? 1 : x->dims[i];
+    }
 }
 
 /* Sums in double: integers above 2^53 would round, but shapes are far below. */
@@ -322,36 +328,51 @@ static int evaluate_reduce(const struct node *node, const struct tensor *x, cons
     enum reduce_kind kind = node->attr.reduce.kind;
     struct walk walk = {.shape = x->shape};
     size_t n = (size_t)shape_elements(&x->shape), n_out = (size_t)shape_elements(shape);
-    double *sum, identity = kind == REDUCE_MAX ? (double)-INFINITY : kind == REDUCE_MIN ? (double)INFINITY : 0;
-    int64_t stride = 1;
+    double *sum;
 
     if (n == 0)
         return error_set(err, EX_UNAVAILABLE, "a reduction of no elements");
     sum = memory_create(n_out, sizeof *sum, "a reduction", err);
     if (sum == NULL)
         return -1;
-    for (size_t i = x->shape.rank; i-- > 0;) { /* reduced axes stand still in the output */
-        bool is_reduced = (node->attr.reduce.axes >> i & 1) != 0;
-
-        walk.stride[0][i] = is_reduced ? 0 : stride;
-        stride *= is_reduced ? 1 : x->shape.dims[i];
-    }
+    reduced_strides(node, &x->shape, walk.stride[0]);
     for (size_t i = 0; i < n_out; i++)
-        sum[i] = identity;
-    for (size_t i = 0; i < n; i++, walk_next(&walk)) {
-        double *to = &sum[walk.offset[0]], value = tensor_real(x, i);
-
-        if (kind == REDUCE_MAX || kind == REDUCE_MIN)
-            *to = combine_real(kind == REDUCE_MAX ? BINARY_MAX : BINARY_MIN, *to, value);
-        else
-            *to += kind == REDUCE_L2 ? value * value : value;
-    }
-    for (size_t i = 0; i < n_out; i++) {
-        double result = kind == REDUCE_MEAN ? sum[i] / (double)(n / n_out) : sum[i];
-
-        store_real(x->dtype, data, i, kind == REDUCE_L2 ? sqrt(result) : result);
-    }
+        sum[i] = reduce_identity(kind);
+    for (size_t i = 0; i < n; i++, walk_next(&walk))
+        sum[walk.offset[0]] = reduce_step(kind, sum[walk.offset[0]], tensor_real(x, i));
+    for (size_t i = 0; i < n_out; i++)
+        store_real(x->dtype, data, i, reduce_end(kind, sum[i], n / n_out));
     free(sum);
+    return 0;
+}
+
+/* Where along the axis the extreme is; data are zero, the first position, to begin with. */
+static int evaluate_arg(const struct node *node, const struct tensor *x, const struct shape *shape, int64_t *data,
+                        struct error *err)
+{
+    bool is_last = node->attr.reduce.is_last, is_max = node->attr.reduce.kind == REDUCE_ARG_MAX;
+    struct walk walk = {.shape = x->shape};
+    size_t n = (size_t)shape_elements(&x->shape), n_out = (size_t)shape_elements(shape), axis = 0;
+    double *best;
+
+    if (n == 0)
+        return error_set(err, EX_UNAVAILABLE, "a reduction of no elements");
+    best = memory_create(n_out, sizeof *best, "a reduction", err);
+    if (best == NULL)
+        return -1;
+    while ((node->attr.reduce.axes >> axis & 1) == 0)
+        axis++;
+    reduced_strides(node, &x->shape, walk.stride[0]);
+    for (size_t i = 0; i < n; i++, walk_next(&walk)) {
+        size_t to = (size_t)walk.offset[0];
+        double value = is_max ? tensor_real(x, i) : -tensor_real(x, i);
+
+        if (walk.index[axis] == 0 || value > best[to] || (is_last && value == best[to])) {
+            best[to] = value;
+            data[to] = walk.index[axis];
+        }
+    }
+    free(best);
     return 0;
 }
 
@@ -382,6 +403,7 @@ bool op_can_evaluate(enum op op)
     case OP_BINARY:
     case OP_REDUCE:
     case OP_ACTIVATION:
+    case OP_WHERE:
         return true;
     default:
         return false;
@@ -391,7 +413,7 @@ bool op_can_evaluate(enum op op)
 static int compute(const struct graph *graph, const struct node *node, const struct inferred *as, void *data,
                    struct error *err)
 {
-    const struct value *first = node_input(graph, node, 0), *other = node_input(graph, node, 1);
+    const struct value *first = node_input(graph, node, 0), *other = node_input(graph, node, 1), *third;
     struct tensor x = {first->dtype, first->shape, first->data}, y = {0};
 
     if (other != NULL)
@@ -403,7 +425,8 @@ static int compute(const struct graph *graph, const struct node *node, const str
         evaluate_shape(&first->shape, data);
         return 0;
     case OP_GATHER:
-        return evaluate_gather(node, &x, &y, data, err);
+        evaluate_gather(node, &x, &y, data);
+        return 0;
     case OP_CAST:
         if (refuse_half(as->dtype, err) != 0)
             return -1;
@@ -428,9 +451,15 @@ static int compute(const struct graph *graph, const struct node *node, const str
     case OP_BINARY:
         return refuse_half(as->dtype, err) != 0 ? -1 : evaluate_binary(node, &x, &y, &as->shape, data, err);
     case OP_REDUCE:
+        if (node->attr.reduce.kind >= REDUCE_FIRST_FOLDED)
+            return evaluate_arg(node, &x, &as->shape, data, err);
         return refuse_half(as->dtype, err) != 0 ? -1 : evaluate_reduce(node, &x, &as->shape, data, err);
     case OP_ACTIVATION:
         evaluate_activation(node, &x, data);
+        return 0;
+    case OP_WHERE:
+        third = node_input(graph, node, 2);
+        evaluate_where(&x, &y, &(struct tensor){third->dtype, third->shape, third->data}, &as->shape, data);
         return 0;
     default:
         return error_set(err, EX_SOFTWARE, "the evaluator does not know %s", op_name(node->op));

@@ -6,6 +6,8 @@
  * Conventions
  * - Activations are float32, NCHW (or N x features, N x C x L ...); dims[0] is the batch and is always 1 in the graph.
  *   The engine runs any batch by replacing that 1. An operator that would mix records is refused by graph_validate.
+ * - An unbatched graph (is_unbatched) has no batch axis: shapes, dims[0] included, are those of one record, operators
+ * may mix all axes, and scalars are allowed. The engine runs it with batch 1.
  * - Weights, biases and slopes are constant values and ordinary inputs of their node.
  * - Shape arithmetic (int64 values) exists only during import: after graph_fold_constants none is left.
  * - Nodes are stored in execution order (graph_sort restores it).
@@ -45,9 +47,11 @@ enum op {
     OP_REDUCE,     /* x                                 attr.reduce */
     OP_RESIZE,     /* x                                 attr.resize, spatial axes only, to the output value's shape */
     OP_IDENTITY,   /* x                                 dropout, identity; passes remove it */
+    OP_LAYER_NORM, /* x, scale?, shift? (broadcast)     attr.layer_norm; layer, instance, group normalisation */
+    OP_HARDMAX,    /* x                                 attr.axis: 1 at the first maximum, else 0 */
+    OP_GATHER,     /* data, int64 indices (constant)    attr.axis */
     /* Shape arithmetic: only before graph_fold_constants */
     OP_SHAPE,      /* x -> int64[rank] */
-    OP_GATHER,     /* data, indices                        attr.axis */
     OP_CAST,       /* x                                    to the output value's dtype */
     OP_FILL,       /* shape -> filled                      attr.fill (ConstantOfShape) */
     OP_RESHAPE_TO, /* x, int64 shape               attr.reshape_to; becomes OP_RESHAPE */
@@ -55,6 +59,7 @@ enum op {
     OP_PAD_TO,     /* x, int64 pads, value?        attr.pad.mode; becomes OP_PAD */
     OP_EXPAND,     /* x, int64 shape */
     OP_RESIZE_TO,  /* x, scales or sizes           becomes OP_RESIZE */
+    OP_WHERE,      /* int64 condition, a, b (broadcast)    constants only */
     OP_COUNT
 };
 
@@ -75,8 +80,15 @@ enum activation_kind {
     ACTIVATION_ABS,
     ACTIVATION_SQRT,
     ACTIVATION_ERF,
-    ACTIVATION_GELU,  /* x/2 (1 + erf(x/sqrt 2)) */
-    ACTIVATION_POWER, /* x^alpha */
+    ACTIVATION_GELU,             /* x/2 (1 + erf(x/sqrt 2)) */
+    ACTIVATION_POWER,            /* x^alpha */
+    ACTIVATION_MISH,             /* x tanh(ln(1 + e^x)) */
+    ACTIVATION_GELU_TANH,        /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+    ACTIVATION_THRESHOLDED_RELU, /* x > alpha ? x : 0 */
+    ACTIVATION_FLOOR,
+    ACTIVATION_CEIL,
+    ACTIVATION_ROUND, /* half to even */
+    ACTIVATION_SIGN,
     ACTIVATION_COUNT
 };
 
@@ -86,8 +98,41 @@ struct activation {
 };
 
 enum pool_kind { POOL_MAX, POOL_AVERAGE };
-enum binary_kind { BINARY_ADD, BINARY_SUB, BINARY_MUL, BINARY_DIV, BINARY_MAX, BINARY_MIN };
-enum reduce_kind { REDUCE_MEAN, REDUCE_SUM, REDUCE_MAX, REDUCE_MIN, REDUCE_L2 };
+enum binary_kind {
+    BINARY_ADD,
+    BINARY_SUB,
+    BINARY_MUL,
+    BINARY_DIV,
+    BINARY_MAX,
+    BINARY_MIN,
+    BINARY_POW,
+    /* Only of constants: graph_fold_constants evaluates them. Truth is an int64 0 or 1. */
+    BINARY_FIRST_FOLDED,
+    BINARY_REMAINDER = BINARY_FIRST_FOLDED, /* of a / b, with the sign of a (C's fmod) */
+    BINARY_MODULO,                          /* with the sign of b */
+    BINARY_EQUAL,
+    BINARY_LESS,
+    BINARY_LESS_EQUAL,
+    BINARY_AND,
+    BINARY_OR,
+    BINARY_XOR,
+    BINARY_SHIFT_LEFT,
+    BINARY_SHIFT_RIGHT,
+    BINARY_COUNT
+};
+enum reduce_kind {
+    REDUCE_MEAN,
+    REDUCE_SUM,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    REDUCE_L2,
+    REDUCE_PROD,
+    /* Only of constants, over one axis: the int64 index of the first extreme, or (is_last) of the last one. */
+    REDUCE_FIRST_FOLDED,
+    REDUCE_ARG_MAX = REDUCE_FIRST_FOLDED,
+    REDUCE_ARG_MIN,
+    REDUCE_COUNT
+};
 enum pad_mode { PAD_CONSTANT, PAD_REFLECT, PAD_EDGE };
 enum resize_mode { RESIZE_NEAREST, RESIZE_LINEAR, RESIZE_CUBIC };
 enum resize_coordinates { RESIZE_HALF_PIXEL, RESIZE_ALIGN_CORNERS, RESIZE_ASYMMETRIC, RESIZE_PYTORCH_HALF_PIXEL };
@@ -127,7 +172,7 @@ struct node {
         struct {
             enum binary_kind kind;
         } binary;
-        int64_t axis; /* CONCAT, GATHER; never negative */
+        int64_t axis; /* CONCAT, GATHER, HARDMAX; never negative */
         struct {
             int64_t axis;
             bool is_log;
@@ -149,7 +194,12 @@ struct node {
             enum reduce_kind kind;
             uint32_t axes; /* bit i: axis i */
             bool keep_dims;
+            bool is_last; /* ARG_MAX, ARG_MIN */
         } reduce;
+        struct {
+            uint32_t axes; /* bit i: axis i; y = (x - mean) / sqrt(variance + epsilon) scale + shift over them */
+            float epsilon;
+        } layer_norm;
         struct {
             enum resize_mode mode;
             enum resize_coordinates coordinates;
@@ -183,6 +233,7 @@ struct graph {
     int *inputs, *outputs; /* value indices */
     int64_t batch;         /* records that a written model takes at once; 0: any number, or the writer's usual one */
     size_t n_values, n_nodes, n_inputs, n_outputs;
+    bool is_unbatched; /* see above; set by the importer before the first value */
     size_t values_capacity, nodes_capacity, inputs_capacity, outputs_capacity; /* private */
     /* private from here on */
     struct bytes *kept;

@@ -12,6 +12,7 @@ static void print_activation(struct activation activation, FILE *out)
     case ACTIVATION_ELU:
     case ACTIVATION_SWISH:
     case ACTIVATION_POWER:
+    case ACTIVATION_THRESHOLDED_RELU:
         fprintf(out, "(%g)", (double)activation.alpha);
         break;
     case ACTIVATION_CLIP:
@@ -46,8 +47,8 @@ static void print_list(const char *title, const int64_t *items, size_t n, FILE *
 void graph_print_attributes(const struct graph *graph, const struct node *node, FILE *out)
 {
     static const char *const pools[] = {"max", "average"};
-    static const char *const binaries[] = {"add", "sub", "mul", "div", "max", "min"};
-    static const char *const reductions[] = {"mean", "sum", "max", "min", "l2"};
+    static const char *const binaries[BINARY_COUNT] = {"add", "sub", "mul", "div", "max", "min", "pow"};
+    static const char *const reductions[REDUCE_COUNT] = {"mean", "sum", "max", "min", "l2", "prod"};
     static const char *const pads[] = {"constant", "reflect", "edge"};
     static const char *const resizes[] = {"nearest", "linear", "cubic"};
     size_t rank = graph->values[node->outputs[0]].shape.rank;
@@ -67,10 +68,11 @@ void graph_print_attributes(const struct graph *graph, const struct node *node, 
         print_activation(node->attr.activation, out);
         break;
     case OP_BINARY:
-        fprintf(out, " %s", binaries[node->attr.binary.kind]);
+        fprintf(out, " %s", binaries[node->attr.binary.kind] != NULL ? binaries[node->attr.binary.kind] : "folded");
         break;
     case OP_CONCAT:
     case OP_GATHER:
+    case OP_HARDMAX:
         fprintf(out, " axis %lld", (long long)node->attr.axis);
         break;
     case OP_SOFTMAX:
@@ -93,7 +95,13 @@ void graph_print_attributes(const struct graph *graph, const struct node *node, 
                 (double)node->attr.lrn.beta, (double)node->attr.lrn.k);
         break;
     case OP_REDUCE:
-        fprintf(out, " %s over axes 0x%x", reductions[node->attr.reduce.kind], (unsigned)node->attr.reduce.axes);
+        fprintf(out, " %s over axes 0x%x",
+                reductions[node->attr.reduce.kind] != NULL ? reductions[node->attr.reduce.kind] : "folded",
+                (unsigned)node->attr.reduce.axes);
+        break;
+    case OP_LAYER_NORM:
+        fprintf(out, " over axes 0x%x epsilon %g", (unsigned)node->attr.layer_norm.axes,
+                (double)node->attr.layer_norm.epsilon);
         break;
     case OP_RESIZE:
         fprintf(out, " %s", resizes[node->attr.resize.mode]);

@@ -32,7 +32,7 @@ static int check_value(const struct graph *graph, int index, bool is_input, stru
     if (value->dtype != DTYPE_FLOAT32)
         return error_set(err, EX_UNAVAILABLE, "value \"%s\": expected float32 activations, found %s", value->name,
                          dtype_name(value->dtype));
-    if (value->shape.rank == 0 || value->shape.dims[0] != 1)
+    if (!graph->is_unbatched && (value->shape.rank == 0 || value->shape.dims[0] != 1))
         return error_set(err, EX_DATAERR, "value \"%s\": expected a batch of 1 as the first axis, found shape %s",
                          value->name, shape_text(&value->shape, text));
     if (elements == 0)
@@ -51,6 +51,11 @@ static const char *mixing_reason(const struct graph *graph, const struct node *n
     switch (node->op) {
     case OP_CONCAT:
         return node->attr.axis == 0 ? "it joins along the batch axis" : NULL;
+    case OP_GATHER:
+    case OP_HARDMAX:
+        return node->attr.axis == 0 ? "it works along the batch axis" : NULL;
+    case OP_LAYER_NORM:
+        return (node->attr.layer_norm.axes & 1) != 0 ? "it takes statistics over the batch axis" : NULL;
     case OP_SOFTMAX:
         return node->attr.softmax.axis == 0 ? "it works along the batch axis" : NULL;
     case OP_SLICE:
@@ -152,7 +157,7 @@ static int check_node(const struct graph *graph, int index, struct error *err)
     for (size_t i = 0; i < node->n_inputs; i++) {
         const struct value *value = node_input(graph, node, i);
 
-        if (value != NULL && value->dtype != DTYPE_FLOAT32) {
+        if (value != NULL && value->dtype != DTYPE_FLOAT32 && !(node->op == OP_GATHER && i == 1)) {
             error_set(err, EX_UNAVAILABLE, "expected float32 as input \"%s\", found %s", value->name,
                       dtype_name(value->dtype));
             return node_error_in(node, err);
@@ -165,7 +170,7 @@ static int check_node(const struct graph *graph, int index, struct error *err)
                           (long long)node->attr.slice.step[i]);
                 return node_error_in(node, err);
             }
-    reason = mixing_reason(graph, node);
+    reason = graph->is_unbatched ? NULL : mixing_reason(graph, node);
     if (reason != NULL) {
         error_set(err, EX_DATAERR, "operator %s mixes records: %s", op_name(node->op), reason);
         return node_error_in(node, err);

@@ -79,19 +79,54 @@ int rule_binary(const struct graph *graph, const struct node *node, struct infer
     if (a->dtype != b->dtype)
         return error_set(err, EX_DATAERR, "inputs \"%s\" (%s) and \"%s\" (%s) must be of one type", a->name,
                          dtype_name(a->dtype), b->name, dtype_name(b->dtype));
-    if ((unsigned)node->attr.binary.kind > BINARY_MIN)
+    if ((unsigned)node->attr.binary.kind >= BINARY_COUNT)
         return error_set(err, EX_DATAERR, "unknown operation %d", (int)node->attr.binary.kind);
+    if (node->attr.binary.kind >= BINARY_FIRST_FOLDED && !(a->is_constant && b->is_constant))
+        return error_set(err, EX_UNAVAILABLE, "it is computed of constants only, and \"%s\" is computed at run time",
+                         a->is_constant ? b->name : a->name);
+    if (node->attr.binary.kind >= BINARY_EQUAL)
+        out->dtype = DTYPE_INT64;
     return shape_broadcast(&a->shape, &b->shape, &out->shape, err);
+}
+
+static int along_axis(const struct value *x, int64_t axis, struct inferred *out, struct error *err)
+{
+    if (axis < 0 || axis >= (int64_t)x->shape.rank)
+        return error_set(err, EX_DATAERR, "axis %lld is not an axis of \"%s\" (%zu axes)", (long long)axis, x->name,
+                         x->shape.rank);
+    out->shape = x->shape;
+    return 0;
 }
 
 int rule_softmax(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
 {
-    const struct value *x = node_input(graph, node, 0);
-    int64_t axis = node->attr.softmax.axis;
+    return along_axis(node_input(graph, node, 0), node->attr.softmax.axis, out, err);
+}
 
-    if (axis < 0 || axis >= (int64_t)x->shape.rank)
-        return error_set(err, EX_DATAERR, "axis %lld is not an axis of \"%s\" (%zu axes)", (long long)axis, x->name,
-                         x->shape.rank);
+int rule_hardmax(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
+{
+    return along_axis(node_input(graph, node, 0), node->attr.axis, out, err);
+}
+
+int rule_layer_norm(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
+{
+    const struct value *x = node_input(graph, node, 0);
+    uint32_t axes = node->attr.layer_norm.axes;
+
+    if (axes == 0 || axes >> x->shape.rank != 0)
+        return error_set(err, EX_DATAERR, "expected axes below %zu, found the set 0x%x", x->shape.rank, (unsigned)axes);
+    if (!(node->attr.layer_norm.epsilon >= 0) || !isfinite(node->attr.layer_norm.epsilon))
+        return error_set(err, EX_DATAERR, "expected an epsilon of 0 or more, found %g",
+                         (double)node->attr.layer_norm.epsilon);
+    for (size_t i = 1; i < 3; i++) {
+        const struct value *operand = node_input(graph, node, i);
+        struct shape both;
+
+        if (operand == NULL)
+            continue;
+        if (shape_broadcast(&x->shape, &operand->shape, &both, err) != 0 || !shape_equal(&both, &x->shape))
+            return bad_shape("a scale and a shift that broadcast to the input's shape", operand, err);
+    }
     out->shape = x->shape;
     return 0;
 }
@@ -131,8 +166,17 @@ int rule_reduce(const struct graph *graph, const struct node *node, struct infer
 
     if (axes >> x->rank != 0)
         return error_set(err, EX_DATAERR, "expected axes below %zu, found the set 0x%x", x->rank, (unsigned)axes);
-    if ((unsigned)node->attr.reduce.kind > REDUCE_L2)
+    if ((unsigned)node->attr.reduce.kind >= REDUCE_COUNT)
         return error_set(err, EX_DATAERR, "unknown reduction %d", (int)node->attr.reduce.kind);
+    if (node->attr.reduce.kind >= REDUCE_FIRST_FOLDED) {
+        if (!node_input(graph, node, 0)->is_constant)
+            return error_set(err, EX_UNAVAILABLE,
+                             "it is computed of constants only, and \"%s\" is computed at run time",
+                             node_input(graph, node, 0)->name);
+        if (axes == 0 || (axes & (axes - 1)) != 0)
+            return error_set(err, EX_DATAERR, "expected one axis, found the set 0x%x", (unsigned)axes);
+        out->dtype = DTYPE_INT64;
+    }
     out->shape.rank = 0;
     for (size_t i = 0; i < x->rank; i++) {
         if ((axes >> i & 1) == 0)

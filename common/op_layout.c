@@ -139,6 +139,22 @@ int rule_shape(const struct graph *graph, const struct node *node, struct inferr
     return 0;
 }
 
+static int check_indices(const struct graph *graph, const struct node *node, int64_t dim, struct error *err)
+{
+    struct tensor indices;
+
+    if (!graph_constant(graph, node->inputs[1], &indices))
+        return 0; /* not reached: ops.c wants a constant */
+    for (int64_t i = 0; i < shape_elements(&indices.shape); i++) {
+        int64_t index = tensor_integer(&indices, (size_t)i);
+
+        if (index < -dim || index >= dim)
+            return error_set(err, EX_DATAERR, "index %lld lies outside an axis of %lld", (long long)index,
+                             (long long)dim);
+    }
+    return 0;
+}
+
 int rule_gather(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
 {
     const struct value *x = node_input(graph, node, 0), *indices = node_input(graph, node, 1);
@@ -151,6 +167,8 @@ int rule_gather(const struct graph *graph, const struct node *node, struct infer
                          dtype_name(indices->dtype));
     if (x->shape.rank - 1 + indices->shape.rank > TENSOR_MAX_RANK)
         return error_set(err, EX_UNAVAILABLE, "its output would have more than %d axes", TENSOR_MAX_RANK);
+    if (check_indices(graph, node, x->shape.dims[axis], err) != 0)
+        return -1;
     out->shape.rank = 0;
     for (size_t i = 0; i < axis; i++)
         out->shape.dims[out->shape.rank++] = x->shape.dims[i];
@@ -204,4 +222,19 @@ int rule_expand(const struct graph *graph, const struct node *node, struct infer
     if (shape_elements(&wanted) < 0)
         return error_set(err, EX_DATAERR, "the shape to expand to is negative or has more than 2^31 elements");
     return shape_broadcast(&node_input(graph, node, 0)->shape, &wanted, &out->shape, err);
+}
+
+int rule_where(const struct graph *graph, const struct node *node, struct inferred *out, struct error *err)
+{
+    const struct value *condition = node_input(graph, node, 0), *a = node_input(graph, node, 1),
+                       *b = node_input(graph, node, 2);
+    struct shape chosen;
+
+    if (dtype_is_real(condition->dtype) || a->dtype != b->dtype)
+        return error_set(err, EX_DATAERR, "a choice between %s and %s by %s", dtype_name(a->dtype),
+                         dtype_name(b->dtype), dtype_name(condition->dtype));
+    out->dtype = a->dtype;
+    if (shape_broadcast(&a->shape, &b->shape, &chosen, err) != 0)
+        return -1;
+    return shape_broadcast(&condition->shape, &chosen, &out->shape, err);
 }

@@ -21,10 +21,10 @@ static inline const struct value *node_input(const struct graph *graph, const st
 op_rule rule_conv, rule_deconv, rule_pool, rule_resize;
 /* op_compute.c */
 op_rule rule_dense, rule_matmul, rule_same, rule_prelu, rule_binary, rule_softmax, rule_normalize, rule_lrn,
-    rule_reduce;
+    rule_reduce, rule_layer_norm, rule_hardmax;
 /* op_layout.c: moving elements, and shape arithmetic */
 op_rule rule_concat, rule_reshape, rule_transpose, rule_slice, rule_pad, rule_shape, rule_gather, rule_cast, rule_fill,
-    rule_expand;
+    rule_expand, rule_where;
 
 /* A vector [n]: biases, scales. `what` names it in the message. */
 int rule_check_vector(const struct value *vector, int64_t n, const char *what, struct error *err);

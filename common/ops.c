@@ -36,8 +36,10 @@ static const struct {
     [OP_REDUCE] = {"reduce", 1, 1, 0, 0, rule_reduce},
     [OP_RESIZE] = {"resize", 1, 1, 0, TAKES_FLOAT, rule_resize},
     [OP_IDENTITY] = {"identity", 1, 1, 0, 0, rule_same},
+    [OP_LAYER_NORM] = {"layer_norm", 1, 3, 6, TAKES_FLOAT, rule_layer_norm},
+    [OP_HARDMAX] = {"hardmax", 1, 1, 0, TAKES_FLOAT, rule_hardmax},
+    [OP_GATHER] = {"gather", 2, 2, 2, 0, rule_gather},
     [OP_SHAPE] = {"shape", 1, 1, 0, SHAPE_ARITHMETIC, rule_shape},
-    [OP_GATHER] = {"gather", 2, 2, 2, SHAPE_ARITHMETIC, rule_gather},
     [OP_CAST] = {"cast", 1, 1, 0, SHAPE_ARITHMETIC, rule_cast},
     [OP_FILL] = {"fill", 1, 1, 1, SHAPE_ARITHMETIC, rule_fill},
     [OP_RESHAPE_TO] = {"reshape_to", 2, 2, 2, SHAPE_ARITHMETIC, NULL},
@@ -45,6 +47,7 @@ static const struct {
     [OP_PAD_TO] = {"pad_to", 2, 3, 6, SHAPE_ARITHMETIC, NULL},
     [OP_EXPAND] = {"expand", 2, 2, 2, SHAPE_ARITHMETIC, rule_expand},
     [OP_RESIZE_TO] = {"resize_to", 2, 2, 2, SHAPE_ARITHMETIC, NULL},
+    [OP_WHERE] = {"where", 3, 3, 7, SHAPE_ARITHMETIC, rule_where},
 };
 
 const char *op_name(enum op op)
@@ -90,7 +93,7 @@ static int check_input(const struct graph *graph, const struct node *node, size_
         return error_set(err, EX_UNAVAILABLE, "expected a constant as input %zu, found \"%s\", computed at run time",
                          slot, value->name);
     if ((table[node->op].flags & TAKES_FLOAT) != 0 && value->dtype != DTYPE_FLOAT32)
-        return error_set(err, EX_DATAERR, "expected float32 as input \"%s\", found %s", value->name,
+        return error_set(err, EX_UNAVAILABLE, "expected float32 as input \"%s\", found %s", value->name,
                          dtype_name(value->dtype));
     return 0;
 }

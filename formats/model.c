@@ -80,6 +80,15 @@ static int check_requested_inputs(const struct model_request *request, const str
     return 0;
 }
 
+static int check_batch_axis(const struct model_request *request, const struct graph *graph,
+                            const struct importer *importer, struct error *err)
+{
+    if (graph->is_unbatched == request->is_unbatched)
+        return 0;
+    return error_set(err, EX_UNAVAILABLE, "%s: the %s importer reads networks with a batch axis only", request->file,
+                     importer->name);
+}
+
 static int keep_requested_outputs(const struct model_request *request, struct graph *graph, struct error *err)
 {
     int *values;
@@ -120,7 +129,8 @@ struct graph *model_import(const struct model_request *request, struct error *er
     graph = graph_create(NULL, err);
     if (graph == NULL)
         return NULL;
-    if (importer->import(request, graph, err) < 0 || finish(request, graph, err) < 0) {
+    if (importer->import(request, graph, err) < 0 || check_batch_axis(request, graph, importer, err) < 0 ||
+        finish(request, graph, err) < 0) {
         graph_destroy(graph);
         return NULL;
     }

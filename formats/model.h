@@ -17,8 +17,11 @@ struct model_request {
     size_t n_inputs;
     struct {
         const char *name;
-        struct shape shape; /* dims[0] is forced to 1 */
+        struct shape shape; /* dims[0] is forced to 1, unless is_unbatched */
     } inputs[MODEL_MAX_INPUTS];
+    /* The first axis is no batch but part of the record, of the length that the file gives: graph->is_unbatched. For
+     * networks that mix that axis with others; onnx only, EX_UNAVAILABLE elsewhere. */
+    bool is_unbatched;
     size_t n_outputs;
     const char *const *outputs; /* value names; none: the network's own outputs */
     struct edge_nodes remove;   /* nodes at its edges that are not wanted */

@@ -35,7 +35,8 @@ static int build_node(struct engine *engine, const struct node *node, struct err
     for (size_t i = 0; i < node->n_inputs; i++) {
         struct tensor tensor;
 
-        if (graph_constant(engine->graph, node->inputs[i], &tensor) && tensor.dtype != DTYPE_FLOAT32)
+        if (graph_constant(engine->graph, node->inputs[i], &tensor) && tensor.dtype != DTYPE_FLOAT32 &&
+            !(node->op == OP_GATHER && i == 1))
             return error_set(err, EX_UNAVAILABLE, "constant \"%s\" is %s, expected float32",
                              engine->graph->values[node->inputs[i]].name, dtype_name(tensor.dtype));
     }
@@ -71,6 +72,10 @@ struct engine *engine_create(const struct graph *graph, size_t batch, struct eng
 
     if (batch == 0 || batch > INT32_MAX) {
         error_set(err, EX_USAGE, "the engine's batch is %zu, expected at least 1", batch);
+        return NULL;
+    }
+    if (graph->is_unbatched && batch != 1) {
+        error_set(err, EX_USAGE, "the graph has no batch axis: the engine's batch is %zu, expected 1", batch);
         return NULL;
     }
     onednn_use_one_thread();
@@ -130,7 +135,8 @@ static int observe(const struct engine *engine, int node, int value, size_t n_re
                    void *context, struct error *err)
 {
     const struct engine_value *v = &engine->values[value];
-    struct view view = {form_data(engine, &v->forms[0]), n_records, (size_t)v->dims[1],
+    size_t lead = (size_t)v->dims[0] / engine->batch; /* 1 where axis 0 is the batch */
+    struct view view = {form_data(engine, &v->forms[0]), n_records * lead, (size_t)v->dims[1],
                         (size_t)(v->dims[2] * v->dims[3]), v->forms[0].block};
 
     return observer == NULL ? 0 : observer(context, node, value, &view, err);

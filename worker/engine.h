@@ -14,8 +14,9 @@
 
 struct engine;
 
-/* EX_UNAVAILABLE naming the node when an operator has no kernel. `graph` is borrowed; it is not changed. `share` is
- * NULL, or an engine of the same graph whose reordered weights are to be used (it must outlive this one). */
+/* The batch of an unbatched graph is 1 (EX_USAGE). EX_UNAVAILABLE naming the node when an operator has no kernel.
+ * `graph` is borrowed; it is not changed. `share` is NULL, or an engine of the same graph whose reordered weights are
+ * to be used (it must outlive this one). */
 struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err);
 void engine_destroy(struct engine *engine); /* NULL is allowed */
 

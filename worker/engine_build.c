@@ -9,22 +9,23 @@ int engine_describe(struct engine *engine, int index, struct error *err)
     const struct value *value = &engine->graph->values[index];
     const struct shape *shape = &value->shape;
     int64_t *dims = engine->values[index].dims;
-    int64_t elements = shape_elements(shape), bytes;
+    int64_t elements = shape_elements(shape), bytes, lead;
     char text[SHAPE_TEXT_BYTES];
 
     if (value->dtype != DTYPE_FLOAT32)
         return error_set(err, EX_UNAVAILABLE, "value \"%s\" is %s; the engine computes in float32", value->name,
                          dtype_name(value->dtype));
-    if (elements <= 0 || shape->rank == 0 || shape->dims[0] != 1)
+    if (elements <= 0 || (!engine->graph->is_unbatched && (shape->rank == 0 || shape->dims[0] != 1)))
         return error_set(err, EX_UNAVAILABLE, "value \"%s\": expected shape 1x..., one record, found %s", value->name,
                          shape_text(shape, text));
     if (__builtin_mul_overflow(elements, (int64_t)(engine->batch * sizeof(float)), &bytes))
         return error_set(err, EX_OSERR, "value \"%s\": %zu records of %s are more than memory can address", value->name,
                          engine->batch, shape_text(shape, text));
-    dims[0] = (int64_t)engine->batch;
+    lead = shape->rank > 0 ? shape->dims[0] : 1; /* 1 where it is the batch */
+    dims[0] = lead * (int64_t)engine->batch;
     dims[1] = shape->rank > 1 ? shape->dims[1] : 1;
     dims[2] = shape->rank > 3 ? shape->dims[2] : 1;
-    dims[3] = elements / (dims[1] * dims[2]);
+    dims[3] = elements / (lead * dims[1] * dims[2]);
     return 0;
 }
 

@@ -172,9 +172,6 @@ bool onednn_eltwise_chain(struct activation activation, struct onednn_eltwise ch
     case ACTIVATION_EXP:
         one.kind = dnnl_eltwise_exp;
         break;
-    case ACTIVATION_LOG:
-        one.kind = dnnl_eltwise_log;
-        break;
     case ACTIVATION_ABS:
         one.kind = dnnl_eltwise_abs;
         break;
@@ -187,7 +184,19 @@ bool onednn_eltwise_chain(struct activation activation, struct onednn_eltwise ch
     case ACTIVATION_POWER:
         one = (struct onednn_eltwise){dnnl_eltwise_pow, 1, alpha};
         break;
+    case ACTIVATION_MISH:
+        one.kind = dnnl_eltwise_mish;
+        break;
+    case ACTIVATION_GELU_TANH:
+        one.kind = dnnl_eltwise_gelu_tanh;
+        break;
+    case ACTIVATION_LOG: /* the library's is off by 1e-6 near 1, where the logarithm vanishes */
     case ACTIVATION_ERF:
+    case ACTIVATION_THRESHOLDED_RELU:
+    case ACTIVATION_FLOOR:
+    case ACTIVATION_CEIL:
+    case ACTIVATION_ROUND:
+    case ACTIVATION_SIGN:
     case ACTIVATION_COUNT:
         break;
     }

@@ -2,13 +2,33 @@
 #include "worker/reference_private.h"
 
 static const reference_kernel kernels[OP_COUNT] = {
-    [OP_CONV] = reference_conv,           [OP_DECONV] = reference_deconv, [OP_DENSE] = reference_dense,
-    [OP_MATMUL] = reference_matmul,       [OP_POOL] = reference_pool,     [OP_ACTIVATION] = reference_activation,
-    [OP_PRELU] = reference_prelu,         [OP_BINARY] = reference_binary, [OP_CONCAT] = reference_concat,
-    [OP_SOFTMAX] = reference_softmax,     [OP_RESHAPE] = reference_copy,  [OP_IDENTITY] = reference_copy,
-    [OP_TRANSPOSE] = reference_transpose, [OP_SLICE] = reference_slice,   [OP_PAD] = reference_pad,
-    [OP_NORMALIZE] = reference_normalize, [OP_LRN] = reference_lrn,       [OP_REDUCE] = reference_reduce,
+    [OP_CONV] = reference_conv,
+    [OP_DECONV] = reference_deconv,
+    [OP_DENSE] = reference_dense,
+    [OP_MATMUL] = reference_matmul,
+    [OP_POOL] = reference_pool,
+    [OP_ACTIVATION] = reference_activation,
+    [OP_PRELU] = reference_prelu,
+    [OP_BINARY] = reference_binary,
+    [OP_CONCAT] = reference_concat,
+    [OP_SOFTMAX] = reference_softmax,
+    [OP_RESHAPE] = reference_copy,
+    [OP_IDENTITY] = reference_copy,
+    [OP_TRANSPOSE] = reference_transpose,
+    [OP_SLICE] = reference_slice,
+    [OP_PAD] = reference_pad,
+    [OP_NORMALIZE] = reference_normalize,
+    [OP_LRN] = reference_lrn,
+    [OP_REDUCE] = reference_reduce,
     [OP_RESIZE] = reference_resize,
+    [OP_HARDMAX] = reference_hardmax,
+    [OP_GATHER] = reference_gather,
+    [OP_LAYER_NORM] = reference_layer_norm,
+};
+
+/* Kernels that compute one image; the others walk all axes, so that in an unbatched graph axis 0 is one of them. */
+static const bool is_by_image[OP_COUNT] = {
+    [OP_CONV] = true, [OP_DECONV] = true, [OP_DENSE] = true, [OP_POOL] = true, [OP_LRN] = true, [OP_RESIZE] = true,
 };
 
 bool reference_supports(enum op op)
@@ -19,13 +39,15 @@ bool reference_supports(enum op op)
 int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records, const float *const *inputs,
                        float *output, struct error *err)
 {
-    size_t elements;
+    const struct shape *shape = &graph->values[node->outputs[0]].shape;
+    size_t elements, images;
 
     if (!reference_supports(node->op))
         return error_set(err, EX_UNAVAILABLE, "node \"%s\": no kernel for operator %s", node->name, op_name(node->op));
-    elements = (size_t)shape_elements(&graph->values[node->outputs[0]].shape);
-    for (size_t record = 0; record < n_records; record++) {
-        struct reference_call call = {graph, node, inputs, record, output + record * elements};
+    images = is_by_image[node->op] && shape->rank > 0 ? (size_t)shape->dims[0] : 1;
+    elements = (size_t)shape_elements(shape) / images;
+    for (size_t record = 0; record < n_records * images; record++) {
+        struct reference_call call = {graph, node, inputs, images, record, output + record * elements};
 
         kernels[node->op](&call);
         if (node->fused.kind != ACTIVATION_NONE)
@@ -44,7 +66,7 @@ const float *reference_input(const struct reference_call *call, size_t i)
     value = &call->graph->values[call->node->inputs[i]];
     if (value->is_constant)
         return call->bases[i] != NULL ? call->bases[i] : value->data;
-    return call->bases[i] + call->record * (size_t)shape_elements(&value->shape);
+    return call->bases[i] + call->record * ((size_t)shape_elements(&value->shape) / call->images);
 }
 
 const struct shape *reference_input_shape(const struct reference_call *call, size_t i)

@@ -32,13 +32,17 @@ void reference_concat(const struct reference_call *call)
 }
 
 /* out[index] = x[sum index * strides] */
-static void gather(const struct reference_call *call, const float *x, const int64_t *strides)
+static void copy_strided(const struct reference_call *call, const float *x, const int64_t *strides)
 {
     const struct shape *out = reference_output_shape(call);
     int64_t index[TENSOR_MAX_RANK] = {0}, columns, step;
     size_t outer = out->rank - 1;
     float *y = call->out;
 
+    if (out->rank == 0) {
+        *y = *x;
+        return;
+    }
     columns = out->dims[outer];
     step = strides[outer];
     do {
@@ -57,7 +61,7 @@ void reference_transpose(const struct reference_call *call)
     reference_strides(in, strides);
     for (size_t i = 0; i < in->rank; i++)
         permuted[i] = strides[call->node->attr.perm[i]];
-    gather(call, reference_input(call, 0), permuted);
+    copy_strided(call, reference_input(call, 0), permuted);
 }
 
 void reference_slice(const struct reference_call *call)
@@ -69,7 +73,30 @@ void reference_slice(const struct reference_call *call)
     offset = reference_offset(call->node->attr.slice.begin, strides, in->rank);
     for (size_t i = 0; i < in->rank; i++)
         strides[i] *= call->node->attr.slice.step[i];
-    gather(call, reference_input(call, 0) + offset, strides);
+    copy_strided(call, reference_input(call, 0) + offset, strides);
+}
+
+void reference_gather(const struct reference_call *call)
+{
+    const struct shape *in = reference_input_shape(call, 0);
+    size_t axis = (size_t)call->node->attr.axis;
+    int64_t outer = 1, inner = 1, dim = in->dims[axis], n;
+    const float *x = reference_input(call, 0);
+    float *y = call->out;
+    struct tensor indices;
+
+    graph_constant(call->graph, call->node->inputs[1], &indices); /* validated: inside [-dim, dim) */
+    n = shape_elements(&indices.shape);
+    for (size_t i = 0; i < in->rank; i++) {
+        outer *= i < axis ? in->dims[i] : 1;
+        inner *= i > axis ? in->dims[i] : 1;
+    }
+    for (int64_t o = 0; o < outer; o++, x += dim * inner)
+        for (int64_t i = 0; i < n; i++, y += inner) {
+            int64_t at = tensor_integer(&indices, (size_t)i);
+
+            memcpy(y, x + (at < 0 ? at + dim : at) * inner, (size_t)inner * sizeof *y);
+        }
 }
 
 /* The position inside [0, size) that stands for `at`, which may lie outside; -1 when the constant does. */

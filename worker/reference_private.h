@@ -9,8 +9,9 @@ struct reference_call {
     const struct graph *graph;
     const struct node *node;
     const float *const *bases;
-    size_t record;
-    float *out; /* of this record */
+    size_t images; /* how many a record holds: 1, but in an unbatched graph the length of axis 0 */
+    size_t record; /* image, where there are several */
+    float *out;    /* of this record */
 };
 
 typedef void (*reference_kernel)(const struct reference_call *call);
@@ -53,6 +54,9 @@ void reference_slice(const struct reference_call *call);
 void reference_pad(const struct reference_call *call);
 void reference_softmax(const struct reference_call *call);
 void reference_reduce(const struct reference_call *call);
+void reference_layer_norm(const struct reference_call *call);
+void reference_hardmax(const struct reference_call *call);
+void reference_gather(const struct reference_call *call);
 
 /* a op b, in float as every runtime does. */
 float reference_binary_apply(enum binary_kind kind, float a, float b);

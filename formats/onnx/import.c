@@ -53,6 +53,9 @@ static int find_opset(const Onnx__ModelProto *model, int64_t *out, struct error 
                              ONNX_OPSET_MIN, ONNX_OPSET_MAX);
         return 0;
     }
+    if (model->n_opset_import > 0)
+        return error_set(err, EX_UNAVAILABLE, "the model uses only operators of domain \"%s\", not the standard ones",
+                         onnx_text(model->opset_import[0]->domain));
     return error_set(err, EX_DATAERR, "the model does not say which opset of the standard operators it uses");
 }
 
@@ -69,10 +72,15 @@ static int read_model(const struct model_request *request, const struct bytes *f
 {
     struct onnx_import in = {
         .graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
-    Onnx__ModelProto *model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
-                                                               proto_budget(file->size), err);
+    Onnx__ModelProto *model;
     int rc = -1;
 
+    if (request->is_unbatched) {
+        graph->is_unbatched = true;
+        in.batch = 1;
+    }
+    model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
+                                             proto_budget(file->size), err);
     if (model == NULL)
         return -1;
     if (model->graph == NULL)

@@ -16,6 +16,11 @@ const struct shape *onnx_shape(const struct onnx_import *in, int value)
     return &in->graph->values[value].shape;
 }
 
+bool onnx_has_batch(const struct onnx_import *in, int value)
+{
+    return !in->graph->is_unbatched && !in->graph->values[value].is_constant;
+}
+
 int onnx_constant(const struct onnx_import *in, const struct onnx_node *node, size_t slot, struct tensor *out,
                   struct error *err)
 {
@@ -190,6 +195,66 @@ int onnx_add_reshape(struct onnx_import *in, const struct onnx_node *node, int x
 
     return onnx_add_as(in, node, &draft,
                        &(struct onnx_result){.step = step, .shape = shape, .dtype = in->graph->values[x].dtype}, err);
+}
+
+/* --- links of a chain --- */
+
+int onnx_put_activation(struct onnx_import *in, const struct onnx_node *node, struct activation activation, int x,
+                        const char *step, struct error *err)
+{
+    struct node draft = {.op = OP_ACTIVATION, .inputs = &x, .n_inputs = 1};
+
+    draft.attr.activation = activation;
+    return x < 0 ? -1 : onnx_add_as(in, node, &draft, &(struct onnx_result){.step = step}, err);
+}
+
+int onnx_put_binary(struct onnx_import *in, const struct onnx_node *node, enum binary_kind kind, int a, int b,
+                    const char *step, struct error *err)
+{
+    int inputs[] = {a, b};
+    struct node draft = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2};
+
+    draft.attr.binary.kind = kind;
+    return a < 0 || b < 0 ? -1 : onnx_add_as(in, node, &draft, &(struct onnx_result){.step = step}, err);
+}
+
+int onnx_put_reduce(struct onnx_import *in, const struct onnx_node *node, enum reduce_kind kind, uint32_t axes,
+                    bool keep_dims, int x, const char *step, struct error *err)
+{
+    struct node draft = {.op = OP_REDUCE, .inputs = &x, .n_inputs = 1};
+
+    draft.attr.reduce.kind = kind;
+    draft.attr.reduce.axes = axes;
+    draft.attr.reduce.keep_dims = keep_dims;
+    return x < 0 ? -1 : onnx_add_as(in, node, &draft, &(struct onnx_result){.step = step}, err);
+}
+
+int onnx_put_cast(struct onnx_import *in, const struct onnx_node *node, enum dtype dtype, int x, const char *step,
+                  struct error *err)
+{
+    struct node draft = {.op = OP_CAST, .inputs = &x, .n_inputs = 1};
+
+    return x < 0 ? -1 : onnx_add_as(in, node, &draft, &(struct onnx_result){.step = step, .dtype = dtype}, err);
+}
+
+int onnx_put_reshape(struct onnx_import *in, const struct onnx_node *node, int x, const struct shape *shape,
+                     const char *step, struct error *err)
+{
+    return x < 0 ? -1 : onnx_add_reshape(in, node, x, shape, step, err);
+}
+
+int onnx_put_number(struct onnx_import *in, const struct onnx_node *node, const char *what, int like, double number,
+                    struct error *err)
+{
+    enum dtype dtype = like < 0 ? DTYPE_FLOAT32 : in->graph->values[like].dtype;
+    void *data;
+    int value = onnx_add_constant(in, node, what, dtype, &(struct shape){0}, &data, err);
+
+    if (value >= 0 && dtype == DTYPE_FLOAT32)
+        *(float *)data = (float)number;
+    else if (value >= 0)
+        *(int64_t *)data = (int64_t)number;
+    return value;
 }
 
 /* --- constants --- */

@@ -162,20 +162,20 @@ static void note_batch(struct onnx_import *in, const Onnx__TensorShapeProto__Dim
                     (long long)in->batch);
 }
 
-/* The batch is 1; other open axes come from the request. */
-static int read_input_shape(const Onnx__TensorShapeProto *proto, const struct shape *given, struct shape *out,
-                            struct error *err)
+/* The batch is 1 (an unbatched graph has none); other open axes come from the request. */
+static int read_input_shape(const Onnx__TensorShapeProto *proto, const struct shape *given, bool is_unbatched,
+                            struct shape *out, struct error *err)
 {
     if (proto == NULL && given == NULL)
         return error_set(err, EX_DATAERR, "it has no shape: give one under model.inputs");
     if (proto != NULL && given != NULL && proto->n_dim != given->rank)
         return error_set(err, EX_DATAERR, "model.inputs gives %zu axes, the file %zu", given->rank, proto->n_dim);
     out->rank = proto != NULL ? proto->n_dim : given->rank;
-    if (out->rank == 0 || out->rank > TENSOR_MAX_RANK)
+    if ((out->rank == 0 && !is_unbatched) || out->rank > TENSOR_MAX_RANK)
         return error_set(err, EX_UNAVAILABLE, "expected 1 to %d axes, the first one the batch, found %zu",
                          TENSOR_MAX_RANK, out->rank);
     out->dims[0] = 1;
-    for (size_t i = 1; i < out->rank; i++) {
+    for (size_t i = is_unbatched ? 0 : 1; i < out->rank; i++) {
         const Onnx__TensorShapeProto__Dimension *dim = proto != NULL ? proto->dim[i] : NULL;
         bool is_open = dim == NULL || dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
 
@@ -213,9 +213,9 @@ static int add_input(struct walk *walk, const Onnx__ValueInfoProto *proto, struc
     else if (type->elem_type != ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT)
         log_warning("input \"%s\" is %s in the file; here everything is computed in float32", name,
                     onnx_dtype_name(type->elem_type));
-    if (read_input_shape(type->shape, find_override(walk, name), &shape, err) != 0)
+    if (read_input_shape(type->shape, find_override(walk, name), graph->is_unbatched, &shape, err) != 0)
         return -1;
-    if (type->shape != NULL)
+    if (type->shape != NULL && !graph->is_unbatched)
         note_batch(walk->in, type->shape->dim[0], name);
     value = graph_add_value(graph, name, dtype, &shape, err);
     return value < 0 || graph_add_input(graph, value, err) < 0 ? -1 : 0;

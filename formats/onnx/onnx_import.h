@@ -38,9 +38,9 @@ struct onnx_definition {
 
 struct onnx_import {
     struct graph *graph;
-    const char *path;              /* of the model file; external data lies in its folder */
-    int64_t opset;                 /* of the default domain */
-    int64_t batch;                 /* what the file fixes as the length of axis 0; INT32_MAX: open */
+    const char *path; /* of the model file; external data lies in its folder */
+    int64_t opset;    /* of the default domain */
+    int64_t batch;    /* what the file fixes as the length of axis 0; INT32_MAX: open; 1 in an unbatched graph */
     struct torch_weights *weights; /* a checkpoint that takes the place of the file's parameters; NULL: none */
     void *definitions;             /* search tree of struct onnx_definition by name */
     struct onnx_files files;
@@ -131,6 +131,8 @@ int onnx_weights_replace(struct onnx_import *in, const char *name, const char *r
 /* Input `slot` as a value index; GRAPH_NONE where omitted. */
 int onnx_input(const struct onnx_node *node, size_t slot);
 const struct shape *onnx_shape(const struct onnx_import *in, int value);
+/* Is axis 0 of a value the batch, which no node may cut, move or join with others? */
+bool onnx_has_batch(const struct onnx_import *in, int value);
 /* A constant input; EX_DATAERR when omitted, EX_UNAVAILABLE when computed at run time. */
 int onnx_constant(const struct onnx_import *in, const struct onnx_node *node, size_t slot, struct tensor *out,
                   struct error *err);
@@ -162,6 +164,21 @@ int onnx_add_step(struct onnx_import *in, const struct onnx_node *node, const st
                   struct error *err);
 int onnx_add_reshape(struct onnx_import *in, const struct onnx_node *node, int x, const struct shape *shape,
                      const char *step, struct error *err);
+/* Links of a chain that an operator becomes: each takes values as they came from the link before (-1: it failed, and so
+ * does this one), and gives its own as a step or (NULL) as the node's output. */
+int onnx_put_activation(struct onnx_import *in, const struct onnx_node *node, struct activation activation, int x,
+                        const char *step, struct error *err);
+int onnx_put_binary(struct onnx_import *in, const struct onnx_node *node, enum binary_kind kind, int a, int b,
+                    const char *step, struct error *err);
+int onnx_put_reduce(struct onnx_import *in, const struct onnx_node *node, enum reduce_kind kind, uint32_t axes,
+                    bool keep_dims, int x, const char *step, struct error *err);
+int onnx_put_cast(struct onnx_import *in, const struct onnx_node *node, enum dtype dtype, int x, const char *step,
+                  struct error *err);
+int onnx_put_reshape(struct onnx_import *in, const struct onnx_node *node, int x, const struct shape *shape,
+                     const char *step, struct error *err);
+/* One number, of the element type of value `like`. */
+int onnx_put_number(struct onnx_import *in, const struct onnx_node *node, const char *what, int like, double number,
+                    struct error *err);
 /* A constant that the file does not spell out, called "<node>/<what>": zeroed data for the caller to fill, or a list.
  */
 int onnx_add_constant(struct onnx_import *in, const struct onnx_node *node, const char *what, enum dtype dtype,
@@ -176,8 +193,17 @@ onnx_build onnx_build_conv, onnx_build_deconv, onnx_build_pool, onnx_build_globa
 onnx_build onnx_build_normalize, onnx_build_lrn, onnx_build_gemm, onnx_build_matmul;    /* ops_linear.c */
 onnx_build onnx_build_activation, onnx_build_clip, onnx_build_gelu, onnx_build_prelu;   /* ops_elementwise.c */
 onnx_build onnx_build_power, onnx_build_binary, onnx_build_variadic, onnx_build_identity;
-onnx_build onnx_build_softmax, onnx_build_reduce;                                 /* ops_reduce.c */
-onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad; /* ops_move.c */
+onnx_build onnx_build_negate, onnx_build_scaled_elu, onnx_build_softsign, onnx_build_mean;
+onnx_build onnx_build_compare, onnx_build_not, onnx_build_shift, onnx_build_remainder; /* ops_logic.c */
+onnx_build onnx_build_where;
+onnx_build onnx_build_layer_norm, onnx_build_instance_norm, onnx_build_group_norm; /* ops_normalize.c */
+onnx_build onnx_build_mean_variance, onnx_build_lp_norm;
+onnx_build onnx_build_softmax, onnx_build_reduce, onnx_build_reduce_chain, onnx_build_arg; /* ops_reduce.c */
+onnx_build onnx_build_hardmax;
+onnx_build onnx_build_lp_pool, onnx_build_global_lp_pool;                                           /* ops_window.c */
+onnx_build onnx_build_depth_to_space, onnx_build_space_to_depth, onnx_build_tile, onnx_build_trilu; /* ops_space.c */
+onnx_build onnx_build_cast_like, onnx_build_size, onnx_build_range;                                 /* ops_shape.c */
+onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad;                   /* ops_move.c */
 onnx_build onnx_build_transpose, onnx_build_expand, onnx_build_gather;
 onnx_build onnx_build_reshape, onnx_build_flatten, onnx_build_squeeze, onnx_build_unsqueeze; /* ops_shape.c */
 onnx_build onnx_build_shape, onnx_build_cast, onnx_build_quantize, onnx_build_constant, onnx_build_fill;

@@ -4,6 +4,8 @@
  */
 #include "formats/onnx/onnx_import.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "raw tensor data is little-endian");
@@ -187,6 +189,19 @@ static void decode(const struct payload *payload, const struct element_type *typ
     }
 }
 
+/* Finite numbers of float64 may be beyond float32, where everything is computed. */
+static int check_range(const struct payload *payload, const struct element_type *type, struct error *err)
+{
+    double wide;
+
+    for (size_t i = 0; i < payload->n && type->coding == CODING_DOUBLE; i++) {
+        memcpy(&wide, payload->base + i * payload->stride, sizeof wide);
+        if (fabs(wide) > (double)FLT_MAX && !isinf(wide))
+            return error_set(err, EX_UNAVAILABLE, "element %zu, %g, lies beyond float32", i, wide);
+    }
+    return 0;
+}
+
 /* Memory for what is decoded, within the budget of the files it comes from. */
 static void *create_data(struct onnx_import *in, size_t n, enum dtype dtype, struct error *err)
 {
@@ -227,7 +242,7 @@ int onnx_tensor_read(struct onnx_import *in, const Onnx__TensorProto *proto, str
         tensor.data = payload.base;
     } else {
         data = create_data(in, payload.n, tensor.dtype, err);
-        if (data == NULL)
+        if (data == NULL || check_range(&payload, type, err) != 0)
             return -1;
         decode(&payload, type, tensor.dtype, data);
         tensor.data = data;

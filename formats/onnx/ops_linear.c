@@ -61,18 +61,39 @@ static int check_matrix(const struct tensor *w, struct error *err)
                      dtype_name(w->dtype), shape_text(&w->shape, text));
 }
 
-/* x w^T plus a C that is computed at run time. */
+/* x w^T plus a C that is computed at run time, or is no bias. */
 static int add_product_and_sum(struct onnx_import *in, const struct onnx_node *node, const struct node *product,
                                float beta, struct error *err)
 {
-    int inputs[] = {GRAPH_NONE, onnx_input(node, 2)};
-    struct node sum = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2};
+    int c = onnx_input(node, 2), y = onnx_add_step(in, node, product, "product", err);
 
     if (beta != 1)
-        return error_set(err, EX_UNAVAILABLE, "beta %g with a C that is computed at run time", (double)beta);
-    sum.attr.binary.kind = BINARY_ADD;
-    inputs[0] = onnx_add_step(in, node, product, "product", err);
-    return inputs[0] < 0 || onnx_add(in, node, &sum, err) < 0 ? -1 : 0;
+        c = onnx_put_binary(in, node, BINARY_MUL, c, onnx_put_number(in, node, "beta", c, (double)beta, err), "scaled",
+                            err);
+    return onnx_put_binary(in, node, BINARY_ADD, y, c, NULL, err) < 0 ? -1 : 0;
+}
+
+/* A constant that is one number, or one an output feature. */
+static bool is_bias(const struct onnx_import *in, int c, int64_t features)
+{
+    const struct shape *shape = onnx_shape(in, c);
+    int64_t elements = shape_elements(shape);
+
+    return in->graph->values[c].is_constant && shape->rank <= 2 &&
+           (elements == 1 || (elements == features && shape->dims[shape->rank - 1] == features));
+}
+
+/* Rows become columns, which a batch may not. */
+static int put_transposed(struct onnx_import *in, const struct onnx_node *node, int x, struct error *err)
+{
+    struct node draft = {.op = OP_TRANSPOSE, .inputs = &x, .n_inputs = 1};
+
+    if (onnx_has_batch(in, x))
+        return error_set(err, EX_UNAVAILABLE, "transA = 1 would move the batch axis");
+    if (onnx_shape(in, x)->rank != 2)
+        return error_set(err, EX_DATAERR, "expected a matrix as A, found %zu axes", onnx_shape(in, x)->rank);
+    draft.attr.perm[0] = 1;
+    return onnx_add_step(in, node, &draft, "transposed", err);
 }
 
 int onnx_build_gemm(struct onnx_import *in, const struct onnx_node *node, struct error *err)
@@ -87,14 +108,14 @@ int onnx_build_gemm(struct onnx_import *in, const struct onnx_node *node, struct
         onnx_flag(node, "transA", false, &transposes_a, err) != 0 ||
         onnx_flag(node, "transB", false, &transposes_b, err) != 0)
         return -1;
-    if (transposes_a)
-        return error_set(err, EX_UNAVAILABLE, "transA = 1 would move the batch axis");
+    if (transposes_a && (inputs[0] = put_transposed(in, node, inputs[0], err)) < 0)
+        return -1;
     if (onnx_constant(in, node, 1, &w, err) != 0 || check_matrix(&w, err) != 0)
         return -1;
     inputs[1] = add_dense_weights(in, node, &w, !transposes_b, alpha, err);
     if (inputs[1] < 0)
         return -1;
-    if (c != GRAPH_NONE && beta != 0 && !in->graph->values[c].is_constant)
+    if (c != GRAPH_NONE && beta != 0 && !is_bias(in, c, w.shape.dims[transposes_b ? 0 : 1]))
         return add_product_and_sum(in, node, &draft, beta, err);
     if (c != GRAPH_NONE && beta != 0) {
         draft.n_inputs = 3;

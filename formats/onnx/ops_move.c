@@ -107,7 +107,7 @@ static int check_batch_is_whole(const struct onnx_import *in, const int inputs[5
     bool has_axes = graph_constant(in->graph, inputs[3], &axes);
     int64_t rank = (int64_t)onnx_shape(in, inputs[0])->rank;
 
-    if (in->graph->values[inputs[0]].is_constant || !graph_constant(in->graph, inputs[1], &starts) ||
+    if (!onnx_has_batch(in, inputs[0]) || !graph_constant(in->graph, inputs[1], &starts) ||
         !graph_constant(in->graph, inputs[2], &ends))
         return 0; /* what must be constant is said elsewhere */
     for (int64_t i = 0; i < shape_elements(&starts.shape) && i < shape_elements(&ends.shape); i++) {

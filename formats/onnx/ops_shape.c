@@ -1,6 +1,7 @@
 /* ops_shape.c — new shapes for old elements, and the shape arithmetic that exporters wrap around them. */
 #include "formats/onnx/onnx_import.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Files exported with a fixed batch repeat it as the first axis here: one record then has 1. */
@@ -11,7 +12,7 @@ static int unfix_batch(struct onnx_import *in, const struct onnx_node *node, str
 
     if (onnx_constant_ints(in, node, 1, shape, TENSOR_MAX_RANK, &n, err) != 0)
         return -1;
-    if (in->graph->values[onnx_input(node, 0)].is_constant || n == 0 || shape[0] != in->batch || in->batch == 1)
+    if (!onnx_has_batch(in, onnx_input(node, 0)) || n == 0 || shape[0] != in->batch || in->batch == 1)
         return onnx_input(node, 1);
     shape[0] = 1;
     return onnx_add_ints(in, node, "shape", shape, n, err);
@@ -43,7 +44,7 @@ int onnx_build_flatten(struct onnx_import *in, const struct onnx_node *node, str
         axis = shape->rank;
     else if (onnx_axis(wanted, shape->rank, &axis, err) != 0)
         return -1;
-    if (axis == 0 && !in->graph->values[x].is_constant)
+    if (axis == 0 && onnx_has_batch(in, x))
         return error_set(err, EX_UNAVAILABLE, "axis 0 would join the records of a batch");
     for (size_t i = 0; i < shape->rank; i++)
         flat.dims[i >= axis] *= shape->dims[i];
@@ -53,7 +54,7 @@ int onnx_build_flatten(struct onnx_import *in, const struct onnx_node *node, str
 /* Activations keep their batch as the first axis. */
 static int check_batch_stays(const struct onnx_import *in, int x, uint32_t axes, struct error *err)
 {
-    if ((axes & 1) != 0 && !in->graph->values[x].is_constant)
+    if ((axes & 1) != 0 && onnx_has_batch(in, x))
         return error_set(err, EX_UNAVAILABLE, "axis 0 is the batch, which must stay where it is");
     return 0;
 }
@@ -74,7 +75,7 @@ int onnx_build_squeeze(struct onnx_import *in, const struct onnx_node *node, str
             return error_set(err, EX_DATAERR, "axis %zu of %lld elements cannot be squeezed", i,
                              (long long)shape->dims[i]);
         /* Without axes all of length 1 go; not the batch, which is 1 here only. */
-        if (axes == 0 ? shape->dims[i] != 1 || (i == 0 && !in->graph->values[x].is_constant) : !is_named)
+        if (axes == 0 ? shape->dims[i] != 1 || (i == 0 && onnx_has_batch(in, x)) : !is_named)
             squeezed.dims[squeezed.rank++] = shape->dims[i];
     }
     return onnx_add_reshape(in, node, x, &squeezed, NULL, err) < 0 ? -1 : 0;
@@ -143,6 +144,57 @@ int onnx_build_cast(struct onnx_import *in, const struct onnx_node *node, struct
     if (to == ONNX__TENSOR_PROTO__DATA_TYPE__BOOL && (x = onnx_add_as(in, node, &draft, &is_not_zero, err)) < 0)
         return -1;
     return onnx_add_as(in, node, &draft, &result, err) < 0 ? -1 : 0;
+}
+
+int onnx_build_cast_like(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    enum dtype dtype = in->graph->values[onnx_input(node, 1)].dtype;
+
+    return onnx_put_cast(in, node, dtype, onnx_input(node, 0), NULL, err) < 0 ? -1 : 0;
+}
+
+/* The number of elements: one record's, so of a batch it is refused. */
+int onnx_build_size(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    int x = onnx_input(node, 0), all;
+    struct node draft = {.op = OP_SHAPE, .inputs = &x, .n_inputs = 1};
+
+    if (onnx_has_batch(in, x))
+        return error_set(err, EX_UNAVAILABLE, "the number of elements depends on the batch");
+    all = onnx_add_step(in, node, &draft, "shape", err);
+    return onnx_put_reduce(in, node, REDUCE_PROD, 1, false, all, NULL, err) < 0 ? -1 : 0;
+}
+
+/* start, start + delta, ... before limit. */
+int onnx_build_range(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    const char *name = node->proto->output[0];
+    struct tensor numbers[3];
+    double start, delta, count;
+    struct shape shape = {.rank = 1};
+    void *data;
+    int value;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (onnx_constant(in, node, i, &numbers[i], err) != 0)
+            return -1;
+        if (shape_elements(&numbers[i].shape) != 1 || numbers[i].dtype != numbers[0].dtype)
+            return error_set(err, EX_DATAERR, "expected three numbers of one type");
+    }
+    start = tensor_real(&numbers[0], 0);
+    delta = tensor_real(&numbers[2], 0);
+    count = ceil((tensor_real(&numbers[1], 0) - start) / delta);
+    if (!(count < 0x1p31)) /* a delta of 0, too */
+        return error_set(err, EX_DATAERR, "a range from %g by %g of %g elements", start, delta, count);
+    shape.dims[0] = count > 0 ? (int64_t)count : 0;
+    value = graph_create_constant(in->graph, name[0] == '\0' ? NULL : name, numbers[0].dtype, &shape, &data, err);
+    for (int64_t i = 0; value >= 0 && i < shape.dims[0]; i++) {
+        if (numbers[0].dtype == DTYPE_FLOAT32)
+            ((float *)data)[i] = (float)(start + (double)i * delta);
+        else
+            ((int64_t *)data)[i] = (int64_t)(start + (double)i * delta);
+    }
+    return value < 0 ? -1 : 0;
 }
 
 /* Quantized networks are not for calibrating, but float networks may begin and end with these nodes, to be removed.

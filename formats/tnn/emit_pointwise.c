@@ -135,12 +135,17 @@ static void put_binary_constant(struct tnn_emit *e, const struct node *node, con
 
 void tnn_emit_binary(struct tnn_emit *e, const struct node *node)
 {
-    static const char *const types[] = {[BINARY_ADD] = "Add", [BINARY_SUB] = "Sub",     [BINARY_MUL] = "Mul",
-                                        [BINARY_DIV] = "Div", [BINARY_MAX] = "Maximum", [BINARY_MIN] = "Minimum"};
+    static const char *const types[BINARY_COUNT] = {
+        [BINARY_ADD] = "Add", [BINARY_SUB] = "Sub",     [BINARY_MUL] = "Mul",
+        [BINARY_DIV] = "Div", [BINARY_MAX] = "Maximum", [BINARY_MIN] = "Minimum"};
     const char *type = types[node->attr.binary.kind], *to;
     const char *inputs[2] = {e->blobs[node->inputs[0]], e->blobs[node->inputs[1]]};
     bool is_integer = tnn_is_integer(e, node);
 
+    if (type == NULL) {
+        tnn_cannot(e, "a power of two tensors has no form in TNN");
+        return;
+    }
     to = tnn_output_before(e, node, false);
     for (int i = 0; i < 2; i++)
         if (e->graph->values[node->inputs[i]].is_constant) {
@@ -191,11 +196,9 @@ void tnn_emit_lrn(struct tnn_emit *e, const struct node *node)
 
 void tnn_emit_reduce(struct tnn_emit *e, const struct node *node)
 {
-    static const char *const types[] = {[REDUCE_MEAN] = "ReduceMean",
-                                        [REDUCE_SUM] = "ReduceSum",
-                                        [REDUCE_MAX] = "ReduceMax",
-                                        [REDUCE_MIN] = "ReduceMin",
-                                        [REDUCE_L2] = "ReduceL2"};
+    static const char *const types[REDUCE_COUNT] = {
+        [REDUCE_MEAN] = "ReduceMean", [REDUCE_SUM] = "ReduceSum", [REDUCE_MAX] = "ReduceMax",
+        [REDUCE_MIN] = "ReduceMin",   [REDUCE_L2] = "ReduceL2",   [REDUCE_PROD] = "ReduceProd"};
 
     tnn_simple_layer(e, node, types[node->attr.reduce.kind]);
     tnn_param(&e->writer, node->attr.reduce.keep_dims);

@@ -423,12 +423,105 @@ static void gathers_of_activations_are_slices(void **state)
     assert_int_equal(graph->nodes[0].attr.slice.begin[1], 2);
     assert_string_equal(graph->values[graph->outputs[0]].name, "node");
     graph_destroy(graph);
-    graph = on_image(OP_GATHER, 2, LIST(4, 0));
+    graph = on_image(OP_GATHER, 2, LIST(4, 0)); /* unless they do not rise evenly */
     last_node(graph)->attr.axis = 3;
-    assert_refuses(graph, EX_UNAVAILABLE, "\"node\"", "rise");
+    assert_folds(graph, OP_GATHER, SHAPE(1, 3, 6, 2));
+    graph_destroy(graph);
     graph = on_image(OP_GATHER, 1, LIST(8));
     last_node(graph)->attr.axis = 3;
     assert_refuses(graph, EX_DATAERR, "\"node\"", "index 8");
+}
+
+static void slices_of_activations_that_run_backwards_are_turned_by_gathers(void **state)
+{
+    struct graph *graph = new_graph();
+    struct tensor indices;
+
+    (void)state;
+    add_node(graph, OP_SLICE_TO, "node",
+             INTS(add_input(graph, "x", SHAPE(1, 3, 6, 8)), add_ints(graph, -1, -1), add_ints(graph, -100, 1),
+                  add_ints(graph, 2, 3), add_ints(graph, -1, -2)));
+    assert_folds(graph, OP_GATHER, SHAPE(1, 3, 6, 3)); /* columns 7, 5, 3 */
+    assert_int_equal(graph->n_nodes, 3);
+    assert_int_equal(graph->nodes[0].op, OP_SLICE);
+    assert_int_equal(graph->nodes[0].attr.slice.begin[3], 3);
+    assert_int_equal(graph->nodes[0].attr.slice.step[3], 2);
+    for (size_t i = 1; i < 3; i++) {
+        assert_true(graph_constant(graph, graph->nodes[i].inputs[1], &indices));
+        assert_int_equal(tensor_integer(&indices, 0), graph->nodes[i].attr.axis == 2 ? 5 : 2);
+    }
+    graph_destroy(graph);
+}
+
+static struct graph *compare(enum binary_kind kind, int64_t a, int64_t b)
+{
+    struct graph *graph = new_graph();
+
+    add_node(graph, OP_BINARY, "node", INTS(add_ints(graph, a), add_ints(graph, b)));
+    last_node(graph)->attr.binary.kind = kind;
+    return graph;
+}
+
+static void comparisons_and_remainders_of_constants_are_integers(void **state)
+{
+    static const struct {
+        enum binary_kind kind;
+        int64_t a, b, expected;
+    } cases[] = {
+        {BINARY_EQUAL, 3, 3, 1},       {BINARY_EQUAL, 3, 4, 0},       {BINARY_LESS, -1, 0, 1},
+        {BINARY_LESS, 0, 0, 0},        {BINARY_LESS_EQUAL, 0, 0, 1},  {BINARY_AND, 2, 0, 0},
+        {BINARY_AND, 2, 4, 1},         {BINARY_OR, 0, 4, 1},          {BINARY_XOR, 2, 4, 0},
+        {BINARY_MODULO, -7, 3, 2},     {BINARY_MODULO, 7, -3, -2},    {BINARY_REMAINDER, -7, 3, -1},
+        {BINARY_REMAINDER, 7, -1, 0},  {BINARY_POW, 3, 4, 81},        {BINARY_POW, 2, -1, 0},
+        {BINARY_SHIFT_LEFT, 3, 2, 12}, {BINARY_SHIFT_RIGHT, 9, 1, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_integers(compare(cases[i].kind, cases[i].a, cases[i].b), SHAPE(1), &cases[i].expected);
+    assert_refuses(compare(BINARY_MODULO, 1, 0), EX_DATAERR, "\"node\"", "zero");
+    assert_refuses(compare(BINARY_SHIFT_LEFT, 1, 64), EX_DATAERR, "\"node\"", "64 bits");
+}
+
+static void a_choice_takes_from_one_or_the_other(void **state)
+{
+    struct graph *graph = new_graph();
+
+    (void)state;
+    add_node(graph, OP_WHERE, "node", INTS(add_ints(graph, 1, 0, 2), add_ints(graph, 10), add_ints(graph, 20, 21, 22)));
+    assert_integers(graph, SHAPE(3), LIST(10, 21, 10));
+}
+
+static void positions_of_extremes_are_integers(void **state)
+{
+    for (int is_last = 0; is_last < 2; is_last++)
+        for (int is_max = 0; is_max < 2; is_max++) {
+            struct graph *graph = new_graph();
+            const int64_t data[] = {5, 1, 5, 1};
+
+            (void)state;
+            add_node(graph, OP_REDUCE, "node", INTS(add_constant(graph, NULL, DTYPE_INT64, SHAPE(1, 4), data)));
+            last_node(graph)->attr.reduce.kind = is_max ? REDUCE_ARG_MAX : REDUCE_ARG_MIN;
+            last_node(graph)->attr.reduce.axes = 2;
+            last_node(graph)->attr.reduce.is_last = is_last;
+            assert_integers(graph, SHAPE(1), LIST(is_max ? (is_last ? 2 : 0) : is_last ? 3 : 1));
+        }
+}
+
+static void what_only_constants_have_is_refused_of_activations(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 4));
+
+    (void)state;
+    add_node(graph, OP_BINARY, "node", INTS(x, x));
+    last_node(graph)->attr.binary.kind = BINARY_LESS;
+    assert_refuses(graph, EX_UNAVAILABLE, "\"node\"", "\"x\"", "constants only");
+    graph = new_graph();
+    add_node(graph, OP_REDUCE, "node", INTS(add_input(graph, "x", SHAPE(1, 4))));
+    last_node(graph)->attr.reduce.kind = REDUCE_ARG_MAX;
+    last_node(graph)->attr.reduce.axes = 2;
+    assert_refuses(graph, EX_UNAVAILABLE, "\"node\"", "\"x\"", "constants only");
 }
 
 static void expanded_activations_are_multiplied_by_ones(void **state)
@@ -552,6 +645,11 @@ int main(void)
         cmocka_unit_test(pads_become_static_or_slices),
         cmocka_unit_test(resizes_take_sizes_or_scales),
         cmocka_unit_test(gathers_of_activations_are_slices),
+        cmocka_unit_test(slices_of_activations_that_run_backwards_are_turned_by_gathers),
+        cmocka_unit_test(comparisons_and_remainders_of_constants_are_integers),
+        cmocka_unit_test(a_choice_takes_from_one_or_the_other),
+        cmocka_unit_test(positions_of_extremes_are_integers),
+        cmocka_unit_test(what_only_constants_have_is_refused_of_activations),
         cmocka_unit_test(expanded_activations_are_multiplied_by_ones),
         cmocka_unit_test(pools_take_their_window_from_the_input),
         cmocka_unit_test(the_shape_arithmetic_of_pytorch_folds),

@@ -359,6 +359,20 @@ static double definition(struct activation a, double x)
         return x / 2 * (1 + erf(x / sqrt(2)));
     case ACTIVATION_POWER:
         return pow(x, alpha);
+    case ACTIVATION_MISH:
+        return x * tanh(x > 30 ? x : log1p(exp(x)));
+    case ACTIVATION_GELU_TANH:
+        return x / (1 + exp(-2 * sqrt(2 / M_PI) * (x + 0.044715 * pow(x, 3))));
+    case ACTIVATION_THRESHOLDED_RELU:
+        return x > alpha ? x : 0;
+    case ACTIVATION_FLOOR:
+        return floor(x);
+    case ACTIVATION_CEIL:
+        return ceil(x);
+    case ACTIVATION_ROUND:
+        return nearbyint(x);
+    case ACTIVATION_SIGN:
+        return x == 0 ? 0 : copysign(1, x);
     default:
         return x;
     }

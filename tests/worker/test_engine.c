@@ -461,9 +461,62 @@ static void reductions_equal_the_reference(void **state)
         struct graph *graph = new_graph();
         int y = add_node(graph, OP_REDUCE, "y", INTS(add_image(graph, draw_channels(), 3, 4)));
 
-        last_node(graph)->attr.reduce.kind = (enum reduce_kind)(round % 5);
+        last_node(graph)->attr.reduce.kind = (enum reduce_kind)(round % REDUCE_FIRST_FOLDED);
         last_node(graph)->attr.reduce.axes = round % 3 == 0 ? 12 : 2 * (uint32_t)draw_below(8);
         last_node(graph)->attr.reduce.keep_dims = draw_below(2) == 0;
+        check_graph(graph, y);
+    }
+}
+
+static void layer_norms_over_any_axes_equal_the_reference(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 24; round++) {
+        struct graph *graph = new_graph();
+        int x = add_blocked(graph, add_image(graph, 12, 3, 5), 12, 20), y;
+        struct shape operand = round % 2 == 0 ? SHAPE(5) : SHAPE(20, 1, 1);
+        const int inputs[] = {x, add_random(graph, operand), add_random(graph, operand)};
+
+        y = graph_add_value(graph, "y", DTYPE_FLOAT32, NULL, NULL);
+        assert_true(
+            graph_add_node(graph, OP_LAYER_NORM, NULL, "LayerNorm", inputs, 1 + (size_t)round % 3, &y, 1, NULL) >= 0);
+        last_node(graph)->attr.layer_norm.axes = 2 * (1 + (uint32_t)draw_below(7));
+        last_node(graph)->attr.layer_norm.epsilon = 1e-3f;
+        check_graph(graph, y);
+    }
+}
+
+static void a_layer_norm_has_mean_0_and_variance_1(void **state)
+{
+    const float x[] = {1, 2, 3, 6}, scale[] = {2}, shift[] = {10};
+    struct graph *graph = new_graph();
+    int input = add_input(graph, "x", SHAPE(1, 4)), y;
+    float out[4];
+
+    (void)state;
+    y = add_node(graph, OP_LAYER_NORM, "y",
+                 INTS(input, add_floats(graph, SHAPE(1), scale), add_floats(graph, SHAPE(1), shift)));
+    last_node(graph)->attr.layer_norm.axes = 2;
+    assert_true(graph_add_output(graph, y, NULL) >= 0);
+    infer(graph);
+    assert_int_equal(reference_run_node(graph, last_node(graph), 1, (const float *const[]){x, scale, shift}, out, NULL),
+                     0);
+    for (int i = 0; i < 4; i++) /* mean 3, variance 3.5 */
+        assert_true(fabs((double)out[i] - (10 + 2 * ((double)x[i] - 3) / sqrt(3.5))) < 1e-6);
+    graph_destroy(graph);
+}
+
+static void gathers_and_hardmaxes_are_exact(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 12; round++) {
+        struct graph *graph = new_graph();
+        int x = add_blocked(graph, add_image(graph, 12, 3, 5), 12, 20);
+        int64_t axis = 1 + round % 3;
+        int y = round < 6 ? add_node(graph, OP_GATHER, "y", INTS(x, add_ints(graph, 2, -1, 0, 2)))
+                          : add_node(graph, OP_HARDMAX, "y", INTS(x));
+
+        last_node(graph)->attr.axis = axis;
         check_graph(graph, y);
     }
 }
@@ -547,6 +600,9 @@ int main(void)
         cmocka_unit_test(moves_of_values_are_exact),
         cmocka_unit_test(flattening_a_blocked_value_gives_row_major_order),
         cmocka_unit_test(reductions_equal_the_reference),
+        cmocka_unit_test(layer_norms_over_any_axes_equal_the_reference),
+        cmocka_unit_test(a_layer_norm_has_mean_0_and_variance_1),
+        cmocka_unit_test(gathers_and_hardmaxes_are_exact),
         cmocka_unit_test(resized_images_equal_the_reference),
         cmocka_unit_test(a_doubled_row_is_what_the_definitions_say),
     };

@@ -5,6 +5,8 @@
  */
 #include "worker/engine_private.h"
 
+#include <math.h>
+
 enum { CHANNELS = 1, COLUMNS = 3 };
 
 /* One operand as the kernel walks it, stride 0 where it is repeated. */
@@ -45,6 +47,12 @@ static void apply_row(enum binary_kind kind, size_t n, const float *a, size_t a_
     case BINARY_MIN:
         for (size_t i = 0; i < n; i++)
             y[i] = a[i * a_step] < b[i * b_step] ? a[i * a_step] : b[i * b_step];
+        break;
+    case BINARY_POW:
+        for (size_t i = 0; i < n; i++)
+            y[i] = (float)pow((double)a[i * a_step], (double)b[i * b_step]);
+        break;
+    default: /* folded before anything runs */
         break;
     }
 }
@@ -96,7 +104,7 @@ static void align(const struct engine *engine, int value, size_t rank, int64_t d
 
     for (size_t i = 0; i < v->shape.rank; i++)
         aligned[rank - v->shape.rank + i] = v->shape.dims[i];
-    if (!v->is_constant)
+    if (!v->is_constant && !engine->graph->is_unbatched)
         aligned[0] = (int64_t)engine->batch;
     dims[0] = aligned[0];
     dims[1] = rank > 1 ? aligned[1] : 1;
@@ -237,7 +245,8 @@ int engine_build_binary(struct engine *engine, const struct node *node, struct e
     size_t rank = engine->graph->values[node->outputs[0]].shape.rank;
     int64_t dims[2][ONEDNN_RANK];
 
-    if (!a->is_constant && !b->is_constant && shape_equal(&a->shape, &b->shape))
+    if (!a->is_constant && !b->is_constant && shape_equal(&a->shape, &b->shape) &&
+        node->attr.binary.kind <= BINARY_MIN) /* the library has no power of two tensors */
         return build_same_shape(engine, node, err);
     if (rank > ONEDNN_RANK)
         return engine_build_reference(engine, node, err);

@@ -21,6 +21,9 @@ static const engine_builder builders[OP_COUNT] = {
     [OP_LRN] = engine_build_lrn,
     [OP_REDUCE] = engine_build_reduce,
     [OP_RESIZE] = engine_build_reference,
+    [OP_LAYER_NORM] = engine_build_reference,
+    [OP_HARDMAX] = engine_build_reference,
+    [OP_GATHER] = engine_build_reference,
 };
 
 engine_builder engine_find_builder(enum op op)
