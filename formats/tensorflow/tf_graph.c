@@ -325,15 +325,16 @@ static int build_nodes(struct walk *walk, struct error *err)
     return 0;
 }
 
-static int add_output(struct walk *walk, size_t index, const struct tf_tensor *tensor, struct error *err)
+static int add_output(struct walk *walk, struct tf_edge edge, struct error *err)
 {
-    const struct tf_node node = {.proto = node_of(walk, index)};
+    const struct tf_source *source = &walk->in->sources[edge.node];
+    struct tf_tensor *tensor = source->is_dead ? NULL : &source->outputs[edge.port];
 
-    if (tensor->value == GRAPH_NONE || tensor->blocks != NULL)
-        return error_set(err, EX_DATAERR,
-                         tensor->value == GRAPH_NONE ? "it is on the branch of a Switch that is not taken"
-                                                     : "it is cut into blocks by SpaceToBatchND");
-    if (tf_restore_order(walk->in, &node, tensor, err) != 0)
+    if (tensor == NULL || tensor->value == GRAPH_NONE)
+        return error_set(err, EX_DATAERR, "it is on the branch of a Switch that is not taken");
+    if (tensor->blocks != NULL)
+        return error_set(err, EX_DATAERR, "it is cut into blocks by SpaceToBatchND");
+    if (tf_restore_order(walk->in, &(struct tf_node){.proto = node_of(walk, edge.node)}, tensor, err) != 0)
         return -1;
     return graph_add_output(walk->in->graph, tensor->value, err) < 0 ? -1 : 0;
 }
@@ -352,7 +353,7 @@ static int add_outputs(struct walk *walk, struct error *err)
         if (walk->in->request->n_outputs == 0 &&
             (tensor.value == GRAPH_NONE || graph->values[tensor.value].is_constant))
             continue;
-        if (add_output(walk, index, &tensor, err) != 0)
+        if (add_output(walk, walk->outputs[i], err) != 0)
             return error_in(err, "output \"%s\"", node_of(walk, index)->name);
     }
     return graph->n_outputs > 0 ? 0 : error_set(err, EX_DATAERR, "no output depends on an input of the graph");

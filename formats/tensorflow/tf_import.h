@@ -237,8 +237,7 @@ int tf_reshape_step(struct tf_import *in, const struct tf_node *node, const stru
 struct tf_tensor tf_transposed(const struct tf_tensor *tensor, const int64_t *perm, size_t rank);
 /* Makes the value of an output lie as the file says, under the same name, unless it is an image with channels first.
  * Its other readers keep what they read. */
-int tf_restore_order(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
-                     struct error *err);
+int tf_restore_order(struct tf_import *in, const struct tf_node *node, struct tf_tensor *tensor, struct error *err);
 /* A constant, broadcast against `x` by numpy's rule in the file's axes, as a value that broadcasts in x's. */
 int tf_align_constant(struct tf_import *in, const struct tf_node *node, int constant, const struct tf_tensor *x,
                       const char *step, struct error *err);

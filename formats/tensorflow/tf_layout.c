@@ -282,27 +282,25 @@ int tf_reshape_step(struct tf_import *in, const struct tf_node *node, const stru
 
 /* --- outputs --- */
 
-int tf_restore_order(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
-                     struct error *err)
+int tf_restore_order(struct tf_import *in, const struct tf_node *node, struct tf_tensor *tensor, struct error *err)
 {
     struct graph *graph = in->graph;
     size_t rank = tf_rank(in, tensor);
     struct tf_order plain = tf_plain_order(), image = tf_image_order(4, true);
-    int producer = graph->values[tensor->value].producer, result = tensor->value, stored, transpose;
+    struct value value = graph->values[tensor->value]; /* adding moves values */
+    int result = tensor->value, stored, transpose;
     const char *name;
 
-    if (memcmp(tensor->order.axis, plain.axis, rank) == 0 || producer == GRAPH_NONE ||
+    if (memcmp(tensor->order.axis, plain.axis, rank) == 0 || value.producer == GRAPH_NONE ||
         (rank == 4 && memcmp(tensor->order.axis, image.axis, rank) == 0))
         return 0;
     name = tf_free_name(in, node->proto->name, "stored", err);
-    stored = name == NULL
-                 ? -1
-                 : graph_add_value(graph, name, graph->values[result].dtype, &graph->values[result].shape, err);
+    stored = name == NULL ? -1 : graph_add_value(graph, name, value.dtype, &value.shape, err);
     if (stored < 0)
         return -1;
     graph_replace_uses(graph, result, stored);
-    graph->nodes[producer].outputs[0] = stored;
-    graph->values[stored].producer = producer;
+    graph->nodes[value.producer].outputs[0] = stored;
+    graph->values[stored].producer = value.producer;
     graph->values[result].producer = GRAPH_NONE;
     graph->values[result].has_shape = false;
     transpose = graph_add_node(graph, OP_TRANSPOSE, name, node->proto->op, &stored, 1, &result, 1, err);
@@ -310,6 +308,7 @@ int tf_restore_order(struct tf_import *in, const struct tf_node *node, const str
         return -1;
     for (size_t i = 0; i < rank; i++)
         graph->nodes[transpose].attr.perm[i] = tensor->order.axis[i];
+    tensor->order = plain;
     return graph_fold_node(graph, transpose, err);
 }
 

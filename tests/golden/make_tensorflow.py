@@ -540,6 +540,14 @@ def join_pixels(x):
     return tf.reduce_sum(tf.reshape(x, [-1, 20, 4]), 1)
 
 
+@case(transposes=2)
+def boxes_of_two_scales(x):
+    """A detector's heads: a row a pixel and anchor, rows of all scales joined."""
+    y = conv(x, weights(3, 3, 4, 4), 2)
+    rows = [tf.reshape(conv(image, weights(1, 1, 4, 8)), [-1, pixels, 1, 4]) for image, pixels in ((x, 40), (y, 12))]
+    return tf.squeeze(tf.concat(rows, 1), [2])
+
+
 @case(transposes=1)
 def shuffle_channels(x):
     y = tf.reshape(x, [-1, 4, 5, 2, 2])
