@@ -1,9 +1,9 @@
 /* write_conv.c — convolutions, and what is written as one: zero padding, slices with steps, enlarging by repetition.
  *
- * Caffe pads both ends alike. Where a node does not, the larger pad is written for both ends, and the kernel grows by
- * zeros on the other side: a row of zeros in front undoes a row of padding in front. The sums are the same.
+ * Caffe pads both ends alike: see even_pads.h for those that do not.
  */
 #include "formats/caffe/write.h"
+#include "formats/even_pads.h"
 
 #include <string.h>
 
@@ -18,59 +18,26 @@ struct convolution {
     int bias; /* value; GRAPH_NONE: none */
 };
 
-/* ---- Even pads */
-
-/* `front` and `back`: rows of zeros that a kernel needs for pads of `begin` and `end` to be written as one. */
-static bool even_out(int64_t begin, int64_t end, int64_t dilation, int64_t *front, int64_t *back, int64_t *pad)
-{
-    int64_t larger = begin > end ? begin : end;
-
-    *pad = larger > 0 ? larger : 0; /* output padding makes the end of a transposed one negative */
-    *front = (*pad - begin) / dilation;
-    *back = (*pad - end) / dilation;
-    return (*pad - begin) % dilation == 0 && (*pad - end) % dilation == 0;
-}
-
-/* Each kernel in the middle of zeros. */
-static void grow_kernels(struct caffe_writer *w, struct convolution *conv, const int64_t front[2],
-                         const struct shape *grown)
-{
-    const int64_t *k = conv->window.kernel, *from = grown->dims + ROWS;
-    int64_t n = grown->dims[0] * grown->dims[1];
-    float *weights = caffe_put_floats(w, (size_t)shape_elements(grown));
-
-    for (int64_t i = 0; weights != NULL && i < n; i++)
-        for (int64_t row = 0; row < k[0]; row++)
-            memcpy(weights + (i * from[0] + front[0] + row) * from[1] + front[1],
-                   conv->weights + (i * k[0] + row) * k[1], (size_t)k[1] * sizeof *weights);
-    conv->weights = weights;
-}
-
-/* Makes the pads of both ends equal. output_padding adds rows at the end, as a pad less there would. */
+/* Makes the pads of both ends equal. */
 static void make_pads_even(struct caffe_writer *w, struct convolution *conv, const int64_t output_padding[2])
 {
-    struct window *win = &conv->window;
-    struct shape grown = conv->shape;
-    int64_t front[2], back[2], pad[2];
+    struct even_convolution even;
+    const char *reason = even_convolution_init(&even, &conv->window, output_padding, &conv->shape);
 
-    for (size_t i = 0; i < 2; i++) {
-        if (win->kernel[i] == 1)
-            win->dilation[i] = 1; /* it means nothing, and one row of zeros shall be one row */
-        if (!even_out(win->pad_begin[i], win->pad_end[i] - output_padding[i], win->dilation[i], &front[i], &back[i],
-                      &pad[i])) {
-            caffe_cannot(w, "pads of %lld before and %lld after the image have no form in Caffe",
-                         (long long)win->pad_begin[i], (long long)win->pad_end[i] - (long long)output_padding[i]);
-            return;
-        }
-        grown.dims[ROWS + i] += front[i] + back[i];
-        win->pad_begin[i] = win->pad_end[i] = pad[i];
+    if (reason != NULL) {
+        caffe_cannot(w, "%s", reason);
+        return;
     }
-    if (shape_elements(&grown) < 0)
-        caffe_cannot(w, "its kernels with zeros for uneven pads have more than 2^31 elements");
-    else if (!shape_equal(&grown, &conv->shape))
-        grow_kernels(w, conv, front, &grown);
-    conv->shape = grown;
-    memcpy(win->kernel, grown.dims + ROWS, sizeof win->kernel);
+    if (!shape_equal(&even.shape, &conv->shape)) {
+        float *weights = caffe_put_floats(w, (size_t)shape_elements(&even.shape));
+
+        if (weights == NULL)
+            return;
+        even_convolution_fill(&even, &conv->shape, conv->weights, weights);
+        conv->weights = weights;
+    }
+    conv->window = even.window;
+    conv->shape = even.shape;
 }
 
 /* ---- Parameters */

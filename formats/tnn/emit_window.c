@@ -1,4 +1,5 @@
 /* emit_window.c — convolutions, inner and matrix products, pools. */
+#include "formats/even_pads.h"
 #include "formats/tnn/emit.h"
 
 #include <string.h>
@@ -51,21 +52,22 @@ static void put_bias_codes(struct tnn_emit *e, const struct node *node, size_t n
 }
 
 /* int8 weights: codes, bias in steps of the accumulator, and the accumulator's steps (the input's scale times the
- * weights'). Float ones: as they are. An inner product has a bias buffer even when there is none. */
-static void put_weights(struct tnn_emit *e, const struct node *node, const char *type, bool is_integer)
+ * weights'). Float ones: as they are given. An inner product has a bias buffer even when there is none. */
+static void put_weights(struct tnn_emit *e, const struct node *node, const char *type, bool is_integer,
+                        const struct shape *shape, const float *weights)
 {
     const struct plan_node *codes = &e->plan->nodes[tnn_index(e, node)];
-    const struct value *w = input_value(e, node, 1), *b = input_value(e, node, 2);
+    const struct value *b = input_value(e, node, 2);
     const char *name = tnn_layer_name(e, node);
-    size_t n = (size_t)shape_elements(&w->shape), n_bias = b == NULL ? 0 : (size_t)shape_elements(&b->shape);
+    size_t n = (size_t)shape_elements(shape), n_bias = b == NULL ? 0 : (size_t)shape_elements(&b->shape);
     bool is_dense = node->op == OP_DENSE;
 
     tnn_resource_begin(&e->writer, type, name);
     tnn_put_string(&e->writer, name);
     if (!is_dense)
         tnn_put_int(&e->writer, b != NULL);
-    tnn_put_raw(&e->writer, is_integer ? TNN_INT8 : TNN_FLOAT32, is_integer ? (const void *)codes->weights : w->data, n,
-                is_integer ? NULL : &w->shape);
+    tnn_put_raw(&e->writer, is_integer ? TNN_INT8 : TNN_FLOAT32, is_integer ? (const void *)codes->weights : weights, n,
+                is_integer ? NULL : shape);
     if (is_integer && b != NULL)
         put_bias_codes(e, node, n_bias);
     else if (b != NULL)
@@ -117,15 +119,36 @@ static const char *padded_input(struct tnn_emit *e, const struct node *node, str
 
     if (is_symmetric(w))
         return blob;
-    if (node->op == OP_DECONV) {
-        tnn_cannot(e, "pads that differ between begin and end have no form in TNN");
-        return blob;
-    }
     padded = tnn_fresh_name(e, tnn_layer_name(e, node), "padded");
     tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w);
     memset(w->pad_begin, 0, sizeof w->pad_begin);
     memset(w->pad_end, 0, sizeof w->pad_end);
     return padded;
+}
+
+/* The weights of a transposed convolution, with zeros where its pads are not symmetric: it is never an integer one. */
+static const float *even_weights(struct tnn_emit *e, const struct node *node, struct window *w, struct shape *shape)
+{
+    const struct value *weights = input_value(e, node, 1);
+    struct error err = {0};
+    struct even_convolution even;
+    const char *reason = even_convolution_init(&even, w, node->attr.conv.output_padding, shape);
+    float *grown;
+
+    if (reason != NULL) {
+        tnn_cannot(e, "%s", reason);
+        return weights->data;
+    }
+    *w = even.window;
+    *shape = even.shape;
+    if (shape_equal(shape, &weights->shape))
+        return weights->data;
+    grown = arena_create_array(e->arena, (size_t)shape_elements(shape), sizeof *grown, &err);
+    if (grown == NULL)
+        tnn_writer_fail(&e->writer, err.code, "%s", err.text);
+    else
+        even_convolution_fill(&even, &weights->shape, weights->data, grown);
+    return grown;
 }
 
 void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
@@ -134,16 +157,20 @@ void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
     const struct value *x = input_value(e, node, 0);
     const struct value *y = &e->graph->values[node->outputs[0]];
     struct window window = node->attr.conv.window;
+    struct shape shape = input_value(e, node, 1)->shape;
+    const float *weights = input_value(e, node, 1)->data;
     bool is_integer = tnn_is_integer(e, node), is_expressed;
     enum tnn_fused code;
 
-    if (x->shape.rank != 4 || node->attr.conv.output_padding[0] != 0 || node->attr.conv.output_padding[1] != 0) {
-        tnn_cannot(e, "convolutions over other than two axes, or with output padding, are not written");
+    if (x->shape.rank != 4) {
+        tnn_cannot(e, "convolutions over other than two axes are not written");
         return;
     }
     if (is_integer && !has_codes(e, node))
         return;
     is_expressed = fused_code(hides_zero_point(e, node) ? &(struct activation){0} : &node->fused, is_integer, &code);
+    if (node->op == OP_DECONV)
+        weights = even_weights(e, node, &window, &shape);
     from = padded_input(e, node, &window);
     to = tnn_output_before(e, node, is_expressed);
     if (is_integer)
@@ -160,7 +187,7 @@ void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
     put_pair(e, window.dilation);
     tnn_param(&e->writer, code);
     tnn_layer_end(&e->writer);
-    put_weights(e, node, type, is_integer);
+    put_weights(e, node, type, is_integer, &shape, weights);
     if (is_integer)
         tnn_put_scale_as(e, node->outputs[0], to);
     tnn_finish_activation(e, node, to);
@@ -188,7 +215,7 @@ void tnn_emit_dense(struct tnn_emit *e, const struct node *node)
     tnn_param(&e->writer, 0); /* transpose: not used */
     tnn_param(&e->writer, 1); /* axis */
     tnn_layer_end(&e->writer);
-    put_weights(e, node, "InnerProduct", is_integer);
+    put_weights(e, node, "InnerProduct", is_integer, &input_value(e, node, 1)->shape, input_value(e, node, 1)->data);
     if (is_integer)
         tnn_put_scale_as(e, node->outputs[0], to);
     tnn_finish_activation(e, node, to);

@@ -159,7 +159,8 @@ static bool tnn_restates(const struct graph *graph, const struct node *node)
 {
     switch (node->op) {
     case OP_CONV:
-        return has_uneven_pads(&node->attr.conv.window);
+    case OP_DECONV:
+        return has_uneven_pads(&node->attr.conv.window) || !same_pairs(node->attr.conv.output_padding, (int64_t[2]){0});
     case OP_PRELU: /* of one slope */
         return graph->values[node->inputs[1]].shape.dims[0] == 1;
     default:
