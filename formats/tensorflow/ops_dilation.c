@@ -138,8 +138,11 @@ int tf_build_batch_to_space(struct tf_import *in, struct tf_node *node, struct e
     if (tensor->blocks == NULL || !tensor->blocks->is_convolved)
         return error_set(err, EX_UNAVAILABLE,
                          "it is supported behind SpaceToBatchND and a convolution only, where it means dilation");
+    if (tensor->blocks->is_joined) /* its crops are in the convolution now */
+        return error_set(err, EX_UNAVAILABLE, "a second BatchToSpaceND behind one convolution");
     if (read_block(in, node, &crops, err) != 0)
         return -1;
+    tensor->blocks->is_joined = true;
     for (size_t k = 0; k < 2; k++)
         if (crops.block[k] != tensor->blocks->block[k])
             return error_set(err, EX_UNAVAILABLE, "blocks of %lld were cut, blocks of %lld are joined",

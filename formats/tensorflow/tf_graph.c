@@ -301,6 +301,12 @@ static int check_operators(const struct walk *walk, struct error *err)
 static int add_inputs(struct walk *walk, struct error *err)
 {
     struct tf_import *in = walk->in;
+    size_t n = 0;
+
+    for (size_t i = 0; i < in->proto->n_node; i++)
+        n += in->sources[i].state == TF_NEEDED && tf_is_input(in, i);
+    if (n > MODEL_MAX_INPUTS)
+        return error_set(err, EX_UNAVAILABLE, "the network has %zu inputs, more than %d", n, MODEL_MAX_INPUTS);
 
     for (size_t i = 0; i < in->proto->n_node; i++)
         if (in->sources[i].state == TF_NEEDED && tf_is_input(in, i) && !in->sources[i].is_cut &&

@@ -31,13 +31,14 @@ struct tf_order {
 struct tf_blocks {
     int64_t block[2], pad_begin[2], pad_end[2];
     bool is_convolved; /* the pads have gone into a convolution */
+    bool is_joined;    /* ... and what BatchToSpaceND crops has been taken off them */
 };
 
 /* One output of a node of the file. */
 struct tf_tensor {
     int value; /* of the graph; GRAPH_NONE: on the branch of a Switch that is not taken */
     struct tf_order order;
-    const struct tf_blocks *blocks; /* NULL nearly always */
+    struct tf_blocks *blocks; /* NULL nearly always; shared by all that come from one convolution */
 };
 
 /* Nodes of the file by name. */

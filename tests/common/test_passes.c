@@ -368,6 +368,45 @@ static void activations_made_of_small_operators_are_recognised(void **state)
     }
 }
 
+/* relu(x) and, for x < 0, a slope a channel, as Keras and as older code writes it; `which` 2 and 3 are near misses. */
+static int prelu(struct graph *graph, int which, int x)
+{
+    int slope = random_floats(graph, SHAPE(CHANNELS, 1, 1), -1, 1), y;
+
+    if (which % 2 == 0) { /* slope relu(-x) */
+        y = binary(graph, BINARY_MUL, x, scalar(graph, which == 2 ? -2 : -1));
+        y = binary(graph, BINARY_MUL, slope, activation(graph, ACTIVATION_RELU, 0, 0, y));
+        return binary(graph, BINARY_ADD, activation(graph, ACTIVATION_RELU, 0, 0, x), y);
+    } /* slope (x - |x|) / 2 */
+    y = binary(graph, BINARY_SUB, x, activation(graph, ACTIVATION_ABS, 0, 0, x));
+    y = binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, slope, y), scalar(graph, 0.5));
+    if (which == 3)
+        y = binary(graph, BINARY_ADD, y, scalar(graph, 1));
+    return binary(graph, BINARY_ADD, y, activation(graph, ACTIVATION_RELU, 0, 0, x));
+}
+
+static void a_prelu_made_of_small_operators_is_recognised(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 4; which++) {
+        struct graph *graphs[2];
+
+        for (int i = 0; i < 2; i++) {
+            int x;
+
+            draw_state = 1 + (uint64_t)which;
+            graphs[i] = image_graph(&x);
+            graph_add_output(graphs[i], prelu(graphs[i], which, conv1x1(graphs[i], "conv", x)), NULL);
+        }
+        normalise(graphs[1], GRAPH_NONE);
+        assert_int_equal(count_op(graphs[1], OP_PRELU), which < 2);
+        assert_true(which >= 2 || graphs[1]->n_nodes == 2);
+        compare(graphs[0], graphs[1], (uint64_t)which, "recognise_prelu");
+        graph_destroy(graphs[0]);
+        graph_destroy(graphs[1]);
+    }
+}
+
 static void near_misses_are_not_recognised(void **state)
 {
     int x, y;
@@ -583,6 +622,7 @@ int main(void)
         cmocka_unit_test(a_shift_does_not_cross_padding),
         cmocka_unit_test(a_matrix_product_and_sum_are_a_dense_layer),
         cmocka_unit_test(activations_made_of_small_operators_are_recognised),
+        cmocka_unit_test(a_prelu_made_of_small_operators_is_recognised),
         cmocka_unit_test(near_misses_are_not_recognised),
         cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
         cmocka_unit_test(transposes_around_one_pixel_vanish),

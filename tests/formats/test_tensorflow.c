@@ -518,6 +518,47 @@ static void what_stands_between_blocks_is_a_convolution(void **state)
     assert_refused(f, EX_UNAVAILABLE, "\"softmax\"", "SpaceToBatchND");
 }
 
+/* Its crops would be taken off the pads twice. */
+static void blocks_of_one_convolution_are_joined_once(void **state)
+{
+    (void)state;
+    for (int n = 1; n <= 2; n++) {
+        struct tf_file *f = conv_graph();
+
+        add_ints(f, "two", DIMS(2), 2, 2);
+        add_ints(f, "pads", DIMS(2, 2), 0, 0, 0, 1);
+        add_op(f, "SpaceToBatchND", "cut", "x two pads");
+        f->nodes[2]->input[0] = own_text(f, "cut");
+        add_op(f, "BatchToSpaceND", "joined", "conv two pads");
+        if (n == 1) {
+            struct graph *graph = must_import(f);
+
+            assert_shape(graph, graph->outputs[0], "1x2x4x5");
+            graph_destroy(graph);
+        } else {
+            add_op(f, "BatchToSpaceND", "again", "conv two pads");
+            assert_refused(f, EX_UNAVAILABLE, "second BatchToSpaceND");
+        }
+    }
+}
+
+static void more_inputs_than_anyone_has_are_refused(void **state)
+{
+    struct tf_file *f = new_graph_def();
+    char names[256] = "";
+
+    (void)state;
+    for (int i = 0; i <= MODEL_MAX_INPUTS; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "x%d", i);
+        add_placeholder(f, name, 1, 4);
+        snprintf(names + strlen(names), sizeof names - strlen(names), "%s ", name);
+    }
+    add_op(f, "AddN", "sum", names);
+    assert_refused(f, EX_UNAVAILABLE, "17 inputs");
+}
+
 /* --- real files, damaged files --- */
 
 static void real_networks_begin_and_end_where_they_should(void **state)
@@ -611,6 +652,8 @@ int main(void)
         cmocka_unit_test(attributes_are_checked),
         cmocka_unit_test(the_batch_stays_where_it_is),
         cmocka_unit_test(what_stands_between_blocks_is_a_convolution),
+        cmocka_unit_test(blocks_of_one_convolution_are_joined_once),
+        cmocka_unit_test(more_inputs_than_anyone_has_are_refused),
         cmocka_unit_test(real_networks_begin_and_end_where_they_should),
         cmocka_unit_test(damaged_files_do_no_more_than_fail),
     };

@@ -717,7 +717,7 @@ def keras_mobile(x):
     return L.Softmax()(L.Dense(5)(x))
 
 
-@keras_case()
+@keras_case(nodes=6)
 def keras_decoder(x):
     x = L.Conv2D(5, 3, padding="same", activation="swish")(x)
     x = L.Conv2DTranspose(4, 3, 2, "same")(x)
