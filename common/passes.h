@@ -54,10 +54,11 @@ extern const struct pass *const passes[];
  * arithmetic with constants per channel is in a bias or in weights, or is an OP_NORMALIZE, which is there only where it
  * could not be folded into the CONV, DECONV or DENSE before it (single consumer) or after it (no padding); element-wise
  * activations are fused into the CONV, DECONV, DENSE or BINARY add whose only consumer they are; x * sigmoid(x),
- * hard-swish, gelu and PReLU made of small operators are recognised; convolutions of slices are one with groups; reshapes of
- * reshapes are joined; an image that a DENSE flattens is not transposed before; zero padding of images is in the windows where that is exact. All this but for nodes that are
- * kept (graph_keep_nodes). Graph outputs keep their names; a fused layer bears its activation's output. The errors of
- * graph_validate when the graph is not valid to begin with; EX_SOFTWARE, naming the pass, should one break it. */
+ * hard-swish, gelu, mish, PReLU and layer normalisation made of small operators are recognised; convolutions of slices
+ * are one with groups; reshapes of reshapes are joined; an image that a DENSE flattens is not transposed before; zero
+ * padding of images is in the windows where that is exact. All this but for nodes that are kept (graph_keep_nodes).
+ * Graph outputs keep their names; a fused layer bears its activation's output. The errors of graph_validate when the
+ * graph is not valid to begin with; EX_SOFTWARE, naming the pass, should one break it. */
 int graph_normalise(struct graph *graph, struct error *err);
 
 /* What one run of a pass did. Names are those of nodes, in execution order, borrowed from the graph; the lists are the

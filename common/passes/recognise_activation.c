@@ -6,6 +6,7 @@
  *   x sigmoid(a x)                        swish
  *   x hard_sigmoid(x), x clip(..) / h     hard swish
  *   x / 2 (1 + erf(x / sqrt 2))           gelu
+ *   x tanh(softplus(x))                   mish
  *
  * Only the last node of a pattern is rewritten, to read x itself. What then has no reader falls to graph_compact; what
  * has other readers stays for them, so no pattern asks who else reads its parts.
@@ -231,6 +232,9 @@ static bool match_gate(const struct graph *graph, int x, int s, double c, struct
              (gate = activation_of(graph, below, ACTIVATION_ERF)) != NULL &&
              match_affine(graph, gate->inputs[0], &x, &a, &b) && b == 0 && is_near(a, M_SQRT1_2))
         *out = (struct activation){.kind = ACTIVATION_GELU};
+    else if (c == 1 && (gate = activation_of(graph, s, ACTIVATION_TANH)) != NULL &&
+             (gate = activation_of(graph, gate->inputs[0], ACTIVATION_SOFTPLUS)) != NULL && gate->inputs[0] == x)
+        *out = (struct activation){.kind = ACTIVATION_MISH};
     else
         return false;
     return true;
@@ -329,6 +333,6 @@ static int run(struct graph *graph, struct error *err)
 
 const struct pass pass_recognise_activation = {
     .name = "recognise_activation",
-    .summary = "recognise clip, leaky relu, hard sigmoid, swish, hard swish and gelu made of small operators",
+    .summary = "recognise clip, leaky relu, hard sigmoid, swish, hard swish, gelu and mish made of small operators",
     .run = run,
 };

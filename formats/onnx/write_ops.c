@@ -82,6 +82,30 @@ static void write_gelu(const struct onnx_job *job, const char *name, const char 
     write_pair(job, "Mul", name, half, gate, y);
 }
 
+/* x (1 + tanh t) / 2 = x sigmoid(2 t), t = sqrt(2 / pi) (x + 0.044715 x^3) */
+static void write_gelu_tanh(const struct onnx_job *job, const char *name, const char *x, const char *y)
+{
+    const char *cube = derive(job, "cube"), *small = derive(job, "small"), *sum = derive(job, "sum");
+    const char *scaled = derive(job, "scaled"), *gate = derive(job, "gate");
+
+    write_pair(job, "Pow", cube, x, add_scalar(job, "three", 3), cube);
+    write_pair(job, "Mul", small, cube, add_scalar(job, "cubic", 0.044715F), small);
+    write_pair(job, "Add", sum, x, small, sum);
+    write_pair(job, "Mul", scaled, sum, add_scalar(job, "scale", 1.5957691F), scaled);
+    write_simple(job, "Sigmoid", gate, scaled, gate);
+    write_pair(job, "Mul", name, x, gate, y);
+}
+
+/* Mish is an operator of its own only since opset 18. */
+static void write_mish(const struct onnx_job *job, const char *name, const char *x, const char *y)
+{
+    const char *soft = derive(job, "softplus"), *gate = derive(job, "gate");
+
+    write_simple(job, "Softplus", soft, x, soft);
+    write_simple(job, "Tanh", gate, soft, gate);
+    write_pair(job, "Mul", name, x, gate, y);
+}
+
 static void write_clip(const struct onnx_job *job, struct activation a, const char *name, const char *x, const char *y)
 {
     const char *inputs[] = {x, "", ""};
@@ -110,6 +134,11 @@ void onnx_write_activation(const struct onnx_job *job, struct activation a, cons
         [ACTIVATION_LEAKY_RELU] = "LeakyRelu",
         [ACTIVATION_ELU] = "Elu",
         [ACTIVATION_HARD_SIGMOID] = "HardSigmoid",
+        [ACTIVATION_THRESHOLDED_RELU] = "ThresholdedRelu",
+        [ACTIVATION_FLOOR] = "Floor",
+        [ACTIVATION_CEIL] = "Ceil",
+        [ACTIVATION_ROUND] = "Round",
+        [ACTIVATION_SIGN] = "Sign",
     };
     const char *gate;
 
@@ -123,6 +152,12 @@ void onnx_write_activation(const struct onnx_job *job, struct activation a, cons
     case ACTIVATION_GELU:
         write_gelu(job, name, x, y);
         break;
+    case ACTIVATION_GELU_TANH:
+        write_gelu_tanh(job, name, x, y);
+        break;
+    case ACTIVATION_MISH:
+        write_mish(job, name, x, y);
+        break;
     case ACTIVATION_POWER:
         write_pair(job, "Pow", name, x, add_scalar(job, "exponent", a.alpha), y);
         break;
@@ -135,7 +170,8 @@ void onnx_write_activation(const struct onnx_job *job, struct activation a, cons
         break;
     default:
         write_simple(job, simple[a.kind], name, x, y);
-        if (a.kind == ACTIVATION_LEAKY_RELU || a.kind == ACTIVATION_ELU || a.kind == ACTIVATION_HARD_SIGMOID)
+        if (a.kind == ACTIVATION_LEAKY_RELU || a.kind == ACTIVATION_ELU || a.kind == ACTIVATION_HARD_SIGMOID ||
+            a.kind == ACTIVATION_THRESHOLDED_RELU)
             onnx_writer_float(job->writer, "alpha", a.alpha);
         if (a.kind == ACTIVATION_HARD_SIGMOID)
             onnx_writer_float(job->writer, "beta", a.beta);
@@ -306,7 +342,7 @@ static void write_element_wise(const struct onnx_job *job)
 
 static void write_binary(const struct onnx_job *job)
 {
-    static const char *const types[] = {"Add", "Sub", "Mul", "Div", "Max", "Min"};
+    static const char *const types[BINARY_COUNT] = {"Add", "Sub", "Mul", "Div", "Max", "Min", "Pow"};
 
     add(job, types[job->node->attr.binary.kind], 2);
 }
@@ -329,7 +365,8 @@ static void write_lrn(const struct onnx_job *job)
 /* At opset 13 only ReduceSum has its axes as an input. */
 static void write_reduce(const struct onnx_job *job)
 {
-    static const char *const types[] = {"ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL2"};
+    static const char *const types[REDUCE_COUNT] = {"ReduceMean", "ReduceSum", "ReduceMax",
+                                                    "ReduceMin",  "ReduceL2",  "ReduceProd"};
     bool is_sum = job->node->attr.reduce.kind == REDUCE_SUM;
     const char *inputs[] = {job->inputs[0], ""};
     int64_t axes[TENSOR_MAX_RANK];
@@ -347,7 +384,66 @@ static void write_reduce(const struct onnx_job *job)
     onnx_writer_int(job->writer, "keepdims", job->node->attr.reduce.keep_dims);
 }
 
+/* One mean over the axes of a normalisation. */
+static void write_mean(const struct onnx_job *job, const char *name, const char *x)
+{
+    int64_t axes[TENSOR_MAX_RANK];
+    size_t n = 0;
+
+    for (size_t i = 0; i < job->x->rank; i++)
+        if ((job->node->attr.layer_norm.axes >> i & 1) != 0)
+            axes[n++] = (int64_t)i;
+    write_simple(job, "ReduceMean", name, x, name);
+    onnx_writer_ints(job->writer, "axes", axes, n);
+    onnx_writer_int(job->writer, "keepdims", 1);
+}
+
+/* LayerNormalization is an operator of its own only since opset 17; runtimes know the pattern. The last node of the
+ * chain, whichever it is, bears the name. */
+static void write_layer_norm(const struct onnx_job *job)
+{
+    const char *mean = derive(job, "mean"), *centred = derive(job, "centred"), *square = derive(job, "square");
+    const char *variance = derive(job, "variance"), *positive = derive(job, "positive"), *root = derive(job, "root");
+    const char *steps[] = {derive(job, "normalised"), derive(job, "scaled"), job->output},
+               *types[] = {"Div", "Mul", "Add"};
+    const char *operands[3] = {root};
+    const char *y = centred;
+
+    write_mean(job, mean, job->inputs[0]);
+    write_pair(job, "Sub", centred, job->inputs[0], mean, centred);
+    write_pair(job, "Mul", square, centred, centred, square);
+    write_mean(job, variance, square);
+    write_pair(job, "Add", positive, variance, add_scalar(job, "epsilon", job->node->attr.layer_norm.epsilon),
+               positive);
+    write_simple(job, "Sqrt", root, positive, root);
+    for (size_t i = 1; i < 3; i++)
+        operands[i] = i < job->n_inputs && job->inputs[i][0] != '\0' ? job->inputs[i] : NULL;
+    for (size_t i = 0; i < 3; i++) {
+        bool is_last = true;
+
+        for (size_t j = i + 1; j < 3; j++)
+            is_last = is_last && operands[j] == NULL;
+        if (operands[i] == NULL)
+            continue;
+        write_pair(job, types[i], is_last ? job->node->name : steps[i], y, operands[i],
+                   is_last ? job->output : steps[i]);
+        y = steps[i];
+    }
+}
+
+static void write_hardmax(const struct onnx_job *job)
+{
+    add(job, "Hardmax", 1);
+    onnx_writer_int(job->writer, "axis", job->node->attr.axis);
+}
+
 /* --- movement --- */
+
+static void write_gather(const struct onnx_job *job)
+{
+    add(job, "Gather", 2);
+    onnx_writer_int(job->writer, "axis", job->node->attr.axis);
+}
 
 static void write_concat(const struct onnx_job *job)
 {
@@ -422,13 +518,17 @@ static void write_identity(const struct onnx_job *job)
 /* --- the table --- */
 
 static void (*const write_op[OP_COUNT])(const struct onnx_job *job) = {
-    [OP_CONV] = write_conv,         [OP_DECONV] = write_conv,     [OP_DENSE] = write_dense,
-    [OP_MATMUL] = write_matmul,     [OP_POOL] = write_pool,       [OP_ACTIVATION] = write_element_wise,
-    [OP_PRELU] = write_prelu,       [OP_BINARY] = write_binary,   [OP_CONCAT] = write_concat,
-    [OP_SOFTMAX] = write_softmax,   [OP_RESHAPE] = write_reshape, [OP_TRANSPOSE] = write_transpose,
-    [OP_SLICE] = write_slice,       [OP_PAD] = write_pad,         [OP_NORMALIZE] = write_normalize,
-    [OP_LRN] = write_lrn,           [OP_REDUCE] = write_reduce,   [OP_RESIZE] = write_resize,
-    [OP_IDENTITY] = write_identity,
+    [OP_CONV] = write_conv,           [OP_DECONV] = write_conv,
+    [OP_DENSE] = write_dense,         [OP_MATMUL] = write_matmul,
+    [OP_POOL] = write_pool,           [OP_ACTIVATION] = write_element_wise,
+    [OP_PRELU] = write_prelu,         [OP_BINARY] = write_binary,
+    [OP_CONCAT] = write_concat,       [OP_SOFTMAX] = write_softmax,
+    [OP_RESHAPE] = write_reshape,     [OP_TRANSPOSE] = write_transpose,
+    [OP_SLICE] = write_slice,         [OP_PAD] = write_pad,
+    [OP_NORMALIZE] = write_normalize, [OP_LRN] = write_lrn,
+    [OP_REDUCE] = write_reduce,       [OP_RESIZE] = write_resize,
+    [OP_IDENTITY] = write_identity,   [OP_LAYER_NORM] = write_layer_norm,
+    [OP_HARDMAX] = write_hardmax,     [OP_GATHER] = write_gather,
 };
 
 void onnx_write_op(const struct onnx_job *job)

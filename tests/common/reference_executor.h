@@ -209,6 +209,33 @@ static inline double reference_reduce(const struct reference *r, const struct no
                       [REDUCE_L2] = sqrt(squares)}[node->attr.reduce.kind];
 }
 
+/* The mean, then the variance, over the elements that share every index with `at` but those of the axes. */
+static inline double reference_layer_norm(const struct reference *r, const struct node *node, const int64_t *at,
+                                          size_t number)
+{
+    const struct shape *x = reference_shape(r, node->inputs[0]);
+    const double *data = r->data[node->inputs[0]];
+    double n = 0, sum = 0, squares = 0, y;
+
+    for (size_t i = 0; i < reference_size(&r->graph->values[node->inputs[0]]); i++) {
+        int64_t index[TENSOR_MAX_RANK] = {0};
+        bool is_ours = true;
+
+        reference_index(x, i, index);
+        for (size_t k = 0; k < x->rank; k++)
+            is_ours = is_ours && ((node->attr.layer_norm.axes >> k & 1) != 0 || index[k] == at[k]);
+        n += is_ours;
+        sum += is_ours ? data[i] : 0;
+        squares += is_ours ? data[i] * data[i] : 0;
+    }
+    y = (data[number] - sum / n) / sqrt(squares / n - sum / n * (sum / n) + (double)node->attr.layer_norm.epsilon);
+    if (node->n_inputs > 1)
+        y *= r->data[node->inputs[1]][reference_offset(reference_shape(r, node->inputs[1]), at, x->rank)];
+    if (node->n_inputs > 2)
+        y += r->data[node->inputs[2]][reference_offset(reference_shape(r, node->inputs[2]), at, x->rank)];
+    return y;
+}
+
 /* Element `at` (row-major number `number`) of the node's output. */
 static inline double reference_element(const struct reference *r, const struct node *node, const int64_t *at,
                                        size_t number)
@@ -250,6 +277,8 @@ static inline double reference_element(const struct reference *r, const struct n
         return reference_lrn(r, node, at);
     case OP_REDUCE:
         return reference_reduce(r, node, at);
+    case OP_LAYER_NORM:
+        return reference_layer_norm(r, node, at, number);
     case OP_RESIZE: /* nearest, by whole factors */
         for (size_t i = 0; i < x->rank; i++)
             from[i] = at[i] * x->dims[i] / y->dims[i];

@@ -329,9 +329,73 @@ static int pattern(struct graph *graph, int which, int x)
         y = activation(graph, ACTIVATION_ERF, 0, 0, binary(graph, BINARY_MUL, y, scalar(graph, -1)));
         y = binary(graph, BINARY_ADD, y, scalar(graph, 1));
         return binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, scalar(graph, 0.5), x), y);
+    case 10:
+        y = activation(graph, ACTIVATION_TANH, 0, 0, activation(graph, ACTIVATION_SOFTPLUS, 0, 0, x));
+        return binary(graph, BINARY_MUL, x, y);
     default:
         return binary(graph, BINARY_MAX, binary(graph, BINARY_MUL, scalar(graph, 0.25), x), x);
     }
+}
+
+static int mean(struct graph *graph, int x, uint32_t axes)
+{
+    int y = add_node(graph, OP_REDUCE, NULL, INTS(x));
+
+    last_node(graph)->attr.reduce.axes = axes;
+    last_node(graph)->attr.reduce.keep_dims = true;
+    return settled(graph, y);
+}
+
+/* Layer normalisation in small operators, in form `which`; with a scale and a shift along the columns. */
+static int small_layer_norm(struct graph *graph, int which, int x, uint32_t axes, uint32_t variance_axes)
+{
+    int64_t columns = shape_of(graph, x).dims[3];
+    int centred = binary(graph, BINARY_SUB, x, mean(graph, x, axes)), y;
+    int other = which == 0 ? binary(graph, BINARY_SUB, x, mean(graph, x, axes)) : centred;
+
+    y = which == 1 ? activation(graph, ACTIVATION_POWER, 2, 0, other) : binary(graph, BINARY_MUL, other, other);
+    y = binary(graph, BINARY_ADD, mean(graph, y, variance_axes), scalar(graph, 1e-3));
+    y = activation(graph, which == 1 ? ACTIVATION_POWER : ACTIVATION_SQRT, which == 1 ? -0.5f : 0, 0, y);
+    if (which == 2)
+        y = binary(graph, BINARY_DIV, scalar(graph, 1), y);
+    y = binary(graph, which == 0 ? BINARY_DIV : BINARY_MUL, centred, y);
+    y = binary(graph, BINARY_MUL, random_floats(graph, SHAPE(columns), 0.5, 1.5), y);
+    return binary(graph, BINARY_ADD, y, random_floats(graph, SHAPE(1, 1, columns), -1, 1));
+}
+
+static void layer_normalisation_made_of_small_operators_is_recognised(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 3; which++)
+        for (uint32_t axes = 8; axes <= 12; axes += 4) {
+            struct graph *graphs[2];
+            int x;
+
+            for (int i = 0; i < 2; i++) {
+                draw_state = 77;
+                graphs[i] = image_graph(&x);
+                graph_add_output(graphs[i], small_layer_norm(graphs[i], which, x, axes, axes), NULL);
+            }
+            normalise(graphs[1], GRAPH_NONE);
+            assert_int_equal(graphs[1]->n_nodes, 1);
+            assert_int_equal(graphs[1]->nodes[0].op, OP_LAYER_NORM);
+            assert_int_equal(graphs[1]->nodes[0].n_inputs, 3);
+            assert_int_equal(graphs[1]->nodes[0].attr.layer_norm.axes, axes);
+            compare(graphs[0], graphs[1], (uint64_t)which, "recognise_layer_norm");
+            graph_destroy(graphs[0]);
+            graph_destroy(graphs[1]);
+        }
+}
+
+static void statistics_over_different_axes_are_no_layer_norm(void **state)
+{
+    int x;
+    struct graph *graph = image_graph(&x);
+
+    (void)state;
+    normalise(graph, small_layer_norm(graph, 1, x, 8, 12));
+    assert_int_equal(count_op(graph, OP_LAYER_NORM), 0);
+    graph_destroy(graph);
 }
 
 static void activations_made_of_small_operators_are_recognised(void **state)
@@ -347,6 +411,7 @@ static void activations_made_of_small_operators_are_recognised(void **state)
         {ACTIVATION_RELU, 0, 0},
         {ACTIVATION_HARD_SIGMOID, 1.0f / 6, 0.5f},
         {ACTIVATION_GELU, 0, 0},
+        {ACTIVATION_MISH, 0, 0},
         {ACTIVATION_LEAKY_RELU, 0.25f, 0},
     };
 
@@ -623,6 +688,8 @@ int main(void)
         cmocka_unit_test(a_matrix_product_and_sum_are_a_dense_layer),
         cmocka_unit_test(activations_made_of_small_operators_are_recognised),
         cmocka_unit_test(a_prelu_made_of_small_operators_is_recognised),
+        cmocka_unit_test(layer_normalisation_made_of_small_operators_is_recognised),
+        cmocka_unit_test(statistics_over_different_axes_are_no_layer_norm),
         cmocka_unit_test(near_misses_are_not_recognised),
         cmocka_unit_test(padding_moves_into_windows_where_that_is_exact),
         cmocka_unit_test(transposes_around_one_pixel_vanish),
