@@ -92,29 +92,35 @@ static int write_caffe(const struct graph *graph, const char *base, struct outpu
     return rc;
 }
 
-/* Inputs come from LMDBs called <input>_lmdb, one record at a time: the user writes the real path there, and a
+/* Inputs come from LMDBs called <input>_lmdb, a batch at a time: the user writes the real path there, and a
  * transform_param. */
+static int use_data_layer(struct caffe_writer *w, Caffe__LayerParameter *layer, struct error *err)
+{
+    Caffe__DataParameter *data = caffe_put_message(w, &caffe__data_parameter__descriptor);
+    Caffe__NetStateRule *rule = caffe_put_message(w, &caffe__net_state_rule__descriptor);
+
+    layer->include = arena_create_array(w->arena, 1, sizeof *layer->include, err);
+    if (data == NULL || rule == NULL)
+        return error_set(err, w->err.code, "%s", w->err.text);
+    if (layer->include == NULL || (data->source = arena_format(w->arena, err, "%s_lmdb", layer->top[0])) == NULL)
+        return -1;
+    data->has_batch_size = data->has_backend = true;
+    data->batch_size = (uint32_t)layer->input_param->shape[0]->dim[0];
+    data->backend = CAFFE__DATA_PARAMETER__DB__LMDB;
+    rule->has_phase = true;
+    rule->phase = CAFFE__PHASE__TEST;
+    layer->include[layer->n_include++] = rule;
+    layer->type = "Data";
+    layer->input_param = NULL;
+    layer->data_param = data;
+    return 0;
+}
+
 static int use_data_layers(struct caffe_writer *w, struct error *err)
 {
-    for (size_t i = 0; i < w->graph->n_inputs; i++) { /* they come first */
-        Caffe__LayerParameter *layer = w->net.layer[i];
-        Caffe__DataParameter *data = caffe_put_message(w, &caffe__data_parameter__descriptor);
-        Caffe__NetStateRule *rule = caffe_put_message(w, &caffe__net_state_rule__descriptor);
-
-        layer->include = arena_create_array(w->arena, 1, sizeof *layer->include, err);
-        if (data == NULL || rule == NULL || layer->include == NULL ||
-            (data->source = arena_format(w->arena, err, "%s_lmdb", layer->top[0])) == NULL)
-            return w->err.code != 0 ? error_set(err, w->err.code, "%s", w->err.text) : -1;
-        layer->type = "Data";
-        layer->input_param = NULL;
-        layer->data_param = data;
-        data->has_batch_size = data->has_backend = true;
-        data->batch_size = 1;
-        data->backend = CAFFE__DATA_PARAMETER__DB__LMDB;
-        rule->has_phase = true;
-        rule->phase = CAFFE__PHASE__TEST;
-        layer->include[layer->n_include++] = rule;
-    }
+    for (size_t i = 0; i < w->net.n_layer; i++)
+        if (w->net.layer[i]->input_param != NULL && use_data_layer(w, w->net.layer[i], err) != 0)
+            return -1;
     return 0;
 }
 
@@ -135,11 +141,13 @@ static int write_fp32umodel(const struct graph *graph, const char *base, struct 
 const struct exporter exporter_caffe = {
     .name = "caffe",
     .summary = "Caffe: <name>.prototxt and <name>.caffemodel",
+    .takes_batch = true,
     .write = write_caffe,
 };
 
 const struct exporter exporter_fp32umodel = {
     .name = "fp32umodel",
     .summary = "Sophon's calibrator: <name>.fp32umodel, <name>_deploy.prototxt, <name>_test.prototxt",
+    .takes_batch = true,
     .write = write_fp32umodel,
 };

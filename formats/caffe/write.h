@@ -88,6 +88,8 @@ void caffe_put_permute(struct caffe_writer *w, const char *name, const char *fro
                        size_t n);
 /* Every stride[0]-th row and stride[1]-th column of an image, from the first on. */
 void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2]);
+void caffe_put_concat(struct caffe_writer *w, const char *name, const char *const *bottoms, size_t n, const char *to,
+                      int64_t axis);
 /* The part [begin, end) of an axis of `extent`. */
 void caffe_put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent,
                    struct caffe_link link);

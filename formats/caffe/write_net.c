@@ -65,10 +65,8 @@ static void put_copies(struct caffe_writer *w)
 
 /* ---- Layers */
 
-static void put_input(struct caffe_writer *w, int value)
+static void put_input(struct caffe_writer *w, const char *top, const struct shape *x, int64_t batch)
 {
-    const struct shape *x = caffe_shape_of(w, value);
-    const char *top = w->blobs[value];
     bool is_free = graph_find_node(w->graph, top) == GRAPH_NONE;
     Caffe__LayerParameter *layer =
         caffe_put_layer(w, "Input", is_free ? top : caffe_fresh_name(w, top, "input"), NULL, 0, &top, 1);
@@ -82,9 +80,42 @@ static void put_input(struct caffe_writer *w, int value)
     if (w->err.code != 0)
         return;
     for (size_t i = 0; i < x->rank; i++)
-        shape->dim[shape->n_dim++] = x->dims[i];
+        shape->dim[shape->n_dim++] = i == 0 ? batch : x->dims[i];
     param->shape[param->n_shape++] = shape;
     layer->input_param = param;
+}
+
+/* One input a record of the batch, "<name>_0", ..., and their join under the name. */
+static void put_separate_inputs(struct caffe_writer *w, int value)
+{
+    const struct value *input = &w->graph->values[value];
+    size_t n = (size_t)w->graph->batch;
+    const char **records = arena_create_array(w->arena, n, sizeof *records, &w->err);
+
+    for (size_t i = 0; i < n && w->err.code == 0; i++) {
+        records[i] = arena_format(w->arena, &w->err, "%s_%zu", input->name, i);
+        if (records[i] == NULL)
+            return;
+        if (graph_find_value(w->graph, records[i]) != GRAPH_NONE) {
+            error_set(&w->err, EX_UNAVAILABLE, "input \"%s\" cannot be split: the network has a value \"%s\"",
+                      input->name, records[i]);
+            return;
+        }
+        put_input(w, records[i], &input->shape, 1);
+    }
+    caffe_put_concat(w, caffe_fresh_name(w, input->name, "batch"), records, n, w->blobs[value], 0);
+}
+
+static void put_inputs(struct caffe_writer *w)
+{
+    for (size_t i = 0; i < w->graph->n_inputs && w->err.code == 0; i++) {
+        int value = w->graph->inputs[i];
+
+        if (w->graph->values[value].is_separate)
+            put_separate_inputs(w, value);
+        else
+            put_input(w, w->blobs[value], caffe_shape_of(w, value), w->graph->batch > 0 ? w->graph->batch : 1);
+    }
 }
 
 static void put_node(struct caffe_writer *w, const struct node *node)
@@ -125,8 +156,7 @@ static void put_all(struct caffe_writer *w)
     start(w);
     if (!are_plain)
         rename_outputs(w);
-    for (size_t i = 0; i < graph->n_inputs; i++)
-        put_input(w, graph->inputs[i]);
+    put_inputs(w);
     for (size_t i = 0; i < graph->n_nodes && w->err.code == 0; i++)
         put_node(w, &graph->nodes[i]);
     if (!are_plain)

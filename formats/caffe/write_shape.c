@@ -6,23 +6,29 @@
 enum { ROWS = 2 };        /* the first axis of an image */
 enum { WHAT_BYTES = 32 }; /* a word and the number of an axis */
 
+void caffe_put_concat(struct caffe_writer *w, const char *name, const char *const *bottoms, size_t n, const char *to,
+                      int64_t axis)
+{
+    Caffe__LayerParameter *layer = caffe_put_layer(w, "Concat", name, bottoms, n, &to, 1);
+    Caffe__ConcatParameter *param = caffe_put_message(w, &caffe__concat_parameter__descriptor);
+
+    if (param == NULL)
+        return;
+    layer->concat_param = param;
+    param->has_axis = axis != 1;
+    param->axis = (int32_t)axis;
+}
+
 void caffe_write_concat(struct caffe_writer *w)
 {
     const char **bottoms = arena_create_array(w->arena, w->node->n_inputs, sizeof *bottoms, &w->err);
-    Caffe__ConcatParameter *param = caffe_put_message(w, &caffe__concat_parameter__descriptor);
-    Caffe__LayerParameter *layer;
 
-    for (size_t i = 0; param != NULL && i < w->node->n_inputs; i++) {
+    for (size_t i = 0; bottoms != NULL && i < w->node->n_inputs; i++) {
         if (w->graph->values[w->node->inputs[i]].is_constant)
             caffe_cannot(w, "joining with a constant has no form in Caffe");
         bottoms[i] = w->blobs[w->node->inputs[i]];
     }
-    layer = caffe_put_layer(w, "Concat", w->node->name, bottoms, w->node->n_inputs, &w->to, 1);
-    if (layer == NULL)
-        return;
-    layer->concat_param = param;
-    param->has_axis = w->node->attr.axis != 1;
-    param->axis = (int32_t)w->node->attr.axis;
+    caffe_put_concat(w, w->node->name, bottoms, w->node->n_inputs, w->to, w->node->attr.axis);
 }
 
 /* ---- Reshaping */

@@ -44,6 +44,17 @@ round() {
 
 round demo "$demo/demo.onnx" "$demo/demo.onnx"
 
+# for several records at once
+for format in onnx caffe; do
+  to $format "$scratch/batch-$format" "$demo/demo.onnx" --batch 4
+  to onnx "$scratch/batch-from-$format" "$(files $format "$scratch/batch-$format/net")"
+  "$PYTHON" "$here/check_converted.py" "$demo/demo.onnx" "$scratch/batch-from-$format/net.onnx" || fail "a batch as $format"
+done
+grep -q 'dim: 4' "$scratch/batch-caffe/net.prototxt" || fail "no batch of 4 in the prototxt"
+to caffe "$scratch/separate" "$demo/demo.onnx" --batch 2 --separate-batch
+[ "$(grep -c 'type: "Input"' "$scratch/separate/net.prototxt")" -eq 2 ] || fail "not two inputs"
+expect 69 'batch' "$ETALON" convert "$demo/demo.onnx" --to tnn --output "$scratch/none" --batch 4
+
 # --- refusals ---
 
 expect 64 'one of onnx' "$ETALON" convert "$demo/demo.onnx" --to gif --output "$scratch/none"

@@ -279,6 +279,21 @@ static void made_up_names_avoid_the_users(void **state)
     assert_layers(finish(graph, y), "name: \"x/input\" type: \"Input\" top: \"x\"");
 }
 
+static void a_batch_is_the_first_extent_or_as_many_inputs(void **state)
+{
+    struct graph *graph = make_activation(ACTIVATION_RELU, 0, 0);
+
+    (void)state;
+    graph->batch = 2;
+    assert_layers(graph, "top: \"x\" input_param { shape { dim: 2 dim: 2 dim: 5 dim: 6 } }");
+    graph = make_activation(ACTIVATION_RELU, 0, 0);
+    graph->batch = 2;
+    graph->values[graph->inputs[0]].is_separate = true;
+    assert_layers(graph, "name: \"x_0\" type: \"Input\" top: \"x_0\" input_param { shape { dim: 1 dim: 2",
+                  "name: \"x_1\" type: \"Input\" top: \"x_1\"",
+                  "type: \"Concat\" bottom: \"x_0\" bottom: \"x_1\" top: \"x\" concat_param { axis: 0 }");
+}
+
 static void a_slice_silences_what_it_leaves(void **state)
 {
     struct graph *graph = new_graph();
@@ -338,6 +353,7 @@ int main(void)
         cmocka_unit_test(outputs_that_are_read_or_out_of_order_are_copied_in_order),
         cmocka_unit_test(fused_activations_work_in_place),
         cmocka_unit_test(made_up_names_avoid_the_users),
+        cmocka_unit_test(a_batch_is_the_first_extent_or_as_many_inputs),
         cmocka_unit_test(a_slice_silences_what_it_leaves),
         cmocka_unit_test(the_test_prototxt_begins_with_a_data_layer),
     };
