@@ -251,10 +251,10 @@ tf_build tf_build_matmul, tf_build_bias, tf_build_normalize, tf_build_lrn;      
 tf_build tf_build_activation, tf_build_clip, tf_build_power, tf_build_negate, tf_build_square; /* ops_elementwise.c */
 tf_build tf_build_erfc, tf_build_power_by, tf_build_selu, tf_build_binary, tf_build_squared_difference,
     tf_build_sum_of_all;
-tf_build tf_build_softmax, tf_build_reduce, tf_build_product;                                     /* ops_reduce.c */
-tf_build tf_build_concat, tf_build_concat_first, tf_build_pack, tf_build_tile;                    /* ops_join.c */
-tf_build tf_build_split, tf_build_split_sizes, tf_build_unpack, tf_build_slice, tf_build_strided; /* ops_slice.c */
-tf_build tf_build_gather;
+tf_build tf_build_softmax, tf_build_reduce, tf_build_product;                          /* ops_reduce.c */
+tf_build tf_build_concat, tf_build_concat_first, tf_build_pack, tf_build_tile;         /* ops_join.c */
+tf_build tf_build_split, tf_build_split_sizes, tf_build_unpack;                        /* ops_split.c */
+tf_build tf_build_slice, tf_build_strided, tf_build_gather;                            /* ops_slice.c */
 tf_build tf_build_pad, tf_build_mirror_pad;                                            /* ops_pad.c */
 tf_build tf_build_reshape, tf_build_squeeze, tf_build_expand_dims, tf_build_transpose; /* ops_shape.c */
 tf_build tf_build_shape, tf_build_size, tf_build_rank, tf_build_fill, tf_build_range, tf_build_cast;
@@ -264,5 +264,17 @@ tf_build tf_build_space_to_batch, tf_build_batch_to_space;                  /* o
 int tf_mark_convolved(struct tf_import *in, struct tf_node *node, const struct tf_blocks *blocks, struct error *err);
 tf_build tf_build_const, tf_build_identity, tf_build_fake_quant, tf_build_switch, tf_build_merge; /* ops_control.c */
 tf_build tf_build_identities, tf_build_nothing;
+
+/* --- ops_slice.c: parts of a value, also for ops_split.c --- */
+
+/* y[i] = x[begin + i * step] along each axis of the file, with `size` elements. */
+struct tf_part {
+    int64_t begin[TENSOR_MAX_RANK], step[TENSOR_MAX_RANK];
+    struct shape size;
+};
+struct tf_part tf_whole(const struct tf_import *in, const struct tf_tensor *tensor);
+/* Adds the slice, as a step, or (NULL) as output `port`; the graph's rule checks that it lies inside. */
+int tf_add_part(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
+                const struct tf_part *part, size_t port, const char *step, struct tf_tensor *out, struct error *err);
 
 #endif

@@ -467,6 +467,14 @@ def strided_new_axis(x):
 
 
 @case()
+def strided_constants(x):
+    """Every kind of item, on a constant, where backward and empty slices are allowed."""
+    c = weights(4, 3, 8)
+    y = x + c[::-1, 1, 7:3:-1][0] + c[-1, ::2, -5:-1][1] + c[2, ..., 4:][-1] + c[0, tf.newaxis, 2, ::-2][0]
+    return y + tf.cast(tf.shape(c[:, 2:1])[1] + tf.shape(x)[-1] - tf.shape(x)[::-1][1:2], tf.float32)
+
+
+@case()
 def gather(x):
     return tf.gather(x, [1, 2, 3], axis=3)
 
