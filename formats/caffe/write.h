@@ -21,6 +21,7 @@ struct caffe_writer {
     Caffe__NetParameter net;   /* layers with their blobs */
     size_t capacity;
     const char **blobs;    /* [n_values] what layers call a value */
+    bool *is_put;          /* [n_nodes] in a layer that it shares with a node before it */
     size_t budget_numbers; /* that may still be restated: see caffe_put_floats */
 
     /* The node being written. */
@@ -90,9 +91,13 @@ void caffe_put_permute(struct caffe_writer *w, const char *name, const char *fro
 void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2]);
 void caffe_put_concat(struct caffe_writer *w, const char *name, const char *const *bottoms, size_t n, const char *to,
                       int64_t axis);
-/* The part [begin, end) of an axis of `extent`. */
-void caffe_put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent,
-                   struct caffe_link link);
+/* Parts of an axis of `extent` elements: n of them, in their order, at least one; less than all of it. */
+struct caffe_part {
+    int64_t begin, end;
+    const char *to;
+};
+void caffe_put_parts(struct caffe_writer *w, const char *name, const char *from, size_t axis, int64_t extent,
+                     const struct caffe_part *parts, size_t n);
 /* A maximum or an average over the whole image. */
 void caffe_put_global_pool(struct caffe_writer *w, const char *name, const char *from, const char *to, bool is_max);
 /* An activation. from == to where caffe_is_in_place says so. */
@@ -114,8 +119,8 @@ void caffe_write_lrn(struct caffe_writer *w);
 void caffe_write_softmax(struct caffe_writer *w);
 void caffe_write_identity(struct caffe_writer *w);
 void caffe_write_binary(struct caffe_writer *w); /* write_binary.c */
+void caffe_write_slice(struct caffe_writer *w);  /* write_slice.c */
 void caffe_write_concat(struct caffe_writer *w); /* write_shape.c */
-void caffe_write_slice(struct caffe_writer *w);
 void caffe_write_reshape(struct caffe_writer *w);
 void caffe_write_transpose(struct caffe_writer *w);
 void caffe_write_reduce(struct caffe_writer *w);

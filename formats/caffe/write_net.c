@@ -158,7 +158,8 @@ static void put_all(struct caffe_writer *w)
         rename_outputs(w);
     put_inputs(w);
     for (size_t i = 0; i < graph->n_nodes && w->err.code == 0; i++)
-        put_node(w, &graph->nodes[i]);
+        if (!w->is_put[i])
+            put_node(w, &graph->nodes[i]);
     if (!are_plain)
         put_copies(w);
 }
@@ -171,7 +172,8 @@ int caffe_write_net(struct caffe_writer *writer, const struct graph *graph, stru
     if (writer->arena != NULL) {
         writer->net.name = arena_copy_string(writer->arena, graph->name, &writer->err);
         writer->blobs = arena_create_array(writer->arena, graph->n_values, sizeof *writer->blobs, &writer->err);
-        if (writer->net.name != NULL && writer->blobs != NULL)
+        writer->is_put = arena_create_array(writer->arena, graph->n_nodes, sizeof *writer->is_put, &writer->err);
+        if (writer->net.name != NULL && writer->blobs != NULL && writer->is_put != NULL)
             put_all(writer);
     }
     if (writer->err.code == 0)

@@ -214,7 +214,8 @@ static void put_restated(struct caffe_writer *w, const struct caffe_pool *pool, 
         if (!is_cut(pool, output, k))
             continue;
         link = caffe_next_link(w, &chain, whats[k]);
-        caffe_put_cut(w, ROWS + k, pool->drop[k], pool->drop[k] + output[k], pool->made[k], link);
+        caffe_put_parts(w, link.name, link.from, ROWS + k, pool->made[k],
+                        &(struct caffe_part){pool->drop[k], pool->drop[k] + output[k], link.to}, 1);
     }
     if (!is_exact)
         put_correction(w, pool, x, caffe_next_link(w, &chain, "average"));

@@ -1,10 +1,5 @@
-/* write_shape.c — operators that join, cut, move or reduce axes. */
+/* write_shape.c — operators that join, move or reduce axes. */
 #include "formats/caffe/write.h"
-
-#include <stdio.h>
-
-enum { ROWS = 2 };        /* the first axis of an image */
-enum { WHAT_BYTES = 32 }; /* a word and the number of an axis */
 
 void caffe_put_concat(struct caffe_writer *w, const char *name, const char *const *bottoms, size_t n, const char *to,
                       int64_t axis)
@@ -74,99 +69,6 @@ void caffe_write_transpose(struct caffe_writer *w)
 {
     caffe_put_permute(w, w->node->name, w->from, w->to, w->node->attr.perm,
                       caffe_shape_of(w, w->node->inputs[0])->rank);
-}
-
-/* ---- Cutting */
-
-/* What lies before and behind the part are tops of their own, which a Silence layer reads: a blob that nobody reads
- * would be an output. */
-void caffe_put_cut(struct caffe_writer *w, size_t axis, int64_t begin, int64_t end, int64_t extent,
-                   struct caffe_link link)
-{
-    const char *tops[3], *rest[2];
-    int64_t points[2];
-    size_t n = 0, n_rest = 0, n_points = 0;
-    char before[WHAT_BYTES], behind[WHAT_BYTES];
-    Caffe__LayerParameter *layer;
-    Caffe__SliceParameter *param = caffe_put_message(w, &caffe__slice_parameter__descriptor);
-
-    snprintf(before, sizeof before, "before%zu", axis);
-    snprintf(behind, sizeof behind, "behind%zu", axis);
-    if (begin > 0) {
-        points[n_points++] = begin;
-        tops[n++] = rest[n_rest++] = caffe_inner_name(w, before);
-    }
-    tops[n++] = link.to;
-    if (end < extent) {
-        points[n_points++] = end;
-        tops[n++] = rest[n_rest++] = caffe_inner_name(w, behind);
-    }
-    layer = caffe_put_layer(w, "Slice", link.name, &link.from, 1, tops, n);
-    caffe_put_layer(w, "Silence", caffe_fresh_name(w, link.name, "silence"), rest, n_rest, NULL, 0);
-    if (layer == NULL)
-        return;
-    layer->slice_param = param;
-    param->has_axis = axis != 1;
-    param->axis = (int32_t)axis;
-    param->slice_point = caffe_put_integers(w, points, n_points);
-    param->n_slice_point = n_points;
-}
-
-/* The elements of an axis that a slice takes its own from: all behind its first, where that gives no more. */
-struct range {
-    int64_t begin, end, step;
-};
-
-static struct range find_range(const struct node *slice, size_t axis, int64_t extent, int64_t n)
-{
-    int64_t step = n > 1 ? slice->attr.slice.step[axis] : 1;
-    struct range range = {slice->attr.slice.begin[axis], extent, step};
-
-    if ((extent - range.begin - 1) / step + 1 != n)
-        range.end = range.begin + (n - 1) * step + 1;
-    return range;
-}
-
-static void put_cuts(struct caffe_writer *w, struct caffe_chain *chain, const struct range *ranges,
-                     const struct shape *x)
-{
-    for (size_t i = 0; i < x->rank; i++) {
-        char what[WHAT_BYTES];
-
-        if (ranges[i].begin == 0 && ranges[i].end == x->dims[i])
-            continue;
-        snprintf(what, sizeof what, "axis%zu", i);
-        caffe_put_cut(w, i, ranges[i].begin, ranges[i].end, x->dims[i], caffe_next_link(w, chain, what));
-    }
-}
-
-/* Cuts along one axis after the other, then steps of rows and columns. */
-void caffe_write_slice(struct caffe_writer *w)
-{
-    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
-    struct range ranges[TENSOR_MAX_RANK];
-    struct caffe_chain chain = {.at = w->from};
-    int64_t stride[2] = {1, 1};
-
-    for (size_t i = 0; i < x->rank; i++) {
-        ranges[i] = find_range(w->node, i, x->dims[i], y->dims[i]);
-        chain.n_left += ranges[i].begin != 0 || ranges[i].end != x->dims[i];
-        if (ranges[i].step == 1)
-            continue;
-        if (x->rank != 4 || i < ROWS) {
-            caffe_cannot(w, "a slice with step %lld of axis %zu has no form in Caffe", (long long)ranges[i].step, i);
-            return;
-        }
-        stride[i - ROWS] = ranges[i].step;
-    }
-    if (stride[0] == 1 && stride[1] == 1 && chain.n_left == 0) {
-        caffe_write_identity(w);
-        return;
-    }
-    chain.n_left += stride[0] > 1 || stride[1] > 1;
-    put_cuts(w, &chain, ranges, x);
-    if (chain.n_left > 0)
-        caffe_put_subsample(w, caffe_next_link(w, &chain, "steps"), y->dims[1], stride);
 }
 
 /* ---- Reducing */

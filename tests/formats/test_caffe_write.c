@@ -179,8 +179,8 @@ static void a_pool_is_rounded_as_its_size_wants(void **state)
     w = make_window(2, 1, 0); /* pads for a size that stays the same: one row more than Caffe's, of which one goes */
     w.pad_end[0] = w.pad_end[1] = 1;
     assert_layers(make_pool(POOL_MAX, w, 5, 6), "top: \"y/pool\" pooling_param { pool: MAX kernel_size: 2 pad: 1 }",
-                  "name: \"y/rows\" type: \"Slice\" bottom: \"y/pool\" top: \"y/before2\" top: \"y/rows\"",
-                  "name: \"y\" type: \"Slice\" bottom: \"y/rows\" top: \"y/before3\" top: \"y\"");
+                  "name: \"y/rows\" type: \"Slice\" bottom: \"y/pool\" top: \"y/rest2_0\" top: \"y/rows\"",
+                  "name: \"y\" type: \"Slice\" bottom: \"y/rows\" top: \"y/rest3_0\" top: \"y\"");
     w = make_window(4, 2, 0);
     w.pad_end[0] = 3;
     assert_layers(make_pool(POOL_MAX, w, 3, 2), "pad_h: 2 pad_w: 0", "slice_point: 1 axis: 2");
@@ -306,9 +306,40 @@ static void a_slice_silences_what_it_leaves(void **state)
     graph->values[y].shape = SHAPE(1, 2, 5, 3);
     graph->values[y].has_shape = true;
     assert_layers(finish(graph, y),
-                  "name: \"y\" type: \"Slice\" bottom: \"x\" top: \"y/before3\" top: \"y\" top: \"y/behind3\" "
+                  "name: \"y\" type: \"Slice\" bottom: \"x\" top: \"y/rest3_0\" top: \"y\" top: \"y/rest3_1\" "
                   "slice_param { slice_point: 2 slice_point: 5 axis: 3 }",
-                  "type: \"Silence\" bottom: \"y/before3\" bottom: \"y/behind3\" }");
+                  "type: \"Silence\" bottom: \"y/rest3_0\" bottom: \"y/rest3_1\" }");
+}
+
+/* A part of the columns of x. */
+static int columns(struct graph *graph, const char *name, int64_t begin, int64_t n)
+{
+    int y = add_node(graph, OP_SLICE, name, INTS(graph->inputs[0]));
+
+    for (size_t i = 0; i < 4; i++)
+        last_node(graph)->attr.slice.step[i] = 1;
+    last_node(graph)->attr.slice.begin[3] = begin;
+    graph->values[y].shape = SHAPE(1, 2, 5, n);
+    graph->values[y].has_shape = true;
+    return y;
+}
+
+static void slices_that_follow_each_other_share_a_layer(void **state)
+{
+    struct graph *graph = new_graph();
+    int a, b, c, y;
+
+    (void)state;
+    image(graph);
+    a = columns(graph, "a", 0, 2);
+    b = columns(graph, "b", 1, 3); /* overlaps */
+    c = columns(graph, "c", 2, 4);
+    y = add_node(graph, OP_CONCAT, "y", INTS(c, b, a));
+    last_node(graph)->attr.axis = 3;
+    assert_layers(
+        finish(graph, y),
+        "name: \"a\" type: \"Slice\" bottom: \"x\" top: \"a\" top: \"c\" slice_param { slice_point: 2 axis: 3 } } "
+        "layer { name: \"b\" type: \"Slice\" bottom: \"x\" top: \"b/rest3_0\" top: \"b\" top: \"b/rest3_1\"");
 }
 
 static void the_test_prototxt_begins_with_a_data_layer(void **state)
@@ -355,6 +386,7 @@ int main(void)
         cmocka_unit_test(made_up_names_avoid_the_users),
         cmocka_unit_test(a_batch_is_the_first_extent_or_as_many_inputs),
         cmocka_unit_test(a_slice_silences_what_it_leaves),
+        cmocka_unit_test(slices_that_follow_each_other_share_a_layer),
         cmocka_unit_test(the_test_prototxt_begins_with_a_data_layer),
     };
 
