@@ -2,31 +2,36 @@
 #include "formats/tensorflow/tf_import.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+/* How the axes of the result lie: as those of the first activation. Constants can lie as one likes. */
+static struct tf_order common_order(const struct tf_import *in, const struct tf_tensor *tensors, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!in->graph->values[tensors[i].value].is_constant)
+            return tensors[i].order;
+    return tf_plain_order();
+}
 
 /* Joins tensors[0..n) along `axis` of the file as output 0. */
 static int join(struct tf_import *in, struct tf_node *node, const struct tf_tensor *tensors, size_t n, size_t axis,
                 struct error *err)
 {
-    struct node draft = {.op = OP_CONCAT, .n_inputs = n};
-    struct tf_order order = tensors[0].order;
-    int rc = -1;
+    struct tf_order order = common_order(in, tensors, n);
+    struct node draft = {.op = OP_CONCAT, .n_inputs = n, .attr.axis = order.axis[axis]};
+    int rc = 0;
 
-    for (size_t i = 1; i < n; i++) {
+    for (size_t i = 1; i < n; i++)
         if (tf_rank(in, &tensors[i]) != tf_rank(in, &tensors[0]))
             return error_set(err, EX_DATAERR, "inputs 0 and %zu differ in rank", i);
-        if (in->graph->values[tensors[0].value].is_constant) /* constants lie plainly, so an activation decides */
-            order = tensors[i].order;
-    }
-    draft.attr.axis = order.axis[axis];
     draft.inputs = memory_create(n, sizeof *draft.inputs, "the inputs of a node", err);
     if (draft.inputs == NULL)
         return -1;
-    for (size_t i = 0; i < n; i++)
-        if ((draft.inputs[i] = tf_arrange(in, node, &tensors[i], order, err)) < 0)
-            goto done;
-    rc = tf_finish(in, node, &draft, &order, err);
-done:
+    for (size_t i = 0; i < n && rc == 0; i++) {
+        draft.inputs[i] = tf_arrange(in, node, &tensors[i], order, err);
+        rc = draft.inputs[i] < 0 ? -1 : 0;
+    }
+    if (rc == 0)
+        rc = tf_finish(in, node, &draft, &order, err);
     free(draft.inputs);
     return rc;
 }

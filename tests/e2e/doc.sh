@@ -69,6 +69,12 @@ offers "etalon calibrate x.yaml --set calibration.act" calibration.activations=
 offers "etalon calibrate x.yaml --set calibration.activations=k" kl
 offers "etalon calibrate x.yaml --set=targets=" "[onnx-qdq]"
 
+# ---- operators ----
+
+grep -oE '^    \{"[A-Za-z0-9]+"' "$SOURCE/formats/tensorflow/tf_ops.c" | cut -d'"' -f2 | sort >"$scratch/operators"
+same "operators of TensorFlow graphs" "$scratch/operators" \
+  <(awk '/^Operators: Abs/,/\.$/' "$manual/models.md" | grep -oE '[A-Z][A-Za-z0-9]+' | grep -vx Operators | sort)
+
 # ---- keys of the job file ----
 
 # The program's own: the tables of fields. The manual's: paths such as preprocess[].resize.height, taken apart.

@@ -420,7 +420,7 @@ def concat_old(x, y):
 
 @case()
 def concat_constant(x):
-    return tf.concat([weights(1, 4, 5, 2), x], 3)
+    return tf.concat([weights(1, 4, 5, 2), x, weights(1, 4, 5, 1)], 3)
 
 
 @case()
@@ -728,7 +728,7 @@ def keras_mobile(x):
 @keras_case(nodes=6)
 def keras_decoder(x):
     x = L.Conv2D(5, 3, padding="same", activation="swish")(x)
-    x = L.Conv2DTranspose(4, 3, 2, "same")(x)
+    x = L.Conv2DTranspose(2, 3, 2, "same")(x)
     x = L.LeakyReLU()(L.UpSampling2D(2, interpolation="bilinear")(x))
     return L.PReLU(shared_axes=[1, 2])(L.ZeroPadding2D(((1, 2), (0, 1)))(x))
 
@@ -737,6 +737,14 @@ def keras_decoder(x):
 def keras_flatten(x):
     x = L.MaxPooling2D(2)(L.Conv2D(5, 3, activation="relu")(x))
     return L.Dense(4)(L.Flatten()(x))
+
+
+@keras_case()
+def keras_one_dimension(x):
+    """The pixels as a sequence, convolved: as two-dimensional with a row of their own."""
+    x = L.Conv1D(5, 3, 2, "same", activation="relu")(L.Reshape((48, 3))(x))
+    x = L.Conv1D(4, 3, padding="causal", activation="tanh")(L.MaxPooling1D(2)(x))
+    return L.Dense(3)(L.GlobalAveragePooling1D()(x))
 
 
 @keras_case(nodes=3)
