@@ -61,14 +61,39 @@ static int import_input(struct tnn_import *in, const struct tnn_record *record, 
     return value < 0 ? -1 : graph_add_input(in->graph, value, err);
 }
 
+/* How far the codes of a constant are apart, of which only a matrix product's weights are int8; 1 for others. */
+static int constant_step(const struct tnn_import *in, const struct tnn_resource *constant, float *step,
+                         struct error *err)
+{
+    static const char suffix[] = "_dynamic_range_quant_scale";
+    size_t length = strlen(constant->name);
+
+    *step = 1;
+    if (constant->main.dtype != TNN_INT8)
+        return 0;
+    for (size_t i = 0; i < in->model->n_constants; i++) {
+        const struct tnn_resource *other = &in->model->constants[i];
+
+        if (strncmp(other->name, constant->name, length) != 0 || strcmp(other->name + length, suffix) != 0)
+            continue;
+        if (tnn_raw_count(&other->main) != 1 || other->main.dtype != TNN_FLOAT32)
+            return error_set(err, EX_DATAERR, "its scale \"%s\" is not one number", other->name);
+        *step = (float)tnn_raw_real(&other->main, 0);
+        return 0;
+    }
+    return 0;
+}
+
 /* Blobs that no layer makes. */
 static int import_constant(struct tnn_import *in, const struct tnn_resource *constant, struct error *err)
 {
     const struct tnn_layer as_layer = {.type = "constant", .name = constant->name};
     struct tensor tensor = {.dtype = DTYPE_FLOAT32};
     int64_t n = tnn_raw_count(&constant->main);
-    float *data;
+    float *data, step;
 
+    if (constant_step(in, constant, &step, err) != 0)
+        return tnn_error_in(&as_layer, err);
     tensor.shape.rank = constant->main.rank;
     memcpy(tensor.shape.dims, constant->main.dims, sizeof tensor.shape.dims);
     if (constant->main.rank == 0 && n != 1)
@@ -80,7 +105,7 @@ static int import_constant(struct tnn_import *in, const struct tnn_resource *con
     if (data == NULL)
         return -1;
     for (int64_t i = 0; i < n; i++)
-        data[i] = (float)tnn_raw_real(&constant->main, (size_t)i);
+        data[i] = (float)tnn_raw_real(&constant->main, (size_t)i) * step;
     tensor.data = data;
     return graph_add_constant(in->graph, constant->name, &tensor, err) < 0 ? -1 : 0;
 }

@@ -79,9 +79,19 @@ int tnn_add_activation(struct tnn_import *in, const struct tnn_layer *layer, con
 
 /* The layer's resource; NULL with EX_DATAERR when the model file has none. */
 const struct tnn_resource *tnn_resource(const struct tnn_import *in, const struct tnn_layer *layer, struct error *err);
-/* A buffer of exactly as many numbers as `shape` has elements. */
+/* A buffer of exactly as many numbers as `shape` has elements: as floats in the graph's arena, or as a constant called
+ * "<layer>/<what>". */
+int tnn_raw_floats(struct tnn_import *in, const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
+                   const struct shape *shape, const float **out, struct error *err);
 int tnn_raw_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
                      const struct shape *shape, struct error *err);
+/* The same of codes that are one scale apart. */
+int tnn_scaled_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
+                        const struct tnn_raw *raw, const struct tnn_raw *scale, const struct shape *shape,
+                        struct error *err);
+/* A vector of one number a channel, from as many, from one for all, or from none (zeros). */
+int tnn_channel_vector(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
+                       const struct tnn_raw *raw, int64_t channels, struct error *err);
 /* Weights and bias of a convolution or inner product, as floats. Int8 ones are dequantized: q S[o], for a quantized
  * layer divided by the scale of the input channel, since TNN multiplies it in. `weights` is out x in-per-group x ...;
  * deconvolutions (which are never int8) are transposed. *bias is GRAPH_NONE where there is none. */
@@ -89,7 +99,14 @@ int tnn_weights(struct tnn_import *in, const struct tnn_layer *layer, const stru
                 int64_t groups, int *weight, int *bias, struct error *err);
 
 /* --- layers_*.c --- */
-int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int is_transposed, struct error *err);
+
+/* Parameters of all reductions: keep_dims, then axes to the end of the record, here as bits. */
+int tnn_reduced_axes(const struct tnn_layer *layer, size_t rank, bool *keeps, uint32_t *axes, struct error *err);
+/* Reductions that are more than one step. */
+enum { TNN_REDUCE_L1, TNN_REDUCE_LOG_SUM, TNN_REDUCE_SUM_SQUARE };
+
+enum { TNN_CONV_IMAGE, TNN_CONV_TRANSPOSED, TNN_CONV_SIGNAL }; /* kinds of convolution */
+int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int kind, struct error *err);
 int tnn_pooling(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 int tnn_inner_product(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 int tnn_matmul(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
@@ -113,6 +130,22 @@ int tnn_pad_v2(struct tnn_import *in, const struct tnn_layer *layer, int unused,
 int tnn_upsample(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 int tnn_split(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 int tnn_slice(struct tnn_import *in, const struct tnn_layer *layer, int has_axes, struct error *err);
+int tnn_negate(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_reciprocal(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_selu(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_hard_swish(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_squared_difference(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_cast(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_reduce_composed(struct tnn_import *in, const struct tnn_layer *layer, int kind, struct error *err);
+int tnn_log_sum_exp(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_instance_norm(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_group_norm(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_layer_norm(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_normalize_p(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_pixel_shuffle(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_tile(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_expand(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
+int tnn_const(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 int tnn_identity(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err);
 
 #endif

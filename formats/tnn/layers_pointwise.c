@@ -78,9 +78,8 @@ int tnn_prelu(struct tnn_import *in, const struct tnn_layer *layer, int unused, 
     return tnn_finish_node(in, layer, node, err);
 }
 
-/* A vector of one number a channel, from as many, from one for all, or from none (zeros). */
-static int channel_vector(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
-                          const struct tnn_raw *raw, int64_t channels, struct error *err)
+int tnn_channel_vector(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
+                       const struct tnn_raw *raw, int64_t channels, struct error *err)
 {
     const struct shape shape = {1, {channels}};
     int64_t n = tnn_raw_count(raw);
@@ -112,10 +111,10 @@ int tnn_normalize(struct tnn_import *in, const struct tnn_layer *layer, int unus
     channels = tnn_shape(in, inputs[0])->dims[1];
     if (tnn_raw_count(&resource->main) == 0)
         return tnn_error(layer, err, EX_DATAERR, "its scale is empty");
-    inputs[1] = channel_vector(in, layer, "scale", &resource->main, channels, err);
+    inputs[1] = tnn_channel_vector(in, layer, "scale", &resource->main, channels, err);
     if (inputs[1] < 0)
         return -1;
-    inputs[2] = channel_vector(in, layer, "shift", &resource->bias, channels, err);
+    inputs[2] = tnn_channel_vector(in, layer, "shift", &resource->bias, channels, err);
     if (inputs[2] < 0 || (y = tnn_output(in, layer, 0, NULL, err)) < 0 ||
         (node = tnn_add_node(in, layer, NULL, OP_NORMALIZE, inputs, 3, y, err)) < 0)
         return -1;
@@ -271,29 +270,37 @@ int tnn_lrn(struct tnn_import *in, const struct tnn_layer *layer, int unused, st
     return tnn_finish_node(in, layer, node, err);
 }
 
-/* keep_dims, then axes to the end of the record. */
-int tnn_reduce(struct tnn_import *in, const struct tnn_layer *layer, int kind, struct error *err)
+int tnn_reduced_axes(const struct tnn_layer *layer, size_t rank, bool *keeps, uint32_t *axes, struct error *err)
 {
-    int64_t keeps, axis;
-    uint32_t axes = 0;
-    int x, y, node;
+    int64_t number, axis;
 
-    if (tnn_expect_inputs(layer, 1, err) != 0 || (x = tnn_input(in, layer, 0, err)) < 0 ||
-        tnn_integer(layer, 0, 1, &keeps, err) != 0)
+    if (tnn_integer(layer, 0, 1, &number, err) != 0)
         return -1;
+    *keeps = number != 0;
+    *axes = 0;
     for (size_t i = 1; i < layer->params.n; i++) {
         size_t counted;
 
-        if (tnn_integer(layer, i, 0, &axis, err) != 0 ||
-            tnn_axis(layer, axis, tnn_shape(in, x)->rank, &counted, err) != 0)
+        if (tnn_integer(layer, i, 0, &axis, err) != 0 || tnn_axis(layer, axis, rank, &counted, err) != 0)
             return -1;
-        axes |= 1u << counted;
+        *axes |= 1u << counted;
     }
-    if ((y = tnn_output(in, layer, 0, NULL, err)) < 0 ||
+    return 0;
+}
+
+int tnn_reduce(struct tnn_import *in, const struct tnn_layer *layer, int kind, struct error *err)
+{
+    uint32_t axes;
+    bool keeps;
+    int x, y, node;
+
+    if (tnn_expect_inputs(layer, 1, err) != 0 || (x = tnn_input(in, layer, 0, err)) < 0 ||
+        tnn_reduced_axes(layer, tnn_shape(in, x)->rank, &keeps, &axes, err) != 0 ||
+        (y = tnn_output(in, layer, 0, NULL, err)) < 0 ||
         (node = tnn_add_node(in, layer, NULL, OP_REDUCE, &x, 1, y, err)) < 0)
         return -1;
     in->graph->nodes[node].attr.reduce.kind = (enum reduce_kind)kind;
     in->graph->nodes[node].attr.reduce.axes = axes;
-    in->graph->nodes[node].attr.reduce.keep_dims = keeps != 0;
+    in->graph->nodes[node].attr.reduce.keep_dims = keeps;
     return tnn_finish_node(in, layer, node, err);
 }

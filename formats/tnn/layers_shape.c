@@ -79,6 +79,28 @@ static int resolve_shape(const struct tnn_layer *layer, const struct shape *x, s
     return 0;
 }
 
+/* Elements are taken, and put, channels last, although both shapes are N x C x H x W. */
+static int reshape_nhwc(struct tnn_import *in, const struct tnn_layer *layer, int x, const struct shape *shape,
+                        struct error *err)
+{
+    static const int64_t last[TENSOR_MAX_RANK] = {0, 2, 3, 1}, first[TENSOR_MAX_RANK] = {0, 3, 1, 2};
+    struct shape inner;
+    int a, b, y;
+
+    if (tnn_expect_rank(in, layer, x, 4, err) != 0)
+        return -1;
+    if (shape->rank != 4)
+        return tnn_error(layer, err, EX_UNAVAILABLE, "reshaping in NHWC order to %zu axes is not supported",
+                         shape->rank);
+    inner = (struct shape){4, {shape->dims[0], shape->dims[ROWS], shape->dims[COLUMNS], shape->dims[CHANNELS]}};
+    if ((a = tnn_inner(in, layer, "nhwc", NULL, err)) < 0 ||
+        tnn_add_transpose(in, layer, "nhwc", x, last, a, err) != 0 ||
+        (b = tnn_inner(in, layer, "reshaped", &inner, err)) < 0 ||
+        tnn_add_reshape(in, layer, "reshaped", a, b, err) != 0 || (y = tnn_output(in, layer, 0, NULL, err)) < 0)
+        return -1;
+    return tnn_add_transpose(in, layer, NULL, b, first, y, err);
+}
+
 /* axis, num_axes, n, d_1..d_n, reshape_type. TNN takes the axes before `axis` from the input, and no others. */
 int tnn_reshape(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
 {
@@ -92,14 +114,12 @@ int tnn_reshape(struct tnn_import *in, const struct tnn_layer *layer, int unused
         tnn_integer(layer, 0, 0, &axis, err) != 0 || tnn_integers(layer, 2, dims, &n, &next, err) != 0 ||
         tnn_integer(layer, next, 0, &is_nhwc, err) != 0)
         return -1;
-    if (is_nhwc != 0)
-        return tnn_error(layer, err, EX_UNAVAILABLE, "reshaping in NHWC order is not supported");
     if (axis < 0 || axis > TENSOR_MAX_RANK ||
         resolve_shape(layer, tnn_shape(in, x), (size_t)axis, dims, n, &shape, err) != 0)
         return axis < 0 || axis > TENSOR_MAX_RANK
                    ? tnn_error(layer, err, EX_DATAERR, "axis %lld does not exist", (long long)axis)
                    : -1;
-    return reshape_to(in, layer, x, &shape, err);
+    return is_nhwc != 0 ? reshape_nhwc(in, layer, x, &shape, err) : reshape_to(in, layer, x, &shape, err);
 }
 
 int tnn_flatten(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
@@ -376,8 +396,8 @@ int tnn_upsample(struct tnn_import *in, const struct tnn_layer *layer, int unuse
         tnn_integer(layer, 3, 0, &aligns, err) != 0 || tnn_integer(layer, 4, 0, &size[0], err) != 0 ||
         tnn_integer(layer, 5, 0, &size[1], err) != 0)
         return -1;
-    if (mode != 1 && mode != 2)
-        return tnn_error(layer, err, EX_UNAVAILABLE, "its mode %lld is not supported", (long long)mode);
+    if (mode < 1 || mode > 3)
+        return tnn_error(layer, err, EX_UNAVAILABLE, "its mode %lld is not known", (long long)mode);
     shape = *tnn_shape(in, x);
     for (size_t k = 0; k < 2; k++) {
         double extent = size[k] > 0 ? (double)size[k] : floor((double)shape.dims[ROWS + k] * (double)scale[k] + 0.5);
@@ -391,7 +411,8 @@ int tnn_upsample(struct tnn_import *in, const struct tnn_layer *layer, int unuse
         (node = tnn_add_node(in, layer, NULL, OP_RESIZE, &x, 1, y, err)) < 0)
         return -1;
     n = &in->graph->nodes[node];
-    n->attr.resize.mode = mode == 1 ? RESIZE_NEAREST : RESIZE_LINEAR;
+    n->attr.resize.mode = mode == 1 ? RESIZE_NEAREST : mode == 2 ? RESIZE_LINEAR : RESIZE_CUBIC;
+    n->attr.resize.cubic_a = -0.75f;
     n->attr.resize.coordinates = mode == 1 ? RESIZE_ASYMMETRIC : aligns != 0 ? RESIZE_ALIGN_CORNERS : RESIZE_HALF_PIXEL;
     n->attr.resize.rounding = RESIZE_FLOOR;
     memcpy(n->attr.resize.scale, scale, sizeof scale);

@@ -23,13 +23,13 @@ static int read_extents(const struct tnn_layer *layer, size_t first, size_t n, i
 }
 
 /* Makes the pads explicit. SAME: out = ceil(in / stride), the extra one at the end. */
-static int resolve_pads(const struct tnn_layer *layer, const struct shape *x, int64_t pad_type, struct window *w,
+static int resolve_pads(const struct tnn_layer *layer, const int64_t extents[2], int64_t pad_type, struct window *w,
                         struct error *err)
 {
     if (pad_type != TNN_PAD_EXPLICIT && pad_type != TNN_PAD_SAME && pad_type != TNN_PAD_VALID)
         return tnn_error(layer, err, EX_DATAERR, "its pad_type is %lld, expected -1, 0 or 1", (long long)pad_type);
     for (size_t k = 0; k < 2; k++) {
-        int64_t in = x->dims[ROWS + k], out = (in + w->stride[k] - 1) / w->stride[k];
+        int64_t in = extents[k], out = (in + w->stride[k] - 1) / w->stride[k];
         int64_t total = (out - 1) * w->stride[k] + (w->kernel[k] - 1) * w->dilation[k] + 1 - in;
 
         if (pad_type == TNN_PAD_EXPLICIT)
@@ -45,15 +45,15 @@ static int resolve_pads(const struct tnn_layer *layer, const struct shape *x, in
 
 /* ---- Convolution */
 
-enum {
-    CONV_GROUP,
-    CONV_OUT = 2,
-    CONV_KERNEL,
-    CONV_STRIDE = 5,
-    CONV_PAD = 7,
-    CONV_PAD_TYPE = 10,
-    CONV_DILATION,
-    CONV_FUSED = 13
+enum { CONV_GROUP, CONV_OUT = 2, CONV_KERNEL };
+
+/* Where the other parameters are: `spatial` numbers each, one for a signal, two for an image. */
+static const struct conv_layout {
+    size_t spatial, stride, pad, pad_type, dilation, fused;
+} conv_layouts[] = {
+    [TNN_CONV_IMAGE] = {2, 5, 7, 10, 11, 13},
+    [TNN_CONV_TRANSPOSED] = {2, 5, 7, 10, 11, 13},
+    [TNN_CONV_SIGNAL] = {1, 4, 5, 8, 9, 10},
 };
 
 static int fused_activation(const struct tnn_layer *layer, int64_t code, struct activation *out, struct error *err)
@@ -76,29 +76,47 @@ static int fused_activation(const struct tnn_layer *layer, int64_t code, struct 
     }
 }
 
-static int read_convolution(const struct tnn_import *in, const struct tnn_layer *layer, int x, struct window *w,
-                            int64_t *group, int64_t *out_channels, struct error *err)
+/* A signal lies along index 1 of a window that is one row high. */
+static int read_conv_window(const struct tnn_layer *layer, const struct conv_layout *at, const struct shape *x,
+                            struct window *w, struct error *err)
+{
+    const size_t first = 2 - at->spatial;
+    const int64_t extents[2] = {at->spatial == 2 ? x->dims[ROWS] : 1, x->dims[ROWS + at->spatial - 1]};
+    int64_t pad_type, signal_pads[2] = {0, 0}; /* end, begin */
+
+    *w = (struct window){.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
+    if (read_extents(layer, CONV_KERNEL, at->spatial, 1, 0, w->kernel + first, err) != 0 ||
+        read_extents(layer, at->stride, at->spatial, 1, 1, w->stride + first, err) != 0 ||
+        read_extents(layer, at->pad, 2, 0, 0, at->spatial == 2 ? w->pad_begin : signal_pads, err) != 0 ||
+        tnn_integer(layer, at->pad_type, TNN_PAD_EXPLICIT, &pad_type, err) != 0 ||
+        read_extents(layer, at->dilation, at->spatial, 1, 1, w->dilation + first, err) != 0 ||
+        resolve_pads(layer, extents, pad_type, w, err) != 0)
+        return -1;
+    if (at->spatial == 1 && pad_type == TNN_PAD_EXPLICIT) {
+        w->pad_begin[1] = signal_pads[1];
+        w->pad_end[1] = signal_pads[0];
+    }
+    return 0;
+}
+
+static int read_convolution(const struct tnn_import *in, const struct tnn_layer *layer, const struct conv_layout *at,
+                            int x, struct window *w, int64_t *group, int64_t *out_channels, struct error *err)
 {
     const struct shape *shape = tnn_shape(in, x);
-    int64_t pad_type;
 
-    *w = (struct window){0};
-    if (tnn_expect_rank(in, layer, x, 4, err) != 0 || read_extents(layer, CONV_GROUP, 1, 1, 1, group, err) != 0 ||
-        read_extents(layer, CONV_OUT, 1, 1, 0, out_channels, err) != 0 ||
-        read_extents(layer, CONV_KERNEL, 2, 1, 0, w->kernel, err) != 0 ||
-        read_extents(layer, CONV_STRIDE, 2, 1, 1, w->stride, err) != 0 ||
-        read_extents(layer, CONV_PAD, 2, 0, 0, w->pad_begin, err) != 0 ||
-        tnn_integer(layer, CONV_PAD_TYPE, TNN_PAD_EXPLICIT, &pad_type, err) != 0 ||
-        read_extents(layer, CONV_DILATION, 2, 1, 1, w->dilation, err) != 0)
+    if (tnn_expect_rank(in, layer, x, 2 + at->spatial, err) != 0 ||
+        read_extents(layer, CONV_GROUP, 1, 1, 1, group, err) != 0 ||
+        read_extents(layer, CONV_OUT, 1, 1, 0, out_channels, err) != 0)
         return -1;
     if (shape->dims[1] % *group != 0 || *out_channels % *group != 0)
         return tnn_error(layer, err, EX_DATAERR, "%lld input and %lld output channels do not divide into %lld groups",
                          (long long)shape->dims[1], (long long)*out_channels, (long long)*group);
-    return resolve_pads(layer, shape, pad_type, w, err);
+    return read_conv_window(layer, at, shape, w, err);
 }
 
-int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int is_transposed, struct error *err)
+int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int kind, struct error *err)
 {
+    const struct conv_layout *at = &conv_layouts[kind];
     int x, y, node, inputs[3];
     int64_t group, out_channels, fused, in_channels;
     struct activation activation;
@@ -106,13 +124,14 @@ int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int is
     struct window window;
 
     if (tnn_expect_inputs(layer, 1, err) != 0 || (x = tnn_input(in, layer, 0, err)) < 0 ||
-        read_convolution(in, layer, x, &window, &group, &out_channels, err) != 0 ||
-        tnn_integer(layer, CONV_FUSED, TNN_FUSED_NONE, &fused, err) != 0 ||
+        read_convolution(in, layer, at, x, &window, &group, &out_channels, err) != 0 ||
+        tnn_integer(layer, at->fused, TNN_FUSED_NONE, &fused, err) != 0 ||
         fused_activation(layer, fused, &activation, err) != 0)
         return -1;
     in_channels = tnn_shape(in, x)->dims[1];
-    weights = (struct shape){4, {out_channels, in_channels / group, window.kernel[0], window.kernel[1]}};
-    if (is_transposed) {
+    weights = (struct shape){2 + at->spatial, {out_channels, in_channels / group}};
+    memcpy(weights.dims + 2, window.kernel + 2 - at->spatial, at->spatial * sizeof *weights.dims);
+    if (kind == TNN_CONV_TRANSPOSED) {
         weights.dims[0] = in_channels;
         weights.dims[1] = out_channels / group;
     }
@@ -120,8 +139,8 @@ int tnn_convolution(struct tnn_import *in, const struct tnn_layer *layer, int is
     if (tnn_weights(in, layer, &weights, out_channels, group, &inputs[1], &inputs[2], err) != 0 ||
         (y = tnn_output(in, layer, 0, NULL, err)) < 0)
         return -1;
-    node = tnn_add_node(in, layer, NULL, is_transposed ? OP_DECONV : OP_CONV, inputs, inputs[2] == GRAPH_NONE ? 2 : 3,
-                        y, err);
+    node = tnn_add_node(in, layer, NULL, kind == TNN_CONV_TRANSPOSED ? OP_DECONV : OP_CONV, inputs,
+                        inputs[2] == GRAPH_NONE ? 2 : 3, y, err);
     if (node < 0)
         return -1;
     in->graph->nodes[node].attr.conv.window = window;
@@ -193,7 +212,7 @@ static int read_pooling(const struct tnn_layer *layer, const struct shape *x, st
         tnn_integer(layer, POOL_CEIL, 0, &ceil_mode, err) != 0)
         return -1;
     *rounds_up = ceil_mode == 1 && pad_type == TNN_PAD_EXPLICIT;
-    return resolve_pads(layer, x, pad_type, w, err);
+    return resolve_pads(layer, &x->dims[ROWS], pad_type, w, err);
 }
 
 int tnn_pooling(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
@@ -236,30 +255,44 @@ int tnn_pooling(struct tnn_import *in, const struct tnn_layer *layer, int unused
 
 enum { FC_OUT, FC_AXIS = 3 };
 
-int tnn_inner_product(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
+/* y = x W^T + b over the axes from `axis` on, where one before it is not the batch: as a matrix product. */
+static int inner_product_of_rows(struct tnn_import *in, const struct tnn_layer *layer, int x, size_t axis, int weight,
+                                 int bias, struct error *err)
 {
-    struct shape flat = {2, {0, 1}}, weights = {2, {0}};
-    int64_t out_channels, axis;
-    int x, y, node, inputs[3];
+    static const int64_t swap[TENSOR_MAX_RANK] = {1, 0};
+    const struct shape *from = tnn_shape(in, x), *w = tnn_shape(in, weight);
+    struct shape rows = {3, {from->dims[0], 1, w->dims[1]}}, out = {.rank = axis + 1};
+    int inputs[2], product, y, node;
 
-    (void)unused;
-    if (tnn_expect_inputs(layer, 1, err) != 0 || (x = tnn_input(in, layer, 0, err)) < 0 ||
-        read_extents(layer, FC_OUT, 1, 1, 0, &out_channels, err) != 0 ||
-        tnn_integer(layer, FC_AXIS, 1, &axis, err) != 0)
+    memcpy(out.dims, from->dims, axis * sizeof *out.dims);
+    out.dims[axis] = w->dims[0];
+    rows.dims[1] = shape_elements(from) / (rows.dims[0] * rows.dims[2]);
+    if ((inputs[0] = tnn_inner(in, layer, "rows", &rows, err)) < 0 ||
+        tnn_add_reshape(in, layer, "rows", x, inputs[0], err) != 0 ||
+        (inputs[1] = tnn_inner(in, layer, "columns", NULL, err)) < 0 ||
+        tnn_add_transpose(in, layer, "columns", weight, swap, inputs[1], err) != 0 ||
+        (product = tnn_inner(in, layer, "product", NULL, err)) < 0 ||
+        (node = tnn_add_node(in, layer, "product", OP_MATMUL, inputs, 2, product, err)) < 0 ||
+        tnn_finish_node(in, layer, node, err) != 0)
         return -1;
-    if (axis != 1 || tnn_shape(in, x)->rank < 2)
-        return tnn_error(layer, err, EX_UNAVAILABLE,
-                         "only inner products over all axes but the batch are supported, "
-                         "found axis %lld of %zu",
-                         (long long)axis, tnn_shape(in, x)->rank);
-    flat.dims[0] = tnn_shape(in, x)->dims[0];
-    for (size_t i = 1; i < tnn_shape(in, x)->rank; i++)
-        flat.dims[1] *= tnn_shape(in, x)->dims[i]; /* all of them together are at most 2^31 */
-    weights.dims[0] = out_channels;
-    weights.dims[1] = flat.dims[1];
-    inputs[0] = x;
-    if (tnn_weights(in, layer, &weights, out_channels, 1, &inputs[1], &inputs[2], err) != 0)
-        return -1;
+    if (bias != GRAPH_NONE) {
+        int sum = tnn_inner(in, layer, "sum", NULL, err);
+
+        if (sum < 0 || tnn_add_binary(in, layer, "sum", BINARY_ADD, product, bias, sum, err) != 0)
+            return -1;
+        product = sum;
+    }
+    y = tnn_output(in, layer, 0, &out, err);
+    return y < 0 ? -1 : tnn_add_reshape(in, layer, NULL, product, y, err);
+}
+
+/* The same for each record: flattened, a dense layer. */
+static int inner_product_of_records(struct tnn_import *in, const struct tnn_layer *layer, int x, int weight, int bias,
+                                    struct error *err)
+{
+    const struct shape flat = {2, {tnn_shape(in, x)->dims[0], tnn_shape(in, weight)->dims[1]}};
+    int inputs[3] = {x, weight, bias}, y, node;
+
     if (tnn_shape(in, x)->rank > 2) {
         inputs[0] = tnn_inner(in, layer, "flat", &flat, err);
         if (inputs[0] < 0 || tnn_add_reshape(in, layer, "flatten", x, inputs[0], err) != 0)
@@ -267,8 +300,32 @@ int tnn_inner_product(struct tnn_import *in, const struct tnn_layer *layer, int 
     }
     if ((y = tnn_output(in, layer, 0, NULL, err)) < 0)
         return -1;
-    node = tnn_add_node(in, layer, NULL, OP_DENSE, inputs, inputs[2] == GRAPH_NONE ? 2 : 3, y, err);
+    node = tnn_add_node(in, layer, NULL, OP_DENSE, inputs, bias == GRAPH_NONE ? 2 : 3, y, err);
     return node < 0 ? -1 : tnn_finish_node(in, layer, node, err);
+}
+
+int tnn_inner_product(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)
+{
+    struct shape weights = {2, {0, 1}};
+    int64_t out_channels, axis;
+    int x, weight, bias;
+    size_t counted;
+
+    (void)unused;
+    if (tnn_expect_inputs(layer, 1, err) != 0 || (x = tnn_input(in, layer, 0, err)) < 0 ||
+        read_extents(layer, FC_OUT, 1, 1, 0, &out_channels, err) != 0 ||
+        tnn_integer(layer, FC_AXIS, 1, &axis, err) != 0 ||
+        tnn_axis(layer, axis, tnn_shape(in, x)->rank, &counted, err) != 0)
+        return -1;
+    if (counted == 0)
+        return tnn_error(layer, err, EX_UNAVAILABLE, "an inner product over the batch is not supported");
+    for (size_t i = counted; i < tnn_shape(in, x)->rank; i++)
+        weights.dims[1] *= tnn_shape(in, x)->dims[i]; /* all of them together are at most 2^31 */
+    weights.dims[0] = out_channels;
+    if (tnn_weights(in, layer, &weights, out_channels, 1, &weight, &bias, err) != 0)
+        return -1;
+    return counted == 1 ? inner_product_of_records(in, layer, x, weight, bias, err)
+                        : inner_product_of_rows(in, layer, x, counted, weight, bias, err);
 }
 
 /* The constant operand of a matrix product: its own shape where the file gives it, else rows x columns that fit. */
@@ -291,9 +348,9 @@ static int matmul_weight(struct tnn_import *in, const struct tnn_layer *layer, i
         if (position == 0)
             shape = (struct shape){2, {n / inner, inner}};
     }
-    if (resource->main.dtype == TNN_INT8)
-        return tnn_error(layer, err, EX_UNAVAILABLE, "matrix products with int8 weights are not supported");
-    return tnn_raw_constant(in, layer, "weight", &resource->main, &shape, err);
+    return resource->main.dtype == TNN_INT8
+               ? tnn_scaled_constant(in, layer, "weight", &resource->main, &resource->scale, &shape, err)
+               : tnn_raw_constant(in, layer, "weight", &resource->main, &shape, err);
 }
 
 int tnn_matmul(struct tnn_import *in, const struct tnn_layer *layer, int unused, struct error *err)

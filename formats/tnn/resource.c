@@ -296,8 +296,8 @@ const struct tnn_resource *tnn_resource_find(const struct tnn_model *model, cons
 }
 
 static const enum dtype dtypes[] = {
-    [TNN_FLOAT32] = DTYPE_FLOAT32, [TNN_FLOAT16] = DTYPE_FLOAT16, [TNN_INT8] = DTYPE_INT8,
-    [TNN_INT32] = DTYPE_INT32,     [TNN_BFLOAT16] = DTYPE_UINT16, [TNN_INT64] = DTYPE_INT64,
+    [TNN_FLOAT32] = DTYPE_FLOAT32, [TNN_FLOAT16] = DTYPE_FLOAT16,   [TNN_INT8] = DTYPE_INT8,
+    [TNN_INT32] = DTYPE_INT32,     [TNN_BFLOAT16] = DTYPE_BFLOAT16, [TNN_INT64] = DTYPE_INT64,
 };
 
 int64_t tnn_raw_count(const struct tnn_raw *raw)
@@ -326,13 +326,6 @@ double tnn_raw_real(const struct tnn_raw *raw, size_t index)
     uint64_t storage = 0;
     struct tensor tensor = element(raw, index, &storage);
 
-    if (raw->dtype == TNN_BFLOAT16) { /* the upper half of a float */
-        uint32_t bits = (uint32_t)storage << 16;
-        float value;
-
-        memcpy(&value, &bits, sizeof value);
-        return (double)value;
-    }
     return tensor_real(&tensor, 0);
 }
 

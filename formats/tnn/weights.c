@@ -34,20 +34,59 @@ static void copy_reals(const struct tnn_raw *raw, size_t n, float *out)
             out[i] = (float)tnn_raw_real(raw, i);
 }
 
-int tnn_raw_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
-                     const struct shape *shape, struct error *err)
+/* Checks before anything is allocated. */
+static int check_count(const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
+                       const struct shape *shape, struct error *err)
 {
     int64_t n = shape_elements(shape);
-    float *data;
-    int value;
 
     if (n <= 0)
         return tnn_error(layer, err, EX_DATAERR, "its %s would have no elements, or more than 2^31", what);
-    if (expect_count(layer, what, raw, n, err) != 0) /* before anything is allocated */
+    return expect_count(layer, what, raw, n, err);
+}
+
+int tnn_raw_floats(struct tnn_import *in, const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
+                   const struct shape *shape, const float **out, struct error *err)
+{
+    float *data;
+
+    if (check_count(layer, what, raw, shape, err) != 0)
+        return -1;
+    data = arena_create_array(in->graph->arena, (size_t)shape_elements(shape), sizeof *data, err);
+    if (data == NULL)
+        return -1;
+    copy_reals(raw, (size_t)shape_elements(shape), data);
+    *out = data;
+    return 0;
+}
+
+int tnn_raw_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what, const struct tnn_raw *raw,
+                     const struct shape *shape, struct error *err)
+{
+    float *data;
+    int value;
+
+    if (check_count(layer, what, raw, shape, err) != 0)
         return -1;
     value = tnn_constant(in, layer, what, shape, &data, err);
     if (value >= 0)
-        copy_reals(raw, (size_t)n, data);
+        copy_reals(raw, (size_t)shape_elements(shape), data);
+    return value;
+}
+
+int tnn_scaled_constant(struct tnn_import *in, const struct tnn_layer *layer, const char *what,
+                        const struct tnn_raw *raw, const struct tnn_raw *scale, const struct shape *shape,
+                        struct error *err)
+{
+    float *data, step;
+    int value;
+
+    if (check_count(layer, what, raw, shape, err) != 0 || expect_count(layer, "scale", scale, 1, err) != 0)
+        return -1;
+    step = (float)tnn_raw_real(scale, 0);
+    value = tnn_constant(in, layer, what, shape, &data, err);
+    for (size_t i = 0; value >= 0 && i < (size_t)shape_elements(shape); i++)
+        data[i] = (float)tnn_raw_integer(raw, i) * step;
     return value;
 }
 
