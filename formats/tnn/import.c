@@ -58,7 +58,7 @@ static int import_input(struct tnn_import *in, const struct tnn_record *record, 
             shape = in->request->inputs[i].shape;
     shape.dims[0] = 1;
     value = graph_add_value(in->graph, name, DTYPE_FLOAT32, &shape, err);
-    return value < 0 ? -1 : graph_add_input(in->graph, value, err);
+    return value < 0 || graph_add_input(in->graph, value, err) < 0 ? -1 : 0;
 }
 
 /* How far the codes of a constant are apart, of which only a matrix product's weights are int8; 1 for others. */

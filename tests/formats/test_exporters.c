@@ -291,6 +291,58 @@ static void what_is_written_reads_back_as_the_same_network(void **state)
     }
 }
 
+/* "<odd>" + "2" -> relu -> "<odd> y", an output that is read, and -> sigmoid -> "z". */
+static struct graph *oddly_named(const char *odd)
+{
+    struct graph *graph = new_graph();
+    int a = add_input(graph, odd, SHAPE(1, 2, 3, 3)), b = add_input(graph, "2", SHAPE(1, 2, 3, 3)), y, z;
+    char name[64];
+    struct error err;
+
+    y = binary(graph, BINARY_ADD, a, b);
+    snprintf(name, sizeof name, "%s y", odd);
+    y = add_node(graph, OP_ACTIVATION, name, INTS(y));
+    last_node(graph)->attr.activation.kind = ACTIVATION_RELU;
+    z = add_node(graph, OP_ACTIVATION, "z", INTS(y));
+    last_node(graph)->attr.activation.kind = ACTIVATION_SIGMOID;
+    assert_true(graph_add_output(graph, z, NULL) >= 0 && graph_add_output(graph, y, NULL) >= 0);
+    assert_succeeds(graph_fold_constants(graph, &err), err);
+    return graph;
+}
+
+static void odd_names_survive_where_a_format_has_them(void **state)
+{
+    static const char *const names[] = {"a b",   "a,b",  "a:b", "a\"b", "a\\n\\", "a\nb",
+                                        "a\tb#", "a/b;", "{}",  "é",    "'",      "a_scale_data_"};
+
+    (void)state;
+    for (size_t e = 0; exporters[e] != NULL; e++)
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+            struct graph *graph = oddly_named(names[i]), *back;
+            struct written written;
+            struct error err = {0};
+            char why[256];
+
+            if (write_graph(exporters[e], graph, &written)) {
+                back = read_back(&written, &err);
+                if (back == NULL)
+                    fail_msg("%s of \"%s\": %s", exporters[e]->name, names[i], err.text);
+                normalise(graph);
+                normalise(back);
+                assert_int_equal(back->n_outputs, 2);
+                if (strcmp(exporters[e]->name, "tnn") == 0) /* has readable ones instead */
+                    assert_true(is_restated(exporters[e], graph) || back->n_nodes == graph->n_nodes);
+                else if (!same_graph(graph, back, why))
+                    fail_msg("%s of \"%s\": %s", exporters[e]->name, names[i], why);
+                else
+                    assert_string_equal(back->values[back->outputs[1]].name, graph->values[graph->outputs[1]].name);
+                graph_destroy(back);
+            }
+            remove_written(&written);
+            graph_destroy(graph);
+        }
+}
+
 static void the_same_network_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -320,6 +372,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_reads_back_as_the_same_network),
+        cmocka_unit_test(odd_names_survive_where_a_format_has_them),
         cmocka_unit_test(the_same_network_gives_the_same_bytes),
     };
 
