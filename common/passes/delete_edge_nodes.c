@@ -4,6 +4,7 @@
  * passes of graph_normalise this changes what the graph computes, so nothing is deleted that was not named.
  */
 #include "common/passes.h"
+#include "common/passes/rewrite.h"
 #include "common/suggest.h"
 
 #include <string.h>
@@ -49,68 +50,71 @@ static bool is_wanted(const struct node *node, const struct edge_nodes *request)
     return false;
 }
 
+/* Identities stand for nothing: edges are looked for behind them, and they go with the node that is found. */
+
 /* --- at outputs --- */
 
-/* The node that computes output `value` for nobody else, behind identities; NULL where there is none. */
-static const struct node *last_node(const struct graph *graph, int value)
+/* The node that computes output `value` for nobody else; GRAPH_NONE where there is none. */
+static int last_node(struct rewrite *rewrite, int value)
 {
-    const struct node *node;
+    const struct graph *graph = rewrite->graph;
+    int node = rewrite_is_read(rewrite, value) ? GRAPH_NONE : graph->values[value].producer;
 
-    do {
-        if (graph->values[value].producer == GRAPH_NONE || graph_count_consumers(graph, value) != 1)
-            return NULL;
-        node = &graph->nodes[graph->values[value].producer];
-        value = node->inputs[0];
-    } while (node->op == OP_IDENTITY);
+    while (node != GRAPH_NONE && graph->nodes[node].op == OP_IDENTITY) {
+        value = graph->nodes[node].inputs[0];
+        node = rewrite_sole_consumer(rewrite, value) == node ? graph->values[value].producer : GRAPH_NONE;
+    }
     return node;
 }
 
-static bool delete_at_output(struct graph *graph, size_t i, const struct edge_nodes *request)
+static bool delete_at_output(struct rewrite *rewrite, size_t i, const struct edge_nodes *request)
 {
-    const struct node *node = last_node(graph, graph->outputs[i]);
-    int x = node == NULL ? GRAPH_NONE : node->inputs[0];
+    struct graph *graph = rewrite->graph;
+    int last = last_node(rewrite, graph->outputs[i]), value = graph->outputs[i];
 
-    if (node == NULL || !is_wanted(node, request) || graph->values[x].producer == GRAPH_NONE)
+    if (last == GRAPH_NONE || !is_wanted(&graph->nodes[last], request) ||
+        graph->values[graph->nodes[last].inputs[0]].producer == GRAPH_NONE)
         return false;
-    if (graph_is_output(graph, x)) /* both were outputs: one is left */
-        memmove(&graph->outputs[i], &graph->outputs[i + 1], (--graph->n_outputs - i) * sizeof *graph->outputs);
-    else
-        graph->outputs[i] = x;
+    while (!graph->nodes[last].is_removed) {
+        struct node *node = &graph->nodes[graph->values[value].producer];
+
+        node->is_removed = true;
+        value = node->inputs[0];
+    }
+    rewrite_move_output(rewrite, i, value);
     return true;
 }
 
 /* --- at inputs --- */
 
-static struct node *only_reader(struct graph *graph, int value)
+/* The node that alone reads input `value`; GRAPH_NONE where there is none. */
+static int first_node(struct rewrite *rewrite, int value)
 {
-    if (graph_is_output(graph, value) || graph_count_consumers(graph, value) != 1)
-        return NULL;
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        for (size_t j = 0; j < graph->nodes[i].n_inputs; j++)
-            if (graph->nodes[i].inputs[j] == value)
-                return &graph->nodes[i];
-    return NULL;
-}
+    const struct graph *graph = rewrite->graph;
+    int node = rewrite_sole_consumer(rewrite, value);
 
-/* The node that alone reads input `value`, behind identities; NULL where there is none. */
-static struct node *first_node(struct graph *graph, int value)
-{
-    struct node *node = only_reader(graph, value);
-
-    while (node != NULL && node->op == OP_IDENTITY)
-        node = only_reader(graph, node->outputs[0]);
+    while (node != GRAPH_NONE && graph->nodes[node].op == OP_IDENTITY)
+        node = rewrite_sole_consumer(rewrite, graph->nodes[node].outputs[0]);
     return node;
 }
 
-static bool delete_at_input(struct graph *graph, size_t i, const struct edge_nodes *request)
+static bool delete_at_input(struct rewrite *rewrite, size_t i, const struct edge_nodes *request)
 {
-    struct node *node = first_node(graph, graph->inputs[i]);
+    struct graph *graph = rewrite->graph;
+    int first = first_node(rewrite, graph->inputs[i]), value = graph->inputs[i];
 
-    if (node == NULL || !is_wanted(node, request) || graph_is_output(graph, node->outputs[0]))
+    if (first == GRAPH_NONE || !is_wanted(&graph->nodes[first], request) ||
+        graph_is_output(graph, graph->nodes[first].outputs[0]))
         return false;
-    graph->values[node->outputs[0]].producer = GRAPH_NONE;
-    node->is_removed = true;
-    graph->inputs[i] = node->outputs[0];
+    while (!graph->nodes[first].is_removed) {
+        struct node *node = &graph->nodes[rewrite_sole_consumer(rewrite, value)];
+
+        node->is_removed = true;
+        value = node->outputs[0];
+    }
+    graph->values[value].producer = GRAPH_NONE;
+    graph->inputs[i] = value;
+    graph->revision++;
     return true;
 }
 
@@ -156,20 +160,34 @@ static int check_gone(const struct graph *graph, const struct edge_nodes *reques
     return 0;
 }
 
+static void delete_all(struct rewrite *rewrite, const struct edge_nodes *request)
+{
+    const struct graph *graph = rewrite->graph;
+    uint64_t before;
+
+    do { /* what goes at one edge may bring another node to an edge */
+        before = graph->revision;
+        for (size_t i = 0; i < graph->n_outputs; i++)
+            while (i < graph->n_outputs && delete_at_output(rewrite, i, request)) {
+            }
+        for (size_t i = 0; i < graph->n_inputs; i++)
+            while (delete_at_input(rewrite, i, request)) {
+            }
+    } while (graph->revision != before);
+}
+
 int graph_delete_edge_nodes(struct graph *graph, const struct edge_nodes *request, struct error *err)
 {
-    bool is_changed = request->n_names > 0 || request->n_types > 0;
+    struct rewrite rewrite;
+    int rc;
 
+    if (request->n_names == 0 && request->n_types == 0)
+        return 0;
     if (check_names(graph, request, err) != 0)
         return -1;
-    while (is_changed) {
-        is_changed = false;
-        for (size_t i = 0; i < graph->n_outputs && !is_changed; i++)
-            is_changed = delete_at_output(graph, i, request);
-        for (size_t i = 0; i < graph->n_inputs && !is_changed; i++)
-            is_changed = delete_at_input(graph, i, request);
-        if (is_changed && graph_compact(graph, err) != 0) /* indices change: from the start */
-            return -1;
-    }
-    return check_gone(graph, request, err);
+    rc = rewrite_open(&rewrite, graph, err);
+    if (rc == 0)
+        delete_all(&rewrite, request);
+    rewrite_close(&rewrite);
+    return rc != 0 || graph_compact(graph, err) != 0 ? -1 : check_gone(graph, request, err);
 }

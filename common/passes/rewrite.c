@@ -66,6 +66,27 @@ static bool is_current(const struct rewrite *rewrite, const struct use *use, int
     return !node->is_removed && (size_t)use->slot < node->n_inputs && node->inputs[use->slot] == value;
 }
 
+bool rewrite_is_read(struct rewrite *rewrite, int value)
+{
+    for (int i = rewrite->first[value]; i != END; i = rewrite->uses[i].next)
+        if (is_current(rewrite, &rewrite->uses[i], value))
+            return true;
+    return false;
+}
+
+void rewrite_move_output(struct rewrite *rewrite, size_t i, int value)
+{
+    struct graph *graph = rewrite->graph;
+
+    rewrite->is_output[graph->outputs[i]] = false;
+    if (rewrite->is_output[value])
+        memmove(&graph->outputs[i], &graph->outputs[i + 1], (--graph->n_outputs - i) * sizeof *graph->outputs);
+    else
+        graph->outputs[i] = value;
+    rewrite->is_output[value] = true;
+    graph->revision++;
+}
+
 int rewrite_sole_consumer(struct rewrite *rewrite, int value)
 {
     int sole = GRAPH_NONE, *link = &rewrite->first[value];

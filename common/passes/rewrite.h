@@ -2,7 +2,8 @@
  *
  * Who reads a value is asked at every step of every pass; without the lists each question would be a walk over the
  * graph. An edit counts up graph->revision, so graph_normalise knows when nothing moves any more. Graph outputs keep
- * their value, and so their name: no edit here takes a producer away from one without giving it another.
+ * their value, and so their name, but for rewrite_move_output: no other edit takes a producer away from one without
+ * giving it another.
  */
 #ifndef ETALON_REWRITE_H
 #define ETALON_REWRITE_H
@@ -35,6 +36,12 @@ static inline bool rewrite_may_edit(const struct node *node)
 int rewrite_sole_consumer(struct rewrite *rewrite, int value);
 /* The node that produces `value` for nobody but `consumer`, or GRAPH_NONE; also where it is kept as it is. */
 int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer);
+
+/* Whether any node reads `value`. */
+bool rewrite_is_read(struct rewrite *rewrite, int value);
+
+/* Graph output `i` becomes `value`; where that is an output already, there is one less. */
+void rewrite_move_output(struct rewrite *rewrite, size_t i, int value);
 
 /* Input `slot` becomes `value`; the slot may be the first beyond the inputs (an absent bias). */
 int rewrite_set_input(struct rewrite *rewrite, int node, size_t slot, int value, struct error *err);

@@ -18,6 +18,8 @@ static int check(const struct graph *graph, const struct batch_request *request,
     if (request->size > MAX_BATCH)
         return error_set(err, EX_CONFIG, "expected a batch of 1 to %d, found %lld", MAX_BATCH,
                          (long long)request->size);
+    if (request->size > 0 && graph->is_unbatched)
+        return error_set(err, EX_CONFIG, "a batch of %lld of a network without a batch axis", (long long)request->size);
     if (is_split && request->size < 2)
         return error_set(err, EX_CONFIG, "expected a batch of at least 2 to be split, found %lld",
                          (long long)request->size);

@@ -142,6 +142,26 @@ static void the_last_node_stays(void **state)
     graph_destroy(graph);
 }
 
+/* A small file may hold a long chain; each step must not walk over the graph. */
+static void a_long_chain_goes_at_once(void **state)
+{
+    enum { LENGTH = 50000 };
+    struct graph *graph = new_graph();
+    int y = activation(graph, ACTIVATION_RELU, 0, 0, add_input(graph, "x", SHAPE(1, 2, 3)));
+    struct error err;
+
+    (void)state;
+    for (int i = 0; i < LENGTH; i++) {
+        y = named(graph, OP_TRANSPOSE, NULL, y);
+        memcpy(last_node(graph)->attr.perm, (int64_t[]){0, 2, 1}, 3 * sizeof(int64_t));
+        settled(graph, y);
+    }
+    finish(graph, y);
+    assert_succeeds(graph_delete_edge_nodes(graph, &(struct edge_nodes){TYPES("Transpose")}, &err), err);
+    assert_int_equal(graph->n_nodes, 1);
+    graph_destroy(graph);
+}
+
 static void logits_that_were_an_output_already_remain_one(void **state)
 {
     struct graph *graph = new_graph();
@@ -220,6 +240,8 @@ static void a_batch_that_cannot_be_is_refused(void **state)
     assert_true(graph->values[graph->inputs[0]].is_separate);
     assert_succeeds(graph_normalise(graph, &err), err);
     assert_true(graph->values[graph->inputs[0]].is_separate);
+    graph->is_unbatched = true;
+    assert_fails(graph_split_batch(graph, &(struct batch_request){.size = 2}, &err), EX_CONFIG, err, "without a batch");
     graph_destroy(graph);
 }
 
@@ -297,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_name_that_cannot_be_removed_is_refused_with_the_reason),
         cmocka_unit_test(what_somebody_else_reads_is_at_no_edge),
         cmocka_unit_test(the_last_node_stays),
+        cmocka_unit_test(a_long_chain_goes_at_once),
         cmocka_unit_test(logits_that_were_an_output_already_remain_one),
         cmocka_unit_test(casts_of_activations_are_refused_unless_they_are_removed),
         cmocka_unit_test(a_pattern_that_keeps_nothing_is_refused),
