@@ -40,9 +40,9 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
 
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
-void comm_ask(bool has_failed);                             /* r > 0: "give me blocks" (or "I have failed") */
+void comm_ask(bool is_stopping);                            /* r > 0: "give me blocks" (or "I am stopping") */
 bool comm_poll_answer(uint64_t *first, uint64_t *count);    /* r > 0: blocks [first, first + count); count 0: no more */
-bool comm_poll_ask(int *rank, bool *has_failed);            /* rank 0 */
+bool comm_poll_ask(int *rank, bool *is_stopping);           /* rank 0 */
 void comm_answer(int rank, uint64_t first, uint64_t count); /* rank 0 */
 
 #endif

@@ -62,7 +62,8 @@ int finished_verdict(const char *folder, struct error *err)
 
     snprintf(path, sizeof path, "%s/report.json", folder);
     report = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
-    json_object_foreach(json_object_get(report, "targets"), name, target) {
+    json_object_foreach(json_object_get(report, "targets"), name, target)
+    {
         const char *text = json_string_value(json_object_get(target, "error"));
 
         if (rc == 0 && text != NULL)

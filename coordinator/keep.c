@@ -106,43 +106,50 @@ static int list_decisions(const struct report *report, const struct report_targe
     return t->plan == NULL ? 0 : list_channels(t, report->graph->n_values, to, err);
 }
 
-static int list_records(const struct report *report, struct archive *archive, struct error *err)
+/* Lends the digests. */
+static int list_records(uint64_t *digests, uint64_t n_records, const struct bad_record *bad, size_t n_bad,
+                        struct archive *archive, struct error *err)
 {
-    const struct pass_result *records = report->records;
-
-    archive->records_used = records->n_used;
-    archive->n_records = records->n_records;
-    archive->record_digests = records->digests; /* lent */
-    archive->n_bad = records->n_bad;
-    archive->bad = memory_create(records->n_bad, sizeof *archive->bad, "an archive", err);
+    archive->n_records = n_records;
+    archive->record_digests = digests;
+    archive->n_bad = n_bad;
+    archive->bad = memory_create(n_bad, sizeof *archive->bad, "an archive", err);
     if (archive->bad == NULL)
         return -1;
-    for (size_t i = 0; i < records->n_bad; i++) {
-        archive->bad[i].ordinal = records->bad[i].ordinal;
-        snprintf(archive->bad[i].reason, sizeof archive->bad[i].reason, "%s", records->bad[i].reason);
+    for (size_t i = 0; i < n_bad; i++) {
+        archive->bad[i].ordinal = bad[i].ordinal;
+        snprintf(archive->bad[i].reason, sizeof archive->bad[i].reason, "%s", bad[i].reason);
     }
     return 0;
+}
+
+static struct archive begin_archive(const struct run_request *request, const char *statistics, const char *decisions)
+{
+    struct archive archive = {
+        .version = ARCHIVE_VERSION, .block_size = request->calibration.block, .bins = request->calibration.bins};
+
+    snprintf(archive.etalon_version, sizeof archive.etalon_version, "%s", ETALON_VERSION);
+    snprintf(archive.statistics_fingerprint, sizeof archive.statistics_fingerprint, "%s", statistics);
+    snprintf(archive.decisions_fingerprint, sizeof archive.decisions_fingerprint, "%s", decisions);
+    snprintf(archive.isa, sizeof archive.isa, "%s", engine_isa());
+    snprintf(archive.model, sizeof archive.model, "%s", request->model_name);
+    return archive;
 }
 
 int keep_archive(const struct report *report, const struct observation *observation, struct output *output,
                  struct error *err)
 {
-    struct archive archive = {.version = ARCHIVE_VERSION,
-                              .block_size = report->request->calibration.block,
-                              .bins = report->request->calibration.bins};
+    struct archive archive =
+        begin_archive(report->request, report->statistics_fingerprint, report->decisions_fingerprint);
+    const struct pass_result *records = report->records;
     uint32_t *index = memory_create(report->graph->n_values, sizeof *index, "an archive", err);
     int rc = index == NULL ? -1 : 0;
 
-    snprintf(archive.etalon_version, sizeof archive.etalon_version, "%s", ETALON_VERSION);
-    snprintf(archive.statistics_fingerprint, sizeof archive.statistics_fingerprint, "%s",
-             report->statistics_fingerprint);
-    snprintf(archive.decisions_fingerprint, sizeof archive.decisions_fingerprint, "%s", report->decisions_fingerprint);
-    snprintf(archive.isa, sizeof archive.isa, "%s", engine_isa());
-    snprintf(archive.model, sizeof archive.model, "%s", report->request->model_name);
+    archive.records_used = records->n_used;
     if (rc == 0)
         rc = list_values(observation, &archive, index, err);
     if (rc == 0)
-        rc = list_records(report, &archive, err);
+        rc = list_records(records->digests, records->n_records, records->bad, records->n_bad, &archive, err);
     if (rc == 0) {
         archive.targets = memory_create(report->n_targets, sizeof *archive.targets, "an archive", err);
         rc = archive.targets == NULL ? -1 : 0;
@@ -151,12 +158,31 @@ int keep_archive(const struct report *report, const struct observation *observat
         rc = list_decisions(report, &report->targets[archive.n_targets], index, &archive.targets[archive.n_targets],
                             err);
     if (rc == 0)
-        rc = archive_write(&archive, output, err);
+        rc = archive_write(&archive, output, "archive.h5", true, err);
     for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++) {
         free(archive.targets[i].decisions);
         free(archive.targets[i].channels);
     }
     free(archive.targets);
+    free(archive.bad);
+    free(archive.values); /* what they point to is the observation's */
+    free(index);
+    return rc;
+}
+
+int keep_checkpoint(const struct run_request *request, const char *fingerprint, const struct observation *observation,
+                    const struct pass_progress *progress, struct output *output, const char *name, struct error *err)
+{
+    struct archive archive = begin_archive(request, fingerprint, "");
+    uint32_t *index = memory_create(observation->graph->n_values, sizeof *index, "a checkpoint", err);
+    int rc = index == NULL ? -1 : list_values(observation, &archive, index, err);
+
+    archive.n_done = progress->done.n_words;
+    archive.done = progress->done.words; /* lent */
+    if (rc == 0)
+        rc = list_records(progress->digests, progress->n_records, progress->bad, progress->n_bad, &archive, err);
+    if (rc == 0)
+        rc = archive_write(&archive, output, name, false, err);
     free(archive.bad);
     free(archive.values); /* what they point to is the observation's */
     free(index);
@@ -183,20 +209,48 @@ static int take_value(struct observation *o, size_t v, struct archive_value *fro
     return 0;
 }
 
-static int take_records(const struct archive *archive, struct pass_result *records, struct error *err)
+static int take_values(struct observation *o, struct archive *archive, struct error *err)
 {
-    *records = (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used};
-    records->digests = memory_create(archive->n_records, sizeof *records->digests, "record digests", err);
-    records->bad = memory_create(archive->n_bad, sizeof *records->bad, "bad records", err);
-    if (records->digests == NULL || records->bad == NULL)
+    size_t next = 0;
+
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        if (o->tensor[v].bins == 0)
+            continue;
+        if (next == archive->n_values)
+            return error_set(err, EX_DATAERR, "expected statistics of more than %zu values", archive->n_values);
+        if (take_value(o, v, &archive->values[next++], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int copy_records(const struct archive *archive, uint64_t **digests, struct bad_record **bad, struct error *err)
+{
+    *digests = memory_create(archive->n_records, sizeof **digests, "record digests", err);
+    *bad = memory_create(archive->n_bad, sizeof **bad, "bad records", err);
+    if (*digests == NULL || *bad == NULL)
         return -1;
     if (archive->n_records > 0)
-        memcpy(records->digests, archive->record_digests, archive->n_records * sizeof *records->digests);
-    for (; records->n_bad < archive->n_bad; records->n_bad++) {
-        records->bad[records->n_bad].ordinal = archive->bad[records->n_bad].ordinal;
-        snprintf(records->bad[records->n_bad].reason, sizeof records->bad->reason, "%.255s",
-                 archive->bad[records->n_bad].reason);
+        memcpy(*digests, archive->record_digests, archive->n_records * sizeof **digests);
+    for (size_t i = 0; i < archive->n_bad; i++) {
+        (*bad)[i].ordinal = archive->bad[i].ordinal;
+        snprintf((*bad)[i].reason, sizeof(*bad)->reason, "%.255s", archive->bad[i].reason);
     }
+    return 0;
+}
+
+/* *found: there is such a file, and it has these fingerprints and is a checkpoint, or is none. */
+static int open_kept(const char *path, const char *fingerprint, bool is_checkpoint, struct archive *archive,
+                     bool *found, struct error *err)
+{
+    *found = false;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return 0;
+    if (archive_read(path, archive, err) != 0)
+        return -1;
+    *found = strcmp(archive->statistics_fingerprint, fingerprint) == 0 && (archive->n_done > 0) == is_checkpoint;
+    if (!*found)
+        archive_fini(archive);
     return 0;
 }
 
@@ -204,33 +258,60 @@ int keep_load(const char *path, const struct graph *graph, const char *fingerpri
               struct observation **out, struct pass_result *records, struct error *err)
 {
     struct archive archive = {0};
-    size_t next = 0;
-    int rc = 0;
+    bool found;
+    int rc;
 
     *out = NULL;
-    if (access(path, F_OK) != 0 && errno == ENOENT)
-        return 0;
-    if (archive_read(path, &archive, err) != 0)
+    if (open_kept(path, fingerprint, false, &archive, &found, err) != 0)
         return -1;
-    if (strcmp(archive.statistics_fingerprint, fingerprint) != 0) {
-        archive_fini(&archive);
+    if (!found)
         return 0;
-    }
     *out = observation_create(graph, bins, channel_bins, err);
-    rc = *out == NULL ? -1 : take_records(&archive, records, err);
-    for (size_t v = 0; rc == 0 && v < graph->n_values; v++) {
-        if ((*out)->tensor[v].bins == 0)
-            continue;
-        if (next == archive.n_values)
-            rc = error_set(err, EX_DATAERR, "expected statistics of more than %zu values", archive.n_values);
-        else
-            rc = take_value(*out, v, &archive.values[next++], err);
-    }
+    *records =
+        (struct pass_result){.n_records = archive.n_records, .n_used = archive.records_used, .n_bad = archive.n_bad};
+    rc = *out == NULL || copy_records(&archive, &records->digests, &records->bad, err) != 0
+             ? -1
+             : take_values(*out, &archive, err);
     if (rc != 0) {
         error_in(err, "%s", path);
         observation_destroy(*out);
         *out = NULL;
         pass_result_fini(records);
+    }
+    archive_fini(&archive);
+    return rc;
+}
+
+int keep_load_checkpoint(const char *path, const struct graph *graph, const char *fingerprint, size_t bins,
+                         size_t channel_bins, uint64_t n_blocks, struct observation **out,
+                         struct pass_progress *progress, struct error *err)
+{
+    struct archive archive = {0};
+    bool found;
+    int rc;
+
+    *out = NULL;
+    *progress = (struct pass_progress){0};
+    if (open_kept(path, fingerprint, true, &archive, &found, err) != 0)
+        return -1;
+    if (!found)
+        return 0;
+    *progress = (struct pass_progress){.n_records = archive.n_records, .n_bad = archive.n_bad};
+    *out = observation_create(graph, bins, channel_bins, err);
+    rc = *out == NULL || block_set_init(&progress->done, n_blocks, err) != 0 ||
+                 copy_records(&archive, &progress->digests, &progress->bad, err) != 0
+             ? -1
+             : take_values(*out, &archive, err);
+    if (rc == 0 && progress->done.n_words != archive.n_done)
+        rc = error_set(err, EX_DATAERR, "expected %zu words of blocks, found %zu", progress->done.n_words,
+                       archive.n_done);
+    if (rc == 0)
+        memcpy(progress->done.words, archive.done, archive.n_done * sizeof *archive.done);
+    if (rc != 0) {
+        error_in(err, "%s", path);
+        observation_destroy(*out);
+        *out = NULL;
+        pass_progress_fini(progress);
     }
     archive_fini(&archive);
     return rc;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 struct counting { /* of the rank */
+    const struct comm *comm;
+    struct checkpoint *checkpoint; /* NULL: none */
     const struct graph *graph;
     size_t bins, channel_bins;
     struct observation *merged; /* the first thread's, then everybody's */
@@ -42,18 +44,61 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
     return engine_run(engine, &input, block->n_records, observation_observe, state, err);
 }
 
-int measure_run(const struct comm *comm, const struct pass_request *request, size_t bins, size_t channel_bins,
-                struct observation **out, struct pass_result *records, struct error *err)
+static bool is_due(void *context, bool is_at_end)
 {
-    struct counting counting = {request->graph, bins, channel_bins, NULL, {0}};
+    return checkpoint_is_due(((struct counting *)context)->checkpoint, is_at_end);
+}
+
+/* The threads go on with their states; a copy of all that was counted goes into the checkpoint. */
+static int keep(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err)
+{
+    struct counting *c = context;
+    struct observation *all = observation_create(c->graph, c->bins, c->channel_bins, err);
+    int rc = all == NULL ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        observation_settle(states[i]);
+        rc = observation_merge(all, states[i], err);
+    }
+    rc = comm_agree(c->comm, rc, err);
+    if (rc == 0)
+        rc = reduce_observation(c->comm, all, err);
+    if (rc == 0 && progress != NULL)
+        rc = checkpoint_write(c->checkpoint, all, progress, err);
+    observation_destroy(all);
+    return rc;
+}
+
+/* What the checkpoint had is one more rank's share. */
+static int add_begun(const struct counting *c, struct error *err)
+{
+    const struct observation *begun = c->checkpoint == NULL ? NULL : checkpoint_observation(c->checkpoint);
+
+    return begun == NULL ? 0 : observation_merge(c->merged, begun, err);
+}
+
+int measure_run(const struct comm *comm, const struct pass_request *plain, size_t bins, size_t channel_bins,
+                struct checkpoint *checkpoint, struct observation **out, struct pass_result *records, struct error *err)
+{
+    struct counting counting = {comm, checkpoint, plain->graph, bins, channel_bins, NULL, {0}};
     struct pass_worker worker = {&counting, thread_create, thread_destroy, thread_run};
-    int rc = pass_run(comm, request, &worker, records, err);
+    struct pass_pauses pauses = {&counting, is_due, keep};
+    struct pass_request request = *plain;
+    int rc;
+
+    if (checkpoint != NULL) {
+        request.pauses = &pauses;
+        request.begun = checkpoint_begun(checkpoint);
+    }
+    rc = pass_run(comm, &request, &worker, records, err);
 
     if (rc == 0) {
         if (counting.error.code != 0)
             *err = counting.error;
         rc = comm_agree(comm, counting.error.code != 0 ? -1 : 0, err);
     }
+    if (rc == 0)
+        rc = comm_agree(comm, add_begun(&counting, err), err);
     if (rc == 0)
         rc = reduce_observation(comm, counting.merged, err);
     if (rc == 0)

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/schedule.h"
+#include "coordinator/stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,8 +24,9 @@ struct pass {
     const struct pass_worker *worker;
     struct source *source;
     struct pass_result *result;
+    struct block_set done, here; /* by anybody, up to the last pause; by this rank */
     atomic_size_t n_running;
-    atomic_bool has_failed;
+    atomic_bool is_stopping;      /* finish the block in hand, take no other */
     atomic_uint_least64_t n_done; /* blocks, of this rank */
     uint64_t n_claimed;           /* blocks, of this rank; main thread only */
     pthread_mutex_t mutex;        /* guards error, bad list, engine_seconds */
@@ -56,7 +58,7 @@ static void fail(struct pass *pass, const struct error *err)
     if (pass->error.code == 0)
         pass->error = *err;
     pthread_mutex_unlock(&pass->mutex);
-    atomic_store(&pass->has_failed, true);
+    atomic_store(&pass->is_stopping, true);
 }
 
 /* Notes what a block says of its records. Each record belongs to one block, so digests need no lock. */
@@ -96,7 +98,7 @@ static void *thread_main(void *argument)
     struct block *block;
     double busy = 0;
 
-    while (!atomic_load(&pass->has_failed) && (block = source_take(pass->source, &err)) != NULL) {
+    while (!atomic_load(&pass->is_stopping) && (block = source_take(pass->source, &err)) != NULL) {
         double start = now();
         int rc = account(pass, block, &err);
 
@@ -104,6 +106,8 @@ static void *thread_main(void *argument)
             rc = pass->worker->run(thread->state, thread->engine, block, &err);
         if (rc == 0 && fault("block.done") != 0)
             rc = error_set(&err, EX_IOERR, "block %" PRIu64 ": %s", block->index, strerror(errno));
+        if (rc == 0)
+            block_set_add(&pass->here, block->index);
         source_give_back(pass->source, block);
         busy += now() - start;
         if (rc != 0)
@@ -127,12 +131,13 @@ static int push(void *context, uint64_t first, uint64_t count, struct error *err
     for (uint64_t at = 0; at < count;) {
         size_t n = 0;
 
-        while (n < sizeof run / sizeof *run && at < count)
-            run[n++] = first + at++;
-        if (source_request(pass->source, run, n, err) != 0)
+        for (; n < sizeof run / sizeof *run && at < count; at++)
+            if (!block_set_has(&pass->done, first + at))
+                run[n++] = first + at;
+        if (n > 0 && source_request(pass->source, run, n, err) != 0)
             return -1;
+        pass->n_claimed += n;
     }
-    pass->n_claimed += count;
     return 0;
 }
 
@@ -151,14 +156,19 @@ static bool is_done(void *context)
     return atomic_load(&((struct pass *)context)->n_running) == 0;
 }
 
-static bool has_failed(void *context)
+static bool is_stopping(void *context)
 {
-    return atomic_load(&((struct pass *)context)->has_failed);
+    struct pass *pass = context;
+    const struct pass_pauses *pauses = pass->request->pauses;
+
+    if (stop_is_requested() || (pauses != NULL && pass->comm->rank == 0 && pauses->is_due(pauses->context, false)))
+        atomic_store(&pass->is_stopping, true);
+    return atomic_load(&pass->is_stopping);
 }
 
 static void abandon(void *context)
 {
-    atomic_store(&((struct pass *)context)->has_failed, true);
+    atomic_store(&((struct pass *)context)->is_stopping, true);
 }
 
 /* Rank 0 knows how many blocks it has handed out, and how many of its own are done; it takes the other ranks to be as
@@ -193,15 +203,10 @@ struct shape pass_record_shape(const struct graph *graph)
     return shape;
 }
 
-static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
+static int create_threads(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
-    struct source_options options = {request->dataset,    request->preprocess, pass_record_shape(request->graph),
-                                     request->block_size, request->n_threads,  2 * request->n_threads + 1};
 
-    pass->source = source_create(&options, err);
-    if (pass->source == NULL)
-        return -1;
     for (size_t i = 0; i < request->n_threads; i++) {
         threads[i].pass = pass;
         threads[i].engine = engine_create(request->graph, request->block_size, i == 0 ? NULL : threads[0].engine, err);
@@ -211,6 +216,29 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
         if (threads[i].state == NULL)
             return -1;
     }
+    return 0;
+}
+
+static void destroy_threads(struct pass *pass, struct pass_thread *threads)
+{
+    for (size_t i = 0; threads != NULL && i < pass->request->n_threads; i++)
+        if (threads[i].state != NULL)
+            pass->worker->destroy(pass->worker->context, threads[i].state);
+    for (size_t i = pass->request->n_threads; threads != NULL && i-- > 0;) /* the first one owns the weights */
+        engine_destroy(threads[i].engine);
+    free(threads);
+}
+
+static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    const struct pass_request *request = pass->request;
+    struct source_options options = {request->dataset,    request->preprocess, pass_record_shape(request->graph),
+                                     request->block_size, request->n_threads,  2 * request->n_threads + 1};
+
+    atomic_store(&pass->is_stopping, false);
+    pass->source = source_create(&options, err);
+    if (pass->source == NULL)
+        return -1;
     for (size_t i = 0; i < request->n_threads; i++) {
         atomic_fetch_add(&pass->n_running, 1);
         if (pthread_create(&threads[i].id, NULL, thread_main, &threads[i]) != 0) {
@@ -220,6 +248,41 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
         threads[i].is_started = true;
     }
     return 0;
+}
+
+/* Collective. Works until no block is left, a pause is due, a stop is requested, or something fails; then all threads
+ * are at rest. */
+static int run_until_pause(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    struct schedule_work work = {pass,    push,        pending, finish,
+                                 is_done, is_stopping, abandon, 2 * pass->request->n_threads + 1};
+    int rc = start(pass, threads, err);
+
+    /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
+    rc = comm_agree(pass->comm, rc, err);
+    if (rc == 0)
+        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->done.n, &work, progress, pass, err);
+    if (pass->has_open_line)
+        fputc('\n', stderr);
+    pass->has_open_line = false;
+    if (rc != 0 && pass->source != NULL) { /* threads may wait for blocks that will not come */
+        atomic_store(&pass->is_stopping, true);
+        source_finish(pass->source);
+    }
+    for (size_t i = 0; i < pass->request->n_threads; i++) {
+        if (threads[i].is_started)
+            pthread_join(threads[i].id, NULL);
+        threads[i].is_started = false;
+    }
+    source_destroy(pass->source);
+    pass->source = NULL;
+    if (rc == 0 && pass->error.code != 0) {
+        *err = pass->error;
+        rc = -1;
+    }
+    if (rc == 0)
+        rc = dataset_check_unchanged(pass->request->dataset, err);
+    return comm_agree(pass->comm, rc, err);
 }
 
 /* Fills *all with every rank's items: each rank writes its own at its own offset and leaves the rest zero, so a sum of
@@ -260,15 +323,28 @@ static int by_ordinal(const void *a, const void *b)
 
 _Static_assert(sizeof(struct bad_record) % sizeof(uint64_t) == 0, "gathered as words");
 
-/* Each record is counted exactly once, or this is no result. */
-static int check_blocks(const struct pass *pass, uint64_t n_blocks, struct error *err)
+/* Collective. pass->done becomes what all ranks have done; each block is counted exactly once, or this is no result. */
+static int add_up_blocks(struct pass *pass, struct error *err)
 {
-    uint64_t done = atomic_load(&pass->n_done);
+    uint64_t n[2] = {block_set_count(&pass->here), 0};
+    struct block_set all;
+    int rc = comm_agree(pass->comm, block_set_init(&all, pass->done.n, err), err);
 
-    comm_sum_uint64(pass->comm, &done, 1);
-    return done == n_blocks ? 0
-                            : error_set(err, EX_SOFTWARE, "%s: of %" PRIu64 " blocks %" PRIu64 " were done",
-                                        pass->request->what, n_blocks, done);
+    if (rc == 0) {
+        memcpy(all.words, pass->here.words, all.n_words * sizeof *all.words);
+        comm_sum_uint64(pass->comm, all.words, all.n_words); /* disjoint bits: the sum is the union */
+        comm_sum_uint64(pass->comm, n, 1);
+        for (size_t i = 0; pass->request->begun != NULL && i < all.n_words; i++)
+            all.words[i] |= pass->request->begun->done.words[i];
+        n[0] += pass->request->begun == NULL ? 0 : block_set_count(&pass->request->begun->done);
+        n[1] = block_set_count(&all);
+        memcpy(pass->done.words, all.words, all.n_words * sizeof *all.words);
+    }
+    block_set_fini(&all);
+    if (rc == 0 && n[0] != n[1])
+        return error_set(err, EX_SOFTWARE, "%s: %" PRIu64 " blocks were done %" PRIu64 " times", pass->request->what,
+                         n[1], n[0]);
+    return rc;
 }
 
 /* What every rank must know of the records: who was used, who was bad. */
@@ -300,12 +376,89 @@ static int share_records(const struct comm *comm, const struct pass_request *req
     return 0;
 }
 
+/* What an earlier run had found of its records: rank 0 adds it to its own. */
+static int take_begun(struct pass *pass, struct error *err)
+{
+    const struct pass_progress *begun = pass->request->begun;
+    struct pass_result *result = pass->result;
+
+    if (begun == NULL)
+        return 0;
+    memcpy(pass->done.words, begun->done.words, pass->done.n_words * sizeof *pass->done.words);
+    if (pass->comm->rank > 0)
+        return 0;
+    memcpy(result->digests, begun->digests, result->n_records * sizeof *result->digests);
+    result->bad = memory_create(begun->n_bad, sizeof *result->bad, "the list of bad records", err);
+    if (result->bad == NULL)
+        return -1;
+    pass->bad_capacity = result->n_bad = begun->n_bad;
+    if (begun->n_bad > 0)
+        memcpy(result->bad, begun->bad, begun->n_bad * sizeof *result->bad);
+    return 0;
+}
+
+/* Collective. Hands the threads' states, and on rank 0 everybody's progress, to the keeper. */
+static int keep(struct pass *pass, const struct pass_thread *threads, struct error *err)
+{
+    const struct pass_pauses *pauses = pass->request->pauses;
+    const struct pass_result *result = pass->result;
+    struct pass_progress progress = {.done = pass->done, .n_records = result->n_records};
+    void **states = memory_create(pass->request->n_threads, sizeof *states, "states", err);
+    int rc = states == NULL ? -1 : 0;
+
+    progress.digests = memory_create(result->n_records, sizeof *progress.digests, "record digests", err);
+    rc = comm_agree(pass->comm, rc == 0 && progress.digests != NULL ? 0 : -1, err);
+    if (rc == 0) {
+        memcpy(progress.digests, result->digests, result->n_records * sizeof *progress.digests);
+        comm_sum_uint64(pass->comm, progress.digests, result->n_records);
+        rc = gather_items(pass->comm, result->bad, result->n_bad, sizeof *progress.bad, (void **)&progress.bad,
+                          &progress.n_bad, err);
+    }
+    for (size_t i = 0; rc == 0 && i < pass->request->n_threads; i++)
+        states[i] = threads[i].state;
+    if (rc == 0)
+        rc = pauses->keep(pauses->context, states, pass->request->n_threads, pass->comm->rank == 0 ? &progress : NULL,
+                          err);
+    free(progress.bad);
+    free(progress.digests);
+    free(states);
+    return comm_agree(pass->comm, rc, err);
+}
+
+/* Collective. From pause to pause, to the end or a stop. */
+static int run_blocks(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    uint64_t n_done = block_set_count(&pass->done);
+    int rc = 0;
+
+    while (rc == 0 && n_done < pass->done.n) {
+        int32_t is_stopping = 0, is_due = 0;
+
+        rc = run_until_pause(pass, threads, err);
+        if (rc == 0)
+            rc = add_up_blocks(pass, err);
+        if (rc != 0)
+            break;
+        n_done = block_set_count(&pass->done);
+        is_stopping = stop_is_requested();
+        if (pass->request->pauses != NULL && pass->comm->rank == 0)
+            is_due = pass->request->pauses->is_due(pass->request->pauses->context, n_done == pass->done.n);
+        comm_max_int32(pass->comm, &is_stopping, 1);
+        comm_max_int32(pass->comm, &is_due, 1);
+        if (pass->request->pauses != NULL && (is_stopping || is_due))
+            rc = keep(pass, threads, err);
+        if (rc == 0 && is_stopping)
+            rc = error_set(err, EX_TEMPFAIL, "%s: stopped on request after %" PRIu64 " of %" PRIu64 " blocks%s",
+                           pass->request->what, n_done, pass->done.n,
+                           pass->request->pauses != NULL ? "; run the same command again" : "");
+    }
+    return rc;
+}
+
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err)
 {
     struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result, .started = now()};
-    struct schedule_work work = {&pass,   push,       pending, finish,
-                                 is_done, has_failed, abandon, 2 * request->n_threads + 1};
     struct pass_thread *threads = memory_create(request->n_threads, sizeof *threads, "engine threads", err);
     uint64_t n_blocks;
     int rc = -1;
@@ -314,39 +467,17 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     n_blocks = (result->n_records + request->block_size - 1) / request->block_size;
     pthread_mutex_init(&pass.mutex, NULL);
     result->digests = memory_create(result->n_records, sizeof *result->digests, "record digests", err);
-    if (threads != NULL && result->digests != NULL)
-        rc = start(&pass, threads, err);
-    /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
+    if (threads != NULL && result->digests != NULL && block_set_init(&pass.done, n_blocks, err) == 0 &&
+        block_set_init(&pass.here, n_blocks, err) == 0 && take_begun(&pass, err) == 0)
+        rc = create_threads(&pass, threads, err);
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
-        rc = schedule_run(comm, n_blocks, &work, progress, &pass, err);
-    if (pass.has_open_line)
-        fputc('\n', stderr);
-    if (rc != 0 && pass.source != NULL) { /* threads may wait for blocks that will not come */
-        atomic_store(&pass.has_failed, true);
-        source_finish(pass.source);
-    }
-    for (size_t i = 0; threads != NULL && i < request->n_threads; i++)
-        if (threads[i].is_started)
-            pthread_join(threads[i].id, NULL);
-    if (rc == 0 && pass.error.code != 0) {
-        *err = pass.error;
-        rc = -1;
-    }
-    if (rc == 0)
-        rc = dataset_check_unchanged(request->dataset, err);
-    for (size_t i = 0; threads != NULL && i < request->n_threads; i++) {
-        if (threads[i].state != NULL)
-            worker->destroy(worker->context, threads[i].state);
-    }
-    for (size_t i = request->n_threads; threads != NULL && i-- > 0;) /* the first one owns the weights */
-        engine_destroy(threads[i].engine);
-    source_destroy(pass.source);
-    free(threads);
+        rc = run_blocks(&pass, threads, err);
+    destroy_threads(&pass, threads);
     pthread_mutex_destroy(&pass.mutex);
+    block_set_fini(&pass.done);
+    block_set_fini(&pass.here);
     rc = comm_agree(comm, rc, err);
-    if (rc == 0)
-        rc = check_blocks(&pass, n_blocks, err);
     if (rc == 0)
         rc = share_records(comm, request, result, err);
     result->seconds = now() - pass.started;
@@ -358,4 +489,12 @@ void pass_result_fini(struct pass_result *result)
     free(result->digests);
     free(result->bad);
     *result = (struct pass_result){0};
+}
+
+void pass_progress_fini(struct pass_progress *progress)
+{
+    block_set_fini(&progress->done);
+    free(progress->digests);
+    free(progress->bad);
+    *progress = (struct pass_progress){0};
 }

@@ -6,6 +6,7 @@
 #ifndef ETALON_PASS_H
 #define ETALON_PASS_H
 
+#include "coordinator/block_set.h"
 #include "coordinator/comm.h"
 #include "worker/engine.h"
 #include "worker/source.h"
@@ -23,6 +24,25 @@ struct bad_record {
     char reason[256];
 };
 
+/* What is done of a pass, by all ranks together. */
+struct pass_progress {
+    struct block_set done;
+    uint64_t n_records, *digests; /* [n_records], of records in blocks that are done; else 0 */
+    size_t n_bad;
+    struct bad_record *bad;
+};
+void pass_progress_fini(struct pass_progress *progress); /* may be called on {0} and twice */
+
+/* A pass may pause between blocks, so that what it has measured can be kept. */
+struct pass_pauses {
+    void *context;
+    /* Rank 0, main thread, a thousand times a second: pause now? Or, once all blocks are done: keep that? */
+    bool (*is_due)(void *context, bool is_at_end);
+    /* Collective, all engine threads at rest: keeps the states of this rank's n threads, and `progress` (rank 0; NULL
+     * elsewhere), which a later run of the pass begins with. A failure ends the pass. */
+    int (*keep)(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err);
+};
+
 struct pass_request {
     const struct graph *graph; /* of one input */
     struct dataset *dataset;
@@ -30,6 +50,10 @@ struct pass_request {
     size_t block_size, n_threads;
     uint64_t max_bad_records;
     const char *what; /* "calibration", for progress */
+    /* Both may be NULL. `begun`: what an earlier run has done already, on every rank `done`, on rank 0 the rest, too.
+     */
+    const struct pass_pauses *pauses;
+    const struct pass_progress *begun;
 };
 
 struct pass_result {
@@ -40,7 +64,8 @@ struct pass_result {
     double seconds, engine_seconds; /* this rank; wall, and summed over its engine threads */
 };
 
-/* Collective. EX_DATAERR when more than max_bad_records records are bad, naming one of them. */
+/* Collective. EX_DATAERR when more than max_bad_records records are bad, naming one of them; EX_TEMPFAIL when a stop
+ * was requested (stop.h): the blocks in hand were finished, and where there are pauses, kept. */
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err);
 void pass_result_fini(struct pass_result *result);

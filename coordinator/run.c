@@ -3,12 +3,14 @@
 
 #include "common/log.h"
 #include "common/passes.h"
+#include "coordinator/checkpoint.h"
 #include "coordinator/correct.h"
 #include "coordinator/decide.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/finished.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
+#include "coordinator/stop.h"
 #include "worker/simulate.h"
 
 #include <errno.h>
@@ -25,6 +27,7 @@ struct run {
     struct graph *graph;
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     struct output *output;                        /* rank 0 of calibrate only */
+    struct checkpoint *checkpoint;                /* of calibrate, while it measures */
     struct observation *observation;
     struct pass_result records;
     struct evaluation evaluation;
@@ -134,8 +137,8 @@ static struct pass_request pass_over(const struct run *run, struct dataset *data
 {
     const struct run_request *q = run->request;
 
-    return (struct pass_request){run->graph,         dataset, &q->preprocess, q->calibration.block, q->threads,
-                                 q->max_bad_records, what};
+    return (struct pass_request){
+        run->graph, dataset, &q->preprocess, q->calibration.block, q->threads, q->max_bad_records, what, NULL, NULL};
 }
 
 /* ---- measure, decide, evaluate ---- */
@@ -174,8 +177,26 @@ static int measure(struct run *run, bool may_reuse, struct error *err)
     int rc = may_reuse ? reuse(run, err) : 0;
 
     if (rc == 0 && run->observation == NULL)
-        rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), &run->observation, &run->records,
-                         err);
+        rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), run->checkpoint, &run->observation,
+                         &run->records, err);
+    return rc;
+}
+
+/* Collective. From the checkpoint in the output folder, if there is one; keeps one there until the results are written.
+ */
+static int measure_with_checkpoint(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    uint64_t n_blocks = (dataset_count(run->dataset) + q->calibration.block - 1) / q->calibration.block;
+    int rc;
+
+    run->checkpoint = checkpoint_open(run->comm, q, run->graph, run->statistics, channel_bins(q), n_blocks, run->output,
+                                      q->starts_anew, err);
+    if (run->checkpoint == NULL)
+        return -1;
+    rc = measure(run, false, err);
+    checkpoint_close(run->checkpoint);
+    run->checkpoint = NULL;
     return rc;
 }
 
@@ -326,6 +347,8 @@ static int write_outputs(struct run *run, const char *hosts, double started, str
         rc = write_files(run, hosts, started, err);
     if (rc == 0)
         rc = finished_sweep(earlier, run->output, err);
+    if (rc == 0)
+        rc = checkpoint_remove(run->output, err);
     finished_files_destroy(earlier);
     return rc;
 }
@@ -404,7 +427,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
     char *hosts = NULL;
     int rc = 0;
 
-    if (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL)
+    if (stop_listen(err) != 0 || (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL))
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
@@ -419,7 +442,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
     }
     t1 = now();
     if (rc == 0)
-        rc = measure(&run, false, err);
+        rc = measure_with_checkpoint(&run, err);
     t2 = now();
     if (rc == 0)
         rc = decide(&run, err);

@@ -58,8 +58,10 @@ struct run_request {
     size_t threads;  /* engine threads per rank */
     const char *isa; /* "native", "avx2", ... */
     uint64_t max_bad_records;
-    const char *output; /* folder */
-    bool force;         /* replace a finished folder with other fingerprints */
+    const char *output;           /* folder */
+    bool force;                   /* replace a finished folder with other fingerprints */
+    bool starts_anew;             /* from the first block, whatever checkpoint there is */
+    uint64_t checkpoint_interval; /* seconds; 0: by what a checkpoint costs */
 };
 
 /* Collective. The whole job. Returns -1 with EX_UNAVAILABLE when all but some targets were written. */

@@ -22,7 +22,7 @@ struct ledger { /* rank 0 only */
     uint64_t next, n_blocks;
     int ranks_working; /* other ranks that have not been told that no block is left */
     bool *is_told;     /* [ranks] */
-    bool stop;         /* some rank has failed: nothing more is handed out */
+    bool stop;         /* some rank is stopping: nothing more is handed out */
     bool is_spread;    /* and the others know */
 };
 
@@ -48,11 +48,11 @@ static uint64_t cut_run(struct ledger *ledger, int ranks, uint64_t *first)
 static void serve(struct ledger *ledger, int ranks)
 {
     uint64_t first = 0, count;
-    bool failed;
+    bool stops;
     int rank;
 
-    while (comm_poll_ask(&rank, &failed)) {
-        ledger->stop = ledger->stop || failed;
+    while (comm_poll_ask(&rank, &stops)) {
+        ledger->stop = ledger->stop || stops;
         count = cut_run(ledger, ranks, &first);
         if (count == 0) {
             ledger->ranks_working--;
@@ -73,10 +73,10 @@ static void spread_stop(struct ledger *ledger, int ranks, const struct schedule_
     work->abandon(work->context);
 }
 
-int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedule_work *work,
+int schedule_run(const struct comm *comm, uint64_t first_block, uint64_t n_blocks, const struct schedule_work *work,
                  void (*progress)(void *context, uint64_t claimed), void *progress_context, struct error *err)
 {
-    struct ledger ledger = {.n_blocks = n_blocks, .ranks_working = comm->size - 1};
+    struct ledger ledger = {.next = first_block, .n_blocks = n_blocks, .ranks_working = comm->size - 1};
     bool is_asking = false, is_told = false; /* told: no more blocks for this rank */
     unsigned polls = 0;
     int rc;
@@ -88,13 +88,13 @@ int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedu
         return rc;
     }
     while (!is_told || !work->is_done(work->context) || (comm->rank == 0 && ledger.ranks_working > 0)) {
-        bool failed = rc != 0 || work->has_failed(work->context);
-        bool wants = !is_told && !is_asking && (failed || work->pending(work->context) < work->ahead);
+        bool stops = rc != 0 || work->is_stopping(work->context);
+        bool wants = !is_told && !is_asking && (stops || work->pending(work->context) < work->ahead);
         uint64_t first = 0, count = 0;
         bool is_answered = false;
 
         if (comm->rank == 0) {
-            ledger.stop = ledger.stop || failed;
+            ledger.stop = ledger.stop || stops;
             serve(&ledger, comm->size);
             if (ledger.stop && !ledger.is_spread)
                 spread_stop(&ledger, comm->size, work);
@@ -106,7 +106,7 @@ int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedu
                 progress(progress_context, ledger.next);
         } else {
             if (wants) {
-                comm_ask(failed);
+                comm_ask(stops);
                 is_asking = true;
             }
             is_answered = comm_poll_answer(&first, &count);

@@ -14,16 +14,16 @@ struct schedule_work { /* what a rank's workers offer to the scheduler; called b
     int (*push)(void *context, uint64_t first, uint64_t count, struct error *err); /* these blocks are yours */
     size_t (*pending)(void *context);                                              /* blocks pushed and not yet begun */
     void (*finish)(void *context);                                                 /* no more will come */
-    bool (*is_done)(void *context);    /* all workers have stopped, by finishing or by failing */
-    bool (*has_failed)(void *context); /* a worker has failed: claim no more */
-    void (*abandon)(void *context);    /* another rank has failed: end with the blocks in hand, as if failed */
-    size_t ahead;                      /* claim when fewer than this many blocks are pending */
+    bool (*is_done)(void *context);     /* all workers have stopped, by finishing or by failing */
+    bool (*is_stopping)(void *context); /* a worker has failed, or the pass shall pause: claim no more */
+    void (*abandon)(void *context);     /* another rank is stopping: end with the blocks in hand */
+    size_t ahead;                       /* claim when fewer than this many blocks are pending */
 };
 
-/* Collective. Distributes blocks [0, n_blocks), returns when this rank's workers are done and (on rank 0) every rank
- * has been told that no block is left. Returns the local verdict: callers follow with comm_agree. `progress` (may be
- * NULL) is called on rank 0 about every 200 ms with the number of blocks handed out. */
-int schedule_run(const struct comm *comm, uint64_t n_blocks, const struct schedule_work *work,
+/* Collective. Distributes blocks [first_block, n_blocks), returns when this rank's workers are done and (on rank 0)
+ * every rank has been told that no block is left. Returns the local verdict: callers follow with comm_agree. `progress`
+ * (may be NULL) is called on rank 0 about every 200 ms with the number of blocks handed out. */
+int schedule_run(const struct comm *comm, uint64_t first_block, uint64_t n_blocks, const struct schedule_work *work,
                  void (*progress)(void *context, uint64_t claimed), void *progress_context, struct error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* archive.h — archive.h5: the merged statistics, the decisions and the per-layer metrics of one run.
  *
- * Layout in jobs/doc/archive.md. Written with the v110 file format, every array chunked with fletcher32, no object times,
- * no variable-length strings, so equal content gives equal bytes; read back before it gets its name.
+ * Layout in jobs/doc/archive.md. Written with the v110 file format, every array chunked with fletcher32, no object
+ * times, no variable-length strings, so equal content gives equal bytes; read back before it gets its name.
  */
 #ifndef ETALON_ARCHIVE_H
 #define ETALON_ARCHIVE_H
@@ -21,7 +21,7 @@ struct archive_value {
     struct exact_sum *sums;        /* [n_sums], normalised: sums of the activation over records and pixels */
 };
 
-struct archive_decision { /* one value on one target */
+struct archive_decision {   /* one value on one target */
     uint32_t value;         /* index into values */
     float threshold, scale; /* the largest, where channels have their own */
     int32_t zero_point, lo, hi;
@@ -39,7 +39,7 @@ struct archive_target {
     char name[ARCHIVE_NAME_BYTES];
     size_t n_decisions;
     struct archive_decision *decisions;
-    size_t n_channels; /* 0 where every value has one scale */
+    size_t n_channels;                /* 0 where every value has one scale */
     struct archive_channel *channels; /* by decision, all channels of one in order; NULL where there are none */
 };
 
@@ -55,18 +55,21 @@ struct archive {
     uint64_t records_used, block_size, bins;
     size_t n_values;
     struct archive_value *values;
-    size_t n_records; /* all records of the dataset's range, used or not */
+    size_t n_records;         /* all records of the dataset's range, used or not */
     uint64_t *record_digests; /* [n_records]; 0 for bad ones */
     size_t n_bad;
     struct archive_bad_record *bad;
+    size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */
+    uint64_t *done; /* [n_done] */
     size_t n_targets;
     struct archive_target *targets;
 };
 
-/* Writes archive.h5 through output (listed). EX_IOERR, EX_CANTCREAT. Local (one rank). */
-int archive_write(const struct archive *archive, struct output *output, struct error *err);
-/* Everything is checked: format version ("written by ..., reads up to ..."), counts identities, digest. EX_DATAERR naming the
- * dataset, EX_NOINPUT. Fills *archive, owned by the caller. */
+/* Writes `name` through output. EX_IOERR, EX_CANTCREAT. Local (one rank). */
+int archive_write(const struct archive *archive, struct output *output, const char *name, bool is_listed,
+                  struct error *err);
+/* Everything is checked: format version ("written by ..., reads up to ..."), counts identities, digest. EX_DATAERR
+ * naming the dataset, EX_NOINPUT. Fills *archive, owned by the caller. */
 int archive_read(const char *path, struct archive *archive, struct error *err);
 void archive_fini(struct archive *archive); /* frees what archive_read made; may be called on {0} */
 

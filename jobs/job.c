@@ -426,14 +426,10 @@ static int read_engine(struct schema *r, const struct yaml *node, void *target)
 
 static int read_checkpoint(struct schema *r, const struct yaml *node, void *target)
 {
-    uint64_t interval = 0;
-    const struct schema_field fields[] = {{"interval", schema_count, &interval}};
+    struct run_request *request = target;
+    const struct schema_field fields[] = {{"interval", schema_count, &request->checkpoint_interval}};
 
-    (void)target;
-    if (schema_map(r, node, fields, COUNT(fields)) != 0)
-        return -1;
-    log_warning("checkpoint.interval is read, but this version writes no checkpoints yet");
-    return 0;
+    return schema_map(r, node, fields, COUNT(fields));
 }
 
 static int read_limits(struct schema *r, const struct yaml *node, void *target)

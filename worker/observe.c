@@ -261,8 +261,10 @@ int observation_merge(struct observation *into, const struct observation *from, 
     for (size_t v = 0; v < into->graph->n_values; v++) {
         if (into->tensor[v].bins > 0 && histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
             return error_in(err, "value \"%s\"", into->graph->values[v].name);
-        for (size_t c = 0; into->sums[v] != NULL && c < observation_channels(into->graph, (int)v); c++)
+        for (size_t c = 0; into->sums[v] != NULL && c < observation_channels(into->graph, (int)v); c++) {
             exact_sum_merge(&into->sums[v][c], &from->sums[v][c]);
+            exact_sum_normalise(&into->sums[v][c]);
+        }
         if (into->channels[v] == NULL)
             continue;
         for (size_t c = 0; c < observation_channels(into->graph, (int)v); c++)

@@ -71,6 +71,7 @@ static const struct store_column channel_columns[] = {
 };
 
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
+static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
 
@@ -230,6 +231,21 @@ static void transfer_values(struct store *store, struct archive *archive)
     store_leave(store, sums);
 }
 
+/* Only in checkpoints. */
+static void transfer_done(struct store *store, hid_t group, struct archive *archive)
+{
+    size_t n;
+
+    if (store->is_reading ? !store_has(store, group, done_column.name) : archive->n_done == 0)
+        return;
+    n = store_count(store, group, done_column.name, archive->n_done);
+    if (store->is_reading) {
+        archive->done = store_allocate(store, n, sizeof *archive->done, "the blocks");
+        archive->n_done = archive->done != NULL ? n : 0;
+    }
+    store_columns(store, group, &done_column, 1, archive->done, sizeof *archive->done, n);
+}
+
 static void transfer_records(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "records"), bad;
@@ -249,6 +265,7 @@ static void transfer_records(struct store *store, struct archive *archive)
     }
     store_columns(store, bad, bad_columns, COUNT(bad_columns), archive->bad, sizeof *archive->bad, n_bad);
     store_leave(store, bad);
+    transfer_done(store, group, archive);
     store_leave(store, group);
 }
 

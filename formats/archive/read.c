@@ -154,6 +154,7 @@ void archive_fini(struct archive *archive)
     free(archive->values);
     free(archive->record_digests);
     free(archive->bad);
+    free(archive->done);
     free(archive->targets);
     *archive = (struct archive){0};
 }

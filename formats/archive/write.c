@@ -33,9 +33,9 @@ static int verify(const char *path, void *context, struct error *err)
     return rc;
 }
 
-int archive_write(const struct archive *archive, struct output *output, struct error *err)
+int archive_write(const struct archive *archive, struct output *output, const char *name, bool is_listed,
+                  struct error *err)
 {
-    static const char name[] = "archive.h5";
     const char *path = output_begin(output, name, err);
     char hex[SHA256_HEX_BYTES];
 
@@ -45,5 +45,5 @@ int archive_write(const struct archive *archive, struct output *output, struct e
         output_cancel(output);
         return error_in(err, "%s/%s", output_folder(output), name);
     }
-    return output_commit(output, true, verify, hex, err);
+    return output_commit(output, is_listed, verify, hex, err);
 }

@@ -2,15 +2,19 @@
 #include "jobs/job.h"
 #include "jobs/verb.h"
 
+#include <string.h>
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     struct option_list sets = {0};
     bool force = false, dry_run = false, wants_help = false;
-    const char *words[1];
+    const char *words[1], *resume = "auto";
     size_t n_words;
     const struct option options[] = {
         {"set", 0, OPTION_LIST, &sets, "KEY=VALUE", "override a key of the job file, e.g. calibration.activations=kl"},
         {"force", 0, OPTION_FLAG, &force, NULL, "replace a finished output folder of another model, dataset or job"},
+        {"resume", 0, OPTION_TEXT, &resume, "HOW",
+         "auto: go on from the folder's checkpoint (default); never: start anew"},
         {"dry-run", 0, OPTION_FLAG, &dry_run, NULL, "read model and dataset, tell what would happen, write nothing"},
         {0},
     };
@@ -28,11 +32,14 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          options);
     if (rc == 0 && n_words != 1)
         rc = error_set(err, EX_USAGE, "calibrate needs one job file");
+    if (rc == 0 && strcmp(resume, "auto") != 0 && strcmp(resume, "never") != 0)
+        rc = error_set(err, EX_USAGE, "--resume takes auto or never, found \"%s\"", resume);
     if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0) {
         job_request(job)->force = force;
+        job_request(job)->starts_anew = strcmp(resume, "never") == 0;
         rc = dry_run ? run_describe(comm, job_request(job), stdout, err) : run_calibrate(comm, job_request(job), err);
     }
     job_destroy(job);

@@ -222,7 +222,7 @@ static void write_archive(const struct archive *archive, const char *folder)
     struct output *output = output_open(in_root(folder), &err);
 
     assert_non_null(output);
-    if (archive_write(archive, output, &err) != 0)
+    if (archive_write(archive, output, "archive.h5", true, &err) != 0)
         fail_msg("%s", err.text);
     output_close(output);
 }
@@ -352,7 +352,7 @@ static int write_to_full_disk(void *argument)
     if (output == NULL || getrlimit(RLIMIT_FSIZE, &before) != 0 ||
         setrlimit(RLIMIT_FSIZE, &(struct rlimit){*size, before.rlim_max}) != 0)
         return 1;
-    rc = archive_write(&sample, output, &err);
+    rc = archive_write(&sample, output, "archive.h5", true, &err);
     if (setrlimit(RLIMIT_FSIZE, &before) != 0)
         return 1;
     output_close(output);
@@ -361,7 +361,7 @@ static int write_to_full_disk(void *argument)
     if (access(in_root("full"), F_OK) == 0) /* gone, so it was empty: no archive, no temporary, no lock */
         return 3;
     output = output_open(in_root("again"), &err);
-    rc = output == NULL ? -1 : archive_write(&sample, output, &err);
+    rc = output == NULL ? -1 : archive_write(&sample, output, "archive.h5", true, &err);
     output_close(output);
     return rc == 0 ? 0 : 4;
 }
@@ -542,7 +542,7 @@ static void wrong_lists_of_channels_are_refused_by_name(void **state)
         broken.targets = &target;
         broken.n_targets = 1;
         assert_non_null(output);
-        assert_int_equal(archive_write(&broken, output, &err), -1); /* found when reading back */
+        assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1); /* found when reading back */
         if (strstr(err.text, rows[i].why) == NULL)
             fail_msg("\"%s\" does not mention \"%s\"", err.text, rows[i].why);
         output_close(output);
@@ -566,23 +566,23 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
     broken.n_targets = 1;
 
     wrong.value = VALUES;
-    assert_int_equal(archive_write(&broken, output, &err), -1); /* found when reading back */
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1); /* found when reading back */
     assert_non_null(strstr(err.text, "is about value 3 of 3"));
     wrong = decisions[0];
     wrong.scale = 0;
-    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_non_null(strstr(err.text, "expected a positive scale"));
     wrong = decisions[0];
     snprintf(target.name, sizeof target.name, "../x");
-    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);
     snprintf(target.name, sizeof target.name, "tnn");
     values[0].histogram.zeros++; /* the counts no longer add up */
-    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     values[0].histogram.zeros--;
     assert_non_null(strstr(err.text, "layer/0:out"));
     broken.bins = 2 * BINS;
-    assert_int_equal(archive_write(&broken, output, &err), -1);
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);
     output_close(output);
     assert_int_not_equal(access(in_root("a"), F_OK), 0);

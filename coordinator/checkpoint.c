@@ -1,0 +1,184 @@
+/* checkpoint.c — see checkpoint.h. */
+#include "coordinator/checkpoint.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "coordinator/keep.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { GENERATIONS = 2 };
+
+static const char *const names[GENERATIONS] = {"checkpoint/0.h5", "checkpoint/1.h5"};
+static const double least_interval = 60, mean_between_interruptions = 86400, worth_keeping = 10; /* seconds */
+
+struct checkpoint {
+    const struct run_request *request;
+    const struct graph *graph;
+    const char *fingerprint;
+    size_t channel_bins;
+    struct output *output;
+    struct pass_progress begun;
+    struct observation *observation; /* rank 0 */
+    size_t next;                     /* the generation to write */
+    double kept, due, interval;      /* seconds: when last, when next, how often */
+};
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* A file that does not load is not tried again, and not lost. */
+static void set_aside(const char *path, const struct error *why)
+{
+    char damaged[PATH_MAX + 16];
+
+    snprintf(damaged, sizeof damaged, "%s.damaged", path);
+    log_warning("%s; it is set aside as %s", why->text, damaged);
+    if (rename(path, damaged) != 0)
+        log_warning("%s: cannot be renamed: %s", path, strerror(errno));
+}
+
+/* Rank 0. The generation with more blocks. */
+static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
+{
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        struct pass_progress progress;
+        struct observation *observation;
+        struct error why = {0};
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof path, "%s/%s", output_folder(c->output), names[i]);
+        if (keep_load_checkpoint(path, c->graph, c->fingerprint, c->request->calibration.bins, c->channel_bins,
+                                 n_blocks, &observation, &progress, &why) != 0) {
+            if (why.code != EX_DATAERR) {
+                *err = why;
+                return -1;
+            }
+            set_aside(path, &why);
+        } else if (observation != NULL &&
+                   (c->observation == NULL || block_set_count(&progress.done) > block_set_count(&c->begun.done))) {
+            observation_destroy(c->observation);
+            pass_progress_fini(&c->begun);
+            c->observation = observation;
+            c->begun = progress;
+            c->next = (i + 1) % GENERATIONS;
+        } else {
+            observation_destroy(observation);
+            pass_progress_fini(&progress);
+        }
+    }
+    if (c->observation != NULL)
+        log_info("going on after %" PRIu64 " of %" PRIu64 " blocks, from %s/%s", block_set_count(&c->begun.done),
+                 n_blocks, output_folder(c->output), names[(c->next + 1) % GENERATIONS]);
+    return 0;
+}
+
+/* Collective. Every rank learns which blocks are done. */
+static int share(const struct comm *comm, struct checkpoint *c, uint64_t n_blocks, struct error *err)
+{
+    int32_t is_begun = c->observation != NULL;
+    int rc = 0;
+
+    comm_max_int32(comm, &is_begun, 1);
+    if (!is_begun)
+        return 0;
+    if (comm->rank > 0)
+        rc = block_set_init(&c->begun.done, n_blocks, err);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        comm_broadcast(comm, c->begun.done.words, c->begun.done.n_words * sizeof *c->begun.done.words);
+    return rc;
+}
+
+struct checkpoint *checkpoint_open(const struct comm *comm, const struct run_request *request,
+                                   const struct graph *graph, const char *fingerprint, size_t channel_bins,
+                                   uint64_t n_blocks, struct output *output, bool starts_anew, struct error *err)
+{
+    struct checkpoint *c = memory_create(1, sizeof *c, "a checkpoint", err);
+    int rc = c == NULL ? -1 : 0;
+
+    if (rc == 0) {
+        *c = (struct checkpoint){
+            .request = request,
+            .graph = graph,
+            .fingerprint = fingerprint,
+            .channel_bins = channel_bins,
+            .output = output,
+            .interval = request->checkpoint_interval > 0 ? (double)request->checkpoint_interval : least_interval,
+        };
+        c->kept = now();
+        c->due = c->kept + c->interval;
+    }
+    if (rc == 0 && comm->rank == 0)
+        rc = starts_anew ? checkpoint_remove(output, err) : load(c, n_blocks, err);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = share(comm, c, n_blocks, err);
+    if (rc == 0)
+        return c;
+    checkpoint_close(c);
+    return NULL;
+}
+
+void checkpoint_close(struct checkpoint *c)
+{
+    if (c == NULL)
+        return;
+    observation_destroy(c->observation);
+    pass_progress_fini(&c->begun);
+    free(c);
+}
+
+const struct pass_progress *checkpoint_begun(const struct checkpoint *c)
+{
+    return c->begun.done.words == NULL ? NULL : &c->begun;
+}
+
+const struct observation *checkpoint_observation(const struct checkpoint *c)
+{
+    return c->observation;
+}
+
+bool checkpoint_is_due(const struct checkpoint *c, bool is_at_end)
+{
+    return now() >= c->due || (is_at_end && now() - c->kept >= worth_keeping);
+}
+
+int checkpoint_write(struct checkpoint *c, struct observation *measured, const struct pass_progress *progress,
+                     struct error *err)
+{
+    double begin = now();
+    struct error why = {0};
+
+    if (c->observation != NULL && observation_merge(measured, c->observation, err) != 0)
+        return -1;
+    if (keep_checkpoint(c->request, c->fingerprint, measured, progress, c->output, names[c->next], &why) != 0)
+        log_warning("no checkpoint was written: %s", why.text);
+    else
+        c->next = (c->next + 1) % GENERATIONS;
+    if (c->request->checkpoint_interval == 0)
+        c->interval = fmax(least_interval, sqrt(2 * (now() - begin) * mean_between_interruptions));
+    c->kept = now();
+    c->due = c->kept + c->interval;
+    return 0;
+}
+
+int checkpoint_remove(struct output *output, struct error *err)
+{
+    for (size_t i = 0; i < GENERATIONS; i++)
+        if (output_remove(output, names[i], err) != 0)
+            return -1;
+    return 0;
+}

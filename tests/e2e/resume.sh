@@ -1,0 +1,91 @@
+#!/usr/bin/env bash
+# Killed, stopped, and gone on with by another number of ranks: the bits of an undisturbed run, and nothing is measured
+# twice that a checkpoint has.
+. "$(dirname "$0")/lib.sh"
+
+draw 10 0
+records=$(sized 40000 4000)
+{ yes "calibration/disc/0000.jpg 0" || true; } | head -n "$records" >"$scratch/list.txt"
+demo_job job 'targets: [onnx-qdq, tnn]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}'
+sed -i 's|list: pictures/calibration.txt|list: list.txt|; s|^output: .*|output: out|' "$scratch/job.yaml"
+calibrate=("$ETALON" calibrate "$scratch/job.yaml")
+kept() { find "$scratch/out/checkpoint" -name '*.h5' | grep -q .; }
+
+# start COMMAND...: in the background; stop SIGNAL: to it, and $rc is how it ended.
+start() { "$@" >/dev/null 2>"$scratch/stderr" & run=$!; }
+stop() { kill "-$1" $run; rc=0; wait $run 2>/dev/null || rc=$?; }
+
+start "${calibrate[@]}" -q --set output=undisturbed --set checkpoint.interval=1000
+wait $run || fail "undisturbed"
+expected=$(bits "$scratch/undisturbed")
+
+# finished RANKS [OPTIONS]: to the end; same bits, and no checkpoint is left.
+finished() {
+  local n=$1; shift
+  ranks "$n" "$ETALON" calibrate "$scratch/job.yaml" "$@" >/dev/null 2>"$scratch/stderr" ||
+    { cat "$scratch/stderr" >&2; fail "$n ranks $*"; }
+  [ "$(bits "$scratch/out")" = "$expected" ] || fail "$n ranks $*: other bits than undisturbed"
+  [ ! -e "$scratch/out/checkpoint" ] || fail "the checkpoint has stayed"
+}
+went_on() { grep -q "going on after [1-9][0-9]* of" "$scratch/stderr"; }
+
+# --- SIGUSR1: one more checkpoint, exit 75
+start "${calibrate[@]}" -q
+wait_for 30 kept
+stop USR1
+[ $rc -eq 75 ] || fail "SIGUSR1: expected exit 75, found $rc: $(cat "$scratch/stderr")"
+grep -q "stopped on request after [0-9]* of [0-9]* blocks; run the same command again" "$scratch/stderr" || fail "the message"
+[ ! -e "$scratch/out/manifest.json" ] || fail "a stopped run looks finished"
+finished 2
+went_on || fail "the second run has begun anew"
+echo "ok: SIGUSR1, and on with 2 ranks"
+
+rm -rf "$scratch/out"
+start mpirun --oversubscribe --bind-to none -n 3 "$ETALON" calibrate -q "$scratch/job.yaml"
+wait_for 60 kept
+stop USR1
+[ $rc -eq 75 ] || fail "SIGUSR1 to mpirun: expected exit 75, found $rc"
+finished 0
+went_on || fail "the plain run has begun anew"
+echo "ok: SIGUSR1 to 3 ranks, and on plainly"
+
+# --- kill -9 of one rank at random moments, each time on with another number of ranks
+RANDOM=${SEED:=$$}
+rm -rf "$scratch/out"
+for round in $(seq "${ROUNDS:=3}"); do
+  start mpirun --oversubscribe --bind-to none -n $((1 + RANDOM % 4)) "$ETALON" calibrate -q "$scratch/job.yaml"
+  sleep "$((RANDOM % 3)).$((RANDOM % 10))"
+  mapfile -t pids < <(ranks_of $run)
+  [ ${#pids[@]} -eq 0 ] || kill -KILL "${pids[RANDOM % ${#pids[@]}]}" 2>/dev/null || true
+  wait $run 2>/dev/null || true
+done
+finished 5
+echo "ok: $round times kill -9 (SEED=$SEED), and on with 5 ranks"
+
+# --- a checkpoint that does not load is set aside; the other one serves
+rm -rf "$scratch/out"
+start "${calibrate[@]}" -q
+wait_for 30 test -s "$scratch/out/checkpoint/1.h5"
+stop KILL
+newest=$(find "$scratch/out/checkpoint" -name '?.h5' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+printf damage | dd of="$newest" bs=1 seek=3000 conv=notrunc 2>/dev/null
+"${calibrate[@]}" >/dev/null 2>"$scratch/stderr" || fail "a damaged checkpoint must not stop a run"
+grep -q "it is set aside as .*damaged" "$scratch/stderr" || fail "the damage was not noticed: $(cat "$scratch/stderr")"
+went_on || fail "the other generation was not used"
+rm "$newest.damaged"
+rmdir "$scratch/out/checkpoint"
+[ "$(bits "$scratch/out")" = "$expected" ] || fail "other bits after a damaged checkpoint"
+echo "ok: a damaged checkpoint is set aside"
+
+# --- other statistics, and --resume never, begin anew
+for anew in "--set calibration.bins=4096" "--resume never"; do
+  rm -rf "$scratch/out"
+  start "${calibrate[@]}" -q
+  wait_for 30 kept
+  stop USR1
+  "${calibrate[@]}" $anew >/dev/null 2>"$scratch/stderr" || fail "$anew"
+  ! went_on || fail "$anew has gone on"
+done
+[ "$(bits "$scratch/out")" = "$expected" ] || fail "--resume never: other bits"
+expect 64 "auto or never" "${calibrate[@]}" --resume always
+echo "ok: other statistics and --resume never begin anew"
