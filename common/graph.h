@@ -222,7 +222,12 @@ struct value {
     bool is_constant;
     bool is_separate; /* graph input: a written model has one input a record of the batch; graph_split_batch */
     const void *data; /* constant only: dense, row-major */
-    int producer;     /* node index; GRAPH_NONE for graph inputs and constants */
+    /* Activations of a model that was quantized before: the largest magnitude that its codes show, one number or one a
+     * channel (axis 1), 0 where it does not say; in the arena. NULL: the file says nothing. Passes do not look at it.
+     */
+    const float *given_thresholds;
+    size_t n_given_thresholds;
+    int producer; /* node index; GRAPH_NONE for graph inputs and constants */
 };
 
 struct graph {

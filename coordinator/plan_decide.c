@@ -65,6 +65,37 @@ static void collect_histograms(const struct job_maker *maker, const struct histo
     assert(job->n_histograms > 0); /* graph_compact drops what nobody reads */
 }
 
+/* What the model's own file says of a scale; of a value that has one here and several there, the largest. */
+static float given_threshold(const struct value *value, bool is_per_channel, size_t channel)
+{
+    const size_t n = value->n_given_thresholds;
+    float largest = 0;
+
+    if (n == 1 || (is_per_channel && channel < n))
+        return value->given_thresholds[n == 1 ? 0 : channel];
+    for (size_t i = 0; i < n; i++)
+        largest = value->given_thresholds[i] > largest ? value->given_thresholds[i] : largest;
+    return largest;
+}
+
+static float given_of_job(const struct job_maker *maker, const struct threshold_job *job)
+{
+    float largest = 0;
+
+    for (size_t i = 0; i < job->n_places; i++) {
+        const struct value *value = &maker->groups->plan->graph->values[job->places[i].value];
+        float given = given_threshold(value, job->is_per_channel, job->places[i].channel);
+
+        largest = given > largest ? given : largest;
+    }
+    return largest;
+}
+
+static bool is_given(const struct threshold_method *method, float given)
+{
+    return given > 0 && strcmp(method->name, "given") == 0;
+}
+
 /* The method of the job, of the last override among the nodes that made the values, or min-max. */
 static void choose_method(const struct job_maker *maker, struct threshold_job *job)
 {
@@ -78,7 +109,7 @@ static void choose_method(const struct job_maker *maker, struct threshold_job *j
         if (producer != GRAPH_NONE && choices->node_methods != NULL && choices->node_methods[producer] != NULL)
             override = choices->node_methods[producer];
     }
-    job->decides_arg_max = job->decides_arg_max && override == NULL;
+    job->decides_arg_max = job->decides_arg_max && override == NULL && !is_given(choices->activations, job->given);
     job->method = override != NULL       ? override
                   : job->decides_arg_max ? threshold_method_find("minmax")
                                          : choices->activations;
@@ -101,6 +132,7 @@ static void make_job(const struct job_maker *maker, size_t root, struct threshol
         .places = maker->places + first,
         .scale_from = value,
     };
+    job->given = given_of_job(maker, job);
     choose_method(maker, job);
     collect_histograms(maker, maker->of_places + first, job);
 }
@@ -161,6 +193,11 @@ int plan_threshold_search(const struct threshold_job *job, struct threshold_resu
     int rc = 0;
 
     *result = (struct threshold_result){0};
+    if (is_given(job->method, job->given)) { /* whatever was observed: that is what the file's codes mean */
+        result->threshold = job->given;
+        snprintf(result->method, sizeof result->method, "given");
+        return 0;
+    }
     request.histogram = job->histograms[0];
     if (job->n_histograms > 1) {
         rc = histogram_init(&together, job->histograms[0]->bins, err);

@@ -50,6 +50,7 @@ struct threshold_job {
     const struct threshold_method *method;
     bool decides_arg_max;             /* min-max because of that, "minmax (logits)" */
     bool is_per_channel;              /* places are channels; else whole values */
+    float given;                      /* what the model brings along for any of the places, the largest; 0: nothing */
     struct threshold_request request; /* its histogram is NULL: those below count together */
     size_t n_places, n_histograms;
     const struct scale_place *places; /* in execution order */
@@ -72,6 +73,7 @@ struct threshold_result {
  * ...) reads: what a selection drops need not be kept, what an average pool is about to average must be. Several count
  * together. Values that decide the arg-max (back from the graph outputs through softmax, sigmoid, reshape, transpose,
  * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise; and keep one scale.
+ * The method "given" takes what the graph's values bring along, of a group the largest.
  * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,

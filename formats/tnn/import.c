@@ -1,10 +1,13 @@
 /* import.c — TNN: a tnnproto and a tnnmodel, version 1 or 2, float or quantized, into a graph.
  *
- * Of a quantized model the weights are read back as floats; the scales of its blobs are only used for that.
+ * Of a quantized model the weights are read back as floats; the scales of its blobs become given thresholds.
  */
 #include "formats/tnn/import.h"
 #include "formats/tnn/tnn.h"
 
+#include "common/log.h"
+
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -149,6 +152,74 @@ static int import_outputs(struct tnn_import *in, struct error *err)
     return n > 0 ? 0 : error_set(err, EX_DATAERR, "the network names no outputs");
 }
 
+/* One scale or one a channel, in steps of 127 codes on either side of zero. */
+static int give_thresholds(struct tnn_import *in, struct value *value, const struct tnn_resource *resource,
+                           struct error *err)
+{
+    int64_t n = tnn_raw_count(&resource->scale);
+    int64_t channels = value->shape.rank > 1 ? value->shape.dims[1] : 1;
+    float *thresholds;
+
+    if (n != 1 && n != channels)
+        return error_set(err, EX_DATAERR, "blob \"%s\": expected a scale, or one for each of %lld channels, found %lld",
+                         value->name, (long long)channels, (long long)n);
+    thresholds = arena_create_array(in->graph->arena, (size_t)n, sizeof *thresholds, err);
+    if (thresholds == NULL)
+        return -1;
+    for (int64_t i = 0; i < n; i++) {
+        float threshold = (float)tnn_raw_real(&resource->scale, (size_t)i) * TNN_CODES;
+
+        if (!(threshold >= 0) || isinf(threshold))
+            return error_set(err, EX_DATAERR, "blob \"%s\": its scale %lld is %g", value->name, (long long)i,
+                             (double)threshold / TNN_CODES);
+        thresholds[i] = threshold;
+    }
+    value->given_thresholds = thresholds;
+    value->n_given_thresholds = (size_t)n;
+    return 0;
+}
+
+static bool is_symmetric(const struct tnn_resource *resource)
+{
+    for (int64_t i = 0; i < tnn_raw_count(&resource->zero_point); i++)
+        if (tnn_raw_integer(&resource->zero_point, (size_t)i) != 0)
+            return false;
+    return true;
+}
+
+/* The scales of a quantized model become thresholds of the values; of asymmetric ones, which only TNN's reference
+ * device honours, there are none. */
+static int import_scales(struct tnn_import *in, struct error *err)
+{
+    const size_t suffix = strlen(TNN_SCALE_SUFFIX);
+    size_t n_asymmetric = 0;
+
+    for (size_t i = 0; i < in->model->n_resources; i++) {
+        const struct tnn_resource *resource = &in->model->resources[i];
+        size_t length = strlen(resource->name);
+        char *blob;
+        int value;
+
+        if (strcmp(resource->type, "BlobScale") != 0 || length <= suffix ||
+            !ends_with(resource->name, TNN_SCALE_SUFFIX))
+            continue;
+        blob = arena_format(in->graph->arena, err, "%.*s", (int)(length - suffix), resource->name);
+        if (blob == NULL)
+            return -1;
+        value = graph_find_value(in->graph, blob);
+        if (value == GRAPH_NONE || in->graph->values[value].is_constant)
+            continue; /* of a blob that was fused away, or that is not needed */
+        if (!is_symmetric(resource))
+            n_asymmetric++;
+        else if (give_thresholds(in, &in->graph->values[value], resource, err) != 0)
+            return -1;
+    }
+    if (n_asymmetric > 0)
+        log_warning("%s: the scales of %zu blobs have zero points and are not taken over", in->request->weights,
+                    n_asymmetric);
+    return 0;
+}
+
 static int import_network(struct tnn_import *in, struct error *err)
 {
     for (size_t i = 0; i < in->proto->n_inputs; i++)
@@ -160,6 +231,8 @@ static int import_network(struct tnn_import *in, struct error *err)
     for (size_t i = 0; i < in->proto->n_layers && !has_all_outputs(in); i++)
         if (import_layer(in, &in->proto->layers[i], err) != 0)
             return -1;
+    if (import_scales(in, err) != 0)
+        return -1;
     return import_outputs(in, err);
 }
 

@@ -15,6 +15,7 @@
 enum {
     TNN_RECORD_BYTES = 4095,   /* TNN silently cuts a longer record of the proto */
     TNN_MAX_RESOURCES = 10000, /* TNN refuses more */
+    TNN_CODES = 127,           /* on one side: scale = threshold / 127 */
 };
 
 /* Data types in files. */

@@ -504,6 +504,37 @@ static void a_bias_of_the_wrong_size_is_a_data_error(void **state)
     end_setting(&s);
 }
 
+static void thresholds_that_a_model_brings_along_are_taken_as_they_are(void **state)
+{
+    static const float of_a[] = {1.5f}, of_p[] = {1.25f}, of_v[] = {0.5f, 3, 2, 0, 1}, of_x[] = {0};
+    struct setting s = new_setting();
+    struct residual n = add_residual(&s);
+    const struct {
+        int value;
+        const float *given;
+        size_t n;
+    } given[] = {{n.a, of_a, 1}, {n.p, of_p, 1}, {n.v, of_v, 5}, {n.x, of_x, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+        s.graph->values[given[i].value].given_thresholds = given[i].given;
+        s.graph->values[given[i].value].n_given_thresholds = given[i].n;
+    }
+    decide(&s, "given", "maxabs");
+    assert_true(s.plan->values[n.a].threshold[0] == 1.5f); /* of a group the largest */
+    assert_true(s.plan->values[n.p].threshold[0] == 1.5f);
+    assert_string_equal(s.plan->values[n.a].method, "given");
+    assert_true(s.plan->values[n.v].threshold[0] == 3); /* of channels that share a scale; of logits, too */
+    assert_string_equal(s.plan->values[n.v].method, "given");
+    assert_true(s.plan->values[n.c].threshold[0] == threshold_of(&s, "mse", INTS(n.c), false)); /* nothing is said */
+    assert_true(s.plan->values[n.x].threshold[0] == threshold_of(&s, "mse", INTS(n.x), false)); /* 0 says nothing */
+    plan_destroy(s.plan);
+    decide(&s, "mse", "maxabs"); /* who does not ask for them does not get them */
+    assert_true(s.plan->values[n.a].threshold[0] == threshold_of(&s, "mse", INTS(n.p), true));
+    assert_string_equal(s.plan->values[n.v].method, "minmax (logits)");
+    end_setting(&s);
+}
+
 static void unknown_methods_are_usage_errors(void **state)
 {
     struct setting s = new_setting();
@@ -536,6 +567,7 @@ int main(void)
         cmocka_unit_test(accumulator_steps_are_normal_floats),
         cmocka_unit_test(bad_weights_and_biases_are_named),
         cmocka_unit_test(a_bias_of_the_wrong_size_is_a_data_error),
+        cmocka_unit_test(thresholds_that_a_model_brings_along_are_taken_as_they_are),
         cmocka_unit_test(unknown_methods_are_usage_errors),
     };
 

@@ -648,6 +648,60 @@ static void genuine_quantized_weights_are_read_within_half_a_step(void **state)
     graph_destroy(exact);
 }
 
+/* How many values have thresholds of the file; each must be 127 of its blob's scales. */
+static size_t count_given(const struct graph *graph, const struct tnn_model *model)
+{
+    size_t count = 0;
+
+    for (size_t v = 0; v < graph->n_values; v++) {
+        const struct value *value = &graph->values[v];
+        const struct tnn_resource *blob;
+        char name[128];
+
+        snprintf(name, sizeof name, "%s" TNN_SCALE_SUFFIX, value->name);
+        blob = tnn_resource_find(model, name);
+        assert_int_equal(value->given_thresholds != NULL, blob != NULL);
+        if (blob == NULL)
+            continue;
+        assert_int_equal(value->n_given_thresholds, tnn_raw_count(&blob->scale));
+        for (size_t i = 0; i < value->n_given_thresholds; i++)
+            assert_true(value->given_thresholds[i] == (float)scale_at(blob, i) * 127);
+        count++;
+    }
+    return count;
+}
+
+static void scales_of_genuine_quantized_models_become_given_thresholds(void **state)
+{
+    static const char *const configs[] = {"b0w0t0", "b0w0t1", "b0w1t0", "b0w1t1", "b2w0t1", "b2w1t0", "b2w1t1"};
+
+    (void)state;
+    for (size_t k = 0; k < sizeof configs / sizeof *configs; k++) {
+        struct arena *arena = arena_create(NULL);
+        struct bytes file = {0};
+        struct graph *graph;
+        struct tnn_model model;
+        struct error err;
+        size_t n_scales = 0;
+        char name[512];
+
+        snprintf(name, sizeof name, "tnn_golden/%s.quantized.tnnmodel", configs[k]);
+        assert_succeeds(bytes_read(shared(name), 1 << 20, &file, &err), err);
+        assert_succeeds(tnn_model_read(&file, arena, &model, &err), err);
+        for (size_t i = 0; i < model.n_resources; i++)
+            n_scales += strcmp(model.resources[i].type, "BlobScale") == 0;
+        snprintf(name, sizeof name, "tnn_golden/%s.quantized.tnnproto", configs[k]);
+        graph = import_or_fail(shared(name));
+        assert_true(n_scales > 5);
+        assert_int_equal(count_given(graph, &model), n_scales);
+        assert_succeeds(graph_normalise(graph, &err), err);
+        assert_true(count_given(graph, &model) + 3 > n_scales); /* what is fused or folded away takes its own along */
+        graph_destroy(graph);
+        bytes_free(&file);
+        arena_destroy(arena);
+    }
+}
+
 /* The same network, converted by its authors: weights must be equal bit for bit. */
 static void a_genuine_tnn_model_equals_its_onnx_original(void **state)
 {
@@ -864,6 +918,7 @@ int main(void)
         TEST(both_versions_of_the_files_are_one_network),
         TEST(a_genuine_network_computes_what_tnn_computes),
         TEST(genuine_quantized_weights_are_read_within_half_a_step),
+        TEST(scales_of_genuine_quantized_models_become_given_thresholds),
         TEST(a_genuine_tnn_model_equals_its_onnx_original),
         TEST(a_broken_text_is_refused_by_name),
         TEST(pad_types_follow_tnns_rules),

@@ -1,0 +1,15 @@
+/* given.c — what the file of a quantized model says. A histogram alone does not tell, so plan_threshold_search looks
+ * first (value->given_thresholds); this is what happens to values that the file says nothing about.
+ */
+#include "coordinator/thresholds.h"
+
+static int search(const struct threshold_request *request, float *threshold, struct error *err)
+{
+    return threshold_method_find("mse")->search(request, threshold, err);
+}
+
+const struct threshold_method threshold_method_given = {
+    .name = "given",
+    .summary = "what a quantized model brings along; where it says nothing, as mse",
+    .search = search,
+};
