@@ -1,4 +1,4 @@
-/* ops_join.c — what joins values: Concat in its two forms, Pack, Tile. */
+/* ops_join.c — what joins values: Concat in its two forms, Pack, Tile, ReverseV2. */
 #include "formats/tensorflow/tf_import.h"
 
 #include <stdlib.h>
@@ -12,13 +12,13 @@ static struct tf_order common_order(const struct tf_import *in, const struct tf_
     return tf_plain_order();
 }
 
-/* Joins tensors[0..n) along `axis` of the file as output 0. */
-static int join(struct tf_import *in, struct tf_node *node, const struct tf_tensor *tensors, size_t n, size_t axis,
-                struct error *err)
+/* Joins tensors[0..n) along `axis` of the file, as a step, or (NULL) as output 0. */
+static int join(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensors, size_t n,
+                size_t axis, const char *step, struct tf_tensor *out, struct error *err)
 {
     struct tf_order order = common_order(in, tensors, n);
     struct node draft = {.op = OP_CONCAT, .n_inputs = n, .attr.axis = order.axis[axis]};
-    int rc = 0;
+    int value = 0;
 
     for (size_t i = 1; i < n; i++)
         if (tf_rank(in, &tensors[i]) != tf_rank(in, &tensors[0]))
@@ -26,14 +26,15 @@ static int join(struct tf_import *in, struct tf_node *node, const struct tf_tens
     draft.inputs = memory_create(n, sizeof *draft.inputs, "the inputs of a node", err);
     if (draft.inputs == NULL)
         return -1;
-    for (size_t i = 0; i < n && rc == 0; i++) {
-        draft.inputs[i] = tf_arrange(in, node, &tensors[i], order, err);
-        rc = draft.inputs[i] < 0 ? -1 : 0;
-    }
-    if (rc == 0)
-        rc = tf_finish(in, node, &draft, &order, err);
+    for (size_t i = 0; i < n && value >= 0; i++)
+        value = draft.inputs[i] = tf_arrange(in, node, &tensors[i], order, err);
+    if (value >= 0)
+        value = tf_add(in, node, &draft, &(struct tf_result){.step = step}, err);
     free(draft.inputs);
-    return rc;
+    if (value < 0)
+        return -1;
+    *out = (struct tf_tensor){.value = value, .order = order};
+    return 0;
 }
 
 static int concat(struct tf_import *in, struct tf_node *node, const struct tf_tensor *tensors, size_t axis_slot,
@@ -45,7 +46,7 @@ static int concat(struct tf_import *in, struct tf_node *node, const struct tf_te
     if (tf_constant_int(in, node, axis_slot, &wanted, err) != 0 ||
         tf_axis(wanted, tf_rank(in, &tensors[0]), &axis, err) != 0)
         return -1;
-    return join(in, node, tensors, node->n_inputs - 1, axis, err);
+    return join(in, node, tensors, node->n_inputs - 1, axis, NULL, &node->outputs[0], err);
 }
 
 /* ConcatV2: the axis comes last. */
@@ -86,40 +87,92 @@ int tf_build_pack(struct tf_import *in, struct tf_node *node, struct error *err)
             rc = tf_reshape_step(in, node, &node->inputs[i], &new, "unsqueezed", &grown[i], err);
     }
     if (rc == 0)
-        rc = join(in, node, grown, node->n_inputs, axis, err);
+        rc = join(in, node, grown, node->n_inputs, axis, NULL, &node->outputs[0], err);
     free(grown);
     return rc;
 }
 
-/* Tile, along at most one axis: the input, joined with itself. */
+/* --- Tile --- */
+
+/* The tensor, joined with itself. */
+static int repeat(struct tf_import *in, const struct tf_node *node, size_t axis, size_t copies, const char *step,
+                  struct tf_tensor *tensor, struct error *err)
+{
+    struct tf_tensor *tensors = memory_create(copies, sizeof *tensors, "the copies of a value", err);
+    int rc;
+
+    if (tensors == NULL)
+        return -1;
+    for (size_t i = 0; i < copies; i++)
+        tensors[i] = *tensor;
+    rc = join(in, node, tensors, copies, axis, step, tensor, err);
+    free(tensors);
+    return rc;
+}
+
+/* Axis by axis. */
 int tf_build_tile(struct tf_import *in, struct tf_node *node, struct error *err)
 {
     enum { MAX_COPIES = 4096 };
     int64_t multiples[TENSOR_MAX_RANK];
-    size_t n, axis = 0, copies = 1;
-    struct tf_tensor *tensors;
-    int rc;
+    size_t n, left = 0;
 
     if (tf_constant_ints(in, node, 1, multiples, TENSOR_MAX_RANK, &n, err) != 0)
         return -1;
     if (n != tf_rank(in, &node->inputs[0]))
         return error_set(err, EX_DATAERR, "%zu multiples for %zu axes", n, tf_rank(in, &node->inputs[0]));
     for (size_t i = 0; i < n; i++) {
-        if (multiples[i] == 1)
-            continue;
-        if (copies != 1 || multiples[i] < 1 || multiples[i] > MAX_COPIES)
-            return error_set(err, EX_UNAVAILABLE, "repeating more than one axis, or more than %d times", MAX_COPIES);
-        axis = i;
-        copies = (size_t)multiples[i];
+        if (multiples[i] < 1 || multiples[i] > MAX_COPIES)
+            return error_set(err, EX_UNAVAILABLE, "axis %zu: expected 1 to %d copies, found %lld", i, MAX_COPIES,
+                             (long long)multiples[i]);
+        left += multiples[i] != 1;
     }
-    if (copies == 1)
+    if (left == 0)
         return tf_build_identity(in, node, err);
-    tensors = memory_create(copies, sizeof *tensors, "the copies of a value", err);
-    if (tensors == NULL)
+    node->outputs[0] = node->inputs[0];
+    for (size_t i = 0; i < n; i++)
+        if (multiples[i] != 1 &&
+            repeat(in, node, i, (size_t)multiples[i], --left == 0 ? NULL : "repeated", &node->outputs[0], err) != 0)
+            return -1;
+    return 0;
+}
+
+/* --- ReverseV2 --- */
+
+/* Slices run forward only, so what is reversed is cut into pieces of one and joined. */
+int tf_reverse(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *x, size_t axis,
+               const char *step, struct tf_tensor *out, struct error *err)
+{
+    enum { MAX_PIECES = 256 };
+    struct tf_part part = tf_whole(in, x);
+    int64_t n = part.size.dims[axis];
+    struct tf_tensor pieces[MAX_PIECES];
+
+    if ((axis == 0 && !in->graph->values[x->value].is_constant) || n < 1 || n > MAX_PIECES)
+        return error_set(err, EX_UNAVAILABLE, axis == 0 ? "it reverses the batch axis" : "it reverses %lld elements",
+                         (long long)n);
+    part.size.dims[axis] = 1;
+    for (int64_t i = 0; i < n; i++) {
+        part.begin[axis] = n - 1 - i;
+        if (tf_add_part(in, node, x, &part, 0, "piece", &pieces[i], err) != 0)
+            return -1;
+    }
+    return join(in, node, pieces, (size_t)n, axis, step, out, err);
+}
+
+int tf_build_reverse(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    int64_t axes[TENSOR_MAX_RANK];
+    size_t n, axis;
+
+    if (tf_constant_ints(in, node, 1, axes, TENSOR_MAX_RANK, &n, err) != 0)
         return -1;
-    for (size_t i = 0; i < copies; i++)
-        tensors[i] = node->inputs[0];
-    rc = join(in, node, tensors, copies, axis, err);
-    free(tensors);
-    return rc;
+    if (n == 0)
+        return tf_build_identity(in, node, err);
+    node->outputs[0] = node->inputs[0];
+    for (size_t i = 0; i < n; i++)
+        if (tf_axis(axes[i], tf_rank(in, &node->inputs[0]), &axis, err) != 0 ||
+            tf_reverse(in, node, &node->outputs[0], axis, i + 1 < n ? "reversed" : NULL, &node->outputs[0], err) != 0)
+            return -1;
+    return 0;
 }

@@ -75,40 +75,70 @@ int tf_build_bias(struct tf_import *in, struct tf_node *node, struct error *err)
     return inputs[1] < 0 ? -1 : tf_finish(in, node, &draft, &x->order, err);
 }
 
-/* --- FusedBatchNorm --- */
+/* --- batch normalisation, fused --- */
 
-/* Inputs 1 to 4: one float32 a channel. */
-static int read_channels(const struct tf_import *in, const struct tf_node *node, int64_t channels, const float *out[5],
-                         struct error *err)
+/* Where the four parameters of an operator are among its inputs. */
+struct parameters {
+    size_t scale, offset, mean, variance;
+    bool has_scale; /* else the scale is there, but does not count */
+    float epsilon;
+};
+
+/* One float32 a channel. */
+static int read_channels(const struct tf_import *in, const struct tf_node *node, size_t slot, int64_t channels,
+                         const float **out, struct error *err)
 {
-    static const char *const names[] = {"", "scale", "offset", "mean", "variance"};
     struct tensor tensor;
     char text[SHAPE_TEXT_BYTES];
 
-    for (size_t i = 1; i <= 4; i++) {
-        if (tf_constant(in, node, i, &tensor, err) != 0)
-            return -1;
-        if (tensor.dtype != DTYPE_FLOAT32 || tensor.shape.rank != 1 || tensor.shape.dims[0] != channels)
-            return error_set(err, EX_DATAERR, "%s: expected %lld of float32, found %s of shape %s", names[i],
-                             (long long)channels, dtype_name(tensor.dtype), shape_text(&tensor.shape, text));
-        out[i] = tensor.data;
-    }
+    if (tf_constant(in, node, slot, &tensor, err) != 0)
+        return -1;
+    if (tensor.dtype != DTYPE_FLOAT32 || tensor.shape.rank != 1 || tensor.shape.dims[0] != channels)
+        return error_set(err, EX_DATAERR, "expected %lld of float32 as input %zu, found %s of shape %s",
+                         (long long)channels, slot, dtype_name(tensor.dtype), shape_text(&tensor.shape, text));
+    *out = tensor.data;
     return 0;
 }
 
-/* The three versions differ in their further outputs, which only training needs. */
-int tf_build_normalize(struct tf_import *in, struct tf_node *node, struct error *err)
+static int normalize(struct tf_import *in, struct tf_node *node, const struct parameters *p, bool is_channels_last,
+                     struct error *err)
 {
-    int inputs[3];
+    int inputs[3] = {tf_image(in, node, 0, is_channels_last, err)};
     struct node draft = {.op = OP_NORMALIZE, .inputs = inputs, .n_inputs = 3};
     struct shape vector = {.rank = 1};
-    struct tf_order order;
-    const float *from[5];
-    float epsilon;
-    bool is_training, is_channels_last;
+    struct tf_order order = tf_image_order(4, is_channels_last);
+    const float *scales, *offsets, *means, *variances;
     void *scale, *shift;
 
-    if (tf_float(node, "epsilon", 1e-4F, &epsilon, err) != 0 ||
+    if (inputs[0] < 0)
+        return -1;
+    vector.dims[0] = in->graph->values[inputs[0]].shape.dims[1];
+    if (read_channels(in, node, p->scale, vector.dims[0], &scales, err) != 0 ||
+        read_channels(in, node, p->offset, vector.dims[0], &offsets, err) != 0 ||
+        read_channels(in, node, p->mean, vector.dims[0], &means, err) != 0 ||
+        read_channels(in, node, p->variance, vector.dims[0], &variances, err) != 0 ||
+        (inputs[1] = tf_add_constant(in, node, "scale", DTYPE_FLOAT32, &vector, &scale, err)) < 0 ||
+        (inputs[2] = tf_add_constant(in, node, "shift", DTYPE_FLOAT32, &vector, &shift, err)) < 0)
+        return -1;
+    for (int64_t c = 0; c < vector.dims[0]; c++) { /* in double: the folded weights are rounded once */
+        double factor = (p->has_scale ? (double)scales[c] : 1) / sqrt((double)variances[c] + (double)p->epsilon);
+
+        if (!isfinite(factor))
+            return error_set(err, EX_DATAERR, "channel %lld: scale %g with variance %g is not finite", (long long)c,
+                             (double)scales[c], (double)variances[c]);
+        ((float *)scale)[c] = (float)factor;
+        ((float *)shift)[c] = (float)((double)offsets[c] - (double)means[c] * factor);
+    }
+    return tf_finish(in, node, &draft, &order, err);
+}
+
+/* FusedBatchNorm. The three versions differ in their further outputs, which only training needs. */
+int tf_build_normalize(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    struct parameters p = {.scale = 1, .offset = 2, .mean = 3, .variance = 4, .has_scale = true};
+    bool is_training, is_channels_last;
+
+    if (tf_float(node, "epsilon", 1e-4F, &p.epsilon, err) != 0 ||
         tf_flag(node, "is_training", true, &is_training, err) != 0 ||
         tf_is_channels_last(node->proto, &is_channels_last, err) != 0)
         return -1;
@@ -116,24 +146,18 @@ int tf_build_normalize(struct tf_import *in, struct tf_node *node, struct error 
         return error_set(err, EX_UNAVAILABLE,
                          "is_training is true: it normalises by the batch at hand, not by fixed "
                          "numbers; freeze the network for inference");
-    if ((inputs[0] = tf_image(in, node, 0, is_channels_last, err)) < 0)
-        return -1;
-    vector.dims[0] = in->graph->values[inputs[0]].shape.dims[1];
-    if (read_channels(in, node, vector.dims[0], from, err) != 0 ||
-        (inputs[1] = tf_add_constant(in, node, "scale", DTYPE_FLOAT32, &vector, &scale, err)) < 0 ||
-        (inputs[2] = tf_add_constant(in, node, "shift", DTYPE_FLOAT32, &vector, &shift, err)) < 0)
-        return -1;
-    for (int64_t c = 0; c < vector.dims[0]; c++) { /* in double: the folded weights are rounded once */
-        double factor = (double)from[1][c] / sqrt((double)from[4][c] + (double)epsilon);
+    return normalize(in, node, &p, is_channels_last, err);
+}
 
-        if (!isfinite(factor))
-            return error_set(err, EX_DATAERR, "channel %lld: scale %g with variance %g is not finite", (long long)c,
-                             (double)from[1][c], (double)from[4][c]);
-        ((float *)scale)[c] = (float)factor;
-        ((float *)shift)[c] = (float)((double)from[2][c] - (double)from[3][c] * factor);
-    }
-    order = tf_image_order(4, is_channels_last);
-    return tf_finish(in, node, &draft, &order, err);
+/* BatchNormWithGlobalNormalization, of graphs from 2015: t, m, v, beta, gamma. */
+int tf_build_old_normalize(struct tf_import *in, struct tf_node *node, struct error *err)
+{
+    struct parameters p = {.mean = 1, .variance = 2, .offset = 3, .scale = 4};
+
+    if (tf_float(node, "variance_epsilon", 0, &p.epsilon, err) != 0 ||
+        tf_flag(node, "scale_after_normalization", false, &p.has_scale, err) != 0)
+        return -1;
+    return normalize(in, node, &p, true, err);
 }
 
 /* --- LRN --- */

@@ -1,6 +1,7 @@
 /* ops_shape.c — new shapes for old elements, and the shape arithmetic that writers wrap around them. */
 #include "formats/tensorflow/tf_import.h"
 
+#include <math.h>
 #include <string.h>
 
 /* --- on activations --- */
@@ -140,23 +141,38 @@ int tf_build_fill(struct tf_import *in, struct tf_node *node, struct error *err)
     return tf_finish(in, node, &draft, NULL, err);
 }
 
-/* Range, of integers: start, limit, delta. Writers make lists of axes with it. */
+/* Range: start, limit, delta, as lists of axes and coordinates of cells are made. */
 int tf_build_range(struct tf_import *in, struct tf_node *node, struct error *err)
 {
-    int64_t start, limit, delta, items[TENSOR_MAX_RANK];
-    size_t n = 0;
+    enum { MAX_ITEMS = 1 << 20 };
+    struct shape shape = {.rank = 1};
+    struct tensor tensor;
+    double from[3];
+    void *data;
+    int value;
 
-    if (tf_constant_int(in, node, 0, &start, err) != 0 || tf_constant_int(in, node, 1, &limit, err) != 0 ||
-        tf_constant_int(in, node, 2, &delta, err) != 0)
-        return -1;
-    if (delta == 0 || start < INT32_MIN || start > INT32_MAX || delta < INT32_MIN || delta > INT32_MAX)
-        return error_set(err, EX_DATAERR, "from %lld by %lld", (long long)start, (long long)delta);
-    for (int64_t item = start; delta > 0 ? item < limit : item > limit; item += delta) {
-        if (n == TENSOR_MAX_RANK)
-            return error_set(err, EX_UNAVAILABLE, "ranges of more than %d integers are not supported", TENSOR_MAX_RANK);
-        items[n++] = item;
+    for (size_t i = 0; i < 3; i++) {
+        if (tf_constant(in, node, i, &tensor, err) != 0)
+            return -1;
+        if (shape_elements(&tensor.shape) != 1)
+            return error_set(err, EX_DATAERR, "expected one number as input %zu", i);
+        from[i] = tensor_real(&tensor, 0);
     }
-    return tf_finish_ints(in, node, &(struct shape){1, {(int64_t)n}}, items, err);
+    if (!(fabs(from[0]) < 0x1p52) || !(fabs(from[1]) < 0x1p52) || from[2] == 0 ||
+        !((from[1] - from[0]) / from[2] <= MAX_ITEMS))
+        return error_set(err, EX_UNAVAILABLE, "from %g to %g by %g", from[0], from[1], from[2]);
+    shape.dims[0] = (int64_t)fmax(0, ceil((from[1] - from[0]) / from[2]));
+    value = tf_add_constant(in, node, NULL, tensor.dtype, &shape, &data, err);
+    if (value < 0)
+        return -1;
+    for (int64_t i = 0; i < shape.dims[0]; i++) {
+        if (tensor.dtype == DTYPE_FLOAT32)
+            ((float *)data)[i] = (float)(from[0] + (double)i * from[2]);
+        else
+            ((int64_t *)data)[i] = (int64_t)(from[0] + (double)i * from[2]);
+    }
+    node->outputs[0] = (struct tf_tensor){.value = value, .order = tf_plain_order()};
+    return 0;
 }
 
 int tf_build_cast(struct tf_import *in, struct tf_node *node, struct error *err)

@@ -179,6 +179,21 @@ static int apply_strides(const struct tf_import *in, const struct tf_tensor *x, 
     return 0;
 }
 
+/* The same elements with positive steps; bit i of the result: axis i is then to be reversed. */
+static uint32_t turn_forward(struct tf_part *part)
+{
+    uint32_t reversed = 0;
+
+    for (size_t i = 0; i < part->size.rank; i++) {
+        if (part->step[i] > 0 || part->size.dims[i] == 0)
+            continue;
+        part->begin[i] += (part->size.dims[i] - 1) * part->step[i];
+        part->step[i] = -part->step[i];
+        reversed |= UINT32_C(1) << i;
+    }
+    return reversed;
+}
+
 int tf_build_strided(struct tf_import *in, struct tf_node *node, struct error *err)
 {
     const struct tf_tensor *x = &node->inputs[0];
@@ -186,14 +201,20 @@ int tf_build_strided(struct tf_import *in, struct tf_node *node, struct error *e
     struct strides strides;
     struct shape result;
     struct tf_tensor piece;
+    uint32_t reversed = 0;
 
     if (read_strides(in, node, &strides, err) != 0 || apply_strides(in, x, &strides, &part, &result, err) != 0)
         return -1;
-    if (shape_equal(&result, &part.size))
+    if (!tf_is_constant(in, node, 0))
+        reversed = turn_forward(&part);
+    if (reversed == 0 && shape_equal(&result, &part.size))
         return tf_add_part(in, node, x, &part, 0, NULL, &node->outputs[0], err);
-    return tf_add_part(in, node, x, &part, 0, "slice", &piece, err) != 0
-               ? -1
-               : tf_reshape(in, node, &piece, &result, 0, err);
+    if (tf_add_part(in, node, x, &part, 0, "slice", &piece, err) != 0)
+        return -1;
+    for (size_t i = 0; i < part.size.rank; i++)
+        if ((reversed >> i & 1) != 0 && tf_reverse(in, node, &piece, i, "reversed", &piece, err) != 0)
+            return -1;
+    return tf_reshape(in, node, &piece, &result, 0, err);
 }
 
 /* --- Gather --- */

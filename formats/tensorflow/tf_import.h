@@ -246,15 +246,15 @@ int tf_align_constant(struct tf_import *in, const struct tf_node *node, int cons
 /* --- ops_*.c: build functions, one or a few operators each --- */
 
 typedef int tf_build(struct tf_import *in, struct tf_node *node, struct error *err);
-tf_build tf_build_conv, tf_build_depthwise, tf_build_deconv, tf_build_pool;                    /* ops_window.c */
-tf_build tf_build_matmul, tf_build_bias, tf_build_normalize, tf_build_lrn;                     /* ops_linear.c */
+tf_build tf_build_conv, tf_build_depthwise, tf_build_deconv, tf_build_pool;                        /* ops_window.c */
+tf_build tf_build_matmul, tf_build_bias, tf_build_normalize, tf_build_old_normalize, tf_build_lrn; /* ops_linear.c */
 tf_build tf_build_activation, tf_build_clip, tf_build_power, tf_build_negate, tf_build_square; /* ops_elementwise.c */
 tf_build tf_build_erfc, tf_build_power_by, tf_build_selu, tf_build_binary, tf_build_squared_difference,
     tf_build_sum_of_all;
 tf_build tf_build_softmax, tf_build_reduce, tf_build_product;                          /* ops_reduce.c */
 tf_build tf_build_concat, tf_build_concat_first, tf_build_pack, tf_build_tile;         /* ops_join.c */
 tf_build tf_build_split, tf_build_split_sizes, tf_build_unpack;                        /* ops_split.c */
-tf_build tf_build_slice, tf_build_strided, tf_build_gather;                            /* ops_slice.c */
+tf_build tf_build_slice, tf_build_strided, tf_build_reverse, tf_build_gather;          /* ops_slice.c */
 tf_build tf_build_pad, tf_build_mirror_pad;                                            /* ops_pad.c */
 tf_build tf_build_reshape, tf_build_squeeze, tf_build_expand_dims, tf_build_transpose; /* ops_shape.c */
 tf_build tf_build_shape, tf_build_size, tf_build_rank, tf_build_fill, tf_build_range, tf_build_cast;
@@ -276,5 +276,9 @@ struct tf_part tf_whole(const struct tf_import *in, const struct tf_tensor *tens
 /* Adds the slice, as a step, or (NULL) as output `port`; the graph's rule checks that it lies inside. */
 int tf_add_part(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *tensor,
                 const struct tf_part *part, size_t port, const char *step, struct tf_tensor *out, struct error *err);
+/* One axis of the file backward, as a step, or (NULL) as output 0. EX_UNAVAILABLE: the batch, long axes. In ops_join.c.
+ */
+int tf_reverse(struct tf_import *in, const struct tf_node *node, const struct tf_tensor *x, size_t axis,
+               const char *step, struct tf_tensor *out, struct error *err);
 
 #endif

@@ -33,6 +33,7 @@ static const struct tf_operator operators[] = {
     {"DepthwiseConv2dNative", 2, 2, WINDOW | TF_TAKES_BLOCKS, tf_build_depthwise, 0},
     {"Conv2DBackpropInput", 3, 3, WINDOW, tf_build_deconv, 0},
     {"MaxPool", 1, 1, WINDOW, tf_build_pool, POOL_MAX},
+    {"MaxPoolWithArgmax", 1, 1, WINDOW, tf_build_pool, POOL_MAX},
     {"AvgPool", 1, 1, WINDOW, tf_build_pool, POOL_AVERAGE},
     {"SpaceToBatchND", 3, 3, WINDOW, tf_build_space_to_batch, 0},
     {"BatchToSpaceND", 3, 3, TF_TAKES_BLOCKS, tf_build_batch_to_space, 0},
@@ -49,6 +50,7 @@ static const struct tf_operator operators[] = {
     {"FusedBatchNorm", 5, 5, ELEMENTWISE | TF_HAS_CHANNELS, tf_build_normalize, 0},
     {"FusedBatchNormV2", 5, 5, ELEMENTWISE | TF_HAS_CHANNELS, tf_build_normalize, 0},
     {"FusedBatchNormV3", 5, 5, ELEMENTWISE | TF_HAS_CHANNELS, tf_build_normalize, 0},
+    {"BatchNormWithGlobalNormalization", 5, 5, ELEMENTWISE | TF_HAS_CHANNELS, tf_build_old_normalize, 0},
     {"LRN", 1, 1, WINDOW, tf_build_lrn, 0},
     /* activations */
     {"Relu", 1, 1, ELEMENTWISE, tf_build_activation, ACTIVATION_RELU},
@@ -100,6 +102,7 @@ static const struct tf_operator operators[] = {
     {"Unpack", 1, 1, 0, tf_build_unpack, 0},
     {"Slice", 3, 3, TF_KEEPS_AXES, tf_build_slice, 0},
     {"StridedSlice", 4, 4, 0, tf_build_strided, 0},
+    {"ReverseV2", 2, 2, TF_KEEPS_AXES, tf_build_reverse, 0},
     {"Gather", 2, 2, 0, tf_build_gather, 0},
     {"GatherV2", 3, 3, 0, tf_build_gather, 0},
     {"Pad", 2, 2, TF_KEEPS_AXES, tf_build_pad, 0},

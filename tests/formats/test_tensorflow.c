@@ -10,6 +10,8 @@
 
 #include "common/log.h"
 
+#include <math.h>
+
 /* x (N x 4 x 5 x 3) -> relu */
 static struct tf_file *small_graph(void)
 {
@@ -444,6 +446,38 @@ static void normalisation_by_the_batch_at_hand_is_refused(void **state)
     graph_destroy(must_import(f));
 }
 
+/* y = (x - 3) / sqrt(0.21 + 0.04) [* 5] + 7; TensorFlow itself no longer runs it. */
+static void the_normalisation_of_2015_scales_where_its_flag_says(void **state)
+{
+    (void)state;
+    for (int scales = 0; scales < 2; scales++) {
+        struct tf_file *f = new_graph_def();
+        struct graph *graph;
+        const struct node *norm;
+        struct tensor scale, shift;
+
+        add_placeholder(f, "x", -1, 4, 5, 2);
+        add_floats(f, "mean", DIMS(2), 3, 3);
+        add_floats(f, "variance", DIMS(2), 0.21F, 0.21F);
+        add_floats(f, "beta", DIMS(2), 7, 7);
+        add_floats(f, "gamma", DIMS(2), 5, 5);
+        set_flag(f, add_op(f, "BatchNormWithGlobalNormalization", "norm", "x mean variance beta gamma"),
+                 "scale_after_normalization", scales != 0);
+        set(f, f->nodes[5], "variance_epsilon", TENSORFLOW__ATTR_VALUE__VALUE_F)->f = 0.04F;
+        graph = must_import(f);
+        norm = node_called(graph, "norm");
+        assert_int_equal(norm->op, OP_NORMALIZE);
+        assert_true(graph_constant(graph, norm->inputs[1], &scale) && graph_constant(graph, norm->inputs[2], &shift));
+        for (size_t c = 0; c < 2; c++) {
+            double factor = scales != 0 ? 10 : 2;
+
+            assert_true(fabs(tensor_real(&scale, c) - factor) < 1e-5);
+            assert_true(fabs(tensor_real(&shift, c) - (7 - 3 * factor)) < 1e-5);
+        }
+        graph_destroy(graph);
+    }
+}
+
 static void attributes_are_checked(void **state)
 {
     struct tf_file *f = conv_graph();
@@ -649,6 +683,7 @@ int main(void)
         cmocka_unit_test(a_short_list_repeats_its_last_element),
         cmocka_unit_test(content_must_fit_the_shape),
         cmocka_unit_test(normalisation_by_the_batch_at_hand_is_refused),
+        cmocka_unit_test(the_normalisation_of_2015_scales_where_its_flag_says),
         cmocka_unit_test(attributes_are_checked),
         cmocka_unit_test(the_batch_stays_where_it_is),
         cmocka_unit_test(what_stands_between_blocks_is_a_convolution),

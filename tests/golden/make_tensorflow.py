@@ -160,7 +160,7 @@ def conv_explicit(x):
     return conv(x, weights(3, 3, 4, 5), 2, "EXPLICIT", explicit=[0, 0, 1, 2, 0, 1, 0, 0])
 
 
-@case(shape=(1, 9, 10, 4), nodes=1)
+@case(shape=(1, 7, 6, 4), nodes=1)
 def conv_dilated(x):
     return conv(x, weights(3, 3, 4, 5), 1, "SAME", 2)
 
@@ -197,7 +197,7 @@ def depthwise_multiplier(x):
     return tf.nn.bias_add(y, weights(12))
 
 
-@case(shape=(1, 9, 9, 4), nodes=1)
+@case(shape=(1, 6, 6, 4), nodes=1)
 def depthwise_dilated(x):
     return tf.nn.depthwise_conv2d(x, weights(3, 3, 4, 2), [1, 1, 1, 1], "SAME", dilations=[2, 2])
 
@@ -504,9 +504,31 @@ def pad_then_conv(x):
     return conv(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), weights(3, 3, 4, 5), 2, "VALID")
 
 
+@case(nodes=1)
+def max_pool_with_argmax(x):
+    return raw.MaxPoolWithArgmax(input=x, ksize=[1, 2, 2, 1], strides=[1, 2, 2, 1], padding="VALID").output
+
+
 @case()
 def tile(x):
-    return tf.tile(x, [1, 1, 3, 1])
+    return tf.tile(x, [1, 1, 2, 2])
+
+
+@case()
+def grid(x):
+    """The coordinates of a detector's cells, from the size of the image."""
+    rows, columns = tf.meshgrid(tf.range(tf.shape(x)[1]), tf.range(0, tf.shape(x)[2], 1), indexing="ij")
+    return x + tf.cast(tf.stack([rows, columns, 2 * rows, columns], -1), tf.float32) * tf.range(0.5, 2.1, 0.5)
+
+
+@case()
+def reverse_channels(x):
+    return conv(x[..., ::-1], weights(1, 1, 4, 2))
+
+
+@case()
+def reverse_rows(x):
+    return raw.ReverseV2(tensor=x[:, 3:0:-1], axis=[-2])
 
 
 # ---- shapes
@@ -742,7 +764,7 @@ def keras_flatten(x):
 @keras_case()
 def keras_one_dimension(x):
     """The pixels as a sequence, convolved: as two-dimensional with a row of their own."""
-    x = L.Conv1D(5, 3, 2, "same", activation="relu")(L.Reshape((48, 3))(x))
+    x = L.Conv1D(5, 3, 2, "same", activation="relu")(L.Reshape((30, 3))(x))
     x = L.Conv1D(4, 3, padding="causal", activation="tanh")(L.MaxPooling1D(2)(x))
     return L.Dense(3)(L.GlobalAveragePooling1D()(x))
 
@@ -806,14 +828,14 @@ def plain_graph(name, shapes, build, options, nchw):
 def keras_graph(name, build, options):
     seed(name)
     tf.keras.utils.set_random_seed(1)
-    inputs = tf.keras.Input((8, 6, 3), name="x0")
+    inputs = tf.keras.Input((6, 5, 3), name="x0")
     model = tf.keras.Model(inputs, build(inputs))
     model.set_weights([(random.uniform(0.2, 1, w.shape) * random.choice([-1, 1], w.shape)
                         if len(w.shape) > 1 else random.uniform(0.2, 1, w.shape)).astype(np.float32) /
                        np.sqrt(max(1, np.prod(w.shape[:-1]))) for w in model.get_weights()])
     function = tf.function(lambda x0: model(x0, training=False))
-    frozen = convert_variables_to_constants_v2(function.get_concrete_function(tf.TensorSpec([None, 8, 6, 3], name="x0")))
-    feed = draw((1, 8, 6, 3), options)
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(tf.TensorSpec([None, 6, 5, 3], name="x0")))
+    feed = draw((1, 6, 5, 3), options)
     return frozen.graph.as_graph_def(), [feed], [model(feed, training=False).numpy()]
 
 
