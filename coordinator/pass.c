@@ -4,19 +4,19 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "coordinator/pass_records.h"
+#include "coordinator/progress.h"
 #include "coordinator/schedule.h"
 #include "coordinator/stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 struct pass {
     const struct comm *comm;
@@ -32,8 +32,7 @@ struct pass {
     pthread_mutex_t mutex;        /* guards error, bad list, engine_seconds */
     struct error error;           /* of the first thread that failed */
     size_t bad_capacity;
-    double started, last_line; /* seconds; the latter when progress was last told, after `started` */
-    bool has_open_line;        /* progress stands on the terminal without its newline */
+    struct progress progress;
 };
 
 struct pass_thread {
@@ -173,25 +172,13 @@ static void abandon(void *context)
 
 /* Rank 0 knows how many blocks it has handed out, and how many of its own are done; it takes the other ranks to be as
  * far with theirs. */
-static void progress(void *context, uint64_t claimed)
+static void tell(void *context, uint64_t claimed)
 {
-    static const double LINE_SECONDS = 30; /* where nobody watches */
     struct pass *pass = context;
-    double elapsed = now() - pass->started, total = (double)pass->result->n_records;
     double own = pass->n_claimed == 0 ? 0 : (double)atomic_load(&pass->n_done) / (double)pass->n_claimed;
-    double records = fmin(own * (double)claimed * (double)pass->request->block_size, total), rate = records / elapsed;
-    bool is_terminal = isatty(STDERR_FILENO) == 1;
+    double all = (double)claimed - pass->progress.skipped / (double)pass->request->block_size;
 
-    if (log_level_now() < LOG_INFO || records == 0 || (!is_terminal && elapsed - pass->last_line < LINE_SECONDS))
-        return;
-    pass->last_line = elapsed;
-    pass->has_open_line = is_terminal;
-    if (is_terminal)
-        fprintf(stderr, "\r%s: %.0f of %.0f records, %.1f a second, %.0f s left   ", pass->request->what, records,
-                total, rate, (total - records) / rate);
-    else
-        log_info("%s: %.0f of %.0f records, %.1f a second, %.0f s left", pass->request->what, records, total, rate,
-                 (total - records) / rate);
+    progress_tell(&pass->progress, own * all * (double)pass->request->block_size);
 }
 
 struct shape pass_record_shape(const struct graph *graph)
@@ -261,10 +248,8 @@ static int run_until_pause(struct pass *pass, struct pass_thread *threads, struc
     /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
     rc = comm_agree(pass->comm, rc, err);
     if (rc == 0)
-        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->done.n, &work, progress, pass, err);
-    if (pass->has_open_line)
-        fputc('\n', stderr);
-    pass->has_open_line = false;
+        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->done.n, &work, tell, pass, err);
+    progress_end(&pass->progress);
     if (rc != 0 && pass->source != NULL) { /* threads may wait for blocks that will not come */
         atomic_store(&pass->is_stopping, true);
         source_finish(pass->source);
@@ -284,44 +269,6 @@ static int run_until_pause(struct pass *pass, struct pass_thread *threads, struc
         rc = dataset_check_unchanged(pass->request->dataset, err);
     return comm_agree(pass->comm, rc, err);
 }
-
-/* Fills *all with every rank's items: each rank writes its own at its own offset and leaves the rest zero, so a sum of
- * words is a union. `bytes` is a multiple of 8. */
-static int gather_items(const struct comm *comm, const void *mine, size_t n, size_t bytes, void **all, size_t *n_all,
-                        struct error *err)
-{
-    uint64_t *counts = memory_create((size_t)comm->size, sizeof *counts, "counts", err);
-    size_t before = 0, total = 0;
-    int rc = comm_agree(comm, counts != NULL ? 0 : -1, err);
-
-    if (rc == 0) {
-        counts[comm->rank] = n;
-        comm_sum_uint64(comm, counts, (size_t)comm->size);
-        for (int r = 0; r < comm->size; r++) {
-            before += r < comm->rank ? counts[r] : 0;
-            total += counts[r];
-        }
-        *all = memory_create(total, bytes, "a gathered list", err);
-        rc = comm_agree(comm, *all != NULL ? 0 : -1, err);
-    }
-    if (rc == 0) {
-        if (n > 0)
-            memcpy((char *)*all + before * bytes, mine, n * bytes);
-        comm_sum_uint64(comm, *all, total * bytes / sizeof(uint64_t));
-        *n_all = total;
-    }
-    free(counts);
-    return rc;
-}
-
-static int by_ordinal(const void *a, const void *b)
-{
-    const struct bad_record *x = a, *y = b;
-
-    return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
-}
-
-_Static_assert(sizeof(struct bad_record) % sizeof(uint64_t) == 0, "gathered as words");
 
 /* Collective. pass->done becomes what all ranks have done; each block is counted exactly once, or this is no result. */
 static int add_up_blocks(struct pass *pass, struct error *err)
@@ -345,35 +292,6 @@ static int add_up_blocks(struct pass *pass, struct error *err)
         return error_set(err, EX_SOFTWARE, "%s: %" PRIu64 " blocks were done %" PRIu64 " times", pass->request->what,
                          n[1], n[0]);
     return rc;
-}
-
-/* What every rank must know of the records: who was used, who was bad. */
-static int share_records(const struct comm *comm, const struct pass_request *request, struct pass_result *result,
-                         struct error *err)
-{
-    struct bad_record *all = NULL;
-    size_t n = 0;
-    int rc;
-
-    comm_sum_uint64(comm, result->digests, result->n_records);
-    rc = gather_items(comm, result->bad, result->n_bad, sizeof *all, (void **)&all, &n, err);
-    if (rc != 0) {
-        free(all); /* this rank's allocation may have succeeded where another's has not */
-        return -1;
-    }
-    free(result->bad);
-    result->bad = all;
-    result->n_bad = n;
-    if (n > 0)
-        qsort(all, n, sizeof *all, by_ordinal);
-    result->n_used = result->n_records - n;
-    if (n > request->max_bad_records)
-        return error_set(err, EX_DATAERR, "%zu bad records, limits.max_bad_records allows %" PRIu64 "; the first: %s",
-                         n, request->max_bad_records, all[0].reason);
-    if (result->n_used == 0)
-        return error_set(err, EX_DATAERR, "every one of the %" PRIu64 " records is bad; the first: %s",
-                         result->n_records, all[0].reason);
-    return 0;
 }
 
 /* What an earlier run had found of its records: rank 0 adds it to its own. */
@@ -411,8 +329,7 @@ static int keep(struct pass *pass, const struct pass_thread *threads, struct err
     if (rc == 0) {
         memcpy(progress.digests, result->digests, result->n_records * sizeof *progress.digests);
         comm_sum_uint64(pass->comm, progress.digests, result->n_records);
-        rc = gather_items(pass->comm, result->bad, result->n_bad, sizeof *progress.bad, (void **)&progress.bad,
-                          &progress.n_bad, err);
+        rc = pass_gather_bad(pass->comm, result, &progress.bad, &progress.n_bad, err);
     }
     for (size_t i = 0; rc == 0 && i < pass->request->n_threads; i++)
         states[i] = threads[i].state;
@@ -431,6 +348,7 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
     uint64_t n_done = block_set_count(&pass->done);
     int rc = 0;
 
+    pass->progress.skipped = (double)(n_done * pass->request->block_size);
     while (rc == 0 && n_done < pass->done.n) {
         int32_t is_stopping = 0, is_due = 0;
 
@@ -448,9 +366,10 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
         if (pass->request->pauses != NULL && (is_stopping || is_due))
             rc = keep(pass, threads, err);
         if (rc == 0 && is_stopping)
-            rc = error_set(err, EX_TEMPFAIL, "%s: stopped on request after %" PRIu64 " of %" PRIu64 " blocks%s",
-                           pass->request->what, n_done, pass->done.n,
-                           pass->request->pauses != NULL ? "; run the same command again" : "");
+            rc = error_set(err, EX_TEMPFAIL,
+                           "%s: stopped on request after %" PRIu64 " of %" PRIu64 " blocks; run the same "
+                           "command again",
+                           pass->request->what, n_done, pass->done.n);
     }
     return rc;
 }
@@ -458,12 +377,13 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err)
 {
-    struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result, .started = now()};
+    struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result};
     struct pass_thread *threads = memory_create(request->n_threads, sizeof *threads, "engine threads", err);
     uint64_t n_blocks;
     int rc = -1;
 
     *result = (struct pass_result){.n_records = dataset_count(request->dataset)};
+    pass.progress = progress_begin(request->what, (double)result->n_records);
     n_blocks = (result->n_records + request->block_size - 1) / request->block_size;
     pthread_mutex_init(&pass.mutex, NULL);
     result->digests = memory_create(result->n_records, sizeof *result->digests, "record digests", err);
@@ -479,22 +399,7 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     block_set_fini(&pass.here);
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
-        rc = share_records(comm, request, result, err);
-    result->seconds = now() - pass.started;
+        rc = pass_share_records(comm, request, result, err);
+    result->seconds = progress_seconds(&pass.progress);
     return rc;
-}
-
-void pass_result_fini(struct pass_result *result)
-{
-    free(result->digests);
-    free(result->bad);
-    *result = (struct pass_result){0};
-}
-
-void pass_progress_fini(struct pass_progress *progress)
-{
-    block_set_fini(&progress->done);
-    free(progress->digests);
-    free(progress->bad);
-    *progress = (struct pass_progress){0};
 }

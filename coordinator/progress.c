@@ -1,0 +1,53 @@
+/* progress.c — see progress.h. */
+#include "coordinator/progress.h"
+
+#include "common/log.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double line_seconds = 30; /* where nobody watches */
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct progress progress_begin(const char *what, double total)
+{
+    return (struct progress){.what = what, .total = total, .started = now()};
+}
+
+double progress_seconds(const struct progress *p)
+{
+    return now() - p->started;
+}
+
+void progress_tell(struct progress *p, double records)
+{
+    double elapsed = progress_seconds(p), rate = records / elapsed, done = p->skipped + records;
+    bool is_terminal = isatty(STDERR_FILENO) == 1;
+
+    done = done < p->total ? done : p->total;
+    if (log_level_now() < LOG_INFO || records == 0 || (!is_terminal && elapsed - p->last_line < line_seconds))
+        return;
+    p->last_line = elapsed;
+    p->has_open_line = is_terminal;
+    if (is_terminal)
+        fprintf(stderr, "\r%s: %.0f of %.0f records, %.1f a second, %.0f s left   ", p->what, done, p->total, rate,
+                (p->total - done) / rate);
+    else
+        log_info("%s: %.0f of %.0f records, %.1f a second, %.0f s left", p->what, done, p->total, rate,
+                 (p->total - done) / rate);
+}
+
+void progress_end(struct progress *p)
+{
+    if (p->has_open_line)
+        fputc('\n', stderr);
+    p->has_open_line = false;
+}

@@ -1,0 +1,23 @@
+/* progress.h — how far a pass is, for whoever watches: a line that rewrites itself on a terminal, else one every 30 s.
+ */
+#ifndef ETALON_PROGRESS_H
+#define ETALON_PROGRESS_H
+
+#include <stdbool.h>
+
+struct progress {
+    const char *what;          /* "calibration" */
+    double total;              /* records */
+    double skipped;            /* of them, done before this run */
+    double started, last_line; /* seconds; the latter when progress was last told, after `started` */
+    bool has_open_line;        /* it stands on the terminal without its newline */
+};
+
+struct progress progress_begin(const char *what, double total);
+double progress_seconds(const struct progress *progress); /* since the beginning */
+/* records: done in this run. May be called as often as one likes. */
+void progress_tell(struct progress *progress, double records);
+/* Ends the line, if one is open. */
+void progress_end(struct progress *progress);
+
+#endif
