@@ -3,6 +3,7 @@
 # bytes each time; what a format cannot express is named, and nothing is left behind.
 . "$(dirname "$0")/lib.sh"
 need_python onnxruntime
+need_python PIL
 
 # files FORMAT BASE: what it is called, and where its weights are: "FILE [WEIGHTS]".
 files() {
@@ -43,6 +44,10 @@ round() {
 }
 
 round demo "$demo/demo.onnx" "$demo/demo.onnx"
+for name in shufflenetv2 two_inputs features; do # splits and joins; several inputs; no image
+  "$PYTHON" "$SOURCE/tests/random_networks.py" $name "$scratch/$name.onnx" || fail "$name: not made"
+  round $name "$scratch/$name.onnx" "$scratch/$name.onnx"
+done
 
 # for several records at once
 for format in onnx caffe; do
