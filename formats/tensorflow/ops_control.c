@@ -69,7 +69,7 @@ static int add_false(struct tf_import *in, struct tf_node *node, struct error *e
 
 int tf_build_nothing(struct tf_import *in, struct tf_node *node, struct error *err)
 {
-    return node->operator->variant == 0 ? 0 : add_false(in, node, err);
+    return node->row->variant == 0 ? 0 : add_false(in, node, err);
 }
 
 /* data, flag: output 0 has the data where the flag is false, output 1 where it is true. */

@@ -16,7 +16,7 @@ static int add_activation(struct tf_import *in, struct tf_node *node, struct act
 
 int tf_build_activation(struct tf_import *in, struct tf_node *node, struct error *err)
 {
-    struct activation activation = {.kind = (enum activation_kind)node->operator->variant };
+    struct activation activation = {.kind = (enum activation_kind)node->row->variant};
 
     if (activation.kind == ACTIVATION_ELU)
         activation.alpha = 1;
@@ -34,8 +34,7 @@ int tf_build_clip(struct tf_import *in, struct tf_node *node, struct error *err)
 /* Powers by a fixed exponent, in hundredths: Rsqrt, Reciprocal. */
 int tf_build_power(struct tf_import *in, struct tf_node *node, struct error *err)
 {
-    return add_activation(in, node, (struct activation){ACTIVATION_POWER, (float)node->operator->variant / 100, 0},
-                          err);
+    return add_activation(in, node, (struct activation){ACTIVATION_POWER, (float)node->row->variant / 100, 0}, err);
 }
 
 /* Pow. One constant exponent makes it an activation; networks use no other. */
@@ -95,7 +94,7 @@ int tf_build_binary(struct tf_import *in, struct tf_node *node, struct error *er
     struct node draft = {.op = OP_BINARY, .inputs = inputs, .n_inputs = 2};
     struct tf_order order;
 
-    draft.attr.binary.kind = (enum binary_kind)node->operator->variant;
+    draft.attr.binary.kind = (enum binary_kind)node->row->variant;
     if (align(in, node, &node->inputs[0], &node->inputs[1], inputs, &order, err) != 0)
         return -1;
     return tf_finish(in, node, &draft, &order, err);

@@ -31,7 +31,7 @@ static int matrix(struct tf_import *in, const struct tf_node *node, size_t slot,
  * transpose_a and transpose_b of MatMul, or (variant 1) adj_x and adj_y of BatchMatMul. */
 int tf_build_matmul(struct tf_import *in, struct tf_node *node, struct error *err)
 {
-    bool is_batch = node->operator->variant != 0, transposes_a, transposes_b, is_dense;
+    bool is_batch = node->row->variant != 0, transposes_a, transposes_b, is_dense;
     int inputs[2];
     struct node draft = {.op = OP_MATMUL, .inputs = inputs, .n_inputs = 2};
 

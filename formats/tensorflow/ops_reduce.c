@@ -12,7 +12,7 @@ int tf_build_softmax(struct tf_import *in, struct tf_node *node, struct error *e
     if (rank < 2)
         return error_set(err, EX_UNAVAILABLE, "expected a batch and classes, found %zu axes", rank);
     draft.attr.softmax.axis = tensor->order.axis[rank - 1];
-    draft.attr.softmax.is_log = node->operator->variant != 0;
+    draft.attr.softmax.is_log = node->row->variant != 0;
     return tf_finish(in, node, &draft, &tensor->order, err);
 }
 
@@ -86,9 +86,9 @@ int tf_build_reduce(struct tf_import *in, struct tf_node *node, struct error *er
         return -1;
     for (size_t i = 0; i < rank; i++)
         places |= (axes >> i & 1) << tensor->order.axis[i];
-    if (node->operator->variant == REDUCE_MEAN && rank == 4 && places == 12 && !tf_is_constant(in, node, 0))
+    if (node->row->variant == REDUCE_MEAN && rank == 4 && places == 12 && !tf_is_constant(in, node, 0))
         return add_global_pool(in, node, axes, keep_dims, err);
-    draft.attr.reduce.kind = (enum reduce_kind)node->operator->variant;
+    draft.attr.reduce.kind = (enum reduce_kind)node->row->variant;
     draft.attr.reduce.axes = places;
     draft.attr.reduce.keep_dims = keep_dims;
     if (axes == 0)

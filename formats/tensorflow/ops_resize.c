@@ -22,7 +22,7 @@ int tf_build_resize(struct tf_import *in, struct tf_node *node, struct error *er
     if (aligns_corners && has_half_pixels)
         return error_set(err, EX_DATAERR, "align_corners and half_pixel_centers exclude each other");
     shape = in->graph->values[x].shape;
-    draft.attr.resize.mode = (enum resize_mode)node->operator->variant;
+    draft.attr.resize.mode = (enum resize_mode)node->row->variant;
     draft.attr.resize.coordinates = aligns_corners    ? RESIZE_ALIGN_CORNERS
                                     : has_half_pixels ? RESIZE_HALF_PIXEL
                                                       : RESIZE_ASYMMETRIC;

@@ -230,7 +230,7 @@ int tf_build_pool(struct tf_import *in, struct tf_node *node, struct error *err)
     struct tf_order order;
     bool is_channels_last;
 
-    draft.attr.pool.kind = (enum pool_kind)node->operator->variant;
+    draft.attr.pool.kind = (enum pool_kind)node->row->variant;
     if (tf_is_channels_last(node->proto, &is_channels_last, err) != 0 ||
         (x = tf_image(in, node, 0, is_channels_last, err)) < 0 ||
         read_spatial(node, "ksize", true, is_channels_last, window->kernel, err) != 0 ||

@@ -87,8 +87,8 @@ static void find_outputs(struct walk *walk, const bool *depends)
     const struct tf_import *in = walk->in;
 
     for (size_t i = 0; i < in->proto->n_node; i++) {
-        const struct tf_operator *operator= tf_operator_find(in->proto->node[i]->op);
-        bool has_result = operator== NULL ||(operator->flags & TF_NO_RESULT) == 0;
+        const struct tf_operator *row = tf_operator_find(in->proto->node[i]->op);
+        bool has_result = row == NULL || (row->flags & TF_NO_RESULT) == 0;
 
         if (depends[i] && has_result && in->readers_begin[i] == in->readers_begin[i + 1] && !tf_is_input(in, i))
             walk->outputs[walk->n_outputs++] = (struct tf_edge){.node = i};
@@ -204,7 +204,7 @@ static int find_inputs(const struct walk *walk, size_t index, struct tf_tensor *
 {
     size_t n_dead = 0;
     bool is_off = false;
-    const struct tf_operator *operator= tf_operator_find(node_of(walk, index)->op);
+    const struct tf_operator *row = tf_operator_find(node_of(walk, index)->op);
 
     *n = 0;
     for (size_t i = 0; i < node_of(walk, index)->n_input; i++) {
@@ -221,29 +221,20 @@ static int find_inputs(const struct walk *walk, size_t index, struct tf_tensor *
         n_dead += tensor.value == GRAPH_NONE;
         inputs[(*n)++] = tensor;
     }
-    *is_dead =
-        is_off || (operator!= NULL &&(operator->flags & TF_TAKES_DEAD) != 0 ? n_dead == *n && *n > 0 : n_dead > 0);
+    *is_dead = is_off || (row != NULL && (row->flags & TF_TAKES_DEAD) != 0 ? n_dead == *n && *n > 0 : n_dead > 0);
     return 0;
-}
-
-static int unknown_operator(struct error *err)
-{
-    return error_set(err, EX_UNAVAILABLE,
-                     "the tensorflow importer does not know this operator: choose model.outputs before it or "
-                     "model.inputs behind it, or add a row to formats/tensorflow/tf_ops.c");
 }
 
 static int check_node(const struct tf_node *node, struct error *err)
 {
-    const struct tf_operator *operator= node->operator;
+    const struct tf_operator *row = node->row;
 
-    if (operator== NULL)
-        return unknown_operator(err);
-    if (node->n_inputs < operator->min_inputs || node->n_inputs> operator->max_inputs)
-        return error_set(err, EX_DATAERR,
-                         "expected %zu to %zu inputs, found %zu", operator->min_inputs, operator->max_inputs,
+    if (row == NULL)
+        return tf_operator_refuse(node->proto->op, err);
+    if (node->n_inputs < row->min_inputs || node->n_inputs > row->max_inputs)
+        return error_set(err, EX_DATAERR, "expected %zu to %zu inputs, found %zu", row->min_inputs, row->max_inputs,
                          node->n_inputs);
-    for (size_t i = 0; i < node->n_inputs && (operator->flags & TF_TAKES_BLOCKS) == 0; i++)
+    for (size_t i = 0; i < node->n_inputs && (row->flags & TF_TAKES_BLOCKS) == 0; i++)
         if (node->inputs[i].value != GRAPH_NONE && node->inputs[i].blocks != NULL)
             return error_set(err, EX_UNAVAILABLE,
                              "it stands between SpaceToBatchND and BatchToSpaceND, where only convolutions and "
@@ -254,7 +245,7 @@ static int check_node(const struct tf_node *node, struct error *err)
 /* What is element-wise leaves an image in the blocks in which it came. */
 static void keep_blocks(struct tf_node *node)
 {
-    for (size_t i = 0; i < node->n_inputs && (node->operator->flags & TF_KEEPS_AXES) != 0; i++)
+    for (size_t i = 0; i < node->n_inputs && (node->row->flags & TF_KEEPS_AXES) != 0; i++)
         if (node->inputs[i].blocks != NULL)
             node->outputs[0].blocks = node->inputs[i].blocks;
 }
@@ -262,7 +253,7 @@ static void keep_blocks(struct tf_node *node)
 static int build_node(struct walk *walk, size_t index, struct error *err)
 {
     struct tf_source *source = &walk->in->sources[index];
-    struct tf_node node = {.proto = node_of(walk, index), .operator= tf_operator_find(node_of(walk, index)->op)};
+    struct tf_node node = {.proto = node_of(walk, index), .row = tf_operator_find(node_of(walk, index)->op)};
     struct tf_tensor *inputs = memory_create(node.proto->n_input, sizeof *inputs, "the inputs of a node", err);
     int rc = -1;
 
@@ -273,7 +264,7 @@ static int build_node(struct walk *walk, size_t index, struct error *err)
         if (source->is_dead)
             rc = 0;
         else if (check_node(&node, err) == 0 && tf_create_outputs(walk->in, &node, 1, err) == 0)
-            rc = node.operator->build(walk->in, &node, err);
+            rc = node.row->build(walk->in, &node, err);
     }
     if (rc == 0 && !source->is_dead)
         keep_blocks(&node);
@@ -291,7 +282,7 @@ static int check_operators(const struct walk *walk, struct error *err)
             return 0;
     for (size_t i = 0; i < walk->n_order; i++)
         if (!tf_is_input(walk->in, walk->order[i]) && tf_operator_find(node_of(walk, walk->order[i])->op) == NULL) {
-            unknown_operator(err);
+            tf_operator_refuse(node_of(walk, walk->order[i])->op, err);
             return node_error(walk, walk->order[i], err);
         }
     return 0;

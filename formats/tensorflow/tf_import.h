@@ -81,7 +81,7 @@ struct tf_import {
 /* One node of the file, as a build function sees it. */
 struct tf_node {
     const Tensorflow__NodeDef *proto;
-    const struct tf_operator *operator;
+    const struct tf_operator *row;
     size_t n_inputs; /* data only */
     const struct tf_tensor *inputs;
     size_t n_outputs;
@@ -138,6 +138,8 @@ struct tf_operator {
 
 /* NULL: unknown. */
 const struct tf_operator *tf_operator_find(const char *type);
+/* Says, for an operator that is not there, what can be done. Returns -1, EX_UNAVAILABLE. */
+int tf_operator_refuse(const char *type, struct error *err);
 
 /* --- tf_attr.c: attributes --- */
 

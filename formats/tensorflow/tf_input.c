@@ -56,13 +56,13 @@ static bool read_permutation(struct tf_import *in, const Tensorflow__NodeDef *pr
 static int step(struct tf_import *in, const struct path *path, size_t reader, size_t rank, struct path *next, int *axis)
 {
     const Tensorflow__NodeDef *proto = in->proto->node[reader];
-    const struct tf_operator *operator= tf_operator_find(proto->op);
+    const struct tf_operator *row = tf_operator_find(proto->op);
     struct tensor perm;
     bool is_last;
 
-    if (operator== NULL)
+    if (row == NULL)
         return -1;
-    if ((operator->flags & TF_HAS_CHANNELS) != 0) {
+    if ((row->flags & TF_HAS_CHANNELS) != 0) {
         if (tf_is_channels_last(proto, &is_last, NULL) != 0)
             return -1;
         *axis = path->axes[is_last ? rank - 1 : 1];
@@ -70,7 +70,7 @@ static int step(struct tf_import *in, const struct path *path, size_t reader, si
     }
     *next = *path;
     next->node = reader;
-    if ((operator->flags & TF_KEEPS_AXES) != 0)
+    if ((row->flags & TF_KEEPS_AXES) != 0)
         return 0;
     if (strcmp(proto->op, "Transpose") != 0 || !read_permutation(in, proto, rank, &perm))
         return -1;

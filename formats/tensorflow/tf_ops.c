@@ -128,3 +128,34 @@ const struct tf_operator *tf_operator_find(const char *type)
             return &operators[i];
     return NULL;
 }
+
+/* Operators that are not in a network made for inference, by what is to be done about it. */
+static const struct {
+    const char *type, *reason;
+} refusals[] = {
+    {"Variable", "it is a variable: freeze the network, so that its weights are constants"},
+    {"VariableV2", "it is a variable: freeze the network, so that its weights are constants"},
+    {"VarHandleOp", "it is a variable: freeze the network, so that its weights are constants"},
+    {"ReadVariableOp", "it reads a variable: freeze the network, so that its weights are constants"},
+    {"PartitionedCall", "it calls a function: freeze the network with functions inlined"},
+    {"StatefulPartitionedCall", "it calls a function: freeze the network with functions inlined"},
+    {"If", "it calls a function: freeze the network with control flow lowered"},
+    {"StatelessIf", "it calls a function: freeze the network with control flow lowered"},
+    {"While", "it is a loop: choose model.outputs before it or model.inputs behind it"},
+    {"StatelessWhile", "it is a loop: choose model.outputs before it or model.inputs behind it"},
+    {"Enter", "it is part of a loop: choose model.outputs before it or model.inputs behind it"},
+    {"Exit", "it is part of a loop: choose model.outputs before it or model.inputs behind it"},
+    {"LoopCond", "it is part of a loop: choose model.outputs before it or model.inputs behind it"},
+    {"NextIteration", "it is part of a loop: choose model.outputs before it or model.inputs behind it"},
+    {"RandomUniform", "it draws random numbers, as training does: freeze the network for inference"},
+};
+
+int tf_operator_refuse(const char *type, struct error *err)
+{
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (strcmp(refusals[i].type, type) == 0)
+            return error_set(err, EX_UNAVAILABLE, "%s", refusals[i].reason);
+    return error_set(err, EX_UNAVAILABLE,
+                     "the tensorflow importer does not know this operator: choose model.outputs before it or "
+                     "model.inputs behind it, or add a row to formats/tensorflow/tf_ops.c");
+}

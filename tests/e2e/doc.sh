@@ -71,7 +71,7 @@ offers "etalon calibrate x.yaml --set=targets=" "[onnx-qdq]"
 
 # ---- operators ----
 
-grep -oE '^    \{"[A-Za-z0-9]+"' "$SOURCE/formats/tensorflow/tf_ops.c" | cut -d'"' -f2 | sort >"$scratch/operators"
+grep -oE '^    \{"[A-Za-z0-9]+", [0-9]' "$SOURCE/formats/tensorflow/tf_ops.c" | cut -d'"' -f2 | sort >"$scratch/operators"
 same "operators of TensorFlow graphs" "$scratch/operators" \
   <(awk '/^Operators: Abs/,/\.$/' "$manual/models.md" | grep -oE '[A-Z][A-Za-z0-9]+' | grep -vx Operators | sort)
 

@@ -188,6 +188,20 @@ static void the_network_ends_at_the_outputs_asked_for(void **state)
     assert_refused(f, EX_DATAERR, "\"prob\"");
 }
 
+static void what_is_not_frozen_says_so(void **state)
+{
+    static const char *const cases[][2] = {
+        {"VarHandleOp", "freeze"}, {"StatefulPartitionedCall", "function"}, {"RandomUniform", "training"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct tf_file *f = small_graph();
+
+        add_op(f, cases[i][0], "odd", "relu");
+        assert_refused(f, EX_UNAVAILABLE, "\"odd\"", cases[i][0], cases[i][1]);
+    }
+}
+
 /* The front end of an audio network: strings, and operators that nobody else has. */
 static struct tf_file *audio_graph(void)
 {
@@ -674,6 +688,7 @@ int main(void)
         cmocka_unit_test(operators_say_which_axis_carries_channels),
         cmocka_unit_test(shapes_of_inputs_come_from_the_request_where_the_file_leaves_them_open),
         cmocka_unit_test(the_network_ends_at_the_outputs_asked_for),
+        cmocka_unit_test(what_is_not_frozen_says_so),
         cmocka_unit_test(the_network_begins_where_the_inputs_asked_for_cut_it),
         cmocka_unit_test(outputs_are_what_depends_on_an_input_and_nobody_reads),
         cmocka_unit_test(nodes_may_stand_in_any_order),
