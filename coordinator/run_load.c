@@ -1,0 +1,90 @@
+/* run_load.c — model, datasets and fingerprints; every rank has the same, or the run ends. See run_private.h. */
+#include "coordinator/run_private.h"
+
+#include "common/passes.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/measure.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static int open_datasets(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+
+    if ((run->dataset = dataset_open(&q->dataset, err)) == NULL)
+        return error_in(err, "dataset");
+    if (q->evaluate.is_skipped)
+        return 0;
+    if (q->evaluate.dataset.kind == NULL)
+        run->evaluation_dataset = run->dataset;
+    else if ((run->evaluation_dataset = dataset_open(&q->evaluate.dataset, err)) == NULL)
+        return error_in(err, "evaluation dataset");
+    return 0;
+}
+
+static int import_model(struct run *run, struct error *err)
+{
+    run->graph = model_import(&run->request->model, err);
+    if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
+        return -1;
+    if (run->graph->n_inputs > 1)
+        return error_set(
+            err, EX_UNAVAILABLE,
+            "%s: the network has %zu inputs (the second is \"%s\"), and a record of a dataset is one tensor: "
+            "such a network can be inspected and converted, not calibrated",
+            run->request->model.file, run->graph->n_inputs, run->graph->values[run->graph->inputs[1]].name);
+    return 0;
+}
+
+/* Collective. Every rank must have computed rank 0's digest; `otherwise` says what a rank with another one does. */
+static int check_digest(const struct comm *comm, const char digest[65], int code, const char *otherwise,
+                        struct error *err)
+{
+    char first[65], host[256] = "?";
+    int rc = 0;
+
+    memcpy(first, digest, sizeof first);
+    comm_broadcast(comm, first, sizeof first);
+    gethostname(host, sizeof host - 1); /* a name that does not fit is cut */
+    if (strcmp(first, digest) != 0)
+        rc = error_set(err, code, "host %s (%s) %s", host, engine_isa(), otherwise);
+    return comm_agree(comm, rc, err);
+}
+
+/* Ranks that read other files, or compute other bits, must not pour their statistics into one. */
+static int check_ranks(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    const struct comm *comm = run->comm;
+    char probe[65];
+    int rc = comm_agree(comm, measure_probe(run->graph, q->calibration.block, probe, err), err);
+
+    if (rc == 0)
+        rc = check_digest(comm, probe, EX_UNAVAILABLE,
+                          "computes other fp32 bits than rank 0; pin a common instruction set with engine.isa, and see "
+                          "that both read the same model",
+                          err);
+    if (rc == 0)
+        rc = comm_agree(comm, fingerprint_statistics(q, run->dataset, probe, run->statistics, err), err);
+    if (rc == 0)
+        rc = check_digest(comm, run->statistics, EX_DATAERR, "reads another model, dataset or job than rank 0", err);
+    if (rc == 0)
+        rc = comm_agree(comm, fingerprint_decisions(q, run->statistics, run->evaluation_dataset, run->decisions, err),
+                        err);
+    if (rc == 0)
+        rc = check_digest(comm, run->decisions, EX_DATAERR, "reads another evaluation set or job than rank 0", err);
+    return rc;
+}
+
+int run_load(struct run *run, struct error *err)
+{
+    int rc = engine_pin_isa(run->request->isa, err);
+
+    if (rc == 0)
+        rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
+    if (rc == 0)
+        rc = import_model(run, err);
+    rc = comm_agree(run->comm, rc, err);
+    return rc == 0 ? check_ranks(run, err) : rc;
+}

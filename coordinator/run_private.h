@@ -1,0 +1,56 @@
+/* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_steps.c and run_write.c
+ * are what happens in them.
+ */
+#ifndef ETALON_RUN_PRIVATE_H
+#define ETALON_RUN_PRIVATE_H
+
+#include "coordinator/checkpoint.h"
+#include "coordinator/evaluate.h"
+#include "coordinator/report.h"
+#include "worker/observe.h"
+
+struct run {
+    const struct comm *comm;
+    const struct run_request *request;
+    struct graph *graph;
+    struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
+    struct output *output;                        /* rank 0 of calibrate only */
+    struct checkpoint *checkpoint;                /* of calibrate, while it measures */
+    struct observation *observation;
+    struct pass_result records;
+    struct evaluation evaluation;
+    bool is_evaluated;
+    struct report_target targets[RUN_MAX_TARGETS];
+    char statistics[65], decisions[65];
+    struct run_times times;
+};
+
+/* --- run_load.c --- */
+
+/* Collective. Model and datasets, the same for all ranks, and the fingerprints. */
+int run_load(struct run *run, struct error *err);
+
+/* --- run_steps.c: collective --- */
+
+/* Statistics; those of the archive in the output folder where `may_reuse` and they fit. */
+int run_measure(struct run *run, bool may_reuse, struct error *err);
+/* From the checkpoint in the output folder, if there is one; keeps one there until the results are written. */
+int run_measure_with_checkpoint(struct run *run, struct error *err);
+/* A plan per target. A target that cannot express the model is noted; the others go on. */
+int run_decide(struct run *run, struct error *err);
+/* Accuracy and errors, unless the job skips them. */
+int run_score(struct run *run, bool with_choices, struct error *err);
+
+/* --- run_write.c --- */
+
+struct report run_report(struct run *run);
+/* Collective. What is in the output folder already: nothing, or the results of this job; EX_CANTCREAT: of another. */
+int run_check_finished(struct run *run, bool *is_finished, struct error *err);
+/* Collective. Everything into the output folder; `started`: when writing began, in seconds of run_now. */
+int run_write(struct run *run, double started, struct error *err);
+
+/* --- run.c --- */
+
+double run_now(void); /* seconds of a clock that never goes back */
+
+#endif

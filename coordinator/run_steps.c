@@ -1,0 +1,155 @@
+/* run_steps.c — measure, decide, score; see run_private.h. */
+#include "coordinator/run_private.h"
+
+#include "common/log.h"
+#include "coordinator/correct.h"
+#include "coordinator/decide.h"
+#include "coordinator/keep.h"
+#include "coordinator/measure.h"
+#include "worker/simulate.h"
+
+#include <stdio.h>
+
+static size_t channel_bins(const struct run_request *q)
+{
+    return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
+}
+
+static struct pass_request pass_over(const struct run *run, struct dataset *dataset, const char *what)
+{
+    const struct run_request *q = run->request;
+
+    return (struct pass_request){
+        run->graph, dataset, &q->preprocess, q->calibration.block, q->threads, q->max_bad_records, what, NULL, NULL};
+}
+
+/* Collective. The statistics of an earlier run, where every rank sees its archive: an output folder on one host's disk
+ * is no reason for the others to wait for ever. */
+static int reuse(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    char path[4096];
+    int32_t is_missing;
+    int rc;
+
+    snprintf(path, sizeof path, "%s/archive.h5", q->output);
+    rc = keep_load(path, run->graph, run->statistics, q->calibration.bins, channel_bins(q), &run->observation,
+                   &run->records, err);
+    rc = comm_agree(run->comm, rc, err);
+    if (rc != 0)
+        return rc;
+    is_missing = run->observation == NULL;
+    comm_max_int32(run->comm, &is_missing, 1);
+    if (!is_missing) {
+        log_info("statistics come from %s", path);
+        return 0;
+    }
+    observation_destroy(run->observation);
+    run->observation = NULL;
+    pass_result_fini(&run->records);
+    return 0;
+}
+
+int run_measure(struct run *run, bool may_reuse, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct pass_request request = pass_over(run, run->dataset, "calibration");
+    int rc = may_reuse ? reuse(run, err) : 0;
+
+    if (rc == 0 && run->observation == NULL)
+        rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), run->checkpoint, &run->observation,
+                         &run->records, err);
+    return rc;
+}
+
+int run_measure_with_checkpoint(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    uint64_t n_blocks = (dataset_count(run->dataset) + q->calibration.block - 1) / q->calibration.block;
+    int rc;
+
+    run->checkpoint = checkpoint_open(run->comm, q, run->graph, run->statistics, channel_bins(q), n_blocks, run->output,
+                                      q->starts_anew, err);
+    if (run->checkpoint == NULL)
+        return -1;
+    rc = run_measure(run, false, err);
+    checkpoint_close(run->checkpoint);
+    run->checkpoint = NULL;
+    return rc;
+}
+
+/* The plans that exist, in the order of targets, with their places in the evaluation. */
+static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].plan != NULL) {
+            run->targets[i].evaluation = n;
+            plans[n++] = run->targets[i].plan;
+        }
+    return n;
+}
+
+/* What no simulator can run would end the whole evaluation: found here, it costs its own target only. */
+static int check_simulation(const struct plan *plan, struct error *err)
+{
+    struct simulator *simulator = simulator_create(plan, 1, err);
+
+    if (simulator == NULL)
+        return -1;
+    simulator_destroy(simulator);
+    return 0;
+}
+
+/* Local. What the target cannot express. */
+static int check_target(const struct target *target, const struct plan *plan, struct error *err)
+{
+    if (plan->graph->batch > 1 && !target->takes_batch)
+        return error_set(err, EX_UNAVAILABLE, "a batch of %lld: only models of one record are written",
+                         (long long)plan->graph->batch);
+    return target->check == NULL ? 0 : target->check(plan, err);
+}
+
+int run_decide(struct run *run, struct error *err)
+{
+    struct plan *plans[RUN_MAX_TARGETS];
+
+    for (size_t i = 0; i < run->request->n_targets; i++) {
+        struct report_target *t = &run->targets[i];
+        int rc;
+
+        t->target = run->request->targets[i];
+        rc = decide_plan(run->comm, run->request, t->target, run->observation, &t->plan, err);
+        if (rc == 0)
+            rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
+        if (rc == 0)
+            rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
+        if (rc == 0)
+            continue;
+        if (err->code != EX_UNAVAILABLE)
+            return error_in(err, "target %s", t->target->name);
+        t->error = *err;
+        *err = (struct error){0};
+        plan_destroy(t->plan);
+        t->plan = NULL;
+        log_warning("target %s: %s", t->target->name, t->error.text);
+    }
+    if (run->request->calibration.bias_correction != BIAS_CORRECTION_SIMULATED)
+        return 0;
+    return correct_biases(run->comm, run->request, run->graph, run->dataset, plans, list_plans(run, plans), err);
+}
+
+int run_score(struct run *run, bool with_choices, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct pass_request request = pass_over(run, run->evaluation_dataset, "evaluation");
+    struct plan *plans[RUN_MAX_TARGETS];
+    size_t n = list_plans(run, plans);
+
+    if (q->evaluate.is_skipped)
+        return 0;
+    run->is_evaluated = true;
+    return evaluate_run(run->comm, &request, plans, n, q->evaluate.top_k, q->evaluate.n_top_k, with_choices,
+                        &run->evaluation, err);
+}
