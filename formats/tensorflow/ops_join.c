@@ -77,14 +77,14 @@ int tf_build_pack(struct tf_import *in, struct tf_node *node, struct error *err)
     if (grown == NULL)
         return -1;
     for (size_t i = 0; i < node->n_inputs && rc == 0; i++) {
-        struct shape old = tf_shape(in, &node->inputs[i]), new = {.rank = rank + 1};
+        struct shape shape = tf_shape(in, &node->inputs[i]), grown_shape = {.rank = rank + 1};
 
-        if (old.rank != rank)
+        if (shape.rank != rank)
             rc = error_set(err, EX_DATAERR, "inputs 0 and %zu differ in rank", i);
         for (size_t k = 0; k <= rank; k++)
-            new.dims[k] = k == axis ? 1 : old.dims[k - (k > axis)];
+            grown_shape.dims[k] = k == axis ? 1 : shape.dims[k - (k > axis)];
         if (rc == 0)
-            rc = tf_reshape_step(in, node, &node->inputs[i], &new, "unsqueezed", &grown[i], err);
+            rc = tf_reshape_step(in, node, &node->inputs[i], &grown_shape, "unsqueezed", &grown[i], err);
     }
     if (rc == 0)
         rc = join(in, node, grown, node->n_inputs, axis, NULL, &node->outputs[0], err);

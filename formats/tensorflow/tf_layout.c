@@ -161,13 +161,13 @@ static size_t find_groups(const struct shape *from, const struct shape *to, stru
 
     while (i < from->rank || k < to->rank) {
         struct group group = {.from = i, .to = k};
-        int64_t old = i < from->rank ? from->dims[i++] : 1, new = k < to->rank ? to->dims[k++] : 1;
+        int64_t left = i < from->rank ? from->dims[i++] : 1, right = k < to->rank ? to->dims[k++] : 1;
 
-        while (old != new) {
-            if (old < new)
-                old *= from->dims[i++];
+        while (left != right) {
+            if (left < right)
+                left *= from->dims[i++];
             else
-                new *= to->dims[k++];
+                right *= to->dims[k++];
         }
         while (n > 0 && i < from->rank && from->dims[i] == 1)
             i++;
@@ -209,7 +209,7 @@ static void plan_reshape(const struct tf_tensor *tensor, const struct shape *fro
 {
     struct group groups[TENSOR_MAX_RANK + 1];
     size_t n = find_groups(from, to, groups);
-    uint8_t old = 0, new = 0;
+    uint8_t n_before = 0, n_after = 0;
 
     *before = *after = tf_plain_order();
     sort_groups(tensor, from, groups, n);
@@ -217,10 +217,10 @@ static void plan_reshape(const struct tf_tensor *tensor, const struct shape *fro
         for (size_t g = 0; g < n; g++) {
             for (size_t i = groups[g].from; i < groups[g].from_end; i++)
                 if ((i > 0 && from->dims[i] == 1) == is_one)
-                    before->axis[i] = old++;
+                    before->axis[i] = n_before++;
             for (size_t k = groups[g].to; k < groups[g].to_end; k++)
                 if ((k > 0 && to->dims[k] == 1) == is_one)
-                    after->axis[k] = new ++;
+                    after->axis[k] = n_after++;
         }
 }
 
