@@ -26,6 +26,7 @@ struct caffe_writer {
 
     /* The node being written. */
     const struct node *node;
+    struct shape x;   /* of its first input; for windows over one axis, as an image of one row */
     const char *from; /* the blob of its first input */
     const char *to;   /* the blob that it makes, before its fused activation */
 };

@@ -96,9 +96,9 @@ static void put_node(struct caffe_writer *w, const char *type, const struct conv
 
 static bool is_image(struct caffe_writer *w, const char *what)
 {
-    if (caffe_shape_of(w, w->node->inputs[0])->rank == 4)
+    if (w->x.rank == 4)
         return true;
-    caffe_cannot(w, "%s over other than two axes has no form in Caffe", what);
+    caffe_cannot(w, "%s over so many axes has no form in Caffe", what);
     return false;
 }
 
@@ -116,6 +116,8 @@ void caffe_write_conv(struct caffe_writer *w)
     if (!is_image(w, "a convolution"))
         return;
     conv.out_channels = caffe_shape_of(w, w->node->outputs[0])->dims[1];
+    if (conv.shape.rank == 3)
+        conv.shape = (struct shape){4, {conv.shape.dims[0], conv.shape.dims[1], 1, conv.shape.dims[2]}};
     make_pads_even(w, &conv, w->node->attr.conv.output_padding);
     put_node(w, w->node->op == OP_DECONV ? "Deconvolution" : "Convolution", &conv);
 }

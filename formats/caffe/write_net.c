@@ -118,16 +118,40 @@ static void put_inputs(struct caffe_writer *w)
     }
 }
 
+static bool has_window(enum op op)
+{
+    return op == OP_CONV || op == OP_DECONV || op == OP_POOL;
+}
+
+/* Caffe's windows are over images: a sequence becomes one of a single row, and a sequence again behind them. */
+static void put_sequence(struct caffe_writer *w, const struct shape *x)
+{
+    const char *to = w->to;
+    struct shape y;
+
+    w->x = (struct shape){4, {x->dims[0], x->dims[1], 1, x->dims[2]}};
+    caffe_put_reshape(w, caffe_inner_name(w, "row"), w->from, caffe_inner_name(w, "row"), x, &w->x);
+    w->from = caffe_inner_name(w, "row");
+    w->to = caffe_inner_name(w, "result");
+    write_op[w->node->op](w);
+    y = *caffe_shape_of(w, w->node->outputs[0]);
+    caffe_put_reshape(w, caffe_inner_name(w, "sequence"), w->to, to, &w->x, &y);
+    w->to = to;
+}
+
 static void put_node(struct caffe_writer *w, const struct node *node)
 {
     const char *top = w->blobs[node->outputs[0]];
     struct activation fused = node->fused;
 
     w->node = node;
+    w->x = *caffe_shape_of(w, node->inputs[0]);
     w->from = w->blobs[node->inputs[0]];
     w->to = fused.kind == ACTIVATION_NONE || caffe_is_in_place(fused.kind) ? top : caffe_inner_name(w, "linear");
     if (write_op[node->op] == NULL)
         caffe_cannot(w, "%s has no form in Caffe", op_name(node->op));
+    else if (has_window(node->op) && w->x.rank == 3)
+        put_sequence(w, caffe_shape_of(w, node->inputs[0]));
     else
         write_op[node->op](w);
     if (fused.kind != ACTIVATION_NONE)

@@ -72,7 +72,7 @@ static bool is_expressible(struct caffe_writer *w, const struct shape *x, struct
     const struct window *win = &w->node->attr.pool.window;
 
     if (x->rank != 4 || win->dilation[0] != 1 || win->dilation[1] != 1)
-        caffe_cannot(w, "pools over other than two axes, or with dilation, have no form in Caffe");
+        caffe_cannot(w, "pools over so many axes, or with dilation, have no form in Caffe");
     else if (!find_pool(w->node, x, out))
         caffe_cannot(w, "pads %lld,%lld,%lld,%lld of a pool with output %lldx%lld have no form in Caffe",
                      (long long)win->pad_begin[0], (long long)win->pad_begin[1], (long long)win->pad_end[0],
@@ -223,13 +223,12 @@ static void put_restated(struct caffe_writer *w, const struct caffe_pool *pool, 
 
 void caffe_write_pool(struct caffe_writer *w)
 {
-    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]);
     struct caffe_pool pool;
 
-    if (!is_expressible(w, x, &pool))
+    if (!is_expressible(w, &w->x, &pool))
         return;
     if (w->node->attr.pool.is_global)
         caffe_put_global_pool(w, w->node->name, w->from, w->to, w->node->attr.pool.kind == POOL_MAX);
     else
-        put_restated(w, &pool, x);
+        put_restated(w, &pool, &w->x);
 }

@@ -49,6 +49,12 @@ for name in shufflenetv2 two_inputs features; do # splits and joins; several inp
   round $name "$scratch/$name.onnx" "$scratch/$name.onnx"
 done
 
+# a sequence: Caffe has images only
+"$PYTHON" "$SOURCE/tests/random_networks.py" sequence "$scratch/sequence.onnx" || fail "sequence: not made"
+to caffe "$scratch/sequence" "$scratch/sequence.onnx"
+to onnx "$scratch/from-sequence" "$(files caffe "$scratch/sequence/net")"
+"$PYTHON" "$here/check_converted.py" "$scratch/sequence.onnx" "$scratch/from-sequence/net.onnx" || fail "a sequence as caffe"
+
 # for several records at once
 for format in onnx caffe; do
   to $format "$scratch/batch-$format" "$demo/demo.onnx" --batch 4

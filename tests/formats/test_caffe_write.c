@@ -169,6 +169,25 @@ static void a_small_file_cannot_make_us_write_a_large_one(void **state)
     assert_refused(make_conv(w, OP_CONV), "its kernels would become too large");
 }
 
+static void windows_over_a_sequence_are_windows_over_one_row(void **state)
+{
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 2, 9)), w = add_constant(graph, "w", DTYPE_FLOAT32, SHAPE(3, 2, 3), NULL);
+    int y = add_node(graph, OP_CONV, "y", INTS(x, w));
+
+    (void)state;
+    last_node(graph)->attr.conv.window = (struct window){{1, 3}, {1, 1}, {1, 1}, {0, 1}, {0, 1}};
+    last_node(graph)->attr.conv.group = 1;
+    last_node(graph)->fused.kind = ACTIVATION_RELU;
+    assert_layers(
+        finish(graph, y),
+        "type: \"Reshape\" bottom: \"x\" top: \"y/row\" reshape_param { shape { dim: 0 dim: 2 dim: 1 dim: 9 } }",
+        "name: \"y\" type: \"Convolution\" bottom: \"y/row\" top: \"y/result\"",
+        "pad_h: 0 pad_w: 1 kernel_h: 1 kernel_w: 3",
+        "bottom: \"y/result\" top: \"y\" reshape_param { shape { dim: 0 dim: 3 dim: 9 } }",
+        "type: \"ReLU\" bottom: \"y\" top: \"y\"");
+}
+
 static void a_pool_is_rounded_as_its_size_wants(void **state)
 {
     struct window w = make_window(2, 2, 0);
@@ -185,7 +204,7 @@ static void a_pool_is_rounded_as_its_size_wants(void **state)
     w.pad_end[0] = 3;
     assert_layers(make_pool(POOL_MAX, w, 3, 2), "pad_h: 2 pad_w: 0", "slice_point: 1 axis: 2");
     w.dilation[1] = 2;
-    assert_refused(make_pool(POOL_MAX, w, 3, 1), "node \"y\" (pool): pools over other than two axes, or with dilation");
+    assert_refused(make_pool(POOL_MAX, w, 3, 1), "node \"y\" (pool): pools over so many axes, or with dilation");
 }
 
 static void an_average_that_does_not_count_pads_is_corrected(void **state)
@@ -377,6 +396,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uneven_pads_of_a_convolution_grow_its_kernel),
         cmocka_unit_test(a_small_file_cannot_make_us_write_a_large_one),
+        cmocka_unit_test(windows_over_a_sequence_are_windows_over_one_row),
         cmocka_unit_test(a_pool_is_rounded_as_its_size_wants),
         cmocka_unit_test(an_average_that_does_not_count_pads_is_corrected),
         cmocka_unit_test(activations_have_their_layers),
