@@ -269,6 +269,41 @@ def vit_tiny(net, x):
     return [net.dense(x, 1000)]
 
 
+def transformer(net, x):
+    """A small vision transformer in the words of opset 21: the newer normalisations and activations as operators of their
+    own, queries, keys and values from one product."""
+    width, heads, patches = 48, 3, 16
+
+    def linear(x, out):
+        y = net.add("MatMul", [x, net.normal((net.channels[x], out), np.sqrt(1 / net.channels[x]))], out)
+        return net.add("Add", [y, net.normal(out, 0.1)])
+
+    def normalised(x):
+        return net.add("LayerNormalization", [x, net.uniform(width, 0.7, 1.3), net.normal(width, 0.1)], axis=-1)
+
+    def attention(x):
+        qkv = net.reshape(linear(x, 3 * width), [0, 0, 3, heads, width // heads])
+        qkv = net.add("Split", [net.add("Transpose", [qkv], perm=[0, 2, 3, 1, 4])], outputs=3, axis=1, num_outputs=3)
+        q, k, v = (net.add("Squeeze", [y, net.constant([1], np.int64)]) for y in qkv)
+        k = net.add("Transpose", [net.add("Mul", [k, net.constant((width // heads) ** -0.5)])], perm=[0, 1, 3, 2])
+        y = net.add("MatMul", [net.add("Softmax", [net.add("MatMul", [q, k])], axis=-1), v])
+        return linear(net.reshape(net.add("Transpose", [y], perm=[0, 2, 1, 3]), [0, 0, width], width), width)
+
+    y = net.conv(x, 24, 4, 4, 0)
+    y = net.add("Mish", [net.add("GroupNormalization", [y, net.uniform(24, 0.7, 1.3), net.normal(24, 0.1)], num_groups=4)])
+    y = net.conv(y, width, 2, 2, 0)
+    y = net.add("InstanceNormalization", [y, net.uniform(width, 0.7, 1.3), net.normal(width, 0.1)])
+    y = net.add("Transpose", [net.reshape(y, [0, width, patches])], perm=[0, 2, 1])
+    y = net.add("Gather", [y, net.constant([0, 1, 5, 4, 2, 3, 7, 6, 8, 9, 13, 12, 10, 11, 15, 14], np.int64)], axis=1)
+    y = net.add("Add", [y, net.normal((1, patches, width), 0.5)])
+    for form in "none", "tanh":
+        y = net.add("Add", [y, attention(normalised(y))])
+        z = net.add("Gelu", [linear(normalised(y), 4 * width)], approximate=form)
+        y = net.add("Add", [y, linear(z, width)])
+    y = net.add("ReduceMean", [normalised(y), net.constant([1], np.int64)], width, keepdims=0)
+    return [net.dense(y, 10)]
+
+
 # ---- detection, segmentation ----
 
 
@@ -353,12 +388,15 @@ NETWORKS = {  # name: builder, {input: shape of a record}
     "vgg16": (vgg16, {"x": (3, 224, 224)}),
     "resnext": (resnext, {"x": (3, 64, 64)}),
     "vit_tiny": (vit_tiny, {"x": (3, 224, 224)}),
+    "transformer": (transformer, {"x": (3, 32, 32)}),
     "ssd_mobilenet": (ssd_mobilenet, {"x": (3, 300, 300)}),
     "unet": (unet, {"x": (3, 96, 96)}),
     "two_inputs": (two_inputs, {"x": (3, 32, 32), "side": (12,)}),
     "sequence": (sequence, {"x": (8, 100)}),
     "features": (features, {"x": (64,)}),
 }
+
+OPSETS = {"transformer": 21}  # the others: 13
 
 
 def build(name):
@@ -369,7 +407,7 @@ def build(name):
     graph = helper.make_graph(
         net.nodes, name, [helper.make_tensor_value_info(x, TensorProto.FLOAT, ["N", *shape]) for x, shape in shapes.items()],
         [helper.make_tensor_value_info(y, TensorProto.FLOAT, None) for y in outputs], net.weights)
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSETS.get(name, 13))], ir_version=10)
 
 
 def inputs(name, n):
