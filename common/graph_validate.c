@@ -32,9 +32,11 @@ static int check_value(const struct graph *graph, int index, bool is_input, stru
     if (value->dtype != DTYPE_FLOAT32)
         return error_set(err, EX_UNAVAILABLE, "value \"%s\": expected float32 activations, found %s", value->name,
                          dtype_name(value->dtype));
-    if (!graph->is_unbatched && (value->shape.rank == 0 || value->shape.dims[0] != 1))
-        return error_set(err, EX_DATAERR, "value \"%s\": expected a batch of 1 as the first axis, found shape %s",
-                         value->name, shape_text(&value->shape, text));
+    if (!graph->is_unbatched && (value->shape.rank == 0 || value->shape.dims[0] != 1)) {
+        error_set(err, EX_UNAVAILABLE, "value \"%s\": expected a batch of 1 as the first axis, found shape %s",
+                  value->name, shape_text(&value->shape, text));
+        return value->producer == GRAPH_NONE ? -1 : node_error_in(&graph->nodes[value->producer], err);
+    }
     if (elements == 0)
         return error_set(err, EX_DATAERR, "value \"%s\" of shape %s has no elements", value->name,
                          shape_text(&value->shape, text));
@@ -172,7 +174,7 @@ static int check_node(const struct graph *graph, int index, struct error *err)
             }
     reason = graph->is_unbatched ? NULL : mixing_reason(graph, node);
     if (reason != NULL) {
-        error_set(err, EX_DATAERR, "operator %s mixes records: %s", op_name(node->op), reason);
+        error_set(err, EX_UNAVAILABLE, "operator %s mixes records: %s", op_name(node->op), reason);
         return node_error_in(node, err);
     }
     return 0;

@@ -6,6 +6,7 @@
  *   x sigmoid(a x)                        swish
  *   x hard_sigmoid(x), x clip(..) / h     hard swish
  *   x / 2 (1 + erf(x / sqrt 2))           gelu
+ *   x / 2 (1 + tanh t), x sigmoid(2 t)    gelu by tanh, t = sqrt(2 / pi) (x + 0.044715 x^3)
  *   x tanh(softplus(x))                   mish
  *
  * Only the last node of a pattern is rewritten, to read x itself. What then has no reader falls to graph_compact; what
@@ -215,6 +216,55 @@ static bool match_hard_gate(const struct graph *graph, int s, double c, int *x, 
     return true;
 }
 
+static bool is_cube(const struct graph *graph, int value, int x)
+{
+    const struct node *power = activation_of(graph, value, ACTIVATION_POWER), *product = producer_of(graph, value);
+
+    if (power != NULL)
+        return power->inputs[0] == x && power->attr.activation.alpha == 3;
+    for (size_t i = 0; i < 2 && is_binary(product, BINARY_MUL); i++) {
+        const struct node *square = producer_of(graph, product->inputs[1 - i]);
+
+        power = activation_of(graph, product->inputs[1 - i], ACTIVATION_POWER);
+        if (product->inputs[i] == x &&
+            ((power != NULL && power->inputs[0] == x && power->attr.activation.alpha == 2) ||
+             (is_binary(square, BINARY_MUL) && square->inputs[0] == x && square->inputs[1] == x)))
+            return true;
+    }
+    return false;
+}
+
+/* value = slope (x + 0.044715 x^3) */
+static bool match_gelu_argument(const struct graph *graph, int value, int x, double slope)
+{
+    const struct node *sum;
+    double factor;
+    int below, cube;
+
+    if (!match_scaled(graph, value, &below, &factor) || !is_near(factor, slope))
+        return false;
+    sum = producer_of(graph, below);
+    for (size_t i = 0; i < 2 && is_binary(sum, BINARY_ADD); i++)
+        if (sum->inputs[i] == x && match_scaled(graph, sum->inputs[1 - i], &cube, &factor) &&
+            is_near(factor, 0.044715) && is_cube(graph, cube, x))
+            return true;
+    return false;
+}
+
+static bool match_gelu_by_tanh(const struct graph *graph, int x, int s, double c)
+{
+    const double slope = M_2_SQRTPI * M_SQRT1_2; /* sqrt(2 / pi) */
+    const struct node *gate;
+    double offset;
+    int below;
+
+    if ((gate = activation_of(graph, s, ACTIVATION_SIGMOID)) != NULL && c == 1)
+        return match_gelu_argument(graph, gate->inputs[0], x, 2 * slope);
+    return is_near(c, 0.5) && match_shifted(graph, s, &below, &offset) && offset == 1 &&
+           (gate = activation_of(graph, below, ACTIVATION_TANH)) != NULL &&
+           match_gelu_argument(graph, gate->inputs[0], x, slope);
+}
+
 static bool match_gate(const struct graph *graph, int x, int s, double c, struct activation *out)
 {
     const struct node *gate;
@@ -232,6 +282,8 @@ static bool match_gate(const struct graph *graph, int x, int s, double c, struct
              (gate = activation_of(graph, below, ACTIVATION_ERF)) != NULL &&
              match_affine(graph, gate->inputs[0], &x, &a, &b) && b == 0 && is_near(a, M_SQRT1_2))
         *out = (struct activation){.kind = ACTIVATION_GELU};
+    else if (match_gelu_by_tanh(graph, x, s, c))
+        *out = (struct activation){.kind = ACTIVATION_GELU_TANH};
     else if (c == 1 && (gate = activation_of(graph, s, ACTIVATION_TANH)) != NULL &&
              (gate = activation_of(graph, gate->inputs[0], ACTIVATION_SOFTPLUS)) != NULL && gate->inputs[0] == x)
         *out = (struct activation){.kind = ACTIVATION_MISH};

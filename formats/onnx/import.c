@@ -8,6 +8,7 @@
 #include "formats/proto_guard.h"
 #include "formats/proto_wire.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* The fields of ModelProto, by number, with the wire type each must have; 0 is also WIRE_VARINT, so +1. */
@@ -90,6 +91,7 @@ static int read_model(const struct model_request *request, const struct bytes *f
     if (rc == 0 && in.weights != NULL && request->n_outputs == 0) /* a part of the network needs a part of them */
         rc = torch_weights_finish(in.weights, err);
     torch_weights_close(in.weights);
+    free(in.element_types);
     proto_free(&model->base);
     return rc;
 }

@@ -4,6 +4,27 @@
 #include <math.h>
 #include <string.h>
 
+/* --- element types of the file --- */
+
+void onnx_note_type(struct onnx_import *in, int value, int64_t data_type)
+{
+    size_t wanted = (size_t)value + 1, old = in->element_types_capacity;
+
+    if (data_type < 0 || data_type > UINT8_MAX)
+        return;
+    while (in->element_types_capacity < wanted)
+        if (memory_grow((void **)&in->element_types, &in->element_types_capacity, in->element_types_capacity, 1,
+                        "element types", NULL) != 0)
+            return;
+    memset(in->element_types + old, 0, in->element_types_capacity - old);
+    in->element_types[value] = (uint8_t)data_type;
+}
+
+int64_t onnx_element_type(const struct onnx_import *in, int value)
+{
+    return (size_t)value < in->element_types_capacity ? in->element_types[value] : 0;
+}
+
 /* --- inputs --- */
 
 int onnx_input(const struct onnx_node *node, size_t slot)

@@ -252,6 +252,7 @@ static int add_initializer(struct walk *walk, const struct onnx_definition *defi
         walk->in->is_located = true;
         return error_in(err, "initializer \"%s\"", definition->name);
     }
+    onnx_note_type(walk->in, value, walk->proto->initializer[definition->index]->data_type);
     return value;
 }
 

@@ -43,6 +43,8 @@ struct onnx_import {
     int64_t batch;    /* what the file fixes as the length of axis 0; INT32_MAX: open; 1 in an unbatched graph */
     struct torch_weights *weights; /* a checkpoint that takes the place of the file's parameters; NULL: none */
     void *definitions;             /* search tree of struct onnx_definition by name */
+    uint8_t *element_types;        /* [element_types_capacity] by value; see onnx_note_type */
+    size_t element_types_capacity;
     struct onnx_files files;
     size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */
     bool is_located;                     /* the error in flight names its node already */
@@ -128,6 +130,10 @@ int onnx_weights_replace(struct onnx_import *in, const char *name, const char *r
 
 /* --- onnx_build.c: inputs, and nodes of our graph --- */
 
+/* The element type that a constant has in the file, where ours is wider. Unknown (0) where memory failed or nobody
+ * said, which later is refused as a type that is not supported. */
+void onnx_note_type(struct onnx_import *in, int value, int64_t data_type);
+int64_t onnx_element_type(const struct onnx_import *in, int value);
 /* Input `slot` as a value index; GRAPH_NONE where omitted. */
 int onnx_input(const struct onnx_node *node, size_t slot);
 const struct shape *onnx_shape(const struct onnx_import *in, int value);
@@ -206,7 +212,8 @@ onnx_build onnx_build_cast_like, onnx_build_size, onnx_build_range;             
 onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad;                   /* ops_move.c */
 onnx_build onnx_build_transpose, onnx_build_expand, onnx_build_gather;
 onnx_build onnx_build_reshape, onnx_build_flatten, onnx_build_squeeze, onnx_build_unsqueeze; /* ops_shape.c */
-onnx_build onnx_build_shape, onnx_build_cast, onnx_build_quantize, onnx_build_constant, onnx_build_fill;
-onnx_build onnx_build_resize, onnx_build_upsample; /* ops_resize.c */
+onnx_build onnx_build_shape, onnx_build_cast, onnx_build_constant, onnx_build_fill;
+onnx_build onnx_build_quantize, onnx_build_dequantize; /* ops_quantize.c */
+onnx_build onnx_build_resize, onnx_build_upsample;     /* ops_resize.c */
 
 #endif

@@ -197,21 +197,6 @@ int onnx_build_range(struct onnx_import *in, const struct onnx_node *node, struc
     return value < 0 ? -1 : 0;
 }
 
-/* Quantized networks are not for calibrating, but float networks may begin and end with these nodes, to be removed.
- * They stand as casts, which graph_validate refuses where they stay. */
-int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
-{
-    int x = onnx_input(node, 0), zero_point = onnx_input(node, 2);
-    struct node draft = {.op = OP_CAST, .inputs = &x, .n_inputs = 1};
-    struct onnx_result result = {.dtype = node->operator->variant };
-
-    if (in->graph->values[x].is_constant)
-        return error_set(err, EX_UNAVAILABLE, "quantized weights are not supported");
-    if (result.dtype != DTYPE_FLOAT32 && zero_point != GRAPH_NONE)
-        result.dtype = in->graph->values[zero_point].dtype;
-    return onnx_add_as(in, node, &draft, &result, err) < 0 ? -1 : 0;
-}
-
 /* --- constants --- */
 
 /* The attribute that holds the value, as a tensor; the list grew at opset 12. */
@@ -249,6 +234,7 @@ int onnx_build_constant(struct onnx_import *in, const struct onnx_node *node, st
     struct tensor tensor = {0};
     size_t elements;
     void *copy;
+    int value;
 
     if (read_value(in, node, &tensor, err) != 0)
         return -1;
@@ -261,7 +247,10 @@ int onnx_build_constant(struct onnx_import *in, const struct onnx_node *node, st
             memcpy(copy, tensor.data, elements * dtype_size(tensor.dtype));
         tensor.data = copy;
     }
-    return graph_add_constant(in->graph, name[0] == '\0' ? NULL : name, &tensor, err) < 0 ? -1 : 0;
+    value = graph_add_constant(in->graph, name[0] == '\0' ? NULL : name, &tensor, err);
+    if (value >= 0 && node->proto->attribute[0]->t != NULL)
+        onnx_note_type(in, value, node->proto->attribute[0]->t->data_type);
+    return value < 0 ? -1 : 0;
 }
 
 /* ConstantOfShape: zeros, or copies of a one-element tensor. */

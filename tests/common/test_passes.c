@@ -332,6 +332,16 @@ static int pattern(struct graph *graph, int which, int x)
     case 10:
         y = activation(graph, ACTIVATION_TANH, 0, 0, activation(graph, ACTIVATION_SOFTPLUS, 0, 0, x));
         return binary(graph, BINARY_MUL, x, y);
+    case 11: /* 0.5 x (1 + tanh(0.798 (x + 0.0447 x^3))) */
+        y = binary(graph, BINARY_MUL, activation(graph, ACTIVATION_POWER, 3, 0, x), scalar(graph, 0.044715));
+        y = binary(graph, BINARY_MUL, scalar(graph, sqrt(2 / M_PI)), binary(graph, BINARY_ADD, x, y));
+        y = binary(graph, BINARY_ADD, activation(graph, ACTIVATION_TANH, 0, 0, y), scalar(graph, 1));
+        return binary(graph, BINARY_MUL, binary(graph, BINARY_MUL, x, scalar(graph, 0.5)), y);
+    case 12: /* x sigmoid(1.596 (x + 0.0447 x x x)) */
+        y = binary(graph, BINARY_MUL, x, binary(graph, BINARY_MUL, x, x));
+        y = binary(graph, BINARY_ADD, binary(graph, BINARY_MUL, y, scalar(graph, 0.044715)), x);
+        y = binary(graph, BINARY_MUL, y, scalar(graph, sqrt(8 / M_PI)));
+        return binary(graph, BINARY_MUL, x, activation(graph, ACTIVATION_SIGMOID, 0, 0, y));
     default:
         return binary(graph, BINARY_MAX, binary(graph, BINARY_MUL, scalar(graph, 0.25), x), x);
     }
@@ -412,6 +422,8 @@ static void activations_made_of_small_operators_are_recognised(void **state)
         {ACTIVATION_HARD_SIGMOID, 1.0f / 6, 0.5f},
         {ACTIVATION_GELU, 0, 0},
         {ACTIVATION_MISH, 0, 0},
+        {ACTIVATION_GELU_TANH, 0, 0},
+        {ACTIVATION_GELU_TANH, 0, 0},
         {ACTIVATION_LEAKY_RELU, 0.25f, 0},
     };
 

@@ -74,5 +74,10 @@ int8 features 99
 int8 transformer 99 onnx-qdq # TNN has no layer normalisation
 int8 sequence 99 onnx-qdq # TNN has no convolutions over one axis
 
+# A model that was quantized already keeps its thresholds: what we wrote, calibrated once more.
+"$ETALON" calibrate -q "$scratch/mobilenetv2.yaml" --set "model={file: mobilenetv2/onnx-qdq/mobilenetv2.onnx}" \
+  --set 'targets=[onnx-qdq]' --set calibration.activations=given --set output=again >/dev/null || fail "mobilenetv2: its quantized model again"
+"$PYTHON" "$here/check_given.py" "$scratch/mobilenetv2/report.json" "$scratch/again/report.json" || fail "given thresholds"
+
 sed 's/unet.onnx/two_inputs.onnx/; s/^output: .*/output: two/' "$scratch/unet.yaml" >"$scratch/two_inputs.yaml"
 expect 69 'has 2 inputs (the second is "side")' "$ETALON" calibrate -q "$scratch/two_inputs.yaml"

@@ -486,14 +486,14 @@ static const struct {
     {INPUT("1,4,4,4") "layer { name: 'r' type: 'Reshape' bottom: 'data' top: 'r' reshape_param { shape { dim: [2, 32] "
                       "} } "
                       "}",
-     NULL, EX_DATAERR, "batch of 1"},
+     NULL, EX_UNAVAILABLE, "batch of 1"},
     {INPUT("1,4,4,4") "layer { name: 'p' type: 'Permute' bottom: 'data' top: 'p' permute_param { order: [1, 0] } }",
-     NULL, EX_DATAERR, "batch"},
+     NULL, EX_UNAVAILABLE, "batch"},
     {INPUT("1,4,4,4") "layer { name: 'p' type: 'Permute' bottom: 'data' top: 'p' permute_param { order: [0, 4] } }",
      NULL, EX_DATAERR, "axis 4 of its order"},
     {INPUT("1,4,4,4") "layer { name: 'c' type: 'Concat' bottom: 'data' bottom: 'data' top: 'c' concat_param { axis: 0 "
                       "} }",
-     NULL, EX_DATAERR, "batch"},
+     NULL, EX_UNAVAILABLE, "batch"},
     {INPUT("1,4,4,4") "layer { name: 'm' type: 'Softmax' bottom: 'data' top: 'm' softmax_param { axis: 4 } }", NULL,
      EX_DATAERR, "axis 4 does not exist: its bottom has 4 axes"},
     {INPUT(

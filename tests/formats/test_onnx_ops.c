@@ -1,6 +1,8 @@
 /* test_onnx_ops.c — what operators of an ONNX file become, across opsets: defaults, old forms, folded parameters. */
 #include "onnx_files.h"
 
+#include <math.h>
+
 /* One node from x of the given shape to y. */
 #define MODEL(opset, ...) model_with_input(opset, DIMS(__VA_ARGS__))
 
@@ -567,6 +569,176 @@ static void dropout_passes_and_its_training_is_refused(void **state)
     }
 }
 
+/* x -> Q -> DQ -> Add of a weight in int8 codes -> Q -> DQ -> y */
+static void a_quantized_network_is_read_as_floats_that_keep_their_thresholds(void **state)
+{
+    static const float scale = 0.5f, wide = 2, per_axis[] = {0.25f, 0.125f};
+    static const int8_t zero = 0, codes[] = {-128, 3};
+    static const uint8_t middle = 128;
+    struct onnx_file *f = MODEL(13, OPEN, 2);
+    struct graph *graph;
+    struct tensor tensor;
+
+    (void)state;
+    add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scale, sizeof scale);
+    add_tensor(f, "z", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, NULL, 0, &zero, 1);
+    add_tensor(f, "t", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &wide, sizeof wide);
+    add_tensor(f, "m", ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, NULL, 0, &middle, 1);
+    add_tensor(f, "p", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, DIMS(2), per_axis, sizeof per_axis);
+    add_tensor(f, "w", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, DIMS(2), codes, sizeof codes);
+    add_node(f, "QuantizeLinear", "q", "x s z", "xq");
+    add_node(f, "DequantizeLinear", "d", "xq s z", "xd");
+    set_int(f, add_node(f, "DequantizeLinear", "e", "w p", "wd"), "axis", 0);
+    add_node(f, "Add", "a", "xd wd", "sum");
+    add_node(f, "QuantizeLinear", "r", "sum t m", "rq");
+    add_node(f, "DequantizeLinear", "u", "rq t m", "y");
+    graph = must_import(f);
+    assert_true(value_called(graph, "x")->given_thresholds[0] == 127 * 0.5f);
+    assert_true(value_called(graph, "y")->given_thresholds[0] == 127 * 2.0f);
+    assert_true(graph_constant(graph, graph_find_value(graph, "wd"), &tensor));
+    assert_true(tensor_real(&tensor, 0) == -32 && tensor_real(&tensor, 1) == 0.375);
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        assert_true(graph->nodes[i].op == OP_BINARY || graph->nodes[i].op == OP_IDENTITY);
+    graph_destroy(graph);
+}
+
+static void codes_from_0_on_behind_a_layer_are_its_relu(void **state)
+{
+    static const float scale = 0.5f;
+    static const uint8_t zero = 0;
+
+    (void)state;
+    for (int has_relu = 0; has_relu < 2; has_relu++) {
+        struct onnx_file *f = MODEL(13, OPEN, 2);
+        struct graph *graph;
+
+        add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scale, sizeof scale);
+        add_tensor(f, "z", ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, NULL, 0, &zero, 1);
+        add_weights(f, "w", 2, 2);
+        add_node(f, "MatMul", "m", "x w", "p");
+        if (has_relu)
+            add_node(f, "Relu", "r", "p", "v");
+        add_node(f, "QuantizeLinear", "q", has_relu ? "v s z" : "p s z", "vq");
+        add_node(f, "DequantizeLinear", "d", "vq s z", "y");
+        graph = must_import(f);
+        assert_int_equal(node_called(graph, "d")->op, has_relu ? OP_IDENTITY : OP_ACTIVATION);
+        assert_true(value_called(graph, "y")->given_thresholds[0] == 127.5f);
+        if (!has_relu) {
+            assert_int_equal(node_called(graph, "d")->attr.activation.kind, ACTIVATION_CLIP);
+            assert_true(node_called(graph, "d")->attr.activation.beta == 127.5f);
+        }
+        graph_destroy(graph);
+    }
+}
+
+static void codes_that_are_read_with_another_scale_stay_casts(void **state)
+{
+    static const float scales[] = {0.5f, 0.25f};
+    struct onnx_file *f = MODEL(13, OPEN, 2);
+
+    (void)state;
+    add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scales[0], sizeof *scales);
+    add_tensor(f, "t", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scales[1], sizeof *scales);
+    add_node(f, "QuantizeLinear", "q", "x s", "xq");
+    add_node(f, "DequantizeLinear", "d", "xq t", "y");
+    assert_refused(f, EX_UNAVAILABLE, "node \"q\"", "cast of activations");
+}
+
+static void bad_scales_are_refused(void **state)
+{
+    static const float scales[] = {0, -1, INFINITY, NAN};
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct onnx_file *f = MODEL(13, OPEN, 2);
+
+        add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scales[i], sizeof *scales);
+        add_node(f, "QuantizeLinear", "q", "x s", "xq");
+        add_node(f, "DequantizeLinear", "d", "xq s", "y");
+        assert_refused(f, EX_DATAERR, "node \"q\"", "scale 0 is");
+    }
+}
+
+/* --- the words of newer opsets --- */
+
+static void normalisations_of_the_record_become_layer_norms(void **state)
+{
+    static const struct {
+        const char *type, *inputs, *attribute;
+        int64_t value;
+        uint32_t axes;
+        size_t n_nodes;
+    } cases[] = {
+        {"LayerNormalization", "x w v", "axis", 2, 12, 1},
+        {"InstanceNormalization", "x c d", "none", 0, 12, 1},
+        {"GroupNormalization", "x c d", "num_groups", 3, 4, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct onnx_file *f = MODEL(21, OPEN, 6, 4, 5);
+        Onnx__NodeProto *node;
+        struct graph *graph;
+
+        add_weights(f, "w", 4, 5);
+        add_weights(f, "v", 4, 5);
+        add_weights(f, "c", 6);
+        add_weights(f, "d", 6);
+        node = add_node(f, cases[i].type, "n", cases[i].inputs, "y");
+        if (cases[i].value != 0)
+            set_int(f, node, cases[i].attribute, cases[i].value);
+        graph = must_import(f);
+        assert_int_equal(graph->n_nodes, cases[i].n_nodes);
+        for (size_t k = 0; k < graph->n_nodes; k++)
+            if (graph->nodes[k].op == OP_LAYER_NORM) {
+                assert_int_equal(graph->nodes[k].attr.layer_norm.axes, cases[i].axes);
+                assert_true(graph->nodes[k].attr.layer_norm.epsilon == 1e-5f);
+                break;
+            }
+        graph_destroy(graph);
+    }
+}
+
+static void pixels_are_shuffled_by_a_transpose(void **state)
+{
+    static const char *const modes[] = {"DCR", "CRD"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct onnx_file *f = MODEL(13, OPEN, 8, 3, 5);
+        struct graph *graph;
+
+        set_string(f, set_int(f, add_node(f, "DepthToSpace", "d", "x", "s"), "blocksize", 2), "mode", modes[i]);
+        set_int(f, add_node(f, "SpaceToDepth", "e", "s", "y"), "blocksize", 2);
+        graph = must_import(f);
+        assert_shape(value_called(graph, "s"), "1x2x6x10");
+        assert_shape(value_called(graph, "y"), "1x8x3x5");
+        assert_int_equal(graph->n_nodes, 6);
+        assert_int_equal(graph->nodes[1].attr.perm[1], i == 0 ? 3 : 1);
+        graph_destroy(graph);
+    }
+}
+
+static void an_unbatched_network_keeps_its_first_axis(void **state)
+{
+    (void)state;
+    for (int is_unbatched = 0; is_unbatched < 2; is_unbatched++) {
+        struct onnx_file *f = MODEL(13, 4, 6);
+        struct graph *graph;
+
+        set_ints(f, add_node(f, "Transpose", "t", "x", "y"), "perm", 1, 0);
+        f->request.is_unbatched = is_unbatched;
+        if (!is_unbatched) {
+            assert_refused(f, EX_UNAVAILABLE, "node \"t\"", "(Transpose)", "expected a batch of 1");
+            continue;
+        }
+        graph = must_import(f);
+        assert_true(graph->is_unbatched);
+        assert_shape(value_called(graph, "y"), "6x4");
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -596,6 +768,13 @@ int main(void)
         cmocka_unit_test(squeezing_without_axes_leaves_the_batch),
         cmocka_unit_test(resizes_map_coordinates_as_their_opset_says),
         cmocka_unit_test(constants_come_in_every_form),
+        cmocka_unit_test(a_quantized_network_is_read_as_floats_that_keep_their_thresholds),
+        cmocka_unit_test(codes_from_0_on_behind_a_layer_are_its_relu),
+        cmocka_unit_test(codes_that_are_read_with_another_scale_stay_casts),
+        cmocka_unit_test(bad_scales_are_refused),
+        cmocka_unit_test(normalisations_of_the_record_become_layer_norms),
+        cmocka_unit_test(pixels_are_shuffled_by_a_transpose),
+        cmocka_unit_test(an_unbatched_network_keeps_its_first_axis),
         cmocka_unit_test(dropout_passes_and_its_training_is_refused),
     };
 

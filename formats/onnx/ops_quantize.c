@@ -1,0 +1,253 @@
+/* ops_quantize.c — QuantizeLinear and DequantizeLinear: a network that was quantized already, read as a float network.
+ *
+ * Constants are computed with: int8 weights become the floats that they stand for, and float weights behind a pair of
+ * the two are rounded as the file says. On activations a pair computes nothing here, but for the clip that
+ * quantizers put in place of a ReLU; the range that its codes span stays with the value, as the threshold that the file
+ * has chosen (value.given_thresholds).
+ *
+ * Either operator alone, at an input or output that is bytes, stands as a cast: it can be removed there, and
+ * graph_validate refuses it where it stays.
+ */
+#include "formats/onnx/onnx_import.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Scale and zero point: one of each, or one along an axis; and the codes there are. */
+struct coding {
+    struct tensor scale;
+    struct tensor zero_point; /* no data: 0 */
+    size_t axis;
+    int64_t lo, hi;
+};
+
+static int code_range(int64_t data_type, int64_t *lo, int64_t *hi, struct error *err)
+{
+    static const struct {
+        int64_t data_type, lo, hi;
+    } ranges[] = {
+        {ONNX__TENSOR_PROTO__DATA_TYPE__UINT8, 0, UINT8_MAX},
+        {ONNX__TENSOR_PROTO__DATA_TYPE__INT8, INT8_MIN, INT8_MAX},
+        {ONNX__TENSOR_PROTO__DATA_TYPE__UINT16, 0, UINT16_MAX},
+        {ONNX__TENSOR_PROTO__DATA_TYPE__INT16, INT16_MIN, INT16_MAX},
+        {ONNX__TENSOR_PROTO__DATA_TYPE__INT32, INT32_MIN, INT32_MAX},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (ranges[i].data_type == data_type) {
+            *lo = ranges[i].lo;
+            *hi = ranges[i].hi;
+            return 0;
+        }
+    return error_set(err, EX_UNAVAILABLE, "codes of type %s are not supported", onnx_dtype_name(data_type));
+}
+
+/* Where scales lie along an axis, x has that axis and its length. */
+static int read_axis(const struct onnx_import *in, const struct onnx_node *node, struct coding *out, struct error *err)
+{
+    const struct shape *x = onnx_shape(in, onnx_input(node, 0));
+    int64_t wanted, block;
+
+    if (onnx_int(node, "axis", 1, &wanted, err) != 0 || onnx_int(node, "block_size", 0, &block, err) != 0)
+        return -1;
+    if (block != 0)
+        return error_set(err, EX_UNAVAILABLE, "scales of blocks are not supported");
+    if (shape_elements(&out->scale.shape) == 1)
+        return 0;
+    if (out->scale.shape.rank != 1)
+        return error_set(err, EX_DATAERR, "expected one scale, or a list, found %zu axes", out->scale.shape.rank);
+    if (onnx_axis(wanted, x->rank, &out->axis, err) != 0)
+        return -1;
+    if (x->dims[out->axis] != out->scale.shape.dims[0])
+        return error_set(err, EX_DATAERR, "%lld scales for an axis of %lld", (long long)out->scale.shape.dims[0],
+                         (long long)x->dims[out->axis]);
+    return 0;
+}
+
+/* `codes` is the value whose element type tells the range: the zero point, or what is to be dequantized; GRAPH_NONE:
+ * uint8. */
+static int read_coding(const struct onnx_import *in, const struct onnx_node *node, int codes, struct coding *out,
+                       struct error *err)
+{
+    int64_t n;
+
+    *out = (struct coding){.axis = 0};
+    if (onnx_constant(in, node, 1, &out->scale, err) != 0 ||
+        (onnx_input(node, 2) != GRAPH_NONE && onnx_constant(in, node, 2, &out->zero_point, err) != 0) ||
+        read_axis(in, node, out, err) != 0)
+        return -1;
+    n = shape_elements(&out->scale.shape);
+    if (out->scale.dtype != DTYPE_FLOAT32 || n < 1 ||
+        (out->zero_point.data != NULL &&
+         (out->zero_point.dtype != DTYPE_INT64 || shape_elements(&out->zero_point.shape) != n)))
+        return error_set(err, EX_DATAERR, "expected float32 scales and as many integral zero points");
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(((const float *)out->scale.data)[i]) || ((const float *)out->scale.data)[i] <= 0)
+            return error_set(err, EX_DATAERR, "scale %lld is %g", (long long)i,
+                             (double)((const float *)out->scale.data)[i]);
+    return code_range(codes == GRAPH_NONE ? ONNX__TENSOR_PROTO__DATA_TYPE__UINT8 : onnx_element_type(in, codes),
+                      &out->lo, &out->hi, err);
+}
+
+/* --- constants --- */
+
+/* Which scale element i of a tensor has. */
+static size_t scale_of(const struct coding *coding, const struct shape *x, size_t i)
+{
+    int64_t inner = 1;
+
+    if (shape_elements(&coding->scale.shape) == 1)
+        return 0;
+    for (size_t k = coding->axis + 1; k < x->rank; k++)
+        inner *= x->dims[k];
+    return (size_t)((int64_t)i / inner % x->dims[coding->axis]);
+}
+
+static int fold_constant(struct onnx_import *in, const struct onnx_node *node, const struct tensor *x,
+                         const struct coding *coding, bool is_quantize, struct error *err)
+{
+    const char *name = node->proto->output[0];
+    enum dtype dtype = is_quantize ? DTYPE_INT64 : DTYPE_FLOAT32;
+    size_t n = (size_t)shape_elements(&x->shape);
+    void *data;
+    int value = graph_create_constant(in->graph, name[0] == '\0' ? NULL : name, dtype, &x->shape, &data, err);
+
+    for (size_t i = 0; value >= 0 && i < n; i++) {
+        size_t at = scale_of(coding, &x->shape, i);
+        float scale = ((const float *)coding->scale.data)[at];
+        int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, at);
+
+        if (is_quantize) {
+            double code = rint((double)((float)tensor_real(x, i) / scale)) + (double)zero; /* half to even */
+
+            code = code > (double)coding->lo ? code : (double)coding->lo; /* NaN, too */
+            ((int64_t *)data)[i] = (int64_t)(code < (double)coding->hi ? code : (double)coding->hi);
+        } else {
+            ((float *)data)[i] = (float)(tensor_integer(x, i) - zero) * scale;
+        }
+    }
+    if (value >= 0 && is_quantize)
+        onnx_note_type(in, value,
+                       onnx_input(node, 2) == GRAPH_NONE ? ONNX__TENSOR_PROTO__DATA_TYPE__UINT8
+                                                         : onnx_element_type(in, onnx_input(node, 2)));
+    return value < 0 ? -1 : 0;
+}
+
+/* --- activations --- */
+
+/* The largest magnitude that the codes show on both sides of 0, one step more on the negative one left out: 127 steps
+ * for int8 and for uint8 around 128, 255 for uint8 from 0. */
+static float find_threshold(const struct coding *coding)
+{
+    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, 0);
+    int64_t above = coding->hi - zero, below = zero - coding->lo - 1;
+
+    return (float)(above > below ? above : below) * ((const float *)coding->scale.data)[0];
+}
+
+static int give_threshold(struct onnx_import *in, int value, float threshold, struct error *err)
+{
+    float *number = arena_create_array(in->graph->arena, 1, sizeof *number, err);
+
+    if (number == NULL)
+        return -1;
+    *number = threshold;
+    in->graph->values[value].given_thresholds = number;
+    in->graph->values[value].n_given_thresholds = 1;
+    return 0;
+}
+
+/* 0: none was given. */
+static float given_threshold(const struct onnx_import *in, int value)
+{
+    return in->graph->values[value].n_given_thresholds == 0 ? 0 : in->graph->values[value].given_thresholds[0];
+}
+
+static int add_cast(struct onnx_import *in, const struct onnx_node *node, enum dtype dtype, float threshold,
+                    struct error *err)
+{
+    int y = onnx_put_cast(in, node, dtype, onnx_input(node, 0), NULL, err);
+
+    return y < 0 || (dtype != DTYPE_FLOAT32 && give_threshold(in, y, threshold, err) != 0) ? -1 : 0;
+}
+
+int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    int zero_point = onnx_input(node, 2);
+    struct coding coding;
+    struct tensor x;
+
+    if (read_coding(in, node, zero_point, &coding, err) != 0)
+        return -1;
+    if (graph_constant(in->graph, onnx_input(node, 0), &x))
+        return fold_constant(in, node, &x, &coding, true, err);
+    if (shape_elements(&coding.scale.shape) != 1)
+        return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
+    return add_cast(in, node, zero_point == GRAPH_NONE ? DTYPE_UINT8 : DTYPE_INT64, find_threshold(&coding), err);
+}
+
+/* The float value that a QuantizeLinear with the same range made the codes x of; GRAPH_NONE: there is none. */
+static int find_quantized(const struct onnx_import *in, int x, float threshold)
+{
+    const struct graph *graph = in->graph;
+    int producer = graph->values[x].producer;
+
+    if (producer == GRAPH_NONE || strcmp(graph->nodes[producer].type, "QuantizeLinear") != 0 ||
+        graph->nodes[producer].op != OP_CAST || given_threshold(in, x) != threshold)
+        return GRAPH_NONE;
+    return graph->nodes[producer].inputs[0];
+}
+
+/* Codes that begin at 0, right behind a linear operator: quantizers drop the ReLU (or ReLU6) there, since saturation
+ * does the same. */
+static bool stands_for_relu(const struct graph *graph, int from, const struct coding *coding)
+{
+    const uint32_t linear =
+        1U << OP_CONV | 1U << OP_DECONV | 1U << OP_DENSE | 1U << OP_MATMUL | 1U << OP_BINARY | 1U << OP_NORMALIZE;
+    int producer = graph->values[from].producer;
+    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, 0);
+
+    return zero == coding->lo && producer != GRAPH_NONE && (linear >> graph->nodes[producer].op & 1) != 0;
+}
+
+/* The pair between the float value and the node's output. */
+static int join(struct onnx_import *in, const struct onnx_node *node, int from, const struct coding *coding,
+                float threshold, struct error *err)
+{
+    struct node draft = {.op = OP_IDENTITY, .inputs = &from, .n_inputs = 1};
+    bool clips = stands_for_relu(in->graph, from, coding);
+    int to;
+
+    if (clips) {
+        draft.op = OP_ACTIVATION;
+        draft.attr.activation = (struct activation){ACTIVATION_CLIP, 0, threshold};
+    }
+    to = onnx_add(in, node, &draft, err);
+    if (to < 0 || give_threshold(in, to, threshold, err) != 0)
+        return -1;
+    /* quantized twice: what loses less */
+    return clips || threshold <= given_threshold(in, from) ? 0 : give_threshold(in, from, threshold, err);
+}
+
+int onnx_build_dequantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
+{
+    int codes = onnx_input(node, 0), zero_point = onnx_input(node, 2), from;
+    struct coding coding;
+    float threshold;
+    struct tensor x;
+
+    if (read_coding(in, node,
+                    zero_point != GRAPH_NONE               ? zero_point
+                    : in->graph->values[codes].is_constant ? codes
+                                                           : zero_point,
+                    &coding, err) != 0)
+        return -1;
+    if (graph_constant(in->graph, codes, &x))
+        return fold_constant(in, node, &x, &coding, false, err);
+    if (shape_elements(&coding.scale.shape) != 1)
+        return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
+    threshold = find_threshold(&coding);
+    from = find_quantized(in, codes, threshold);
+    return from == GRAPH_NONE ? add_cast(in, node, DTYPE_FLOAT32, 0, err)
+                              : join(in, node, from, &coding, threshold, err);
+}
