@@ -65,19 +65,23 @@ expect 78 "name those to split" "$ETALON" convert "$scratch/two_inputs.onnx" --t
 expect 69 "only models of one record" "$ETALON" convert "$scratch/unet.onnx" --to tnn --output "$scratch" --batch 3
 expect 69 "a join with a constant" "$ETALON" convert "$scratch/vit_tiny.onnx" --to onnx --output "$scratch" --batch 3
 
+# again NAME: a model that was quantized already keeps its thresholds: what we wrote, calibrated once more.
+again() {
+  "$ETALON" calibrate -q "$scratch/$1.yaml" --set "model={file: $1/onnx-qdq/$1.onnx}" --set 'targets=[onnx-qdq]' \
+    --set calibration.activations=given --set "output=$1.again" >/dev/null || fail "$1: its quantized model again"
+  "$PYTHON" "$here/check_given.py" "$scratch/$1/report.json" "$scratch/$1.again/report.json" || fail "$1: given thresholds"
+}
+
 if [ "${SANITIZED:-0}" = 0 ]; then
   int8 mobilenetv2 99
+  again mobilenetv2
   int8 ssd_mobilenet 99
 fi
 int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it
 int8 features 99
 int8 transformer 99 onnx-qdq # TNN has no layer normalisation
+again transformer
 int8 sequence 99 onnx-qdq # TNN has no convolutions over one axis
-
-# A model that was quantized already keeps its thresholds: what we wrote, calibrated once more.
-"$ETALON" calibrate -q "$scratch/mobilenetv2.yaml" --set "model={file: mobilenetv2/onnx-qdq/mobilenetv2.onnx}" \
-  --set 'targets=[onnx-qdq]' --set calibration.activations=given --set output=again >/dev/null || fail "mobilenetv2: its quantized model again"
-"$PYTHON" "$here/check_given.py" "$scratch/mobilenetv2/report.json" "$scratch/again/report.json" || fail "given thresholds"
 
 sed 's/unet.onnx/two_inputs.onnx/; s/^output: .*/output: two/' "$scratch/unet.yaml" >"$scratch/two_inputs.yaml"
 expect 69 'has 2 inputs (the second is "side")' "$ETALON" calibrate -q "$scratch/two_inputs.yaml"
