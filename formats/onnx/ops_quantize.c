@@ -13,6 +13,8 @@
 #include <math.h>
 #include <string.h>
 
+_Static_assert(OP_COUNT <= 32, "operators fit a mask of 32 bits");
+
 /* Scale and zero point: one of each, or one along an axis; and the codes there are. */
 struct coding {
     struct tensor scale;

@@ -74,6 +74,9 @@ offers "etalon calibrate x.yaml --set=targets=" "[onnx-qdq]"
 grep -oE '^    \{"[A-Za-z0-9]+", [0-9]' "$SOURCE/formats/tensorflow/tf_ops.c" | cut -d'"' -f2 | sort >"$scratch/operators"
 same "operators of TensorFlow graphs" "$scratch/operators" \
   <(awk '/^Operators: Abs/,/\.$/' "$manual/models.md" | grep -oE '[A-Z][A-Za-z0-9]+' | grep -vx Operators | sort)
+grep -oE '^    \{"[A-Za-z0-9]+", [0-9]+' "$SOURCE/formats/onnx/onnx_ops.c" | cut -d'"' -f2 | sort -u >"$scratch/operators"
+same "operators of ONNX models" "$scratch/operators" \
+  <(awk '/^Known operators: Abs/,/\.$/' "$manual/models.md" | grep -oE '[A-Z][A-Za-z0-9]+' | grep -vx Known | sort)
 
 # ---- keys of the job file ----
 
