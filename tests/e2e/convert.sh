@@ -141,3 +141,13 @@ same_choices resnet "$resnet/resnet20_opset13.onnx" "$rgb"
 same_choices torch11 "$resnet/resnet20_torch_opset11.onnx" "$rgb"
 same_choices resnet_caffe "$resnet/resnet20.prototxt $resnet/resnet20.caffemodel" "$rgb"
 same_choices mobilenet "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" "$large"
+
+# A checkpoint is no network: its tensors come back in the older container, and nothing but them; a network is no checkpoint.
+checkpoint=$here/../formats/torch/checkpoint.zip.pth
+to torch-legacy "$scratch/legacy" "$checkpoint"
+"$ETALON" inspect "$checkpoint" >"$scratch/before"
+"$ETALON" inspect "$scratch/legacy/net.pth" | diff "$scratch/before" - || fail "a checkpoint lost something"
+expect 65 "no PyTorch checkpoint" "$ETALON" convert "$demo/demo.onnx" --to torch-legacy --output "$scratch/none"
+expect 64 "torch-legacy for a checkpoint" "$ETALON" convert "$checkpoint" --to pth --output "$scratch/none"
+[ ! -e "$scratch/none" ] || fail "a refused conversion left its folder behind"
+echo "ok: a checkpoint in the older container"
