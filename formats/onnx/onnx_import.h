@@ -206,7 +206,6 @@ onnx_build onnx_build_layer_norm, onnx_build_instance_norm, onnx_build_group_nor
 onnx_build onnx_build_mean_variance, onnx_build_lp_norm;
 onnx_build onnx_build_softmax, onnx_build_reduce, onnx_build_reduce_chain, onnx_build_arg; /* ops_reduce.c */
 onnx_build onnx_build_hardmax;
-onnx_build onnx_build_lp_pool, onnx_build_global_lp_pool;                                           /* ops_window.c */
 onnx_build onnx_build_depth_to_space, onnx_build_space_to_depth, onnx_build_tile, onnx_build_trilu; /* ops_space.c */
 onnx_build onnx_build_cast_like, onnx_build_size, onnx_build_range;                                 /* ops_shape.c */
 onnx_build onnx_build_concat, onnx_build_split, onnx_build_slice, onnx_build_pad;                   /* ops_move.c */

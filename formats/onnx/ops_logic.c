@@ -4,7 +4,7 @@
  */
 #include "formats/onnx/onnx_import.h"
 
-#include <stdio.h>
+#include <stdint.h>
 
 /* The variant is an enum binary_kind; negative, ~kind, where the operands change places (a > b is b < a). */
 int onnx_build_compare(struct onnx_import *in, const struct onnx_node *node, struct error *err)
