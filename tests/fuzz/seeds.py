@@ -1,0 +1,168 @@
+"""Makes the seeds of the fuzz targets: the smallest files of every kind that reach much of each parser.
+
+    build/venv/bin/python tests/fuzz/seeds.py build/release/etalon tests/fuzz/corpus
+
+Caffe and TNN files are written by `etalon convert` from the ONNX ones; TensorFlow's come from tests/golden. Reproducers of
+faults that the campaigns found are not made here: they are the files named crash-*.
+"""
+import io
+import pathlib
+import struct
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+etalon, corpus = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+here = pathlib.Path(__file__).resolve().parent
+draw = np.random.default_rng(1)
+
+
+def put(parser, name, data):
+    folder = corpus / parser
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+def constant(name, *shape, dtype=np.float32):
+    return numpy_helper.from_array((draw.random(shape) + 0.1).astype(dtype), name)
+
+
+def model(nodes, constants, shape=(1, 2, 6, 6), output="y"):
+    graph = helper.make_graph(
+        nodes, "seed", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)], constants)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7)
+    return made.SerializeToString()
+
+
+node = helper.make_node
+typed = helper.make_tensor("w", TensorProto.FLOAT, (2, 2, 1, 1), [1.0, 2.0, 3.0, 4.0])
+networks = {
+    "conv": model(
+        [node("Conv", ["x", "w", "b"], ["c"], pads=[1, 1, 1, 1]),
+         node("BatchNormalization", ["c", "s", "t", "m", "v"], ["n"]), node("Relu", ["n"], ["r"]),
+         node("MaxPool", ["r"], ["p"], kernel_shape=[2, 2], strides=[2, 2]), node("Flatten", ["p"], ["f"]),
+         node("Gemm", ["f", "g", "h"], ["d"], transB=1), node("Softmax", ["d"], ["y"], axis=1)],
+        [constant("w", 2, 2, 3, 3), constant("b", 2), constant("s", 2), constant("t", 2), constant("m", 2),
+         constant("v", 2), constant("g", 3, 18), constant("h", 3)]),
+    "branch": model(
+        [node("Conv", ["x", "w"], ["c"]), node("ConvTranspose", ["x", "w"], ["d"]), node("Add", ["c", "d"], ["a"]),
+         node("Concat", ["a", "x"], ["k"], axis=1), node("PRelu", ["k", "p"], ["q"]),
+         node("GlobalAveragePool", ["q"], ["g"]), node("Clip", ["g", "lo", "hi"], ["y"])],
+        [typed, constant("p", 4, 1, 1), constant("lo"), constant("hi")]),
+    "shapes": model(
+        [node("Shape", ["x"], ["s"]), node("Gather", ["s", "i"], ["n"]), node("Unsqueeze", ["n", "z"], ["u"]),
+         node("Concat", ["u", "m"], ["t"], axis=0), node("Reshape", ["x", "t"], ["r"]),
+         node("Transpose", ["r"], ["p"], perm=[0, 2, 1]), node("Slice", ["p", "z", "e", "z"], ["l"]),
+         node("Pad", ["l", "pads"], ["q"]), node("MatMul", ["q", "w"], ["y"])],
+        [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in
+         {"i": 0, "z": [0], "m": [2, 36], "e": [1], "pads": [0, 0, 0, 0, 1, 0]}.items()] + [constant("w", 2, 3)]),
+}
+plain = ("conv", "branch")  # what the other formats have too
+
+
+def read(path):
+    return path.read_bytes() if path else b""
+
+
+def convert(scratch, name, to, text, binary):
+    out = scratch / f"{to}-{name}"
+    source = scratch / f"{name}.onnx"
+    done = subprocess.run([etalon, "convert", source, "--to", to, "--output", out, "--name", "net"], capture_output=True)
+    if done.returncode != 0:
+        print(f"{name} to {to}: {done.stderr.decode().strip()}", file=sys.stderr)
+        return
+    put(to, name, (out / f"net.{text}").read_bytes() + b"\0" + (out / f"net.{binary}").read_bytes())
+    if to == "caffe":
+        put("caffe_weights", name, (out / f"net.{binary}").read_bytes())
+
+
+with tempfile.TemporaryDirectory() as folder:
+    scratch = pathlib.Path(folder)
+    for name, data in networks.items():
+        put("onnx", name, data)
+        (scratch / f"{name}.onnx").write_bytes(data)
+    for name in plain:
+        convert(scratch, name, "caffe", "prototxt", "caffemodel")
+        convert(scratch, name, "tnn", "tnnproto", "tnnmodel")
+
+old_caffe = b"""name: "old" input: "data" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 6
+layers { name: "pool" type: POOLING bottom: "data" top: "pool" pooling_param { pool: AVE kernel_size: 2 stride: 2 } }
+layers { name: "lrn" type: LRN bottom: "pool" top: "lrn" lrn_param { local_size: 3 alpha: 1e-4 } }
+layers { name: "sum" type: ELTWISE bottom: "lrn" bottom: "pool" top: "sum" eltwise_param { operation: SUM coeff: 1 coeff: -1 } }
+"""
+put("caffe", "old", old_caffe)
+put("caffe_weights", "shared", bytes.fromhex("a206220a0163 3a1d 3a04 0a020201 2a08 0000803f00000040 0801 1002 1801 2001 3d0000803f".replace(" ", "")))
+
+golden = (here.parent / "golden/tensorflow.bin").read_bytes()
+at, taken = 0, 0
+while at < len(golden) and taken < 12:
+    line = golden[at:golden.index(b"\n", at)]
+    size = int(line.split()[-1])
+    data = golden[at + len(line) + 1:at + len(line) + 1 + size]
+    at += len(line) + 1 + size
+    if size < 3000 and at % 5 == 0:  # a spread of them
+        put("tensorflow", line.split()[0].decode(), data)
+        taken += 1
+
+for path in (here.parent / "formats/torch").glob("*.pth"):
+    if path.stat().st_size < 3500:
+        put("torch", path.stem, path.read_bytes())
+
+pixels = draw.integers(0, 256, (9, 11, 3), np.uint8)
+rgb, gray = Image.fromarray(pixels), Image.fromarray(pixels[:, :, 0])
+
+
+def image(name, picture, **options):
+    out = io.BytesIO()
+    picture.save(out, **options)
+    put("image", name, out.getvalue())
+    return out.getvalue()
+
+
+jpeg = image("rgb.jpg", rgb, format="JPEG")
+image("progressive.jpg", rgb, format="JPEG", progressive=True, quality=40)
+image("cmyk.jpg", rgb.convert("CMYK"), format="JPEG", quality=30)
+image("gray.jpg", gray, format="JPEG")
+image("rgb.png", rgb, format="PNG")
+image("palette.png", rgb.convert("P", palette=Image.Palette.ADAPTIVE, colors=4), format="PNG")
+image("gray1.png", gray.convert("1"), format="PNG")
+image("alpha.png", rgb.convert("RGBA"), format="PNG")
+image("rgb.bmp", rgb, format="BMP")
+image("palette.bmp", rgb.convert("P", palette=Image.Palette.ADAPTIVE, colors=4), format="BMP")
+image("rgb.ppm", rgb, format="PPM")
+image("gray.pgm", gray, format="PPM")
+
+
+def varint(n):
+    return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+
+planes = bytes(range(24))
+put("datum", "planes", b"\x08\x03\x10\x02\x18\x04\x22" + varint(24) + planes + b"\x28\x05")
+put("datum", "floats", b"\x08\x01\x10\x02\x18\x02\x28\x01\x32\x10" + struct.pack("<4f", 1, -2, 3, 0.5))
+put("datum", "encoded", b"\x22" + varint(len(jpeg)) + jpeg + b"\x28\x07\x38\x01")
+put("image_list", "plain", b"\xef\xbb\xbfa.jpg 0\nsome folder/b c.png 12\r\n\nplain.bmp\n  d.ppm\t-1\n")
+put("job", "full", b"""# every kind of value
+model: {file: net.onnx, inputs: {x: [1, 3, 8, 8]}, outputs: [y]}
+dataset: &data
+  kind: images
+  path: "pictures"
+  list: 'list.txt'
+  limit: 200
+preprocess:
+  - channels: rgb
+  - resize: {shorter: 256}
+  - mean: [104.0, 117, 123]
+  - divide: 64
+calibration: {activations: mse, weights: sweep, bins: 4096}
+targets: [onnx-qdq, tnn]
+evaluate: {top_k: [1, 3], dataset: *data}
+output: out
+limits: {max_bad_records: 3}
+""")
