@@ -64,6 +64,20 @@ static void cmyk_row_to_rgb(const uint8_t *cmyk, uint8_t *rgb, size_t width)
         }
 }
 
+/* libjpeg may have what the pixels and its own rows (about a hundred samples a column) leave of the budget: files of
+ * several scans keep all coefficients. */
+static int limit_memory(j_decompress_ptr jpeg, size_t size, const struct record *record, struct error *err)
+{
+    enum { ROWS = 128 };
+    size_t budget = decode_budget(size), taken = record->width * (record->height * record->channels + ROWS);
+
+    if (taken >= budget)
+        return error_set(err, EX_DATAERR, "an image of %zu x %zu pixels in a file of %zu bytes exceeds the budget",
+                         record->width, record->height, size);
+    jpeg->mem->max_memory_to_use = (long)(budget - taken < LONG_MAX ? budget - taken : LONG_MAX); /* 0: no limit */
+    return 0;
+}
+
 /* Between create and destroy; leaves by longjmp on a fatal error. */
 static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struct record *record, struct error *err)
 {
@@ -73,7 +87,6 @@ static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struc
 
     jpeg_mem_src(jpeg, data, size);
     jpeg_read_header(jpeg, TRUE);
-    jpeg->mem->max_memory_to_use = (long)(decode_budget(size) < LONG_MAX ? decode_budget(size) : LONG_MAX);
     jpeg->out_color_space = jpeg->jpeg_color_space;
     if (jpeg->jpeg_color_space == JCS_YCbCr)
         jpeg->out_color_space = JCS_RGB;
@@ -83,7 +96,8 @@ static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struc
         return error_set(err, EX_DATAERR, "%d components are no colour space we know", jpeg->num_components);
     width = jpeg->image_width;
     if (decode_reserve(record, size, jpeg->out_color_space == JCS_GRAYSCALE ? 1 : 3, jpeg->image_height, width, err) <
-        0)
+            0 ||
+        limit_memory(jpeg, size, record, err) < 0)
         return -1;
     row_bytes = width * record->channels;
 
