@@ -42,6 +42,22 @@ void record_fini(struct record *record)
     *record = (struct record){0};
 }
 
+/* Exactly what is needed: doubling would take images near the budget beyond it. The old content is of no use. */
+static int make_room(void **array, size_t *capacity, size_t elements, size_t size, struct error *err)
+{
+    size_t bytes;
+
+    if (elements <= *capacity)
+        return 0;
+    free(*array);
+    *capacity = 0;
+    *array = size_multiply(elements, size, &bytes) ? malloc(bytes) : NULL;
+    if (*array == NULL)
+        return error_set(err, EX_OSERR, "cannot allocate %zu x %zu bytes for a record", elements, size);
+    *capacity = elements;
+    return 0;
+}
+
 int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
                    struct error *err)
 {
@@ -53,10 +69,8 @@ int record_reserve(struct record *record, size_t channels, size_t height, size_t
         !size_multiply(pixels, channels, &elements) || elements > RECORD_MAX_ELEMENTS)
         return error_set(err, EX_DATAERR, "%zux%zux%zu is larger than the limit of %d pixels, %d values", channels,
                          height, width, RECORD_MAX_PIXELS, RECORD_MAX_ELEMENTS);
-    if ((is_float
-             ? memory_grow((void **)&record->values, &record->values_capacity, elements - 1, sizeof(float), "a record",
-                           err)
-             : memory_grow((void **)&record->bytes, &record->bytes_capacity, elements - 1, 1, "a record", err)) < 0)
+    if ((is_float ? make_room((void **)&record->values, &record->values_capacity, elements, sizeof(float), err)
+                  : make_room((void **)&record->bytes, &record->bytes_capacity, elements, 1, err)) < 0)
         return -1;
     record->channels = channels;
     record->height = height;

@@ -52,6 +52,8 @@ static int read_header(const uint8_t *data, size_t size, size_t *width, size_t *
         if (little32(data + 30) != 0 && little32(data + 30) != 3) /* plain, or plain with bit masks */
             return error_set(err, EX_DATAERR, "compression %u is not supported", little32(data + 30));
     }
+    if (bits == 0 || bits > 32) /* 0 would let a file of a few bytes claim any image */
+        return error_set(err, EX_DATAERR, "%u bits a pixel", bits);
     h = h < 0 ? -h : h;
     if (w <= 0 || h == 0)
         return error_set(err, EX_DATAERR, "an image of %lld x %lld pixels", (long long)w, (long long)h);
@@ -71,12 +73,13 @@ static int bmp_decode(const uint8_t *data, size_t size, struct record *record, s
     uint64_t end = 0;
     uint8_t *pixels;
 
-    if (read_header(data, size, &width, &height, &end, err) < 0 ||
-        decode_reserve(record, size, 3, height, width, err) < 0)
+    if (read_header(data, size, &width, &height, &end, err) < 0)
         return -1;
     if (end > size || size > INT_MAX)
         return error_set(err, EX_DATAERR, "%zu x %zu pixels need a file of %llu bytes, found %zu", width, height,
                          (unsigned long long)end, size);
+    if (decode_reserve(record, size, 3, height, width, err) < 0)
+        return -1;
     pixels = stbi_load_from_memory(data, (int)size, &got_width, &got_height, &components, 3);
     if (pixels == NULL)
         return error_set(err, EX_DATAERR, "%s", stbi_failure_reason());

@@ -20,12 +20,14 @@ size_t decode_budget(size_t size)
     return size > (SIZE_MAX - base) / 64 ? SIZE_MAX : 64 * size + base;
 }
 
+enum { OWN_BYTES = 1 << 20 }; /* of the budget, for what a decoder needs beside the pixels */
+
 int decode_reserve(struct record *record, size_t size, size_t channels, size_t height, size_t width, struct error *err)
 {
     if (height > 0 && width > RECORD_MAX_PIXELS / height)
         return error_set(err, EX_DATAERR, "an image of %zu x %zu pixels is larger than the limit of %d pixels", width,
                          height, RECORD_MAX_PIXELS);
-    if (height * width > decode_budget(size) / channels)
+    if (height * width > (decode_budget(size) - OWN_BYTES) / channels)
         return error_set(err, EX_DATAERR,
                          "an image of %zu x %zu pixels in a file of %zu bytes exceeds the budget of "
                          "%zu bytes",
