@@ -1,0 +1,317 @@
+/* tf_write.c — nodes, attributes and constants of a GraphDef; see tf_write.h. */
+#define _GNU_SOURCE /* tdestroy */
+#include "formats/tensorflow/tf_write.h"
+
+#include "common/memory.h"
+
+#include <ctype.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error *err)
+{
+    *w = (struct tf_writer){.graph = graph, .arena = arena_create(err)};
+    if (w->arena == NULL)
+        return -1;
+    w->value = arena_create_array(w->arena, graph->n_values, sizeof *w->value, err);
+    return w->value == NULL ? -1 : 0;
+}
+
+static void keep(void *name)
+{
+    (void)name; /* the arena's */
+}
+
+void tf_writer_fini(struct tf_writer *w)
+{
+    tdestroy(w->names, keep);
+    free(w->nodes);
+    arena_destroy(w->arena);
+    *w = (struct tf_writer){0};
+}
+
+int tf_writer_finish(struct tf_writer *w, uint8_t **bytes, size_t *size, struct error *err)
+{
+    Tensorflow__GraphDef file = TENSORFLOW__GRAPH_DEF__INIT;
+
+    if (w->err.code == 0) {
+        file.n_node = w->n_nodes;
+        file.node = w->nodes;
+        *size = tensorflow__graph_def__get_packed_size(&file);
+        if (*size > INT32_MAX)
+            error_set(&w->err, EX_UNAVAILABLE, "a file of %zu bytes; protobuf allows 2 GiB", *size);
+    }
+    if (w->err.code == 0 && (*bytes = memory_create(*size, 1, "a GraphDef", &w->err)) != NULL)
+        tensorflow__graph_def__pack(&file, *bytes);
+    if (w->err.code == 0)
+        return 0;
+    *err = w->err;
+    return -1;
+}
+
+void tf_cannot(struct tf_writer *w, const char *format, ...)
+{
+    char text[ERROR_TEXT_BYTES];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (w->err.code == 0)
+        error_set(&w->err, EX_UNAVAILABLE, "%s", text);
+}
+
+static void *create(struct tf_writer *w, size_t n, size_t size)
+{
+    return w->err.code != 0 ? NULL : arena_create_array(w->arena, n, size, &w->err);
+}
+
+static char *copy_text(struct tf_writer *w, const char *text)
+{
+    return w->err.code != 0 ? NULL : arena_copy_string(w->arena, text, &w->err);
+}
+
+/* ---- names ---- */
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* [A-Za-z0-9.][A-Za-z0-9_.\\/-]*, which TensorFlow insists on. */
+static char *make_legal(struct tf_writer *w, const char *wanted)
+{
+    char *name =
+        w->err.code != 0 ? NULL : arena_format(w->arena, &w->err, "%s%s", wanted[0] == '\0' ? "value" : "", wanted);
+
+    for (size_t i = 0; name != NULL && name[i] != '\0'; i++) {
+        bool is_letter = isascii((unsigned char)name[i]) && isalnum((unsigned char)name[i]);
+
+        if (!is_letter && (i == 0 ? name[i] != '.' : strchr("_.\\/-", name[i]) == NULL))
+            name[i] = i == 0 ? 'v' : '_';
+    }
+    return name;
+}
+
+const char *tf_unique_name(struct tf_writer *w, const char *wanted)
+{
+    char *legal = make_legal(w, wanted), *name = legal;
+
+    while (name != NULL && tfind(name, &w->names, compare) != NULL)
+        name = arena_format(w->arena, &w->err, "%s_%zu", legal, ++w->n_made_up);
+    if (name != NULL && tsearch(name, &w->names, compare) == NULL)
+        error_set(&w->err, EX_OSERR, "cannot allocate a name");
+    return name == NULL ? "" : name;
+}
+
+const char *tf_name_near(struct tf_writer *w, const char *base, const char *what)
+{
+    char *wanted = w->err.code != 0 ? NULL : arena_format(w->arena, &w->err, "%s/%s", base, what);
+
+    return wanted == NULL ? "" : tf_unique_name(w, wanted);
+}
+
+/* ---- nodes and attributes ---- */
+
+const char *tf_put(struct tf_writer *w, const char *op, const char *name, const char *const *inputs, size_t n)
+{
+    Tensorflow__NodeDef *node = create(w, 1, sizeof *node);
+
+    if (node == NULL ||
+        memory_grow((void **)&w->nodes, &w->capacity, w->n_nodes, sizeof *w->nodes, "a GraphDef", &w->err) != 0)
+        return "";
+    tensorflow__node_def__init(node);
+    node->op = copy_text(w, op);
+    node->name = copy_text(w, name);
+    node->n_input = n;
+    node->input = create(w, n, sizeof *node->input);
+    for (size_t i = 0; w->err.code == 0 && i < n; i++)
+        node->input[i] = copy_text(w, inputs[i]);
+    w->nodes[w->n_nodes++] = node;
+    return name;
+}
+
+static Tensorflow__AttrValue *put_attribute(struct tf_writer *w, const char *key, Tensorflow__AttrValue__ValueCase kind)
+{
+    enum { MOST = 12 };
+    Tensorflow__AttrEntry *entry = create(w, 1, sizeof *entry);
+    Tensorflow__AttrValue *value = create(w, 1, sizeof *value);
+    Tensorflow__NodeDef *node = w->err.code != 0 ? NULL : w->nodes[w->n_nodes - 1];
+
+    if (value == NULL || node == NULL)
+        return NULL;
+    if (node->attr == NULL)
+        node->attr = create(w, MOST, sizeof *node->attr);
+    if (node->attr == NULL)
+        return NULL;
+    tensorflow__attr_entry__init(entry);
+    tensorflow__attr_value__init(value);
+    value->value_case = kind;
+    entry->key = copy_text(w, key);
+    entry->value = value;
+    node->attr[node->n_attr++] = entry;
+    return value;
+}
+
+void tf_put_type(struct tf_writer *w, const char *key, int32_t type)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_TYPE);
+
+    if (v != NULL)
+        v->type = type;
+}
+
+void tf_put_int(struct tf_writer *w, const char *key, int64_t value)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_I);
+
+    if (v != NULL)
+        v->i = value;
+}
+
+void tf_put_float(struct tf_writer *w, const char *key, float value)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_F);
+
+    if (v != NULL)
+        v->f = value;
+}
+
+void tf_put_bool(struct tf_writer *w, const char *key, bool value)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_B);
+
+    if (v != NULL)
+        v->b = value;
+}
+
+void tf_put_text(struct tf_writer *w, const char *key, const char *value)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_S);
+
+    if (v != NULL)
+        v->s = (ProtobufCBinaryData){strlen(value), (uint8_t *)copy_text(w, value)};
+}
+
+void tf_put_ints(struct tf_writer *w, const char *key, const int64_t *values, size_t n)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_LIST);
+    Tensorflow__AttrValue__ListValue *list = create(w, 1, sizeof *list);
+
+    if (v == NULL || list == NULL)
+        return;
+    tensorflow__attr_value__list_value__init(list);
+    list->n_i = n;
+    list->i = create(w, n, sizeof *list->i);
+    if (list->i != NULL)
+        memcpy(list->i, values, n * sizeof *values);
+    v->list = list;
+}
+
+/* open_first: axis 0 may have any length. */
+static Tensorflow__TensorShapeProto *make_shape(struct tf_writer *w, const int64_t *dims, size_t rank, bool open_first)
+{
+    Tensorflow__TensorShapeProto *shape = create(w, 1, sizeof *shape);
+    Tensorflow__TensorShapeProto__Dim *items = create(w, rank, sizeof *items);
+
+    if (shape == NULL || items == NULL)
+        return NULL;
+    tensorflow__tensor_shape_proto__init(shape);
+    shape->n_dim = rank;
+    shape->dim = create(w, rank, sizeof *shape->dim);
+    for (size_t i = 0; shape->dim != NULL && i < rank; i++) {
+        tensorflow__tensor_shape_proto__dim__init(&items[i]);
+        items[i].has_size = 1;
+        items[i].size = open_first && i == 0 ? -1 : dims[i];
+        shape->dim[i] = &items[i];
+    }
+    return shape;
+}
+
+void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shape)
+{
+    Tensorflow__TensorShapeProto *message = make_shape(w, shape->dims, shape->rank, true);
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_SHAPE);
+
+    if (v != NULL)
+        v->shape = message;
+}
+
+/* ---- constants ---- */
+
+static const char *put_constant(struct tf_writer *w, const char *base, int32_t type, const int64_t *dims, size_t rank,
+                                const void *data, size_t bytes)
+{
+    const char *name = tf_put(w, "Const", tf_name_near(w, base, "const"), NULL, 0);
+    Tensorflow__TensorShapeProto *shape = make_shape(w, dims, rank, false);
+    Tensorflow__TensorProto *tensor = create(w, 1, sizeof *tensor);
+    Tensorflow__AttrValue *value;
+    uint8_t *copy = create(w, bytes, 1);
+
+    tf_put_type(w, "dtype", type);
+    value = put_attribute(w, "value", TENSORFLOW__ATTR_VALUE__VALUE_TENSOR);
+    if (value == NULL || copy == NULL)
+        return "";
+    memcpy(copy, data, bytes);
+    tensorflow__tensor_proto__init(tensor);
+    tensor->has_dtype = 1;
+    tensor->dtype = type;
+    tensor->tensor_shape = shape;
+    tensor->has_tensor_content = 1;
+    tensor->tensor_content = (ProtobufCBinaryData){bytes, copy};
+    value->tensor = tensor;
+    return name;
+}
+
+const char *tf_const_floats(struct tf_writer *w, const char *base, const struct shape *shape, const float *data)
+{
+    return put_constant(w, base, TF_FLOAT, shape->dims, shape->rank, data,
+                        (size_t)shape_elements(shape) * sizeof *data);
+}
+
+const char *tf_const_scalar(struct tf_writer *w, const char *base, float value)
+{
+    return put_constant(w, base, TF_FLOAT, NULL, 0, &value, sizeof value);
+}
+
+static const char *put_ints(struct tf_writer *w, const char *base, const int64_t *values, const int64_t *dims,
+                            size_t rank)
+{
+    size_t n = (size_t)(dims[0] * (rank == 2 ? dims[1] : 1));
+    int32_t *narrow = create(w, n, sizeof *narrow);
+
+    for (size_t i = 0; narrow != NULL && i < n; i++) {
+        narrow[i] = (int32_t)values[i];
+        if (narrow[i] != values[i])
+            tf_cannot(w, "%lld is more than an int32 holds", (long long)values[i]);
+    }
+    return narrow == NULL ? "" : put_constant(w, base, TF_INT32, dims, rank, narrow, n * sizeof *narrow);
+}
+
+const char *tf_const_ints(struct tf_writer *w, const char *base, const int64_t *values, size_t n)
+{
+    return put_ints(w, base, values, (const int64_t[]){(int64_t)n}, 1);
+}
+
+const char *tf_const_pairs(struct tf_writer *w, const char *base, const int64_t *values, size_t n)
+{
+    return put_ints(w, base, values, (const int64_t[]){(int64_t)n, 2}, 2);
+}
+
+const char *tf_const_index(struct tf_writer *w, const char *base, int64_t value)
+{
+    int32_t narrow = (int32_t)value;
+
+    return put_constant(w, base, TF_INT32, NULL, 0, &narrow, sizeof narrow);
+}
+
+const char *tf_step(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n)
+{
+    const char *name = tf_put(w, op, tf_name_near(w, base, op), inputs, n);
+
+    tf_put_type(w, "T", TF_FLOAT);
+    return name;
+}
