@@ -137,8 +137,9 @@ const char *tf_write_normalize(struct tf_writer *w, const struct node *node, con
 
 const char *tf_write_binary(struct tf_writer *w, const struct node *node, const char *base)
 {
-    static const char *const types[] = {[BINARY_ADD] = "AddV2",   [BINARY_SUB] = "Sub",     [BINARY_MUL] = "Mul",
-                                        [BINARY_DIV] = "RealDiv", [BINARY_MAX] = "Maximum", [BINARY_MIN] = "Minimum"};
+    static const char *const types[] = {
+        [BINARY_ADD] = "AddV2",   [BINARY_SUB] = "Sub",     [BINARY_MUL] = "Mul", [BINARY_DIV] = "RealDiv",
+        [BINARY_MAX] = "Maximum", [BINARY_MIN] = "Minimum", [BINARY_POW] = "Pow"};
     size_t rank = shape_of(w, node->outputs[0])->rank, kind = (size_t)node->attr.binary.kind;
 
     if (kind >= sizeof types / sizeof *types) {

@@ -12,6 +12,7 @@ files() {
     caffe) echo "$2.prototxt $2.caffemodel" ;;
     fp32umodel) echo "$2_deploy.prototxt $2.fp32umodel" ;;
     tnn) echo "$2.tnnproto $2.tnnmodel" ;;
+    tensorflow) echo "$2.pb" ;;
   esac
 }
 
@@ -31,7 +32,7 @@ round() {
   local name=$1 source=$2 reference=${3:-$scratch/$1/onnx/net.onnx} models=() format
   shift 2; [ $# -eq 0 ] || shift
   mkdir "$scratch/$name"
-  for format in onnx caffe fp32umodel tnn; do
+  for format in onnx caffe fp32umodel tnn tensorflow; do
     to $format "$scratch/$name/$format" "$source" "$@"
     to $format "$scratch/$name/$format-again" "$source" "$@"
     diff -r "$scratch/$name/$format" "$scratch/$name/$format-again" || fail "$name: other bytes the second time"
@@ -128,7 +129,7 @@ same_choices() {
   local format
   choices "$2" "$3" "${4:-}" >"$scratch/$1.fp32"
   [ "$(wc -l <"$scratch/$1.fp32")" -eq "$records" ] || fail "$1: not every record was evaluated"
-  for format in onnx caffe tnn; do
+  for format in onnx caffe tnn tensorflow; do
     choices "$(files $format "$scratch/$1/$format/net")" "$3" >"$scratch/$1.$format"
     cmp "$scratch/$1.fp32" "$scratch/$1.$format" || fail "$1: other classes as $format"
   done

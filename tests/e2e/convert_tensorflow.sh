@@ -3,7 +3,7 @@
 # Nightly: TensorFlow is half a gigabyte, in an environment of its own.
 . "$(dirname "$0")/lib.sh"
 need_data
-need_python onnxruntime numpy
+need_python onnxruntime
 
 tensorflow=$SOURCE/build/tf-venv
 if ! "$tensorflow/bin/python" -c 'import tensorflow' 2>/dev/null; then
