@@ -165,3 +165,9 @@ void proto_free(ProtobufCMessage *message)
     if (message != NULL)
         protobuf_c_message_free_unpacked(message, &allocator);
 }
+
+void proto_free_bytes(ProtobufCBinaryData *bytes)
+{
+    release(NULL, bytes->data);
+    *bytes = (ProtobufCBinaryData){0};
+}

@@ -29,6 +29,8 @@ int proto_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *byt
 ProtobufCMessage *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                                size_t budget, struct error *err);
 void proto_free(ProtobufCMessage *message); /* from proto_unpack or proto_text_parse; NULL is allowed */
+/* Frees one field of bytes ahead of its message; it is empty then. */
+void proto_free_bytes(ProtobufCBinaryData *bytes);
 
 /* The allocator behind both: counts bytes in use and refuses more than `limit`. */
 struct proto_memory {

@@ -68,8 +68,8 @@ static int open_weights(struct onnx_import *in, const struct model_request *requ
     return in->weights == NULL ? error_in(err, "model.weights") : 0;
 }
 
-static int read_model(const struct model_request *request, const struct bytes *file, struct graph *graph,
-                      struct error *err)
+/* The file is let go once it is unpacked: large models are in memory twice at most. */
+static int read_model(const struct model_request *request, struct bytes *file, struct graph *graph, struct error *err)
 {
     struct onnx_import in = {
         .graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
@@ -82,6 +82,7 @@ static int read_model(const struct model_request *request, const struct bytes *f
     }
     model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
                                              proto_budget(file->size), err);
+    bytes_free(file);
     if (model == NULL)
         return -1;
     if (model->graph == NULL)

@@ -7,6 +7,7 @@
 #include "formats/onnx/onnx_import.h"
 
 #include "common/log.h"
+#include "formats/proto_guard.h"
 
 #include <search.h>
 #include <stdlib.h>
