@@ -157,7 +157,7 @@ dataset: &data
   limit: 200
 preprocess:
   - channels: rgb
-  - resize: {shorter: 256}
+  - resize: {short: 256}
   - mean: [104.0, 117, 123]
   - divide: 64
 calibration: {activations: mse, weights: sweep, bins: 4096}
