@@ -69,7 +69,8 @@ wait_for 30 test -s "$scratch/out/checkpoint/1.h5"
 stop KILL
 newest=$(find "$scratch/out/checkpoint" -name '?.h5' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
 printf damage | dd of="$newest" bs=1 seek=3000 conv=notrunc 2>/dev/null
-"${calibrate[@]}" >/dev/null 2>"$scratch/stderr" || fail "a damaged checkpoint must not stop a run"
+"${calibrate[@]}" >/dev/null 2>"$scratch/stderr" ||
+  { cat "$scratch/stderr" >&2; fail "a damaged checkpoint must not stop a run"; }
 grep -q "it is set aside as .*damaged" "$scratch/stderr" || fail "the damage was not noticed: $(cat "$scratch/stderr")"
 went_on || fail "the other generation was not used"
 rm "$newest.damaged"

@@ -37,7 +37,10 @@ void fuzz_memory_mark(void)
 }
 
 #ifdef FUZZ_SANITIZED
-#include <sanitizer/allocator_interface.h>
+/* Both compilers' runtimes have these; GCC has no header that declares them. */
+size_t __sanitizer_get_allocated_size(const volatile void *pointer);
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *));
 
 static void on_malloc(const volatile void *pointer, size_t size)
 {
