@@ -33,10 +33,26 @@ void tf_writer_fini(struct tf_writer *w)
     *w = (struct tf_writer){0};
 }
 
+/* What the attributes mean: those of TensorFlow 1.15, which every later one, and the vendors' converters, read. */
+enum { PRODUCER = 134, MIN_CONSUMER = 12 };
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(Tensorflow__AttrEntry *const *)a)->key, (*(Tensorflow__AttrEntry *const *)b)->key);
+}
+
 int tf_writer_finish(struct tf_writer *w, uint8_t **bytes, size_t *size, struct error *err)
 {
     Tensorflow__GraphDef file = TENSORFLOW__GRAPH_DEF__INIT;
+    Tensorflow__VersionDef versions = TENSORFLOW__VERSION_DEF__INIT;
 
+    versions.has_producer = versions.has_min_consumer = 1;
+    versions.producer = PRODUCER;
+    versions.min_consumer = MIN_CONSUMER;
+    file.versions = &versions;
+    for (size_t i = 0; w->err.code == 0 && i < w->n_nodes; i++)
+        if (w->nodes[i]->n_attr > 1)
+            qsort(w->nodes[i]->attr, w->nodes[i]->n_attr, sizeof *w->nodes[i]->attr, by_key);
     if (w->err.code == 0) {
         file.n_node = w->n_nodes;
         file.node = w->nodes;
