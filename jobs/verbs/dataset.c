@@ -74,4 +74,4 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     return dataset_build(&build, err);
 }
 
-const struct verb verb_dataset = {"dataset", "make and check calibration sets", false, run};
+const struct verb verb_dataset = {"dataset", "make calibration sets", false, run};
