@@ -52,7 +52,7 @@ int histogram_check(const struct histogram *h, struct error *err);
 /* counts[k] = positive[k] + negative[k], k < bins. */
 void histogram_magnitudes(const struct histogram *h, uint64_t *counts);
 bool histogram_is_never_negative(const struct histogram *h); /* of what was seen: NaN is neither */
-float histogram_abs_max(const struct histogram *h); /* max |x| over finite values, 0 when there is none */
+float histogram_abs_max(const struct histogram *h);          /* max |x| over finite values, 0 when there is none */
 
 /* One engine's look at a value: observes v's data, not its padding. Per tensor: histogram_observe without the padding
  * zeros. Per channel: h[0..channels) are histograms of equal bins; lanes of a channel block count side by side. */
@@ -63,7 +63,7 @@ int histogram_observe_channels(struct histogram *h, const struct view *v, struct
 
 /* histogram_observe_channels over many views, several times as fast: small counts wait beside the histograms, which
  * belong to this, and are behind, from the first view to histogram_channels_settle. `h` is borrowed: as many as views
- * have channels. 8 KB a channel of 2,048 bins, half of it untouched where nothing is negative. EX_OSERR. */
+ * have channels. 4 KB a channel of 2,048 bins, half of it untouched where nothing is negative. EX_OSERR. */
 struct histogram_channels;
 struct histogram_channels *histogram_channels_create(struct histogram *h, struct error *err);
 void histogram_channels_destroy(struct histogram_channels *channels); /* without settling; NULL is allowed */

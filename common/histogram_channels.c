@@ -2,8 +2,7 @@
  *
  * A channel gets few values from each view: 392 from the last stage of ResNet-50, 8 images, for 2 x 2,048 bins. Adding
  * them to 64-bit counts misses the cache once a value (0.15 G values/s), and draining deltas after each view costs more
- * than counting. So tallies are kept from view to view, and drained when their 16 bits are full: 0.35 to 0.6 G
- * values/s.
+ * than counting. So tallies are kept from view to view, and drained when somebody asks: 0.35 to 0.6 G values/s.
  */
 #include "common/histogram_tally.h"
 #include "common/memory.h"

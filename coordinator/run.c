@@ -61,7 +61,11 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
         rc = run_check_finished(&run, &is_finished, err);
     if (rc == 0 && is_finished) {
         log_info("%s is finished with the same model, dataset and job; nothing to do", request->output);
-        rc = comm_agree(comm, comm->rank == 0 ? finished_verdict(request->output, err) : 0, err);
+        if (comm->rank == 0) /* of a forced run that did not come to its end */
+            rc = checkpoint_remove(run.output, err);
+        if (rc == 0 && comm->rank == 0)
+            rc = finished_verdict(request->output, err);
+        rc = comm_agree(comm, rc, err);
         run_fini(&run);
         return rc;
     }

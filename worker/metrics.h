@@ -31,7 +31,7 @@ struct accuracy { /* of one network (fp32, or one target) on labelled records */
 /* x, y: n values in plain order. */
 void value_error_add(struct value_error *e, const float *x, const float *y, size_t n, uint64_t clipped);
 void value_error_merge(struct value_error *into, const struct value_error *from);
-void value_error_normalise(struct value_error *e);       /* canonical limbs: equal sums have equal bytes */
+void value_error_normalise(struct value_error *e); /* canonical limbs: equal sums have equal bytes */
 /* NaN where any block is incomparable: what is left would make a broken network look good. Else: */
 double value_error_sqnr_db(const struct value_error *e); /* +Inf when noise is 0 */
 double value_error_cosine(const struct value_error *e);  /* 1 for 0/0 */

@@ -50,7 +50,8 @@ void sim_conv_destroy(struct sim_conv *conv);
 /* codes in: plain NCHW (or N x K); out: codes, or floats where the output stays in float. */
 void sim_conv_run(struct sim_conv *conv, const int16_t *input, void *output, size_t n_records);
 
-/* Codes of a value, relative to real zero. Where it hides its zero point, x lies lower by that, and is rounded there. */
+/* Codes of a value, relative to real zero. Where it hides its zero point, x lies lower by that, and is rounded there.
+ */
 void sim_value_codes(const float *x, size_t n, float scale, const struct plan_value *value, enum rounding rounding,
                      int16_t *out);
 /* Codes of x[i] / scale relative to real zero: rounded, saturated; NaN gives 0. Every machine gives the same. */

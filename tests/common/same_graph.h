@@ -33,7 +33,8 @@ static inline bool same_activation(struct activation a, struct activation b)
 {
     static const uint32_t has_alpha = 1u << ACTIVATION_LEAKY_RELU | 1u << ACTIVATION_CLIP | 1u << ACTIVATION_ELU |
                                       1u << ACTIVATION_SWISH | 1u << ACTIVATION_HARD_SIGMOID |
-                                      1u << ACTIVATION_HARD_SWISH | 1u << ACTIVATION_POWER | 1u << ACTIVATION_THRESHOLDED_RELU;
+                                      1u << ACTIVATION_HARD_SWISH | 1u << ACTIVATION_POWER |
+                                      1u << ACTIVATION_THRESHOLDED_RELU;
     static const uint32_t has_beta =
         1u << ACTIVATION_CLIP | 1u << ACTIVATION_HARD_SIGMOID | 1u << ACTIVATION_HARD_SWISH;
 

@@ -90,3 +90,10 @@ done
 [ "$(bits "$scratch/out")" = "$expected" ] || fail "--resume never: other bits"
 expect 64 "auto or never" "${calibrate[@]}" --resume always
 echo "ok: other statistics and --resume never begin anew"
+
+# --- results are there, and a forced run is killed: they stay, and its checkpoint goes with the next run
+start "${calibrate[@]}" -q --force
+wait_for 30 kept
+stop KILL
+finished 0
+echo "ok: results outlive a forced run that was killed"
