@@ -23,7 +23,7 @@ static void *member(ProtobufCMessage *message, unsigned offset)
     return (char *)message + offset;
 }
 
-static size_t element_size(ProtobufCType type)
+size_t proto_text_element_size(ProtobufCType type)
 {
     switch (type) {
     case PROTOBUF_C_TYPE_INT64:
@@ -122,7 +122,7 @@ static void *append_slot(struct text_parser *p, const struct target *target, str
 {
     size_t *count = member(target->message, target->field->quantifier_offset);
     void **array = member(target->message, target->field->offset);
-    size_t size = element_size(target->field->type);
+    size_t size = proto_text_element_size(target->field->type);
 
     if ((*count & (*count - 1)) == 0) { /* zero or a power of two: full */
         void *grown = text_allocate(p, (*count == 0 ? 1 : 2 * *count) * size, err);

@@ -30,4 +30,7 @@ struct proto_text_listener {
 ProtobufCMessage *proto_text_parse(const ProtobufCMessageDescriptor *descriptor, const uint8_t *text, size_t size,
                                    struct proto_text_listener *listener, struct error *err);
 
+/* Bytes that one element of a repeated field of this type takes in a protobuf-c message. */
+size_t proto_text_element_size(ProtobufCType type);
+
 #endif

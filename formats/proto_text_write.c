@@ -1,6 +1,8 @@
 /* proto_text_write.c — see proto_text_write.h. */
 #include "formats/proto_text_write.h"
 
+#include "formats/proto_text.h"
+
 #include "common/memory.h"
 #include "common/real_text.h"
 
@@ -129,28 +131,6 @@ static void print_scalar(struct text_writer *w, const ProtobufCFieldDescriptor *
     }
 }
 
-static size_t size_of(const ProtobufCFieldDescriptor *field)
-{
-    switch (field->type) {
-    case PROTOBUF_C_TYPE_INT64:
-    case PROTOBUF_C_TYPE_SINT64:
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_UINT64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return 8;
-    case PROTOBUF_C_TYPE_BOOL:
-        return sizeof(protobuf_c_boolean);
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES:
-        return sizeof(ProtobufCBinaryData);
-    default:
-        return 4;
-    }
-}
-
 /* ---- Messages */
 
 static void print_message(struct text_writer *w, const ProtobufCMessage *message, size_t depth);
@@ -195,7 +175,7 @@ static void print_message(struct text_writer *w, const ProtobufCMessage *message
             size_t n = *(const size_t *)((const char *)message + field->quantifier_offset);
 
             for (size_t k = 0; k < n; k++)
-                print_field(w, field, *(const char *const *)at + k * size_of(field), depth);
+                print_field(w, field, *(const char *const *)at + k * proto_text_element_size(field->type), depth);
         } else if (is_set(message, field)) {
             print_field(w, field, at, depth);
         }
