@@ -1,7 +1,7 @@
 /* preprocess_plan.h — the description of a preprocessing chain; executed by worker/preprocess.
  *
- * Steps run in the order in which the job file writes them. Pixels enter as 0..255 (uint8) and become float at the first
- * step that needs it. The result must have the network input's shape: CHW, float.
+ * Steps run in the order in which the job file writes them. Pixels enter as 0..255 (uint8) and become float at the
+ * first step that needs it. The result must have the network input's shape: CHW, float.
  */
 #ifndef ETALON_PREPROCESS_PLAN_H
 #define ETALON_PREPROCESS_PLAN_H
@@ -16,8 +16,8 @@ enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD };
 /* BILINEAR is PIL's antialiased triangle filter (on uint8 with fixed-point coefficients; the pass along rows of pixels
  * first, then down the columns, as all Pillows before 13 do); OPENCV_LINEAR the two-tap half-pixel filter of
  * cv::resize(INTER_LINEAR); NEAREST PIL's. */
-enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST };
-enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY };
+enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST, N_FILTERS };
+enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY, N_CHANNEL_ORDERS };
 
 struct preprocess_step {
     enum step_kind kind;

@@ -3,6 +3,7 @@
 #include "coordinator/run_private.h"
 
 #include "common/log.h"
+#include "common/preprocess_text.h"
 #include "coordinator/finished.h"
 #include "coordinator/stop.h"
 
@@ -165,6 +166,8 @@ int run_describe(const struct comm *comm, const struct run_request *request, FIL
         graph_print(run.graph, out);
         fprintf(out, "\n%llu records in blocks of %zu\n", (unsigned long long)dataset_count(run.dataset),
                 request->calibration.block);
+        fprintf(out, "preprocess:%s\n", request->preprocess.n_steps == 0 ? " []" : "");
+        preprocess_print(&request->preprocess, "  ", out);
         for (size_t i = 0; i < request->n_targets; i++)
             fprintf(out, "target %s: %s\n", request->targets[i]->name, request->targets[i]->summary);
         fprintf(out, "would be written to %s\n", request->output);

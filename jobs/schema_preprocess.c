@@ -1,13 +1,12 @@
 /* schema_preprocess.c — the steps under `preprocess:` of a job file. */
+#include "common/preprocess_text.h"
 #include "jobs/schema.h"
 
 static int read_filter(struct schema *r, const struct yaml *node, void *target)
 {
-    static const char *const words[] = {
-        [FILTER_BILINEAR] = "bilinear", [FILTER_OPENCV_LINEAR] = "opencv_linear", [FILTER_NEAREST] = "nearest"};
     size_t index;
 
-    if (schema_word(r, node, "filter", words, COUNT(words), &index) != 0)
+    if (schema_word(r, node, "filter", resize_filter_names, N_FILTERS, &index) != 0)
         return -1;
     *(enum resize_filter *)target = (enum resize_filter)index;
     return 0;
@@ -63,12 +62,11 @@ static int read_crop(struct schema *r, const struct yaml *node, void *target)
 
 static int read_channels(struct schema *r, const struct yaml *node, void *target)
 {
-    static const char *const words[] = {[CHANNELS_RGB] = "rgb", [CHANNELS_BGR] = "bgr", [CHANNELS_GRAY] = "gray"};
     struct preprocess_step *step = target;
     size_t index;
 
     step->kind = STEP_CHANNELS;
-    if (schema_word(r, node, "channel order", words, COUNT(words), &index) != 0)
+    if (schema_word(r, node, "channel order", channel_order_names, N_CHANNEL_ORDERS, &index) != 0)
         return -1;
     step->channels = (enum channel_order)index;
     return 0;

@@ -2,6 +2,7 @@
 #include "jobs/job.h"
 
 #include "common/log.h"
+#include "common/preprocess_text.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -155,6 +156,29 @@ static void every_key_reaches_the_request(void **state)
     assert_int_equal(q->threads, 5);
     assert_string_equal(q->isa, "avx2");
     assert_true(q->max_bad_records == UINT64_MAX);
+    job_destroy(job);
+}
+
+static void a_printed_chain_reads_back_as_the_same_chain(void **state)
+{
+    char text[4096] = "preprocess:\n";
+    struct job *job = must_read("preprocess: [{resize: {short: 256, filter: nearest}}, {resize: {side: 9, pad: 0.1}},\n"
+                                "  {resize: {height: 7, width: 8, filter: opencv_linear}}, {channels: gray},\n"
+                                "  {crop: {height: 5, width: 6}}, {mean: [103.939, 1.0e-20, -7]}, {scale: 0.017},\n"
+                                "  {divide: [0.229, 0.3]}]\n",
+                                NULL),
+               *again;
+    const struct preprocess_plan *plan = &job_request(job)->preprocess;
+    FILE *out = fmemopen(text + strlen(text), sizeof text - strlen(text), "w");
+
+    (void)state;
+    assert_non_null(out);
+    preprocess_print(plan, "  ", out);
+    assert_int_equal(fclose(out), 0);
+    again = must_read(text, NULL);
+    assert_int_equal(plan->n_steps, 8);
+    assert_memory_equal(plan, &job_request(again)->preprocess, sizeof *plan);
+    job_destroy(again);
     job_destroy(job);
 }
 
@@ -367,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_those_of_the_manual),
         cmocka_unit_test(every_key_reaches_the_request),
+        cmocka_unit_test(a_printed_chain_reads_back_as_the_same_chain),
         cmocka_unit_test(paths_are_relative_to_the_job_file),
         cmocka_unit_test(edits_of_the_network_reach_the_request),
         cmocka_unit_test(unknown_keys_and_words_name_place_and_nearest),
