@@ -3,6 +3,7 @@
 
 #include "common/suggest.h"
 #include "coordinator/plan_decide.h"
+#include "coordinator/replay.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -70,61 +71,90 @@ static int list_means(const struct observation *o, double ***out, struct error *
     return 0;
 }
 
-static int search_thresholds(const struct comm *comm, struct plan *plan, const struct histogram *const *histograms,
-                             const struct plan_choices *choices, struct error *err)
+/* Collective. This rank's share of the searches, then everybody's results. */
+static int search_thresholds(const struct comm *comm, const struct threshold_job *jobs, size_t n,
+                             struct threshold_result *results, struct error *err)
+{
+    size_t first, count;
+    int rc = 0;
+
+    comm_share(comm, n, &first, &count);
+    for (size_t i = first; rc == 0 && i < first + count; i++)
+        rc = plan_threshold_search(&jobs[i], &results[i], err);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        comm_gather_shares(comm, results, n, sizeof *results);
+    return rc;
+}
+
+static int decide_thresholds(const struct comm *comm, struct plan *plan, const struct histogram *const *histograms,
+                             const struct plan_choices *choices, const struct replay *replay, struct error *err)
 {
     const struct threshold_job *jobs = NULL;
     struct threshold_result *results = NULL;
-    size_t n = 0, first, count;
+    size_t n = 0;
     int rc = plan_threshold_jobs(plan, histograms, choices, &jobs, &n, err);
 
     if (rc == 0 && (results = memory_create(n, sizeof *results, "thresholds", err)) == NULL)
         rc = -1;
+    if (rc == 0 && replay != NULL)
+        rc = replay_thresholds(replay, plan, jobs, n, results, err);
     rc = comm_agree(comm, rc, err);
-    if (rc == 0) {
-        comm_share(comm, n, &first, &count);
-        for (size_t i = first; rc == 0 && i < first + count; i++)
-            rc = plan_threshold_search(&jobs[i], &results[i], err);
-        rc = comm_agree(comm, rc, err);
-    }
-    if (rc == 0) {
-        comm_gather_shares(comm, results, n, sizeof *results);
-        rc = plan_apply_thresholds(plan, jobs, n, results, err);
-    }
+    if (rc == 0 && replay == NULL)
+        rc = search_thresholds(comm, jobs, n, results, err);
+    if (rc == 0)
+        rc = comm_agree(comm, plan_apply_thresholds(plan, jobs, n, results, err), err);
     free(results);
-    return comm_agree(comm, rc, err);
+    return rc;
 }
 
-static int search_weights(const struct comm *comm, struct plan *plan, const struct plan_choices *choices,
-                          struct error *err)
+static int search_weights(const struct comm *comm, const struct plan *plan, const struct plan_choices *choices,
+                          const struct weight_job *jobs, size_t n, float *scales, struct error *err)
+{
+    size_t first, count;
+    int rc = 0;
+
+    comm_share(comm, n, &first, &count);
+    for (size_t i = first; rc == 0 && i < first + count; i++)
+        rc = plan_weight_search(plan, &jobs[i], choices->weights, &scales[i], err);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        comm_gather_shares(comm, scales, n, sizeof *scales);
+    return rc;
+}
+
+static int decide_weights(const struct comm *comm, struct plan *plan, const struct plan_choices *choices,
+                          const struct replay *replay, struct error *err)
 {
     const struct weight_job *jobs = NULL;
     float *scales = NULL;
-    size_t n = 0, first, count;
+    size_t n = 0;
     int rc = plan_weight_jobs(plan, choices, &jobs, &n, err);
 
     if (rc == 0 && (scales = memory_create(n, sizeof *scales, "weight scales", err)) == NULL)
         rc = -1;
+    if (rc == 0 && replay != NULL)
+        rc = replay_weights(replay, plan, jobs, n, scales, err);
     rc = comm_agree(comm, rc, err);
+    if (rc == 0 && replay == NULL)
+        rc = search_weights(comm, plan, choices, jobs, n, scales, err);
     if (rc == 0) {
-        comm_share(comm, n, &first, &count);
-        for (size_t i = first; rc == 0 && i < first + count; i++)
-            rc = plan_weight_search(plan, &jobs[i], choices->weights, &scales[i], err);
+        rc = plan_apply_weights(plan, choices, jobs, n, scales, err);
+        if (rc == 0 && replay != NULL)
+            rc = replay_finish(replay, plan, err);
         rc = comm_agree(comm, rc, err);
     }
-    if (rc == 0) {
-        comm_gather_shares(comm, scales, n, sizeof *scales);
-        rc = plan_apply_weights(plan, choices, jobs, n, scales, err);
-    }
     free(scales);
-    return comm_agree(comm, rc, err);
+    return rc;
 }
 
 int decide_plan(const struct comm *comm, const struct run_request *q, const struct target *target,
-                const struct observation *observation, struct plan **out, struct error *err)
+                const struct observation *observation, const struct archive_target *earlier, struct plan **out,
+                struct error *err)
 {
     const struct graph *g = observation->graph;
     const struct histogram **histograms = memory_create(g->n_values, sizeof *histograms, "a list", err);
+    struct replay *replay = earlier == NULL ? NULL : replay_create(earlier, observation, err);
     struct wishes wishes = {0};
     double **means = NULL;
     struct plan *plan = plan_create(g, target->profile, err);
@@ -132,7 +162,8 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
                                    .percentile = q->calibration.percentile,
                                    .weights = q->calibration.weights,
                                    .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR};
-    int rc = plan != NULL && histograms != NULL ? read_wishes(q, g, &wishes, err) : -1;
+    int rc = plan != NULL && histograms != NULL && (earlier == NULL || replay != NULL) ? read_wishes(q, g, &wishes, err)
+                                                                                       : -1;
 
     if (rc == 0 && q->calibration.bias_correction != BIAS_CORRECTION_NONE)
         rc = list_means(observation, &means, err);
@@ -147,10 +178,11 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
         for (size_t v = 0; v < g->n_values; v++)
             histograms[v] =
                 observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
-        rc = search_thresholds(comm, plan, histograms, &choices, err);
+        rc = decide_thresholds(comm, plan, histograms, &choices, replay, err);
     }
     if (rc == 0)
-        rc = search_weights(comm, plan, &choices, err);
+        rc = decide_weights(comm, plan, &choices, replay, err);
+    replay_destroy(replay);
     free(wishes.methods);
     free(wishes.is_float);
     free(histograms);

@@ -5,10 +5,13 @@
 
 #include "common/plan.h"
 #include "coordinator/run.h"
+#include "formats/archive.h"
 #include "worker/observe.h"
 
-/* Collective. *out is the same plan on every rank, owned by the caller (plan_destroy). */
+/* Collective. *out is the same plan on every rank, owned by the caller (plan_destroy). `earlier` is what an archive of
+ * the same fingerprint decided, which is then not searched again, or NULL; the same on every rank. */
 int decide_plan(const struct comm *comm, const struct run_request *request, const struct target *target,
-                const struct observation *observation, struct plan **out, struct error *err);
+                const struct observation *observation, const struct archive_target *earlier, struct plan **out,
+                struct error *err);
 
 #endif

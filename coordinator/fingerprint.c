@@ -49,19 +49,13 @@ static void add_step(struct sha256 *state, const struct preprocess_step *step)
     add(state, "\n");
 }
 
-int fingerprint_statistics(const struct run_request *q, struct dataset *dataset, const char *probe, char hex[65],
-                           struct error *err)
+/* The model's files, and the graph that is made of them. */
+static int add_model(struct sha256 *state, const struct run_request *q, struct error *err)
 {
-    char dataset_hex[65], shape[SHAPE_TEXT_BYTES];
-    struct sha256 *state;
-    int rc;
+    char shape[SHAPE_TEXT_BYTES];
 
-    if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
+    if (add_file(state, "model", q->model.file, err) != 0 || add_file(state, "weights", q->model.weights, err) != 0)
         return -1;
-    add(state, "etalon statistics 1\n");
-    rc = add_file(state, "model", q->model.file, err) == 0 && add_file(state, "weights", q->model.weights, err) == 0
-             ? 0
-             : -1;
     for (size_t i = 0; i < q->model.n_inputs; i++) {
         add_text(state, "input", q->model.inputs[i].name);
         add(state, "shape %s\n", shape_text(&q->model.inputs[i].shape, shape));
@@ -74,7 +68,31 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
         add_text(state, "remove type", q->model.remove.types[i]);
     for (size_t i = 0; i < q->model.n_kept; i++)
         add_text(state, "keep", q->model.kept[i]);
-    add(state, "dataset %s\n", dataset_hex);
+    return 0;
+}
+
+int fingerprint_model(const struct run_request *q, char hex[65], struct error *err)
+{
+    struct sha256 *state = sha256_create(err);
+    int rc;
+
+    if (state == NULL)
+        return -1;
+    add(state, "etalon model 1\n");
+    rc = add_model(state, q, err);
+    sha256_finish(state, hex);
+    return rc;
+}
+
+int fingerprint_statistics(const struct run_request *q, const char *model, struct dataset *dataset, const char *probe,
+                           char hex[65], struct error *err)
+{
+    char dataset_hex[65];
+    struct sha256 *state;
+
+    if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
+        return -1;
+    add(state, "etalon statistics 2\nmodel %s\ndataset %s\n", model, dataset_hex);
     for (size_t i = 0; i < q->preprocess.n_steps; i++)
         add_step(state, &q->preprocess.steps[i]);
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
@@ -82,23 +100,17 @@ int fingerprint_statistics(const struct run_request *q, struct dataset *dataset,
         probe);
     add(state, "max bad records %" PRIu64 "\n", q->max_bad_records);
     sha256_finish(state, hex);
-    return rc;
+    return 0;
 }
 
-int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation, char hex[65],
-                          struct error *err)
+int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target, char hex[65],
+                       struct error *err)
 {
-    char dataset_hex[65] = "none";
-    struct sha256 *state;
-    int rc = 0;
+    struct sha256 *state = sha256_create(err);
 
-    if ((evaluation != NULL && dataset_fingerprint(evaluation, dataset_hex, err) != 0) ||
-        (state = sha256_create(err)) == NULL)
+    if (state == NULL)
         return -1;
-    add(state, "etalon decisions 1 version %s\nstatistics %s\n", ETALON_VERSION, statistics);
-    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
-        rc =
-            add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
+    add(state, "etalon target 1 %s\nstatistics %s\n", target->name, statistics);
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
         q->calibration.percentile, (int)q->calibration.bias_correction);
@@ -111,9 +123,28 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
     for (size_t i = 0; i < q->model.batch.n_separate; i++)
         add_text(state, "separate", q->model.batch.separate[i]);
-    for (size_t i = 0; i < q->n_targets; i++)
-        add(state, "target %s\n", q->targets[i]->name);
-    add(state, "evaluation %s\n", dataset_hex);
+    sha256_finish(state, hex);
+    return 0;
+}
+
+int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation, char hex[65],
+                          struct error *err)
+{
+    char digest[65] = "none";
+    struct sha256 *state;
+    int rc = 0;
+
+    if ((evaluation != NULL && dataset_fingerprint(evaluation, digest, err) != 0) ||
+        (state = sha256_create(err)) == NULL)
+        return -1;
+    add(state, "etalon decisions 2 version %s\nstatistics %s\nevaluation %s\n", ETALON_VERSION, statistics, digest);
+    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
+        rc =
+            add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
+    for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
+        rc = fingerprint_target(q, statistics, q->targets[i], digest, err);
+        add(state, "target %s\n", digest);
+    }
     add_text(state, "model name", q->model_name);
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)
         add(state, "top %zu\n", q->evaluate.top_k[i]);

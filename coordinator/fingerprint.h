@@ -1,4 +1,5 @@
-/* fingerprint.h — what a result depends on, as two SHA-256: of the statistics, and of the decisions made from them.
+/* fingerprint.h — what a result depends on, as SHA-256: of the model, of the statistics, of what each target decides
+ * from them, and of the whole.
  *
  * Never a path, an output folder, a number of threads or ranks. A changed target or method keeps the statistics.
  */
@@ -7,10 +8,16 @@
 
 #include "coordinator/run.h"
 
-/* Local. `probe` is measure_probe's digest: it stands for the instruction set and the library. EX_NOINPUT, EX_IOERR. */
-int fingerprint_statistics(const struct run_request *request, struct dataset *dataset, const char *probe, char hex[65],
-                           struct error *err);
-/* `evaluation` may be NULL (skipped). */
+/* Local. The model's files and what the job asks of its graph. EX_NOINPUT, EX_IOERR. */
+int fingerprint_model(const struct run_request *request, char hex[65], struct error *err);
+/* Local. `model` is fingerprint_model's, `probe` is measure_probe's digest: it stands for the instruction set and the
+ * library. EX_NOINPUT, EX_IOERR. */
+int fingerprint_statistics(const struct run_request *request, const char *model, struct dataset *dataset,
+                           const char *probe, char hex[65], struct error *err);
+/* One target's decisions. Not the program's version: what was decided stays decided. */
+int fingerprint_target(const struct run_request *request, const char *statistics, const struct target *target,
+                       char hex[65], struct error *err);
+/* Everything, the program's version too. `evaluation` may be NULL (skipped). */
 int fingerprint_decisions(const struct run_request *request, const char *statistics, struct dataset *evaluation,
                           char hex[65], struct error *err);
 

@@ -2,11 +2,10 @@
 #include "coordinator/keep.h"
 
 #include "common/memory.h"
-#include "formats/archive.h"
+#include "coordinator/keep_target.h"
 #include "worker/engine.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,65 +44,6 @@ static int list_values(const struct observation *o, struct archive *archive, uin
         }
     }
     return 0;
-}
-
-/* Thresholds and scales of the channels of values that have more than one. */
-static int list_channels(const struct report_target *t, size_t n_values, struct archive_target *to, struct error *err)
-{
-    uint32_t decision = 0;
-    size_t n = 0;
-
-    for (size_t v = 0; v < n_values; v++)
-        n += t->plan->values[v].is_quantized && t->plan->values[v].n_scales > 1 ? t->plan->values[v].n_scales : 0;
-    to->channels = memory_create(n, sizeof *to->channels, "an archive", err);
-    if (to->channels == NULL)
-        return -1;
-    for (size_t v = 0; v < n_values; v++) {
-        const struct plan_value *p = &t->plan->values[v];
-
-        for (size_t c = 0; p->is_quantized && p->n_scales > 1 && c < p->n_scales; c++)
-            to->channels[to->n_channels++] = (struct archive_channel){decision, p->threshold[c], p->scale[c]};
-        decision += p->is_quantized;
-    }
-    return 0;
-}
-
-static int list_decisions(const struct report *report, const struct report_target *t, const uint32_t *index,
-                          struct archive_target *to, struct error *err)
-{
-    snprintf(to->name, sizeof to->name, "%s", t->target->name);
-    to->decisions = memory_create(report->graph->n_values, sizeof *to->decisions, "an archive", err);
-    if (to->decisions == NULL)
-        return -1;
-    for (size_t v = 0; t->plan != NULL && v < report->graph->n_values; v++) {
-        const struct plan_value *p = &t->plan->values[v];
-        struct archive_decision *d = &to->decisions[to->n_decisions];
-
-        if (!p->is_quantized)
-            continue;
-        to->n_decisions++;
-        *d = (struct archive_decision){index[v],
-                                       p->threshold[p->widest],
-                                       p->scale[p->widest],
-                                       p->codes.zero_point,
-                                       p->codes.lo,
-                                       p->codes.hi,
-                                       "",
-                                       NAN,
-                                       NAN,
-                                       0,
-                                       0};
-        snprintf(d->method, sizeof d->method, "%s", p->method);
-        if (report->evaluation != NULL) {
-            const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)v);
-
-            d->sqnr_db = value_error_sqnr_db(e);
-            d->cosine = value_error_cosine(e);
-            d->clipped = e->clipped;
-            d->elements = e->elements;
-        }
-    }
-    return t->plan == NULL ? 0 : list_channels(t, report->graph->n_values, to, err);
 }
 
 /* Lends the digests. */
@@ -146,6 +86,11 @@ int keep_archive(const struct report *report, const struct observation *observat
     int rc = index == NULL ? -1 : 0;
 
     archive.records_used = records->n_used;
+    memcpy(archive.model_fingerprint, report->model_fingerprint, sizeof archive.model_fingerprint);
+    if (report->request->text != NULL) {
+        archive.n_job = strlen(report->request->text);
+        archive.job = (uint8_t *)report->request->text; /* lent */
+    }
     if (rc == 0)
         rc = list_values(observation, &archive, index, err);
     if (rc == 0)
@@ -155,14 +100,11 @@ int keep_archive(const struct report *report, const struct observation *observat
         rc = archive.targets == NULL ? -1 : 0;
     }
     for (; rc == 0 && archive.n_targets < report->n_targets; archive.n_targets++)
-        rc = list_decisions(report, &report->targets[archive.n_targets], index, &archive.targets[archive.n_targets],
-                            err);
+        rc = keep_target(report, &report->targets[archive.n_targets], index, &archive.targets[archive.n_targets], err);
     if (rc == 0)
         rc = archive_write(&archive, output, "archive.h5", true, err);
-    for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++) {
-        free(archive.targets[i].decisions);
-        free(archive.targets[i].channels);
-    }
+    for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++)
+        archive_target_fini(&archive.targets[i]);
     free(archive.targets);
     free(archive.bad);
     free(archive.values); /* what they point to is the observation's */
@@ -195,7 +137,7 @@ static int take_value(struct observation *o, size_t v, struct archive_value *fro
     size_t channels = o->channels[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
     size_t sums = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
 
-    if (from->histogram.bins != o->bins || from->channels != channels || from->n_sums != sums)
+    if (from->histogram.bins != o->bins || (channels > 0 && from->channels != channels) || from->n_sums != sums)
         return error_set(
             err, EX_DATAERR, "value \"%s\": expected %zu bins, %zu channels and %zu sums, found %zu, %zu and %zu",
             o->graph->values[v].name, o->bins, channels, sums, from->histogram.bins, from->channels, from->n_sums);
@@ -254,8 +196,27 @@ static int open_kept(const char *path, const char *fingerprint, bool is_checkpoi
     return 0;
 }
 
+int keep_take(struct archive *archive, const struct graph *graph, size_t bins, size_t channel_bins,
+              struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err)
+{
+    *out = observation_create(graph, bins, channel_bins, err);
+    *records =
+        (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
+    if (*out == NULL || copy_records(archive, &records->digests, &records->bad, err) != 0 ||
+        take_values(*out, archive, err) != 0) {
+        observation_destroy(*out);
+        *out = NULL;
+        pass_result_fini(records);
+        return -1;
+    }
+    *decisions = (struct archive){.n_targets = archive->n_targets, .targets = archive->targets};
+    archive->n_targets = 0;
+    archive->targets = NULL;
+    return 0;
+}
+
 int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
-              struct observation **out, struct pass_result *records, struct error *err)
+              struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err)
 {
     struct archive archive = {0};
     bool found;
@@ -266,20 +227,9 @@ int keep_load(const char *path, const struct graph *graph, const char *fingerpri
         return -1;
     if (!found)
         return 0;
-    *out = observation_create(graph, bins, channel_bins, err);
-    *records =
-        (struct pass_result){.n_records = archive.n_records, .n_used = archive.records_used, .n_bad = archive.n_bad};
-    rc = *out == NULL || copy_records(&archive, &records->digests, &records->bad, err) != 0
-             ? -1
-             : take_values(*out, &archive, err);
-    if (rc != 0) {
-        error_in(err, "%s", path);
-        observation_destroy(*out);
-        *out = NULL;
-        pass_result_fini(records);
-    }
+    rc = keep_take(&archive, graph, bins, channel_bins, out, records, decisions, err);
     archive_fini(&archive);
-    return rc;
+    return rc == 0 ? 0 : error_in(err, "%s", path);
 }
 
 int keep_load_checkpoint(const char *path, const struct graph *graph, const char *fingerprint, size_t bins,

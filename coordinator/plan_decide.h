@@ -110,6 +110,11 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
 bool plan_can_correct_bias(const struct plan *plan, int n);
 int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err);
 
+/* What an earlier run ended with, after plan_apply_weights from its scales: the biases of layer `n` (n_biases of them,
+ * 0: it has none) and who decided. EX_DATAERR: it has another number of them, or one that int32 cannot hold. */
+int plan_restore_layer(struct plan *plan, int n, const float *biases, size_t n_biases, const char *method,
+                       struct error *err);
+
 /* The three steps in one process. `method_name` as under calibration.activations; EX_USAGE naming those that exist. */
 int plan_decide_values(struct plan *plan, const struct histogram *const *histograms, const char *method_name,
                        double percentile, struct error *err);

@@ -311,6 +311,22 @@ int plan_correct_bias(struct plan *plan, int n, const double *mean, const double
     return code_bias(plan, &layer, n, err);
 }
 
+int plan_restore_layer(struct plan *plan, int n, const float *biases, size_t n_biases, const char *method,
+                       struct error *err)
+{
+    struct plan_layer layer = plan_layer_of(plan, n);
+    struct plan_node *out = &plan->nodes[n];
+    size_t expected = out->bias == NULL ? 0 : layer.out_channels;
+
+    if (n_biases != expected)
+        return error_set(err, EX_DATAERR, "node \"%s\": expected %zu biases, found %zu", layer.node->name, expected,
+                         n_biases);
+    if (n_biases > 0)
+        memcpy(out->bias, biases, n_biases * sizeof *biases);
+    snprintf(out->method, sizeof out->method, "%s", method);
+    return code_bias(plan, &layer, n, err);
+}
+
 int plan_decide_weights(struct plan *plan, const char *method_name, struct error *err)
 {
     struct plan_choices choices = {.weights = weight_method_find(method_name)};

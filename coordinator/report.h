@@ -10,6 +10,8 @@
 
 struct report_target {
     const struct target *target;
+    char fingerprint[65];       /* of its decisions */
+    bool is_replayed;           /* decided by an archive, its biases too */
     struct plan *plan;          /* NULL where the target cannot express the model */
     size_t evaluation;          /* index into evaluation->targets; meaningless where plan is NULL */
     struct error error;         /* code 0: none */
@@ -19,7 +21,7 @@ struct report_target {
 struct report {
     const struct run_request *request;
     const struct graph *graph;
-    const char *statistics_fingerprint, *decisions_fingerprint;
+    const char *model_fingerprint, *statistics_fingerprint, *decisions_fingerprint;
     const struct pass_result *records;   /* of the calibration set */
     const struct evaluation *evaluation; /* NULL: skipped */
     size_t n_targets;

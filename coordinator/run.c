@@ -5,6 +5,8 @@
 #include "common/log.h"
 #include "common/preprocess_text.h"
 #include "coordinator/finished.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/keep.h"
 #include "coordinator/stop.h"
 
 #include <errno.h>
@@ -28,6 +30,7 @@ static void run_fini(struct run *run)
     evaluation_fini(&run->evaluation);
     observation_destroy(run->observation);
     pass_result_fini(&run->records);
+    archive_fini(&run->earlier);
     if (run->evaluation_dataset != run->dataset)
         dataset_close(run->evaluation_dataset);
     dataset_close(run->dataset);
@@ -150,6 +153,61 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
         free(text);
     }
     rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = comm_agree(comm, verdict(&run, err), err);
+    run_fini(&run);
+    return rc;
+}
+
+/* Collective. What run_load and run_measure would have found, from the archive. */
+static int load_archive(struct run *run, struct archive *archive, struct error *err)
+{
+    const struct run_request *q = run->request;
+    size_t channel_bins = q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
+    int rc = run_import_model(run, err);
+
+    if (rc == 0 && strcmp(run->model, archive->model_fingerprint) != 0)
+        rc = error_set(err, EX_DATAERR,
+                       "%s is not the model of this archive: expected SHA-256 %s of files and inputs, found %s",
+                       q->model.file, archive->model_fingerprint, run->model);
+    if (rc == 0) {
+        memcpy(run->statistics, archive->statistics_fingerprint, sizeof run->statistics);
+        rc = fingerprint_decisions(q, run->statistics, NULL, run->decisions, err);
+    }
+    if (rc == 0)
+        rc = keep_take(archive, run->graph, q->calibration.bins, channel_bins, &run->observation, &run->records,
+                       &run->earlier, err);
+    return comm_agree(run->comm, rc, err);
+}
+
+int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err)
+{
+    struct run run = {.comm = comm, .request = request, .has_no_data = true};
+    double t0 = run_now(), t1, t2;
+    bool is_finished = false;
+    int rc = 0;
+
+    if (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = load_archive(&run, archive, err);
+    if (rc == 0)
+        rc = run_check_finished(&run, &is_finished, err);
+    if (rc == 0 && is_finished) {
+        log_info("%s is finished with the same archive and choices; nothing to do", request->output);
+        run_fini(&run);
+        return 0;
+    }
+    t1 = run_now();
+    if (rc == 0)
+        rc = run_decide(&run, err);
+    t2 = run_now();
+    run.times = (struct run_times){t1 - t0, 0, t2 - t1, 0, 0};
+    if (rc == 0)
+        rc = run_write(&run, t2, err);
+    if (rc == 0 && comm->rank == 0)
+        printf("%s\n", request->output);
     if (rc == 0)
         rc = comm_agree(comm, verdict(&run, err), err);
     run_fini(&run);

@@ -7,6 +7,7 @@
 #include "coordinator/comm.h"
 #include "coordinator/thresholds.h"
 #include "coordinator/weights.h"
+#include "formats/archive.h"
 #include "formats/model.h"
 #include "formats/record.h"
 #include "formats/target.h"
@@ -30,6 +31,7 @@ enum bias_correction {
 struct run_request {
     struct model_request model;
     const char *model_name; /* base name for files, e.g. "resnet20" */
+    const char *text;       /* what the archive keeps of the job, as YAML without paths; NULL: nothing */
     struct dataset_request dataset;
     struct preprocess_plan preprocess;
     struct {
@@ -73,6 +75,13 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
  */
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
                  FILE *out, struct error *err);
+
+/* Collective. Decisions and models again from an archive, which may be emptied by it: no data, no inference. What the
+ * archive decided in the same way is taken from it, the rest is searched. A target whose decisions need data that the
+ * archive has not recorded fails alone, like one that cannot express the model (EX_UNAVAILABLE). EX_DATAERR: another
+ * model. The request's dataset, preprocessing and evaluation are not looked at; its bins and block are the archive's.
+ */
+int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err);
 
 /* Collective. What would happen: model, dataset and targets, as text on `out` (rank 0). Of the dataset it reads the
  * records of its fingerprint only. */

@@ -23,8 +23,10 @@ static int open_datasets(struct run *run, struct error *err)
     return 0;
 }
 
-static int import_model(struct run *run, struct error *err)
+int run_import_model(struct run *run, struct error *err)
 {
+    if (fingerprint_model(run->request, run->model, err) != 0)
+        return -1;
     run->graph = model_import(&run->request->model, err);
     if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
         return -1;
@@ -66,7 +68,7 @@ static int check_ranks(struct run *run, struct error *err)
                           "that both read the same model",
                           err);
     if (rc == 0)
-        rc = comm_agree(comm, fingerprint_statistics(q, run->dataset, probe, run->statistics, err), err);
+        rc = comm_agree(comm, fingerprint_statistics(q, run->model, run->dataset, probe, run->statistics, err), err);
     if (rc == 0)
         rc = check_digest(comm, run->statistics, EX_DATAERR, "reads another model, dataset or job than rank 0", err);
     if (rc == 0)
@@ -84,7 +86,7 @@ int run_load(struct run *run, struct error *err)
     if (rc == 0)
         rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
     if (rc == 0)
-        rc = import_model(run, err);
+        rc = run_import_model(run, err);
     rc = comm_agree(run->comm, rc, err);
     return rc == 0 ? check_ranks(run, err) : rc;
 }

@@ -21,12 +21,17 @@ struct run {
     struct evaluation evaluation;
     bool is_evaluated;
     struct report_target targets[RUN_MAX_TARGETS];
-    char statistics[65], decisions[65];
+    char model[65], statistics[65], decisions[65]; /* fingerprints */
+    bool may_reuse;         /* the folder's archive is of another job, perhaps with these statistics */
+    bool has_no_data;       /* emit: what needs records cannot be decided */
+    struct archive earlier; /* decisions of an archive with these statistics: its targets alone */
     struct run_times times;
 };
 
 /* --- run_load.c --- */
 
+/* The graph, normalised, and the model's fingerprint. Local. */
+int run_import_model(struct run *run, struct error *err);
 /* Collective. Model and datasets, the same for all ranks, and the fingerprints. */
 int run_load(struct run *run, struct error *err);
 

@@ -4,11 +4,13 @@
 #include "common/log.h"
 #include "coordinator/correct.h"
 #include "coordinator/decide.h"
+#include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
 #include "worker/simulate.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static size_t channel_bins(const struct run_request *q)
 {
@@ -34,7 +36,7 @@ static int reuse(struct run *run, struct error *err)
 
     snprintf(path, sizeof path, "%s/archive.h5", q->output);
     rc = keep_load(path, run->graph, run->statistics, q->calibration.bins, channel_bins(q), &run->observation,
-                   &run->records, err);
+                   &run->records, &run->earlier, err);
     rc = comm_agree(run->comm, rc, err);
     if (rc != 0)
         return rc;
@@ -47,6 +49,7 @@ static int reuse(struct run *run, struct error *err)
     observation_destroy(run->observation);
     run->observation = NULL;
     pass_result_fini(&run->records);
+    archive_fini(&run->earlier);
     return 0;
 }
 
@@ -72,7 +75,7 @@ int run_measure_with_checkpoint(struct run *run, struct error *err)
                                       q->starts_anew, err);
     if (run->checkpoint == NULL)
         return -1;
-    rc = run_measure(run, false, err);
+    rc = run_measure(run, run->may_reuse && !q->starts_anew, err);
     checkpoint_close(run->checkpoint);
     run->checkpoint = NULL;
     return rc;
@@ -111,21 +114,62 @@ static int check_target(const struct target *target, const struct plan *plan, st
     return target->check == NULL ? 0 : target->check(plan, err);
 }
 
-int run_decide(struct run *run, struct error *err)
+/* What the archive decided for this target from the same statistics in the same way, or NULL. */
+static const struct archive_target *earlier_decisions(const struct run *run, const struct report_target *t)
+{
+    for (size_t i = 0; i < run->earlier.n_targets; i++) {
+        const struct archive_target *earlier = &run->earlier.targets[i];
+
+        if (strcmp(earlier->fingerprint, t->fingerprint) == 0 && earlier->n_decisions > 0)
+            return earlier;
+    }
+    return NULL;
+}
+
+/* Collective. A target's plan, checked; EX_UNAVAILABLE where the target cannot express the model. */
+static int decide_target(struct run *run, struct report_target *t, struct error *err)
+{
+    const struct archive_target *earlier;
+    int rc =
+        comm_agree(run->comm, fingerprint_target(run->request, run->statistics, t->target, t->fingerprint, err), err);
+
+    if (rc != 0)
+        return rc;
+    earlier = earlier_decisions(run, t);
+    t->is_replayed = earlier != NULL;
+    if (run->has_no_data && earlier == NULL && run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED)
+        return error_set(
+            err, EX_UNAVAILABLE,
+            "bias_correction: simulated needs the calibration data, and the archive has not recorded it for "
+            "this target and these methods; analytic and none need the archive alone "
+            "(--set calibration.bias_correction=analytic)");
+    rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
+    if (rc == 0)
+        rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
+    if (rc == 0)
+        rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
+    return rc;
+}
+
+/* Collective. What needs the data. Replayed plans have it already. */
+static int correct_plans(struct run *run, struct error *err)
 {
     struct plan *plans[RUN_MAX_TARGETS];
+    size_t n = 0;
 
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].plan != NULL && !run->targets[i].is_replayed)
+            plans[n++] = run->targets[i].plan;
+    return n == 0 ? 0 : correct_biases(run->comm, run->request, run->graph, run->dataset, plans, n, err);
+}
+
+int run_decide(struct run *run, struct error *err)
+{
     for (size_t i = 0; i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];
-        int rc;
 
         t->target = run->request->targets[i];
-        rc = decide_plan(run->comm, run->request, t->target, run->observation, &t->plan, err);
-        if (rc == 0)
-            rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
-        if (rc == 0)
-            rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
-        if (rc == 0)
+        if (decide_target(run, t, err) == 0)
             continue;
         if (err->code != EX_UNAVAILABLE)
             return error_in(err, "target %s", t->target->name);
@@ -135,9 +179,7 @@ int run_decide(struct run *run, struct error *err)
         t->plan = NULL;
         log_warning("target %s: %s", t->target->name, t->error.text);
     }
-    if (run->request->calibration.bias_correction != BIAS_CORRECTION_SIMULATED)
-        return 0;
-    return correct_biases(run->comm, run->request, run->graph, run->dataset, plans, list_plans(run, plans), err);
+    return run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED ? correct_plans(run, err) : 0;
 }
 
 int run_score(struct run *run, bool with_choices, struct error *err)

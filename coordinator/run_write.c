@@ -14,6 +14,7 @@ struct report run_report(struct run *run)
 {
     return (struct report){run->request,
                            run->graph,
+                           run->model,
                            run->statistics,
                            run->decisions,
                            &run->records,
@@ -33,8 +34,10 @@ static int write_text(struct run *run, const char *name, char *text, bool is_lis
 
 static int emit_targets(struct run *run, struct error *err)
 {
-    struct emit_info info = {run->decisions, ETALON_VERSION, run->records.n_used,
-                             run->request->calibration.activations->name, run->request->model_name};
+    struct emit_info info = {.version = ETALON_VERSION,
+                             .records = run->records.n_used,
+                             .method = run->request->calibration.activations->name,
+                             .model_name = run->request->model_name};
     const struct output_file *files;
 
     for (size_t i = 0; i < run->request->n_targets; i++) {
@@ -42,6 +45,7 @@ static int emit_targets(struct run *run, struct error *err)
 
         if (t->plan == NULL)
             continue;
+        info.fingerprint = t->fingerprint;
         t->first_file = output_files(run->output, &files);
         if (t->target->emit(t->plan, &info, run->output, err) != 0) {
             if (err->code != EX_UNAVAILABLE)
@@ -119,6 +123,7 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
                        q->output);
     rc = comm_agree(run->comm, rc, err);
     comm_broadcast(run->comm, &found, sizeof found);
+    run->may_reuse = found == FINISHED_OTHER;
     *is_finished = rc == 0 && found == FINISHED_SAME && !q->force;
     return rc;
 }

@@ -35,12 +35,24 @@ struct archive_channel { /* one channel of a decided value that has a scale per 
     float threshold, scale;
 };
 
+struct archive_layer { /* one node with coded weights: codes follow from the scales, codes of biases from both */
+    char name[ARCHIVE_NAME_BYTES];
+    uint64_t n_scales, n_biases;
+    char method[ARCHIVE_METHOD_BYTES];
+    double weight_mse, weight_mse_max_abs;
+};
+
 struct archive_target {
     char name[ARCHIVE_NAME_BYTES];
+    char fingerprint[65]; /* of what these decisions depend on */
     size_t n_decisions;
     struct archive_decision *decisions;
     size_t n_channels;                /* 0 where every value has one scale */
     struct archive_channel *channels; /* by decision, all channels of one in order; NULL where there are none */
+    size_t n_layers;
+    struct archive_layer *layers; /* in execution order */
+    size_t n_weight_scales, n_biases;
+    float *weight_scales, *biases; /* of all layers, one after the other */
 };
 
 struct archive_bad_record {
@@ -52,6 +64,7 @@ struct archive {
     uint32_t version;
     char etalon_version[32], statistics_fingerprint[65], decisions_fingerprint[65], isa[32];
     char model[ARCHIVE_NAME_BYTES];
+    char model_fingerprint[65]; /* of the model's files and what was asked of its graph */
     uint64_t records_used, block_size, bins;
     size_t n_values;
     struct archive_value *values;
@@ -61,6 +74,8 @@ struct archive {
     struct archive_bad_record *bad;
     size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */
     uint64_t *done; /* [n_done] */
+    size_t n_job;   /* bytes of what the job says of model, preprocessing, methods and targets, without any path */
+    uint8_t *job;   /* YAML, UTF-8, no zero at its end */
     size_t n_targets;
     struct archive_target *targets;
 };
@@ -72,5 +87,6 @@ int archive_write(const struct archive *archive, struct output *output, const ch
  * naming the dataset, EX_NOINPUT. Fills *archive, owned by the caller. */
 int archive_read(const char *path, struct archive *archive, struct error *err);
 void archive_fini(struct archive *archive); /* frees what archive_read made; may be called on {0} */
+void archive_target_fini(struct archive_target *target);
 
 #endif

@@ -9,7 +9,7 @@
 #include "common/plan.h"
 
 struct emit_info {           /* what goes into a model's free-form metadata; nothing that differs between equal runs */
-    const char *fingerprint; /* hex */
+    const char *fingerprint; /* of this target's decisions, hex */
     const char *version;     /* of etalon */
     uint64_t records;        /* calibration records used */
     const char *method;      /* activations method asked for */

@@ -1,17 +1,11 @@
 /* job.c — the schema of a job file: one table of keys per section; see job.h. */
-#include "jobs/job.h"
+#include "jobs/job_private.h"
 
 #include "common/log.h"
-#include "jobs/schema.h"
 
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct job {
-    struct arena *arena;
-    struct run_request request;
-};
 
 /* ---- model ---- */
 
@@ -440,7 +434,7 @@ static int read_limits(struct schema *r, const struct yaml *node, void *target)
     return schema_map(r, node, fields, COUNT(fields));
 }
 
-static int read_job(struct schema *r, const struct yaml *root)
+static int read_job(struct schema *r, const struct yaml *root, bool has_data)
 {
     struct run_request *q = r->request;
     const struct schema_field fields[] = {
@@ -461,7 +455,7 @@ static int read_job(struct schema *r, const struct yaml *root)
     if (schema_map(r, root, fields, COUNT(fields)) != 0)
         return -1;
     for (size_t i = 0; i < COUNT(needed); i++)
-        if (yaml_get(root, needed[i]) == NULL)
+        if (yaml_get(root, needed[i]) == NULL && (has_data || strcmp(needed[i], "dataset") != 0))
             return error_set(r->err, EX_CONFIG, "the key \"%s\" is missing", needed[i]);
     if (q->model.file == NULL)
         return error_set(r->err, EX_CONFIG, "the key \"model.file\" is missing");
@@ -502,44 +496,51 @@ static void set_defaults(struct run_request *q)
     q->isa = "native";
 }
 
-struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err)
+struct job *job_create(struct error *err)
 {
     struct arena *arena = arena_create(err);
     struct job *job = arena == NULL ? NULL : arena_create_array(arena, 1, sizeof *job, err);
-    struct schema r = {.arena = arena, .err = err};
-    struct yaml *root;
-    char *copy;
 
-    if (job == NULL)
-        goto fail;
+    if (job == NULL) {
+        arena_destroy(arena);
+        return NULL;
+    }
     job->arena = arena;
-    r.request = &job->request;
-    set_defaults(r.request);
-    copy = arena_copy_string(arena, path, err);
-    root = copy == NULL ? NULL : yaml_read(path, arena, err);
-    if (root == NULL)
-        goto fail;
-    r.folder = dirname(copy);
-    if (root->kind != YAML_MAP) {
-        schema_wrong(&r, root, "keys such as \"model:\"");
-        error_in(err, "%s", path);
-        goto fail;
-    }
-    for (size_t i = 0; i < n_sets; i++)
-        if (yaml_set(root, sets[i], arena, err) != 0)
-            goto fail;
-    if (read_job(&r, root) != 0) {
-        error_in(err, "%s", path);
-        goto fail;
-    }
-    if (r.request->calibration.bins == 0)
-        r.request->calibration.bins = default_bins(r.request);
-    r.request->model_name = base_name(&r, r.request->model.file);
-    if (r.request->model_name == NULL)
-        goto fail;
+    set_defaults(&job->request);
     return job;
-fail:
-    arena_destroy(arena);
+}
+
+int job_fill(struct job *job, struct yaml *root, const char *folder, const char *const *sets, size_t n_sets,
+             bool has_data, struct error *err)
+{
+    struct run_request *q = &job->request;
+    struct schema r = {.arena = job->arena, .folder = folder, .request = q, .err = err};
+
+    if (root->kind != YAML_MAP)
+        return schema_wrong(&r, root, "keys such as \"model:\"");
+    for (size_t i = 0; i < n_sets; i++)
+        if (yaml_set(root, sets[i], job->arena, err) != 0)
+            return -1;
+    if (read_job(&r, root, has_data) != 0)
+        return -1;
+    if (q->calibration.bins == 0)
+        q->calibration.bins = default_bins(q);
+    q->model_name = base_name(&r, q->model.file);
+    q->text = job_text(root, job->arena, err);
+    return q->model_name == NULL || q->text == NULL ? -1 : 0;
+}
+
+struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err)
+{
+    struct job *job = job_create(err);
+    char *copy = job == NULL ? NULL : arena_copy_string(job->arena, path, err); /* dirname writes into it */
+    struct yaml *root = copy == NULL ? NULL : yaml_read(path, job->arena, err);
+
+    if (root != NULL && job_fill(job, root, dirname(copy), sets, n_sets, true, err) == 0)
+        return job;
+    if (root != NULL && err->code != EX_USAGE) /* of --set */
+        error_in(err, "%s", path);
+    job_destroy(job);
     return NULL;
 }
 

@@ -10,6 +10,16 @@ struct job;
 /* Reads `path`, then applies sets[0..n_sets) ("calibration.bins=4096"). Relative paths in the file are relative to its
  * folder. EX_NOINPUT; EX_CONFIG "job.yaml: line 4, column 3: key "modle" does not exist; the nearest is "model"". */
 struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
+/* What `etalon emit` adds to an archive. Paths are relative to the working directory. */
+struct emit_request {
+    const char *model, *weights; /* weights may be NULL */
+    const char *output;
+    const char *const *sets; /* [n_sets]: keys of methods and targets only */
+    size_t n_sets;
+};
+/* The job that an archive was made by, less its data, with the archive's bins. The archive is borrowed. EX_USAGE: a key
+ * that statistics depend on; EX_DATAERR: an archive without a job. */
+struct job *job_from_archive(const struct archive *archive, const struct emit_request *emit, struct error *err);
 void job_destroy(struct job *job); /* NULL is allowed */
 
 /* Borrowed from the job; the caller may change fields (force). */

@@ -3,7 +3,9 @@
 
 #include "common/bytes.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
@@ -180,8 +182,12 @@ struct yaml *yaml_get(const struct yaml *map, const char *key)
     return NULL;
 }
 
-/* map[key] = item, replacing what was there. */
-static int put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err)
+struct yaml *yaml_parse(const void *data, size_t size, struct arena *arena, struct error *err)
+{
+    return parse(data, size, false, arena, err);
+}
+
+int yaml_put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err)
 {
     struct yaml **keys, **items, *name;
 
@@ -231,14 +237,87 @@ int yaml_set(struct yaml *root, const char *assignment, struct arena *arena, str
             if (next == NULL)
                 return -1;
             next->kind = YAML_MAP;
-            if (put(at, key, next, arena, err) != 0)
+            if (yaml_put(at, key, next, arena, err) != 0)
                 return -1;
         }
         if (next->kind != YAML_MAP)
             return error_set(err, EX_USAGE, "--set %s: \"%s\" holds a value, not keys", assignment, key);
         at = next;
     }
-    return put(at, key, value, arena, err);
+    return yaml_put(at, key, value, arena, err);
+}
+
+void yaml_remove(struct yaml *root, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    size_t length = dot == NULL ? strlen(path) : (size_t)(dot - path);
+
+    for (size_t i = 0; root->kind == YAML_MAP && i < root->n; i++) {
+        if (strncmp(root->keys[i]->text, path, length) != 0 || root->keys[i]->text[length] != '\0')
+            continue;
+        if (dot != NULL) {
+            yaml_remove(root->items[i], dot + 1);
+            return;
+        }
+        root->n--;
+        memmove(&root->keys[i], &root->keys[i + 1], (root->n - i) * sizeof(struct yaml *));
+        memmove(&root->items[i], &root->items[i + 1], (root->n - i) * sizeof(struct yaml *));
+        return;
+    }
+}
+
+struct yaml *yaml_copy(const struct yaml *node, struct arena *arena, struct error *err)
+{
+    struct yaml *copy = arena_create_array(arena, 1, sizeof *copy, err);
+
+    if (copy == NULL)
+        return NULL;
+    *copy = *node;
+    if (node->n == 0)
+        return copy;
+    copy->items = arena_create_array(arena, node->n, sizeof(struct yaml *), err);
+    if (copy->items == NULL)
+        return NULL;
+    memcpy(copy->items, node->items, node->n * sizeof(struct yaml *));
+    if (node->kind != YAML_MAP)
+        return copy;
+    copy->keys = arena_create_array(arena, node->n, sizeof(struct yaml *), err);
+    if (copy->keys == NULL)
+        return NULL;
+    memcpy(copy->keys, node->keys, node->n * sizeof(struct yaml *));
+    return copy;
+}
+
+/* NULL when memory ends. Depth was bounded when the tree was read. */
+static json_t *to_json(const struct yaml *node)
+{
+    json_t *out = node->kind == YAML_SCALAR ? json_string(node->text)
+                  : node->kind == YAML_LIST ? json_array()
+                                            : json_object();
+    int rc = out == NULL;
+
+    for (size_t i = 0; rc == 0 && node->kind != YAML_SCALAR && i < node->n; i++)
+        rc = node->kind == YAML_LIST ? json_array_append_new(out, to_json(node->items[i]))
+                                     : json_object_set_new(out, node->keys[i]->text, to_json(node->items[i]));
+    if (rc == 0)
+        return out;
+    json_decref(out);
+    return NULL;
+}
+
+const char *yaml_print(const struct yaml *root, struct arena *arena, struct error *err)
+{
+    json_t *json = to_json(root);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    const char *copy = NULL;
+
+    if (text == NULL)
+        error_set(err, EX_OSERR, "no memory for a job's text");
+    else
+        copy = arena_copy_string(arena, text, err);
+    free(text);
+    json_decref(json);
+    return copy;
 }
 
 const char *yaml_where(const struct yaml *node, char buffer[64])

@@ -27,6 +27,19 @@ int yaml_set(struct yaml *root, const char *assignment, struct arena *arena, str
 /* The value under `key` of a map, or NULL. */
 struct yaml *yaml_get(const struct yaml *map, const char *key);
 
+/* A tree of the same texts, from the bytes of a document without lines. EX_CONFIG. */
+struct yaml *yaml_parse(const void *data, size_t size, struct arena *arena, struct error *err);
+
+/* map[key] = item, replacing what was there. EX_OSERR. */
+int yaml_put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err);
+/* root.a.b is there no more. */
+void yaml_remove(struct yaml *root, const char *path);
+/* A node with lists of its own, which may be changed, of the same keys and items. EX_OSERR. */
+struct yaml *yaml_copy(const struct yaml *node, struct arena *arena, struct error *err);
+
+/* The tree as JSON, which is YAML too, all scalars as texts: equal trees give equal text. In the arena; EX_OSERR. */
+const char *yaml_print(const struct yaml *root, struct arena *arena, struct error *err);
+
 /* "line 3, column 7", or "--set". */
 const char *yaml_where(const struct yaml *node, char buffer[64]);
 

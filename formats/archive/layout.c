@@ -23,6 +23,7 @@ static const struct store_column run_columns[] = {
     STORE_COLUMN(STORE_TEXT, struct archive, decisions_fingerprint),
     STORE_COLUMN(STORE_TEXT, struct archive, isa),
     STORE_COLUMN(STORE_TEXT, struct archive, model),
+    STORE_COLUMN(STORE_TEXT, struct archive, model_fingerprint),
     STORE_COLUMN(STORE_U64, struct archive, records_used),
     STORE_COLUMN(STORE_U64, struct archive, block_size),
     STORE_COLUMN(STORE_U64, struct archive, bins),
@@ -70,6 +71,19 @@ static const struct store_column channel_columns[] = {
     STORE_COLUMN(STORE_F32, struct archive_channel, scale),
 };
 
+static const struct store_column layer_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive_layer, name),
+    STORE_COLUMN(STORE_U64, struct archive_layer, n_scales),
+    STORE_COLUMN(STORE_U64, struct archive_layer, n_biases),
+    STORE_COLUMN(STORE_TEXT, struct archive_layer, method),
+    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse),
+    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse_max_abs),
+};
+
+static const struct store_column fingerprint_column = STORE_COLUMN(STORE_TEXT, struct archive_target, fingerprint);
+static const struct store_column weight_scale_column = {"weight_scale", STORE_F32, 0, sizeof(float)};
+static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(float)};
+static const struct store_column job_column = {"job", STORE_U8, 0, 1};
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
@@ -231,32 +245,34 @@ static void transfer_values(struct store *store, struct archive *archive)
     store_leave(store, sums);
 }
 
+/* A dataset that is one array of plain numbers: `items` when writing, memory for what the file holds when reading. */
+static void *transfer_array(struct store *store, hid_t group, const struct store_column *column, void *items, size_t *n)
+{
+    size_t count = store_count(store, group, column->name, *n);
+
+    if (store->is_reading) {
+        items = store_allocate(store, count, column->size, column->name);
+        *n = items != NULL ? count : 0;
+    }
+    store_columns(store, group, column, 1, items, column->size, count);
+    return items;
+}
+
 /* Only in checkpoints. */
 static void transfer_done(struct store *store, hid_t group, struct archive *archive)
 {
-    size_t n;
-
     if (store->is_reading ? !store_has(store, group, done_column.name) : archive->n_done == 0)
         return;
-    n = store_count(store, group, done_column.name, archive->n_done);
-    if (store->is_reading) {
-        archive->done = store_allocate(store, n, sizeof *archive->done, "the blocks");
-        archive->n_done = archive->done != NULL ? n : 0;
-    }
-    store_columns(store, group, &done_column, 1, archive->done, sizeof *archive->done, n);
+    archive->done = transfer_array(store, group, &done_column, archive->done, &archive->n_done);
 }
 
 static void transfer_records(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "records"), bad;
-    size_t n = store_count(store, group, record_column.name, archive->n_records), n_bad;
+    size_t n_bad;
 
-    if (store->is_reading) {
-        archive->record_digests = store_allocate(store, n, sizeof *archive->record_digests, "the records");
-        archive->n_records = archive->record_digests != NULL ? n : 0;
-    }
-    store_columns(store, group, &record_column, 1, archive->record_digests, sizeof *archive->record_digests, n);
-
+    archive->record_digests =
+        transfer_array(store, group, &record_column, archive->record_digests, &archive->n_records);
     bad = store_enter(store, group, "bad");
     n_bad = store_count(store, bad, bad_columns[0].name, archive->n_bad);
     if (store->is_reading) {
@@ -294,6 +310,22 @@ static void transfer_target_channels(struct store *store, hid_t parent, struct a
     store_leave(store, group);
 }
 
+static void transfer_layers(struct store *store, hid_t parent, struct archive_target *target)
+{
+    hid_t group = store_enter(store, parent, "layers");
+    size_t n = store_count(store, group, layer_columns[0].name, target->n_layers);
+
+    if (store->is_reading) {
+        target->layers = store_allocate(store, n, sizeof *target->layers, "the layers");
+        target->n_layers = target->layers != NULL ? n : 0;
+    }
+    store_columns(store, group, layer_columns, COUNT(layer_columns), target->layers, sizeof *target->layers, n);
+    target->weight_scales =
+        transfer_array(store, group, &weight_scale_column, target->weight_scales, &target->n_weight_scales);
+    target->biases = transfer_array(store, group, &bias_column, target->biases, &target->n_biases);
+    store_leave(store, group);
+}
+
 static void transfer_target(struct store *store, hid_t parent, struct archive_target *target)
 {
     hid_t group;
@@ -305,6 +337,7 @@ static void transfer_target(struct store *store, hid_t parent, struct archive_ta
         return;
     }
     group = store_enter(store, parent, target->name);
+    store_attribute(store, group, &fingerprint_column, target, true);
     n = store_count(store, group, decision_columns[0].name, target->n_decisions);
     if (store->is_reading) {
         target->decisions = store_allocate(store, n, sizeof *target->decisions, "the decisions");
@@ -313,6 +346,7 @@ static void transfer_target(struct store *store, hid_t parent, struct archive_ta
     store_columns(store, group, decision_columns, COUNT(decision_columns), target->decisions, sizeof *target->decisions,
                   n);
     transfer_target_channels(store, group, target);
+    transfer_layers(store, group, target);
     store_leave(store, group);
 }
 
@@ -338,6 +372,7 @@ void archive_transfer(struct store *store, struct archive *archive)
 {
     for (size_t i = 0; i < COUNT(run_columns); i++)
         store_attribute(store, store->file, &run_columns[i], archive, true);
+    archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
     transfer_values(store, archive);
     transfer_records(store, archive);
     transfer_targets(store, archive);

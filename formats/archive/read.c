@@ -54,6 +54,33 @@ static int check_channels(const struct archive_target *target, const struct arch
     return 0;
 }
 
+/* Every layer's scales and biases are there. */
+static int check_layers(const struct archive_target *target, struct error *err)
+{
+    size_t scales = 0, biases = 0;
+
+    for (size_t i = 0; i < target->n_layers; i++) {
+        const struct archive_layer *layer = &target->layers[i];
+
+        if (layer->n_scales > target->n_weight_scales - scales || layer->n_biases > target->n_biases - biases)
+            return error_set(
+                err, EX_DATAERR,
+                "target \"%s\": layer \"%s\" has %llu scales and %llu biases, of which %zu and %zu are left",
+                target->name, layer->name, (unsigned long long)layer->n_scales, (unsigned long long)layer->n_biases,
+                target->n_weight_scales - scales, target->n_biases - biases);
+        scales += layer->n_scales;
+        biases += layer->n_biases;
+    }
+    if (scales != target->n_weight_scales || biases != target->n_biases)
+        return error_set(err, EX_DATAERR, "target \"%s\": expected %zu weight scales and %zu biases, found %zu and %zu",
+                         target->name, scales, biases, target->n_weight_scales, target->n_biases);
+    for (size_t i = 0; i < target->n_weight_scales; i++)
+        if (!isfinite(target->weight_scales[i]) || !(target->weight_scales[i] > 0))
+            return error_set(err, EX_DATAERR, "target \"%s\": weight scale %zu: expected a positive number, found %g",
+                             target->name, i, (double)target->weight_scales[i]);
+    return 0;
+}
+
 static int check_target(const struct archive_target *target, const struct archive_value *values, size_t n_values,
                         struct error *err)
 {
@@ -72,7 +99,7 @@ static int check_target(const struct archive_target *target, const struct archiv
             return error_set(err, EX_DATAERR, "target \"%s\": decision %zu: %llu of %llu elements are clipped",
                              target->name, i, (unsigned long long)d->clipped, (unsigned long long)d->elements);
     }
-    return check_channels(target, values, err);
+    return check_channels(target, values, err) != 0 ? -1 : check_layers(target, err);
 }
 
 /* The invariants of archive.h, of an archive whose digest is right: only our own mistakes can break them. */
@@ -136,6 +163,15 @@ int archive_read(const char *path, struct archive *archive, struct error *err)
     return archive_read_digest(path, archive, unused, err);
 }
 
+void archive_target_fini(struct archive_target *target)
+{
+    free(target->decisions);
+    free(target->channels);
+    free(target->layers);
+    free(target->weight_scales);
+    free(target->biases);
+}
+
 void archive_fini(struct archive *archive)
 {
     for (size_t i = 0; i < archive->n_values; i++) {
@@ -147,14 +183,13 @@ void archive_fini(struct archive *archive)
         free(value->per_channel);
         free(value->sums);
     }
-    for (size_t i = 0; i < archive->n_targets; i++) {
-        free(archive->targets[i].decisions);
-        free(archive->targets[i].channels);
-    }
+    for (size_t i = 0; i < archive->n_targets; i++)
+        archive_target_fini(&archive->targets[i]);
     free(archive->values);
     free(archive->record_digests);
     free(archive->bad);
     free(archive->done);
+    free(archive->job);
     free(archive->targets);
     *archive = (struct archive){0};
 }

@@ -57,9 +57,11 @@ int store_library_failed(struct store *store, const char *object, const char *ac
 const char *store_object_name(hid_t object, const char *item, char text[STORE_OBJECT_NAME_BYTES])
 {
     char parent[STORE_OBJECT_NAME_BYTES / 2] = "";
+    hid_t errors = H5Eget_current_stack(); /* which any other call wipes out, and a message is about to want */
 
     if (H5Iget_name(object, parent, sizeof parent) <= 0)
         parent[0] = '\0';
+    H5Eset_current_stack(errors);
     if (item == NULL)
         snprintf(text, STORE_OBJECT_NAME_BYTES, "%s", parent);
     else

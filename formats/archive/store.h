@@ -16,7 +16,7 @@
 
 #include <hdf5.h>
 
-enum store_type { STORE_U32, STORE_I32, STORE_U64, STORE_F32, STORE_F64, STORE_TEXT };
+enum store_type { STORE_U8, STORE_U32, STORE_I32, STORE_U64, STORE_F32, STORE_F64, STORE_TEXT };
 
 /* One member of an array of structs, kept in the file as a one-dimensional dataset (or, for one struct, an attribute).
  */

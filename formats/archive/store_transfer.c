@@ -22,7 +22,7 @@ static const struct {
     const char *name; /* in the digest */
     size_t size;      /* 0: as the column says */
 } types[] = {
-    [STORE_U32] = {"u32", 4}, [STORE_I32] = {"i32", 4}, [STORE_U64] = {"u64", 8},
+    [STORE_U8] = {"u8", 1},   [STORE_U32] = {"u32", 4}, [STORE_I32] = {"i32", 4},   [STORE_U64] = {"u64", 8},
     [STORE_F32] = {"f32", 4}, [STORE_F64] = {"f64", 8}, [STORE_TEXT] = {"text", 0},
 };
 
@@ -33,6 +33,8 @@ static hid_t library_type(const struct store_column *column)
 
     assert(types[column->type].size == 0 || types[column->type].size == column->size);
     switch (column->type) {
+    case STORE_U8:
+        return H5Tcopy(H5T_STD_U8LE);
     case STORE_U32:
         return H5Tcopy(H5T_STD_U32LE);
     case STORE_I32:
@@ -78,6 +80,7 @@ static void canonicalise(const struct store_column *column, char *value)
         memset(value + length, 0, column->size - length);
         break;
     }
+    case STORE_U8:
     case STORE_U32:
     case STORE_I32:
     case STORE_U64:

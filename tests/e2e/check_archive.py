@@ -81,6 +81,14 @@ for target in targets:
         same = rows[key][:] == np.array([layer[key] for layer in layers], np.float32)
         check(same.all(), f"{target}: {key}")
     check([text(m) for m in rows["method"][:]] == [layer["method"] for layer in layers], f"{target}: methods")
+    coded = {layer["node"]: layer for layer in report["targets"][target]["layers"] if "weights_method" in layer}
+    weights = rows["layers"]
+    check([text(n) for n in weights["name"][:]] == list(coded), f"{target}: layers with coded weights")
+    check([text(m) for m in weights["method"][:]] == [layer["weights_method"] for layer in coded.values()],
+          f"{target}: methods of weights")
+    check(weights["n_scales"][:].sum() == len(weights["weight_scale"]) and (weights["weight_scale"][:] > 0).all(),
+          f"{target}: scales of weights")
+    check(weights["n_biases"][:].sum() == len(weights["bias"]), f"{target}: biases")
 
 # --- the digest, by its description in the manual
 digest = hashlib.sha256()
@@ -101,11 +109,17 @@ def add_item(name):
     add(name, "text" if item.dtype.kind == "S" else f"{item.dtype.kind}{item.dtype.itemsize * 8}", item[()])
 
 
-for name in ("etalon_version statistics_fingerprint decisions_fingerprint isa model records_used block_size bins").split():
-    value = file.attrs.get_id(name)
+def add_attribute(item, path, name):
+    value = item.attrs.get_id(name)
     raw = np.empty(value.shape, value.dtype)
     value.read(raw)
-    add(f"/{name}", "text" if value.dtype.kind == "S" else f"u{value.dtype.itemsize * 8}", raw)
+    add(f"{path}/{name}", "text" if value.dtype.kind == "S" else f"u{value.dtype.itemsize * 8}", raw)
+
+
+for name in ("etalon_version statistics_fingerprint decisions_fingerprint isa model model_fingerprint records_used "
+             "block_size bins").split():
+    add_attribute(file, "", name)
+add_item("/job")
 for key in ["name", "channels", "n_sums", *STATISTICS]:
     add_item(f"/values/{key}")
 for group in sorted(file["channels"]):
@@ -117,10 +131,13 @@ for group in sorted(file["sums"]):
 for name in ("/records/digest", "/records/bad/ordinal", "/records/bad/reason", "/target_names/name"):
     add_item(name)
 for target in targets:
+    add_attribute(file["targets"][target], f"/targets/{target}", "fingerprint")
     for key in DECISIONS:
         add_item(f"/targets/{target}/{key}")
     for key in ("decision", "threshold", "scale") if "channels" in file["targets"][target] else []:
         add_item(f"/targets/{target}/channels/{key}")
+    for key in ("name", "n_scales", "n_biases", "method", "weight_mse", "weight_mse_max_abs", "weight_scale", "bias"):
+        add_item(f"/targets/{target}/layers/{key}")
 stored = text(bytes(file.attrs["content_sha256"]))
 check(digest.hexdigest() == stored, f"content_sha256 is {stored}, by the manual it is {digest.hexdigest()}")
 print(f"{folder}: {len(names)} values, {(values['channels'][:] > 0).sum()} of them by channel, {len(digests)} records, "

@@ -78,7 +78,10 @@ static struct archive_value values[VALUES];
 static struct histogram channels[CHANNELS];
 static struct archive_decision decisions[DECISIONS];
 static struct archive_channel scales[CHANNELS]; /* of decision 1 */
+static struct archive_layer layers[] = {{"conv1", 2, 1, "sweep +bias", 0.25, 0.5}, {"fc", 1, 0, "maxabs", 0, 0}};
+static float weight_scales[] = {0.5f, 0.25f, 2}, biases[] = {-1.5f};
 static struct archive_target targets[2];
+static uint8_t job[] = "{\"targets\": [\"tnn\"]}";
 static struct archive_bad_record bad[BAD];
 static uint64_t digests[RECORDS];
 static struct archive sample;
@@ -117,6 +120,13 @@ static int make_sample(void **state)
         scales[c] = (struct archive_channel){.decision = 1, .threshold = 4.5f / (float)(c + 1), .scale = 0.0275f / 127};
     targets[0].channels = scales;
     targets[0].n_channels = CHANNELS;
+    snprintf(targets[0].fingerprint, sizeof targets[0].fingerprint, "%064d", 3);
+    targets[0].layers = layers;
+    targets[0].n_layers = 2;
+    targets[0].weight_scales = weight_scales;
+    targets[0].n_weight_scales = 3;
+    targets[0].biases = biases;
+    targets[0].n_biases = 1;
     snprintf(targets[1].name, sizeof targets[1].name, "a-target-without-decisions");
     for (size_t i = 0; i < RECORDS; i++)
         digests[i] = 0x123456789abcdef0 * (i + 1);
@@ -134,6 +144,8 @@ static int make_sample(void **state)
                               .record_digests = digests,
                               .n_bad = BAD,
                               .bad = bad,
+                              .n_job = sizeof job - 1,
+                              .job = job,
                               .n_targets = 2,
                               .targets = targets};
     snprintf(sample.etalon_version, sizeof sample.etalon_version, "0.1.0");
@@ -141,6 +153,7 @@ static int make_sample(void **state)
     snprintf(sample.decisions_fingerprint, sizeof sample.decisions_fingerprint, "%064d", 2);
     snprintf(sample.isa, sizeof sample.isa, "avx2");
     snprintf(sample.model, sizeof sample.model, "tiny");
+    snprintf(sample.model_fingerprint, sizeof sample.model_fingerprint, "%064d", 4);
     return 0;
 }
 
@@ -159,9 +172,31 @@ static bool equal_doubles(double a, double b)
     return a == b || (isnan(a) && isnan(b));
 }
 
+static bool equal_floats(const float *a, size_t n_a, const float *b, size_t n_b)
+{
+    return n_a == n_b && (n_a == 0 || memcmp(a, b, n_a * sizeof *a) == 0);
+}
+
+static bool equal_layers(const struct archive_target *a, const struct archive_target *b)
+{
+    if (a->n_layers != b->n_layers || !equal_floats(a->biases, a->n_biases, b->biases, b->n_biases) ||
+        !equal_floats(a->weight_scales, a->n_weight_scales, b->weight_scales, b->n_weight_scales))
+        return false;
+    for (size_t i = 0; i < a->n_layers; i++) {
+        const struct archive_layer *x = &a->layers[i], *y = &b->layers[i];
+
+        if (strcmp(x->name, y->name) != 0 || x->n_scales != y->n_scales || x->n_biases != y->n_biases ||
+            strcmp(x->method, y->method) != 0 || x->weight_mse != y->weight_mse ||
+            x->weight_mse_max_abs != y->weight_mse_max_abs)
+            return false;
+    }
+    return true;
+}
+
 static bool equal_decisions(const struct archive_target *a, const struct archive_target *b)
 {
-    if (strcmp(a->name, b->name) != 0 || a->n_decisions != b->n_decisions || a->n_channels != b->n_channels)
+    if (strcmp(a->name, b->name) != 0 || strcmp(a->fingerprint, b->fingerprint) != 0 ||
+        a->n_decisions != b->n_decisions || a->n_channels != b->n_channels || !equal_layers(a, b))
         return false;
     for (size_t i = 0; i < a->n_channels; i++) {
         const struct archive_channel *x = &a->channels[i], *y = &b->channels[i];
@@ -197,8 +232,10 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
     if (strcmp(a->etalon_version, b->etalon_version) != 0 ||
         strcmp(a->statistics_fingerprint, b->statistics_fingerprint) != 0 ||
         strcmp(a->decisions_fingerprint, b->decisions_fingerprint) != 0 || strcmp(a->isa, b->isa) != 0 ||
-        strcmp(a->model, b->model) != 0 || a->records_used != b->records_used || a->block_size != b->block_size ||
-        a->bins != b->bins || a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
+        strcmp(a->model, b->model) != 0 || strcmp(a->model_fingerprint, b->model_fingerprint) != 0 ||
+        a->n_job != b->n_job || (a->n_job > 0 && memcmp(a->job, b->job, a->n_job) != 0) ||
+        a->records_used != b->records_used || a->block_size != b->block_size || a->bins != b->bins ||
+        a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
         a->n_targets != b->n_targets)
         return false;
     for (size_t i = 0; i < a->n_values; i++)
@@ -549,6 +586,45 @@ static void wrong_lists_of_channels_are_refused_by_name(void **state)
     }
 }
 
+static void wrong_lists_of_layers_are_refused_by_name(void **state)
+{
+    static const struct {
+        uint64_t scales, biases;
+        float scale;
+        const char *why;
+    } rows[] = {
+        {3, 1, 1, "layer \"fc\" has 1 scales and 0 biases, of which 0 and 0 are left"},
+        {2, 2, 1, "layer \"conv1\" has 2 scales and 2 biases, of which 3 and 1 are left"},
+        {UINT64_MAX, 1, 1, "layer \"conv1\" has 18446744073709551615 scales"},
+        {1, 1, 1, "expected 2 weight scales and 1 biases, found 3 and 1"},
+        {2, 0, 1, "expected 3 weight scales and 0 biases, found 3 and 1"},
+        {2, 1, 0, "weight scale 1: expected a positive number, found 0"},
+        {2, 1, NAN, "weight scale 1: expected a positive number"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct error err = {0};
+        struct output *output = output_open(in_root("w"), &err);
+        struct archive_layer wrong[] = {layers[0], layers[1]};
+        float wrong_scales[] = {1, rows[i].scale, 1};
+        struct archive_target target = targets[0];
+        struct archive broken = sample;
+
+        wrong[0].n_scales = rows[i].scales;
+        wrong[0].n_biases = rows[i].biases;
+        target.layers = wrong;
+        target.weight_scales = wrong_scales;
+        broken.targets = &target;
+        broken.n_targets = 1;
+        assert_non_null(output);
+        assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1); /* found when reading back */
+        if (strstr(err.text, rows[i].why) == NULL)
+            fail_msg("\"%s\" does not mention \"%s\"", err.text, rows[i].why);
+        output_close(output);
+    }
+}
+
 static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state)
 {
     struct archive_decision wrong = decisions[0];
@@ -601,6 +677,7 @@ int main(void)
         TEST(a_truncated_archive_is_an_error),
         TEST(what_is_no_archive_of_ours_is_refused_by_name),
         TEST(wrong_lists_of_channels_are_refused_by_name),
+        TEST(wrong_lists_of_layers_are_refused_by_name),
         TEST(an_archive_that_breaks_its_own_rules_is_refused_by_name),
     };
 

@@ -1,0 +1,153 @@
+/* replay.c — see replay.h. */
+#include "coordinator/replay.h"
+
+#include "common/memory.h"
+#include "coordinator/plan_layer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where the archive tells of a value: its row, and its first channel. */
+struct place {
+    const struct archive_decision *decision; /* NULL: not decided */
+    const struct archive_channel *channels;
+    size_t n_channels; /* 0: one scale */
+};
+
+struct replay {
+    const struct archive_target *from;
+    size_t n_values;
+    struct place places[]; /* [n_values] */
+};
+
+/* Rows are in the order of values. */
+static void find_places(struct replay *replay, const struct observation *observation)
+{
+    const struct archive_target *from = replay->from;
+    size_t decision = 0, channel = 0;
+    uint32_t row = 0;
+
+    for (size_t v = 0; v < replay->n_values; v++) {
+        struct place *place = &replay->places[v];
+
+        if (observation->tensor[v].bins == 0)
+            continue;
+        if (decision < from->n_decisions && from->decisions[decision].value == row) {
+            place->decision = &from->decisions[decision];
+            place->channels = channel < from->n_channels ? &from->channels[channel] : NULL;
+            while (channel < from->n_channels && from->channels[channel].decision == decision) {
+                place->n_channels++;
+                channel++;
+            }
+            decision++;
+        }
+        row++;
+    }
+}
+
+struct replay *replay_create(const struct archive_target *from, const struct observation *observation,
+                             struct error *err)
+{
+    size_t n_values = observation->graph->n_values;
+    struct replay *replay = memory_create(1, sizeof *replay + n_values * sizeof *replay->places, "decisions", err);
+
+    if (replay == NULL)
+        return NULL;
+    replay->from = from;
+    replay->n_values = n_values;
+    find_places(replay, observation);
+    return replay;
+}
+
+void replay_destroy(struct replay *replay)
+{
+    free(replay);
+}
+
+/* The archive keeps a scale beside each threshold: they must be this profile's. */
+static int check_scale(const struct plan *plan, int value, float threshold, float scale, int32_t steps,
+                       struct error *err)
+{
+    if (threshold / (float)steps != scale)
+        return error_set(err, EX_DATAERR,
+                         "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
+                         plan->graph->values[value].name, (double)threshold, steps, (double)scale);
+    return 0;
+}
+
+static int answer(const struct replay *replay, const struct plan *plan, const struct threshold_job *job,
+                  struct threshold_result *result, struct error *err)
+{
+    struct scale_place at = job->places[0];
+    const struct place *place = &replay->places[at.value];
+    float threshold, scale;
+
+    if (place->decision == NULL || (job->is_per_channel ? at.channel >= place->n_channels : place->n_channels > 0))
+        return error_set(err, EX_DATAERR, "value \"%s\" has no such decision in the archive",
+                         plan->graph->values[at.value].name);
+    threshold = job->is_per_channel ? place->channels[at.channel].threshold : place->decision->threshold;
+    scale = job->is_per_channel ? place->channels[at.channel].scale : place->decision->scale;
+    *result = (struct threshold_result){.threshold = threshold};
+    return check_scale(plan, at.value, threshold, scale, job->request.steps, err);
+}
+
+int replay_thresholds(const struct replay *replay, const struct plan *plan, const struct threshold_job *jobs,
+                      size_t n_jobs, struct threshold_result *results, struct error *err)
+{
+    for (size_t i = 0; i < n_jobs; i++)
+        if (answer(replay, plan, &jobs[i], &results[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+/* Is this row about this node? Names were cut to the archive's length. */
+static bool is_about(const struct archive_layer *layer, const struct node *node)
+{
+    return strncmp(layer->name, node->name, sizeof layer->name - 1) == 0;
+}
+
+int replay_weights(const struct replay *replay, const struct plan *plan, const struct weight_job *jobs, size_t n_jobs,
+                   float *scales, struct error *err)
+{
+    const struct archive_target *from = replay->from;
+    size_t layer = 0;
+
+    for (size_t first = 0; first < n_jobs; layer++) {
+        const struct node *node = &plan->graph->nodes[jobs[first].node];
+        size_t n = plan->nodes[jobs[first].node].n_weight_scales;
+
+        if (layer == from->n_layers || !is_about(&from->layers[layer], node) || from->layers[layer].n_scales != n)
+            return error_set(err, EX_DATAERR, "node \"%s\": expected %zu weight scales, which the archive lacks",
+                             node->name, n);
+        first += n;
+    }
+    if (layer != from->n_layers || n_jobs != from->n_weight_scales)
+        return error_set(err, EX_DATAERR, "expected %zu layers with %zu weight scales, found %zu with %zu", layer,
+                         n_jobs, from->n_layers, from->n_weight_scales);
+    if (n_jobs > 0)
+        memcpy(scales, from->weight_scales, n_jobs * sizeof *scales);
+    return 0;
+}
+
+int replay_finish(const struct replay *replay, struct plan *plan, struct error *err)
+{
+    const struct archive_target *from = replay->from;
+    size_t layer = 0, at = 0;
+
+    _Static_assert((size_t)PLAN_METHOD_BYTES == (size_t)ARCHIVE_METHOD_BYTES, "a method's name fits both ways");
+    for (size_t v = 0; v < replay->n_values; v++)
+        if (plan->values[v].is_quantized)
+            memcpy(plan->values[v].method, replay->places[v].decision->method, sizeof plan->values[v].method);
+    for (size_t n = 0; n < plan->graph->n_nodes; n++) {
+        const struct archive_layer *row;
+
+        if (!plan_has_weights(plan, n))
+            continue;
+        row = &from->layers[layer++]; /* replay_weights has seen that there is one for each */
+        if (plan_restore_layer(plan, (int)n, row->n_biases == 0 ? NULL : &from->biases[at], row->n_biases, row->method,
+                               err) != 0)
+            return -1;
+        at += row->n_biases;
+    }
+    return 0;
+}

@@ -1,0 +1,116 @@
+/* job_text.c — what an archive keeps of a job, and the job that comes out of it again; see job.h. */
+#include "jobs/job_private.h"
+
+#include <string.h>
+
+/* What decides models. Data, preprocessing and paths are not in it: emit needs none, and equal runs are equal bits
+ * wherever their files lie. */
+static const char *const kept_sections[] = {"model", "calibration", "targets", "target_options"};
+static const char *const paths[] = {"model.file", "model.weights"};
+
+/* The sections above of a copy that shares everything below its first two levels. */
+static struct yaml *select_kept(const struct yaml *root, struct arena *arena, struct error *err)
+{
+    struct yaml *kept = arena_create_array(arena, 1, sizeof *kept, err);
+
+    if (kept == NULL)
+        return NULL;
+    kept->kind = YAML_MAP;
+    for (size_t i = 0; i < COUNT(kept_sections); i++) {
+        const struct yaml *section = yaml_get(root, kept_sections[i]);
+        struct yaml *copy = section == NULL ? NULL : yaml_copy(section, arena, err);
+
+        if (section != NULL && (copy == NULL || yaml_put(kept, kept_sections[i], copy, arena, err) != 0))
+            return NULL;
+    }
+    for (size_t i = 0; i < COUNT(paths); i++)
+        yaml_remove(kept, paths[i]);
+    return kept;
+}
+
+const char *job_text(const struct yaml *root, struct arena *arena, struct error *err)
+{
+    const struct yaml *kept = select_kept(root, arena, err);
+
+    return kept == NULL ? NULL : yaml_print(kept, arena, err);
+}
+
+/* The keys that may change: how statistics become models. The first that is none is refused. */
+static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
+{
+    static const char *const changeable[] = {"calibration.activations", "calibration.weights",
+                                             "calibration.granularity", "calibration.percentile",
+                                             "calibration.overrides",   "calibration.bias_correction",
+                                             "model.input_batch",       "model.separate_batch",
+                                             "model.separate_name",     "targets",
+                                             "target_options"};
+
+    for (size_t i = 0; i < n_sets; i++) {
+        size_t k = 0;
+
+        while (k < COUNT(changeable) && strncmp(sets[i], changeable[k], strlen(changeable[k])) != 0)
+            k++;
+        if (k == COUNT(changeable))
+            return error_set(err, EX_USAGE,
+                             "--set %s: the archive's statistics are of this key; what may change is how they become "
+                             "models: calibration's methods, targets and target_options",
+                             sets[i]);
+    }
+    return 0;
+}
+
+static int put_text(struct yaml *map, const char *key, const char *text, struct arena *arena, struct error *err)
+{
+    struct yaml *scalar = arena_create_array(arena, 1, sizeof *scalar, err);
+
+    if (scalar == NULL)
+        return -1;
+    scalar->kind = YAML_SCALAR;
+    scalar->text = text;
+    return yaml_put(map, key, scalar, arena, err);
+}
+
+static int fill_paths(struct yaml *root, const struct emit_request *emit, struct arena *arena, struct error *err)
+{
+    struct yaml *model = yaml_get(root, "model");
+
+    if (model == NULL || model->kind != YAML_MAP)
+        return error_set(err, EX_DATAERR, "the archive's job has no model");
+    if (put_text(model, "file", emit->model, arena, err) != 0 ||
+        (emit->weights != NULL && put_text(model, "weights", emit->weights, arena, err) != 0))
+        return -1;
+    return put_text(root, "output", emit->output, arena, err);
+}
+
+/* The statistics are as fine as they are. */
+static void take_sizes(struct run_request *q, const struct archive *archive)
+{
+    q->calibration.bins = archive->bins;
+    q->calibration.block = archive->block_size;
+    for (size_t i = 0; i < archive->n_values; i++)
+        if (archive->values[i].channels > 0)
+            q->calibration.channel_bins = archive->values[i].per_channel[0].bins;
+}
+
+struct job *job_from_archive(const struct archive *archive, const struct emit_request *emit, struct error *err)
+{
+    struct job *job;
+    struct yaml *root;
+
+    if (archive->n_job == 0) {
+        error_set(err, EX_DATAERR, "the archive keeps no job");
+        return NULL;
+    }
+    if (check_sets(emit->sets, emit->n_sets, err) != 0 || (job = job_create(err)) == NULL)
+        return NULL;
+    root = yaml_parse(archive->job, archive->n_job, job->arena, err);
+    if (root != NULL && fill_paths(root, emit, job->arena, err) == 0 &&
+        job_fill(job, root, ".", emit->sets, emit->n_sets, false, err) == 0) {
+        take_sizes(&job->request, archive);
+        job->request.model_name = archive->model; /* names of files, as they were */
+        job->request.evaluate.is_skipped = true;
+        return job;
+    }
+    job_destroy(job);
+    return NULL;
+}

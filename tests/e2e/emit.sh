@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Models again from an archive, without data and without inference: the bits of the run that wrote it, or of the run that
+# would have asked for the same.
+. "$(dirname "$0")/lib.sh"
+
+draw "$(sized 120 40)" 10
+demo_job mixed
+demo_job channels 'targets: [onnx-qdq, tnn]\ncalibration: {granularity: per-channel, bias_correction: analytic}'
+for job in mixed channels; do
+  ranks 2 "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"
+done
+mv "$scratch/pictures" "$scratch/gone" # from here on there is no data
+
+# emit NAME ARCHIVE-OF [OPTIONS]: into $scratch/NAME
+emit() {
+  local name=$1 from=$2; shift 2
+  "$ETALON" emit "$scratch/$from/archive.h5" --model "$demo/demo.onnx" --output "$scratch/$name" "$@"
+}
+
+# same A B: the models of both folders.
+same() {
+  for target in onnx-qdq tnn; do diff -r "$scratch/$1/$target" "$scratch/$2/$target" || fail "$1 and $2: other $target"; done
+}
+
+for job in mixed channels; do
+  for n in 0 3; do
+    ranks $n "$ETALON" emit "$scratch/$job/archive.h5" -m "$demo/demo.onnx" -o "$scratch/$job.$n" >/dev/null || fail "$job"
+    same $job $job.$n
+  done
+  # The decisions that it writes down are those that it read: all but the figures of an evaluation that was not run.
+  emit $job.again $job.0 >/dev/null || fail "$job: from an emitted archive"
+  cmp "$scratch/$job.0/archive.h5" "$scratch/$job.again/archive.h5" || fail "$job: the archive of an archive differs"
+  expect 0 "nothing to do" emit $job.0 $job
+done
+echo "ok: an archive gives its run's models, bit for bit, on 0 and 3 ranks"
+
+# --- what nobody has run yet
+expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
+[ ! -e "$scratch/kl/tnn" ] || fail "a target without decisions was written"
+methods=(--set calibration.activations=kl --set calibration.weights=maxabs --set calibration.bias_correction=analytic)
+expect 0 "" emit kl mixed "${methods[@]}" --force
+expect 73 "use --force" emit kl mixed
+expect 0 "" emit fewer channels --set 'targets=[tnn]' --set calibration.granularity=mixed
+mv "$scratch/gone" "$scratch/pictures"
+expect 0 "" "$ETALON" calibrate "$scratch/mixed.yaml" "${methods[@]}" --set output="$scratch/measured"
+same kl measured
+# In the folder of another job the statistics are there already.
+expect 0 "statistics come from" "$ETALON" calibrate "$scratch/mixed.yaml" "${methods[@]}" --force
+diff -r "$scratch/mixed" "$scratch/measured" -x run.json || fail "statistics taken from the folder give other bits"
+echo "ok: other methods from the archive are what a run with them gives"
+
+# --- what it refuses
+expect 64 "dataset.limit=3" emit x mixed --set dataset.limit=3
+expect 64 "calibration.bins=256" emit x mixed --set calibration.bins=256
+expect 64 "--model" "$ETALON" emit "$scratch/mixed/archive.h5" --output "$scratch/x"
+expect 65 "channels" emit x mixed --set calibration.granularity=per-channel
+sed 's/demo/Demo/' "$demo/demo.onnx" >"$scratch/other.onnx"
+expect 65 "not the model of this archive" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/other.onnx" -o "$scratch/x"
+[ ! -e "$scratch/x/manifest.json" ] || fail "a refused emit has left results"
+echo "ok: another model, other data and statistics that are not there are refused"
