@@ -148,6 +148,19 @@ uint64_t dataset_count(const struct dataset *dataset)
     return dataset->n_records;
 }
 
+bool dataset_has_index(const struct dataset_request *request)
+{
+    for (size_t i = 0; request->kind != NULL && record_kinds[i] != NULL; i++)
+        if (strcmp(record_kinds[i]->name, request->kind) == 0)
+            return record_kinds[i]->index != NULL;
+    return false;
+}
+
+int dataset_index(struct dataset *dataset, void **bytes, size_t *size, struct error *err)
+{
+    return dataset->kind->index(dataset->state, bytes, size, err) == 0 ? 0 : error_in(err, "%s", dataset->path);
+}
+
 struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err)
 {
     struct dataset_cursor *cursor = memory_create(1, sizeof *cursor, "a dataset cursor", err);

@@ -44,11 +44,13 @@ int record_reserve(struct record *record, size_t channels, size_t height, size_t
                    struct error *err);
 
 struct dataset_request {
-    const char *kind; /* "images", "lmdb", ... */
-    const char *path; /* a folder; lmdb: also the data file itself */
-    const char *list; /* images: "relative/path label" a line, split at the last space; NULL: every image file, sorted
-                         bytewise by relative path, labels -1 */
-    uint64_t limit;   /* first N records; 0 = all */
+    const char *kind;  /* "images", "lmdb", ... */
+    const char *path;  /* a folder; lmdb: also the data file itself */
+    const char *list;  /* images: "relative/path label" a line, split at the last space; NULL: every image file, sorted
+                          bytewise by relative path, labels -1 */
+    uint64_t limit;    /* first N records; 0 = all */
+    const void *index; /* what dataset_index gave for the same request elsewhere; NULL: open finds out */
+    size_t index_size;
 };
 
 struct dataset;        /* one opened dataset */
@@ -65,6 +67,9 @@ struct record_kind {
      * record may be skipped under limits.max_bad_records. EX_IOERR, EX_NOINPUT: the dataset is gone. cursor is NULL
      * where the kind has no cursor_open. */
     int (*read)(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err);
+    /* Optional: what open had to walk over the whole dataset for, as bytes that the caller frees. Where request->index
+     * has them, open takes them instead. */
+    int (*index)(void *state, void **bytes, size_t *size, struct error *err);
     /* Optional: has the dataset changed since open? EX_DATAERR. Called at the end of a run. */
     int (*check_unchanged)(void *state, struct error *err);
 };
@@ -79,6 +84,10 @@ struct dataset *dataset_open_kind(const struct record_kind *kind, const struct d
                                   struct error *err);
 void dataset_close(struct dataset *dataset); /* NULL is allowed; after the last cursor */
 uint64_t dataset_count(const struct dataset *dataset);
+/* Does the kind of this request have an index worth sharing? */
+bool dataset_has_index(const struct dataset_request *request);
+/* What another process can open the same dataset with, without a walk of its own; free() the bytes. EX_OSERR. */
+int dataset_index(struct dataset *dataset, void **bytes, size_t *size, struct error *err);
 /* One thread's cursor: several may exist, each is used by one thread at a time. */
 struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err);
 void dataset_cursor_close(struct dataset_cursor *cursor); /* NULL is allowed */

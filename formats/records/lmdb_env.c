@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+enum { NODE_MIN_BYTES = 10 }; /* of a record on its leaf page: header and pointer, without the key */
 
 struct lmdb_env {
     struct lmdb_env *next; /* of all that are open */
@@ -185,6 +188,20 @@ int lmdb_env_cursor(struct lmdb_env *env, MDB_txn **txn, MDB_cursor **cursor, st
     return 0;
 }
 
+int lmdb_env_count(struct lmdb_env *env, MDB_txn *txn, uint64_t *n_records, struct error *err)
+{
+    MDB_stat stat;
+    int rc = mdb_stat(txn, env->database, &stat);
+
+    if (rc != 0)
+        return lmdb_error(rc, "counting the records", err);
+    if (stat.ms_entries > env->size_bytes / NODE_MIN_BYTES)
+        return error_set(err, EX_DATAERR, "a header that speaks of %zu records in %llu bytes", stat.ms_entries,
+                         (unsigned long long)env->size_bytes);
+    *n_records = stat.ms_entries;
+    return 0;
+}
+
 int lmdb_env_check_unchanged(struct lmdb_env *env, struct error *err)
 {
     MDB_envinfo info;
@@ -208,4 +225,22 @@ int lmdb_env_check_unchanged(struct lmdb_env *env, struct error *err)
 size_t lmdb_env_size_bytes(const struct lmdb_env *env)
 {
     return env->size_bytes;
+}
+
+void lmdb_touch(struct lmdb_touched *touched, const MDB_val *part)
+{
+    uintptr_t from = (uintptr_t)part->mv_data, to = from + part->mv_size;
+
+    touched->from = touched->to == 0 || from < touched->from ? from : touched->from;
+    touched->to = to > touched->to ? to : touched->to;
+    touched->bytes += part->mv_size;
+}
+
+void lmdb_let_go(struct lmdb_touched *touched)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = touched->from / page * page;
+
+    if (touched->to > from)
+        (void)madvise((void *)from, touched->to - from, MADV_DONTNEED);
+    *touched = (struct lmdb_touched){0};
 }
