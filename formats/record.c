@@ -37,8 +37,8 @@ struct dataset_cursor {
 
 void record_fini(struct record *record)
 {
-    free(record->bytes);
-    free(record->values);
+    free(record->byte_buffer);
+    free(record->value_buffer);
     *record = (struct record){0};
 }
 
@@ -58,8 +58,7 @@ static int make_room(void **array, size_t *capacity, size_t elements, size_t siz
     return 0;
 }
 
-int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
-                   struct error *err)
+static int set_dims(struct record *record, size_t channels, size_t height, size_t width, struct error *err)
 {
     size_t pixels, elements;
 
@@ -69,13 +68,36 @@ int record_reserve(struct record *record, size_t channels, size_t height, size_t
         !size_multiply(pixels, channels, &elements) || elements > RECORD_MAX_ELEMENTS)
         return error_set(err, EX_DATAERR, "%zux%zux%zu is larger than the limit of %d pixels, %d values", channels,
                          height, width, RECORD_MAX_PIXELS, RECORD_MAX_ELEMENTS);
-    if ((is_float ? make_room((void **)&record->values, &record->values_capacity, elements, sizeof(float), err)
-                  : make_room((void **)&record->bytes, &record->bytes_capacity, elements, 1, err)) < 0)
-        return -1;
     record->channels = channels;
     record->height = height;
     record->width = width;
+    return 0;
+}
+
+int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
+                   struct error *err)
+{
+    size_t elements;
+
+    if (set_dims(record, channels, height, width, err) < 0)
+        return -1;
+    elements = channels * height * width;
+    if ((is_float ? make_room((void **)&record->value_buffer, &record->values_capacity, elements, sizeof(float), err)
+                  : make_room((void **)&record->byte_buffer, &record->bytes_capacity, elements, 1, err)) < 0)
+        return -1;
     record->is_float = is_float;
+    record->bytes = record->byte_buffer;
+    record->values = record->value_buffer;
+    return 0;
+}
+
+int record_lend(struct record *record, size_t channels, size_t height, size_t width, const uint8_t *pixels,
+                struct error *err)
+{
+    if (set_dims(record, channels, height, width, err) < 0)
+        return -1;
+    record->is_float = false;
+    record->bytes = pixels;
     return 0;
 }
 

@@ -18,16 +18,19 @@ enum { RECORD_KEY_BYTES = 512 };
 /* Channel order of the pixels as stored. Decoded images are RGB or GRAY; Caffe datums are BGR. */
 enum pixel_order { PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR, PIXELS_NONE /* no image: a tensor */ };
 
-/* One record, reused from call to call: buffers grow and are freed by record_fini. */
+/* One record, reused from call to call: buffers grow and are freed by record_fini. Its pixels lie in a buffer of its
+ * own, or are lent by the dataset (a raw datum in an LMDB is not copied): look at them before the next dataset_read. */
 struct record {
     char key[RECORD_KEY_BYTES]; /* path in the list, LMDB key ...: what messages and the archive call it */
     int64_t label;              /* -1: none */
-    bool is_float;              /* pixels are `values` rather than `bytes` */
+    bool is_float;              /* the pixels are `values` rather than `bytes` */
     enum pixel_order order;
     bool is_planar; /* CHW (datums, tensors) rather than HWC (decoded images) */
     size_t channels, height, width;
-    uint8_t *bytes;
-    float *values;
+    const uint8_t *bytes; /* [channels x height x width] */
+    const float *values;
+    uint8_t *byte_buffer; /* its own, for whoever fills the record after record_reserve */
+    float *value_buffer;
     size_t bytes_capacity, values_capacity; /* private */
     uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity; 0: unreadable */
 };
@@ -38,10 +41,15 @@ enum {
 };
 
 void record_fini(struct record *record); /* may be called on {0} and twice */
-/* Sets the dims and is_float, and makes room: `bytes` or `values` then holds channels x height x width elements of
- * unspecified content. EX_DATAERR: no elements, or more than the limits above; EX_OSERR. */
+/* Sets the dims and is_float, and makes room: `bytes` or `values` is then the record's own buffer, of channels x height
+ * x width elements of unspecified content. EX_DATAERR: no elements, or more than the limits above; EX_OSERR. */
 int record_reserve(struct record *record, size_t channels, size_t height, size_t width, bool is_float,
                    struct error *err);
+
+/* Sets the dims and lends pixels[channels x height x width], which stay where they are until the next dataset_read.
+ * Limits and errors as above. */
+int record_lend(struct record *record, size_t channels, size_t height, size_t width, const uint8_t *pixels,
+                struct error *err);
 
 struct dataset_request {
     const char *kind;  /* "images", "lmdb", ... */
@@ -91,7 +99,8 @@ int dataset_index(struct dataset *dataset, void **bytes, size_t *size, struct er
 /* One thread's cursor: several may exist, each is used by one thread at a time. */
 struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err);
 void dataset_cursor_close(struct dataset_cursor *cursor); /* NULL is allowed */
-/* *record is {0} or came from an earlier call. Fastest where ordinals rise. EX_DATAERR: this record is bad; the message
+/* *record is {0} or came from an earlier call; what it lends is valid until the cursor's next read or close. Fastest
+ * where ordinals rise. EX_DATAERR: this record is bad; the message
  * begins with its key and holds no path of this machine (it goes into the archive); key, label and digest are set.
  * Anything else: the dataset is gone, the message names it. */
 int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record, struct error *err);

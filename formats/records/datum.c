@@ -149,16 +149,16 @@ static int decode_encoded(const struct datum *datum, struct record *record, stru
     if (record->order != PIXELS_RGB)
         return 0;
     for (size_t i = 0, n = record->height * record->width; i < n; i++) {
-        uint8_t red = record->bytes[3 * i];
+        uint8_t *pixel = record->byte_buffer + 3 * i, red = pixel[0];
 
-        record->bytes[3 * i] = record->bytes[3 * i + 2];
-        record->bytes[3 * i + 2] = red;
+        pixel[0] = pixel[2];
+        pixel[2] = red;
     }
     record->order = PIXELS_BGR;
     return 0;
 }
 
-static int copy_planes(struct wire message, const struct datum *datum, struct record *record, struct error *err)
+static int take_planes(struct wire message, const struct datum *datum, struct record *record, struct error *err)
 {
     bool is_float = datum->data == NULL;
     size_t found = is_float ? datum->n_values : datum->size, expected;
@@ -174,14 +174,14 @@ static int copy_planes(struct wire message, const struct datum *datum, struct re
     if (expected != found)
         return error_set(err, EX_DATAERR, "expected %lldx%lldx%lld %s, found %zu", (long long)datum->channels,
                          (long long)datum->height, (long long)datum->width, is_float ? "floats" : "bytes", found);
-    if (record_reserve(record, (size_t)datum->channels, (size_t)datum->height, (size_t)datum->width, is_float, err) < 0)
-        return -1;
     record->is_planar = true;
     record->order = datum->channels == 3 ? PIXELS_BGR : datum->channels == 1 ? PIXELS_GRAY : PIXELS_NONE;
-    if (is_float)
-        return copy_floats(message, record->values, err);
-    memcpy(record->bytes, datum->data, found);
-    return 0;
+    if (!is_float)
+        return record_lend(record, (size_t)datum->channels, (size_t)datum->height, (size_t)datum->width, datum->data,
+                           err);
+    if (record_reserve(record, (size_t)datum->channels, (size_t)datum->height, (size_t)datum->width, true, err) < 0)
+        return -1;
+    return copy_floats(message, record->value_buffer, err);
 }
 
 int datum_to_record(const uint8_t *message, size_t size, struct record *record, struct error *err)
@@ -194,7 +194,7 @@ int datum_to_record(const uint8_t *message, size_t size, struct record *record, 
     record->label = datum.label;
     if (datum.data == NULL && (datum.is_encoded || datum.n_values == 0))
         return error_set(err, EX_DATAERR, "expected pixels, found a Datum without data");
-    return datum.is_encoded ? decode_encoded(&datum, record, err) : copy_planes(wire, &datum, record, err);
+    return datum.is_encoded ? decode_encoded(&datum, record, err) : take_planes(wire, &datum, record, err);
 }
 
 size_t datum_bound(const struct datum *datum)

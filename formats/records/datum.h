@@ -5,7 +5,7 @@
  *   7 encoded: bool, then `data` is an image file and the dims are absent
  *
  * Read with our wire reader rather than unpacked by protobuf-c: that would allocate and copy 150 KB per ImageNet record
- * before we copy it where it belongs, and would recurse into bytes from strangers. Field numbers: caffe.proto, message
+ * which we lend from where they are, and would recurse into bytes from strangers. Field numbers: caffe.proto, message
  * Datum (specs of the format: formats/proto/caffe.proto).
  */
 #ifndef ETALON_DATUM_H
@@ -28,8 +28,8 @@ int datum_parse(const uint8_t *message, size_t size, struct datum *datum, struct
 
 /* The datum in message[0..size) as a record: raw planes (BGR for three channels, gray for one, a tensor otherwise), or
  * decoded from an image file, then in BGR too, as Caffe's decoder leaves it. Sets the pixels and the label; key and
- * digest are left alone. Where both data and float_data are there, data is used. EX_DATAERR: dims, sizes, a damaged
- * image. */
+ * digest are left alone. Raw bytes are lent from the message, everything else is copied. Where both data and float_data
+ * are there, data is used. EX_DATAERR: dims, sizes, a damaged image. */
 int datum_to_record(const uint8_t *message, size_t size, struct record *record, struct error *err);
 
 /* Bytes that datum_write needs at most. */

@@ -88,7 +88,7 @@ static int bmp_decode(const uint8_t *data, size_t size, struct record *record, s
         return error_set(err, EX_SOFTWARE, "expected %zu x %zu pixels, stb_image made %d x %d", width, height,
                          got_width, got_height);
     }
-    memcpy(record->bytes, pixels, width * height * 3);
+    memcpy(record->byte_buffer, pixels, width * height * 3);
     stbi_image_free(pixels);
     return 0;
 }

@@ -107,7 +107,7 @@ static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struc
     if (jpeg->out_color_space == JCS_CMYK)
         cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, (JDIMENSION)(4 * width), 1);
     while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *row = record->bytes + jpeg->output_scanline * row_bytes;
+        uint8_t *row = record->byte_buffer + jpeg->output_scanline * row_bytes;
 
         jpeg_read_scanlines(jpeg, cmyk != NULL ? cmyk : &row, 1);
         if (cmyk != NULL)

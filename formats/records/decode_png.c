@@ -66,7 +66,7 @@ static int decode(png_structp png, png_infop info, struct png_state *state, stru
                          png_get_rowbytes(png, info));
     for (int pass = 0; pass < passes; pass++)
         for (size_t y = 0; y < height; y++)
-            png_read_row(png, record->bytes + y * width * channels, NULL);
+            png_read_row(png, record->byte_buffer + y * width * channels, NULL);
     png_read_end(png, NULL);
     return 0;
 }

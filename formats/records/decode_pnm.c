@@ -53,7 +53,7 @@ static int pnm_decode(const uint8_t *data, size_t size, struct record *record, s
     for (size_t i = 0; i < n; i++) {
         unsigned v = sample_bytes == 1 ? text.at[i] : (unsigned)text.at[2 * i] << 8 | text.at[2 * i + 1];
 
-        record->bytes[i] = (uint8_t)(v >= top ? 255 : (2 * 255 * v + top) / (2 * top)); /* rounded to nearest */
+        record->byte_buffer[i] = (uint8_t)(v >= top ? 255 : (2 * 255 * v + top) / (2 * top)); /* rounded to nearest */
     }
     return 0;
 }

@@ -165,7 +165,7 @@ static int lmdb_read(void *state, void *cursor, uint64_t ordinal, struct record 
     struct lmdb_cursor *mine = cursor;
     MDB_val key, value;
 
-    if (mine->touched.bytes >= LET_GO_BYTES) /* what was lent before is copied by now */
+    if (mine->touched.bytes >= LET_GO_BYTES) /* the record lent before is done with */
         lmdb_let_go(&mine->touched);
     if (place(&lmdb->index, cursor, ordinal, &key, &value, err) < 0)
         return -1;

@@ -59,7 +59,7 @@ static struct message datum_of(uint64_t channels, uint64_t height, uint64_t widt
     return message;
 }
 
-static void raw_datums_keep_their_planes(void **state)
+static void raw_datums_keep_their_planes_and_are_not_copied(void **state)
 {
     static const uint8_t pixels[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     static const struct {
@@ -76,6 +76,7 @@ static void raw_datums_keep_their_planes(void **state)
         assert_true(record.is_planar && !record.is_float && record.order == cases[i].order && record.label == 9);
         assert_true(record.channels == cases[i].channels && record.height == 2 && record.width == cases[i].width);
         assert_memory_equal(record.bytes, pixels, 12);
+        assert_in_range(record.bytes, message.bytes, message.bytes + message.size); /* lent, not copied */
     }
     record_fini(&record);
 }
@@ -677,7 +678,7 @@ static void the_shared_mnist_lmdb_is_read_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(raw_datums_keep_their_planes),
+        cmocka_unit_test(raw_datums_keep_their_planes_and_are_not_copied),
         cmocka_unit_test(float_data_is_read_packed_single_and_mixed),
         cmocka_unit_test(encoded_datums_decode_to_bgr),
         cmocka_unit_test(annotated_datums_give_their_inner_datum),

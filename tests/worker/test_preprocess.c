@@ -57,9 +57,9 @@ static struct record make_record(const uint8_t *hwc, size_t channels, size_t hei
             size_t to = is_planar ? c * n + i : i * channels + c;
 
             if (is_float)
-                record.values[to] = (float)hwc[i * channels + c] / 7.0f;
+                record.value_buffer[to] = (float)hwc[i * channels + c] / 7.0f;
             else
-                record.bytes[to] = hwc[i * channels + c];
+                record.byte_buffer[to] = hwc[i * channels + c];
         }
     return record;
 }
@@ -298,7 +298,7 @@ static void fits_choose_the_sizes_of_torchvision_and_caffe(void **state)
 
                 plan.steps[0].resize.pad = 7;
                 assert_int_equal(record_reserve(&record, 3, cases[i].height, cases[i].width, false, &err), 0);
-                memset(record.bytes, 200, 3 * cases[i].height * cases[i].width);
+                memset(record.byte_buffer, 200, 3 * cases[i].height * cases[i].width);
                 if (run(&plan, &record, chw(3, cases[i].to_height, cases[i].to_width), out, &err) < 0)
                     fail_msg("case %zu: %s", i, err.text);
                 for (size_t k = 0; k < 3 * cases[i].to_height * cases[i].to_width; k++) {
@@ -337,9 +337,9 @@ static void a_wrong_record_is_named_with_expected_and_found(void **state)
     expect_failure(&crop, &small, chw(3, 9, 9), EX_DATAERR, "the key: crop: expected at least 9x9");
     expect_failure(&mean, &gray, (struct shape){1, {784}}, EX_DATAERR, "the key: mean: expected 3 channels, found 1");
     expect_failure(&order, &tensor, chw(3, 4, 4), EX_DATAERR, "found a tensor of 5x4x4");
-    small.values[5] = NAN;
+    small.value_buffer[5] = NAN;
     expect_failure(&none, &small, chw(3, 8, 9), EX_DATAERR, "the key: expected finite numbers, value 5 is");
-    small.values[5] = -INFINITY;
+    small.value_buffer[5] = -INFINITY;
     expect_failure(&none, &small, chw(3, 8, 9), EX_DATAERR, "value 5 is -inf");
     record_fini(&gray);
     record_fini(&small);

@@ -77,7 +77,7 @@ static int made_read(void *state, void *cursor, uint64_t ordinal, struct record 
     record->is_planar = true;
     record->order = PIXELS_GRAY;
     for (size_t i = 0; i < 2 * record->width; i++)
-        record->values[i] = (float)(ordinal * 8 + i) + 0.5f;
+        record->value_buffer[i] = (float)(ordinal * 8 + i) + 0.5f;
     return 0;
 }
 
