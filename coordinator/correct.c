@@ -3,10 +3,8 @@
 
 #include "common/log.h"
 #include "common/memory.h"
-#include "coordinator/pass.h"
 #include "coordinator/plan_decide.h"
 #include "worker/engine.h"
-#include "worker/preprocess.h"
 #include "worker/simulate.h"
 
 #include <math.h>
@@ -15,8 +13,9 @@
 
 /* One batch, read by whoever needs it. */
 struct batch {
-    float *input; /* [CORRECT_RECORDS][elements] */
-    size_t n;
+    float *inputs[DATASET_MAX_INPUTS]; /* [CORRECT_RECORDS][elements] each */
+    size_t elements[DATASET_MAX_INPUTS];
+    size_t n_inputs, n;
 };
 
 /* The lockstep of one plan. Means are kept per value and channel: [n_values] NULL, or fp32 first, then simulated. */
@@ -29,38 +28,60 @@ struct lockstep {
 
 /* ---- records ---- */
 
+static int batch_init(struct batch *batch, const struct feed_input *inputs, size_t n_inputs, struct error *err)
+{
+    for (; batch->n_inputs < n_inputs; batch->n_inputs++) {
+        size_t i = batch->n_inputs;
+
+        batch->elements[i] = (size_t)shape_elements(&inputs[i].shape);
+        batch->inputs[i] = memory_create(CORRECT_RECORDS, batch->elements[i] * sizeof(float), "records", err);
+        if (batch->inputs[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+static void batch_fini(struct batch *batch)
+{
+    for (size_t i = 0; i < batch->n_inputs; i++)
+        free(batch->inputs[i]);
+}
+
 /* Evenly spaced records, so that a set sorted by class is not represented by its first class. Bad ones are left out:
  * the pass over all records has judged them already. */
-static int read_batch(const struct run_request *request, const struct graph *graph, struct dataset *dataset,
-                      struct batch *batch, struct error *err)
+static int read_records(struct batch *batch, struct dataset *dataset, struct feed *feed, struct error *err)
 {
-    struct shape shape = pass_record_shape(graph);
-    uint64_t count = dataset_count(dataset), n = count < CORRECT_RECORDS ? count : CORRECT_RECORDS;
-    struct dataset_cursor *cursor = dataset_cursor_open(dataset, err);
-    struct preprocessor *preprocessor;
-    struct record record = {0};
-    size_t elements = (size_t)shape_elements(&shape);
-    int rc = -1;
+    uint64_t count = dataset_count(dataset), n = count < CORRECT_RECORDS ? count : CORRECT_RECORDS, digest;
+    int64_t label;
 
-    preprocessor = cursor == NULL ? NULL : preprocessor_create(&request->preprocess, &shape, err);
-    if (preprocessor != NULL)
-        batch->input = memory_create(CORRECT_RECORDS, elements * sizeof *batch->input, "records", err);
-    if (batch->input != NULL)
-        rc = 0;
-    for (uint64_t i = 0; rc == 0 && i < n; i++) {
-        if (dataset_read(cursor, i * count / n, &record, err) == 0 &&
-            preprocess(preprocessor, &record, batch->input + batch->n * elements, err) == 0)
+    for (uint64_t i = 0; i < n; i++) {
+        float *rows[DATASET_MAX_INPUTS];
+
+        for (size_t k = 0; k < batch->n_inputs; k++)
+            rows[k] = batch->inputs[k] + batch->n * batch->elements[k];
+        if (feed_read(feed, i * count / n, rows, &label, &digest, err) == 0)
             batch->n++;
         else if (err->code == EX_DATAERR)
             *err = (struct error){0};
         else
-            rc = -1;
+            return -1;
     }
-    if (rc == 0) /* rows beyond n must hold finite numbers: a bad record may have left anything */
-        memset(batch->input + batch->n * elements, 0, (CORRECT_RECORDS - batch->n) * elements * sizeof *batch->input);
-    record_fini(&record);
-    preprocessor_destroy(preprocessor);
-    dataset_cursor_close(cursor);
+    for (size_t k = 0; k < batch->n_inputs;
+         k++) /* rows beyond n must hold finite numbers, whatever a bad record left */
+        memset(batch->inputs[k] + batch->n * batch->elements[k], 0,
+               (CORRECT_RECORDS - batch->n) * batch->elements[k] * sizeof(float));
+    return 0;
+}
+
+static int read_batch(struct batch *batch, const struct graph *graph, struct dataset *dataset,
+                      const struct feed_input *inputs, struct error *err)
+{
+    struct feed *feed = feed_create(dataset, inputs, graph->n_inputs, err);
+    int rc = feed == NULL || batch_init(batch, inputs, graph->n_inputs, err) < 0
+                 ? -1
+                 : read_records(batch, dataset, feed, err);
+
+    feed_destroy(feed);
     return rc;
 }
 
@@ -132,12 +153,12 @@ static int reserve_means(struct lockstep *l, struct error *err)
 static int correct_plan(struct plan *plan, struct engine *engine, const struct batch *batch, struct error *err)
 {
     struct lockstep l = {.plan = plan};
-    const float *input = batch->input;
+    const float *const *inputs = (const float *const *)batch->inputs;
     int rc = -1;
 
     if (reserve_means(&l, err) == 0 && (l.simulator = simulator_create(plan, CORRECT_RECORDS, err)) != NULL &&
-        simulator_begin(l.simulator, &input, batch->n, err) == 0)
-        rc = engine_run(engine, &input, batch->n, observe, &l, err);
+        simulator_begin(l.simulator, inputs, batch->n, err) == 0)
+        rc = engine_run(engine, inputs, batch->n, observe, &l, err);
     for (size_t v = 0; l.means != NULL && v < plan->graph->n_values; v++)
         free(l.means[v]);
     free(l.means);
@@ -198,15 +219,15 @@ static int share_plan(const struct comm *comm, struct plan *plan, int owner, str
     return rc;
 }
 
-int correct_biases(const struct comm *comm, const struct run_request *request, const struct graph *graph,
-                   struct dataset *dataset, struct plan *const *plans, size_t n, struct error *err)
+int correct_biases(const struct comm *comm, const struct graph *graph, struct dataset *dataset,
+                   const struct feed_input *inputs, struct plan *const *plans, size_t n, struct error *err)
 {
     struct batch batch = {0};
     struct engine *engine = NULL;
     int rc = 0;
 
     if ((size_t)comm->rank < n) { /* plan i is corrected by rank i modulo the number of ranks */
-        rc = read_batch(request, graph, dataset, &batch, err);
+        rc = read_batch(&batch, graph, dataset, inputs, err);
         if (rc == 0 && batch.n > 0 && (engine = engine_create(graph, CORRECT_RECORDS, NULL, err)) == NULL)
             rc = -1;
         if (rc == 0 && batch.n == 0)
@@ -215,7 +236,7 @@ int correct_biases(const struct comm *comm, const struct run_request *request, c
             rc = correct_plan(plans[i], engine, &batch, err);
     }
     engine_destroy(engine);
-    free(batch.input);
+    batch_fini(&batch);
     rc = comm_agree(comm, rc, err);
     for (size_t i = 0; rc == 0 && i < n && comm->size > 1; i++)
         rc = share_plan(comm, plans[i], (int)(i % (size_t)comm->size), err);

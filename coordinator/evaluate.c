@@ -148,13 +148,13 @@ static void score(const struct lockstep *shared, struct accuracy *a, const struc
 static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
 {
     struct lockstep_thread *t = state;
-    const float *input = block->input, *fp32;
+    const float *fp32;
     size_t n = output_elements(t->shared->graph), *choices = t->choices;
 
     for (size_t i = 0; i < t->shared->n_targets; i++)
-        if (simulator_begin(t->simulators[i], &input, block->n_records, err) != 0)
+        if (simulator_begin(t->simulators[i], block->inputs, block->n_records, err) != 0)
             return -1;
-    if (engine_run(engine, &input, block->n_records, compare, t, err) != 0)
+    if (engine_run(engine, block->inputs, block->n_records, compare, t, err) != 0)
         return -1;
     fp32 = engine_output(engine, 0);
     for (size_t r = 0; r < block->n_records; r++) {

@@ -49,6 +49,29 @@ static void add_step(struct sha256 *state, const struct preprocess_step *step)
     add(state, "\n");
 }
 
+static void add_plan(struct sha256 *state, const struct preprocess_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        add_step(state, &plan->steps[i]);
+}
+
+/* The names of several inputs decide which of the network's inputs each feeds. */
+static void add_inputs(struct sha256 *state, const struct dataset *dataset)
+{
+    for (size_t i = 0; i < dataset_n_inputs(dataset); i++)
+        if (dataset_input_name(dataset, i) != NULL)
+            add_text(state, "dataset input", dataset_input_name(dataset, i));
+}
+
+/* Labels decide accuracies; the dataset's own fingerprint is about pixels. */
+static int add_labels(struct sha256 *state, const struct dataset_request *request, struct error *err)
+{
+    for (size_t i = 0; i < request->n_inputs; i++)
+        if (add_labels(state, &request->inputs[i].request, err) < 0)
+            return -1;
+    return add_file(state, "list", request->list, err);
+}
+
 /* The model's files, and the graph that is made of them. */
 static int add_model(struct sha256 *state, const struct run_request *q, struct error *err)
 {
@@ -93,8 +116,12 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
     if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
         return -1;
     add(state, "etalon statistics 2\nmodel %s\ndataset %s\n", model, dataset_hex);
-    for (size_t i = 0; i < q->preprocess.n_steps; i++)
-        add_step(state, &q->preprocess.steps[i]);
+    add_inputs(state, dataset);
+    add_plan(state, &q->preprocess);
+    for (size_t i = 0; i < q->n_preprocess_inputs; i++) {
+        add_text(state, "preprocess input", q->preprocess_inputs[i].name);
+        add_plan(state, &q->preprocess_inputs[i].plan);
+    }
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
         probe);
@@ -138,9 +165,10 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         (state = sha256_create(err)) == NULL)
         return -1;
     add(state, "etalon decisions 2 version %s\nstatistics %s\nevaluation %s\n", ETALON_VERSION, statistics, digest);
-    if (evaluation != NULL) /* labels decide accuracies; the dataset's own fingerprint is about pixels */
-        rc =
-            add_file(state, "list", q->evaluate.dataset.kind == NULL ? q->dataset.list : q->evaluate.dataset.list, err);
+    if (evaluation != NULL) {
+        add_inputs(state, evaluation);
+        rc = add_labels(state, dataset_is_given(&q->evaluate.dataset) ? &q->evaluate.dataset : &q->dataset, err);
+    }
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
         rc = fingerprint_target(q, statistics, q->targets[i], digest, err);
         add(state, "target %s\n", digest);

@@ -181,15 +181,6 @@ static void tell(void *context, uint64_t claimed)
     progress_tell(&pass->progress, own * all * (double)pass->request->block_size);
 }
 
-struct shape pass_record_shape(const struct graph *graph)
-{
-    struct shape shape = {0}, full = graph->values[graph->inputs[0]].shape;
-
-    for (size_t i = 1; i < full.rank; i++)
-        shape.dims[shape.rank++] = full.dims[i];
-    return shape;
-}
-
 static int create_threads(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
@@ -219,9 +210,13 @@ static void destroy_threads(struct pass *pass, struct pass_thread *threads)
 static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
-    struct source_options options = {request->dataset,    request->preprocess, pass_record_shape(request->graph),
-                                     request->block_size, request->n_threads,  2 * request->n_threads + 1};
+    struct source_options options = {.dataset = request->dataset,
+                                     .n_inputs = request->graph->n_inputs,
+                                     .block_size = request->block_size,
+                                     .n_threads = request->n_threads,
+                                     .depth = 2 * request->n_threads + 1};
 
+    memcpy(options.inputs, request->inputs, options.n_inputs * sizeof *options.inputs);
     atomic_store(&pass->is_stopping, false);
     pass->source = source_create(&options, err);
     if (pass->source == NULL)

@@ -44,9 +44,9 @@ struct pass_pauses {
 };
 
 struct pass_request {
-    const struct graph *graph; /* of one input */
+    const struct graph *graph;
     struct dataset *dataset;
-    const struct preprocess_plan *preprocess;
+    const struct feed_input *inputs; /* [graph->n_inputs] */
     size_t block_size, n_threads;
     uint64_t max_bad_records;
     const char *what; /* "calibration", for progress */
@@ -69,8 +69,5 @@ struct pass_result {
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err);
 void pass_result_fini(struct pass_result *result);
-
-/* What one record looks like to the network: the shape of its only input without the batch dim. */
-struct shape pass_record_shape(const struct graph *graph);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "common/preprocess_text.h"
+#include "common/printable.h"
 #include "coordinator/finished.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
@@ -214,6 +215,13 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
     return rc;
 }
 
+static void describe_preprocessing(const char *what, const struct preprocess_plan *plan, FILE *out)
+{
+    printable_print(what, out);
+    fprintf(out, ":%s\n", plan->n_steps == 0 ? " []" : "");
+    preprocess_print(plan, "  ", out);
+}
+
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
 {
     struct run run = {.comm = comm, .request = request};
@@ -224,8 +232,9 @@ int run_describe(const struct comm *comm, const struct run_request *request, FIL
         graph_print(run.graph, out);
         fprintf(out, "\n%llu records in blocks of %zu\n", (unsigned long long)dataset_count(run.dataset),
                 request->calibration.block);
-        fprintf(out, "preprocess:%s\n", request->preprocess.n_steps == 0 ? " []" : "");
-        preprocess_print(&request->preprocess, "  ", out);
+        describe_preprocessing("preprocess", &request->preprocess, out);
+        for (size_t i = 0; i < request->n_preprocess_inputs; i++)
+            describe_preprocessing(request->preprocess_inputs[i].name, &request->preprocess_inputs[i].plan, out);
         for (size_t i = 0; i < request->n_targets; i++)
             fprintf(out, "target %s: %s\n", request->targets[i]->name, request->targets[i]->summary);
         fprintf(out, "would be written to %s\n", request->output);

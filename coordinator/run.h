@@ -33,7 +33,12 @@ struct run_request {
     const char *model_name; /* base name for files, e.g. "resnet20" */
     const char *text;       /* what the archive keeps of the job, as YAML without paths; NULL: nothing */
     struct dataset_request dataset;
-    struct preprocess_plan preprocess;
+    struct preprocess_plan preprocess; /* of every input but those below */
+    size_t n_preprocess_inputs;
+    struct input_preprocess {
+        const char *name; /* of the input */
+        struct preprocess_plan plan;
+    } * preprocess_inputs;
     struct {
         const struct threshold_method *activations;
         const struct weight_method *weights;

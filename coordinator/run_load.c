@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "common/passes.h"
 #include "coordinator/fingerprint.h"
+#include "coordinator/inputs.h"
 #include "coordinator/measure.h"
 
 #include <stdlib.h>
@@ -61,7 +62,7 @@ static int open_datasets(struct run *run, struct error *err)
         return error_in(err, "dataset");
     if (q->evaluate.is_skipped)
         return 0;
-    if (q->evaluate.dataset.kind == NULL)
+    if (!dataset_is_given(&q->evaluate.dataset))
         run->evaluation_dataset = run->dataset;
     else if (open_dataset(run->comm, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
         return error_in(err, "evaluation dataset");
@@ -73,14 +74,16 @@ int run_import_model(struct run *run, struct error *err)
     if (fingerprint_model(run->request, run->model, err) != 0)
         return -1;
     run->graph = model_import(&run->request->model, err);
-    if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
-        return -1;
-    if (run->graph->n_inputs > 1)
-        return error_set(
-            err, EX_UNAVAILABLE,
-            "%s: the network has %zu inputs (the second is \"%s\"), and a record of a dataset is one tensor: "
-            "such a network can be inspected and converted, not calibrated",
-            run->request->model.file, run->graph->n_inputs, run->graph->values[run->graph->inputs[1]].name);
+    return run->graph == NULL ? -1 : graph_normalise(run->graph, err);
+}
+
+static int bind(struct run *run, struct error *err)
+{
+    if (inputs_bind(run->graph, run->dataset, run->request, run->inputs, err) < 0)
+        return error_in(err, "dataset");
+    if (run->evaluation_dataset != NULL &&
+        inputs_bind(run->graph, run->evaluation_dataset, run->request, run->evaluation_inputs, err) < 0)
+        return error_in(err, "evaluation dataset");
     return 0;
 }
 
@@ -132,6 +135,8 @@ int run_load(struct run *run, struct error *err)
         rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
     if (rc == 0)
         rc = run_import_model(run, err);
+    if (rc == 0)
+        rc = bind(run, err);
     rc = comm_agree(run->comm, rc, err);
     return rc == 0 ? check_ranks(run, err) : rc;
 }

@@ -14,8 +14,9 @@ struct run {
     const struct run_request *request;
     struct graph *graph;
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
-    struct output *output;                        /* rank 0 of calibrate only */
-    struct checkpoint *checkpoint;                /* of calibrate, while it measures */
+    struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS]; /* [graph->n_inputs] */
+    struct output *output;                                                               /* rank 0 of calibrate only */
+    struct checkpoint *checkpoint; /* of calibrate, while it measures */
     struct observation *observation;
     struct pass_result records;
     struct evaluation evaluation;

@@ -17,12 +17,13 @@ static size_t channel_bins(const struct run_request *q)
     return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
 }
 
-static struct pass_request pass_over(const struct run *run, struct dataset *dataset, const char *what)
+static struct pass_request pass_over(const struct run *run, struct dataset *dataset, const struct feed_input *inputs,
+                                     const char *what)
 {
     const struct run_request *q = run->request;
 
-    return (struct pass_request){
-        run->graph, dataset, &q->preprocess, q->calibration.block, q->threads, q->max_bad_records, what, NULL, NULL};
+    return (struct pass_request){run->graph, dataset, inputs, q->calibration.block, q->threads, q->max_bad_records,
+                                 what,       NULL,    NULL};
 }
 
 /* Collective. The statistics of an earlier run, where every rank sees its archive: an output folder on one host's disk
@@ -56,7 +57,7 @@ static int reuse(struct run *run, struct error *err)
 int run_measure(struct run *run, bool may_reuse, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = pass_over(run, run->dataset, "calibration");
+    struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration");
     int rc = may_reuse ? reuse(run, err) : 0;
 
     if (rc == 0 && run->observation == NULL)
@@ -160,7 +161,7 @@ static int correct_plans(struct run *run, struct error *err)
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL && !run->targets[i].is_replayed)
             plans[n++] = run->targets[i].plan;
-    return n == 0 ? 0 : correct_biases(run->comm, run->request, run->graph, run->dataset, plans, n, err);
+    return n == 0 ? 0 : correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
 }
 
 int run_decide(struct run *run, struct error *err)
@@ -185,7 +186,7 @@ int run_decide(struct run *run, struct error *err)
 int run_score(struct run *run, bool with_choices, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = pass_over(run, run->evaluation_dataset, "evaluation");
+    struct pass_request request = pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation");
     struct plan *plans[RUN_MAX_TARGETS];
     size_t n = list_plans(run, plans);
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_KEY_BYTES = 512 };
+enum { RECORD_KEY_BYTES = 512, DATASET_MAX_INPUTS = 16 };
 
 /* Channel order of the pixels as stored. Decoded images are RGB or GRAY; Caffe datums are BGR. */
 enum pixel_order { PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR, PIXELS_NONE /* no image: a tensor */ };
@@ -59,7 +59,20 @@ struct dataset_request {
     uint64_t limit;    /* first N records; 0 = all */
     const void *index; /* what dataset_index gave for the same request elsewhere; NULL: open finds out */
     size_t index_size;
+    /* Several inputs a record: a dataset of its own for each, whose records belong together where their keys without
+     * folders' order and extension are equal ("a/7.png" and "a/7.npy"). Kind and path are NULL then, and `limit` counts
+     * matched records. */
+    size_t n_inputs;
+    const struct dataset_input *inputs;
 };
+
+struct dataset_input {
+    const char *name; /* of the network's input */
+    struct dataset_request request;
+};
+
+/* Whether the request asks for anything: a kind, or inputs. */
+bool dataset_is_given(const struct dataset_request *request);
 
 struct dataset;        /* one opened dataset */
 struct dataset_cursor; /* one thread's position in it */
@@ -75,6 +88,8 @@ struct record_kind {
      * record may be skipped under limits.max_bad_records. EX_IOERR, EX_NOINPUT: the dataset is gone. cursor is NULL
      * where the kind has no cursor_open. */
     int (*read)(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err);
+    /* Optional, for several inputs: the key alone, where that is cheaper than reading. */
+    int (*read_key)(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err);
     /* Optional: what open had to walk over the whole dataset for, as bytes that the caller frees. Where request->index
      * has them, open takes them instead. */
     int (*index)(void *state, void **bytes, size_t *size, struct error *err);
@@ -84,14 +99,20 @@ struct record_kind {
 
 extern const struct record_kind *const record_kinds[]; /* NULL-terminated */
 
-/* EX_CONFIG unknown kind (with the nearest) or no path, EX_NOINPUT, EX_DATAERR: empty ("holds no record"), truncated.
- * The request is not needed afterwards. */
+/* NULL: EX_CONFIG "dataset kind "x" does not exist; the nearest is "y"". */
+const struct record_kind *record_kind_find(const char *name, struct error *err);
+
+/* EX_CONFIG unknown kind (with the nearest) or no path, EX_NOINPUT, EX_DATAERR: empty ("holds no record"), truncated;
+ * of several inputs, names that only some of them have, or one has twice. The request is not needed afterwards. */
 struct dataset *dataset_open(const struct dataset_request *request, struct error *err);
 /* The same with a kind that is in no table: for tests and for programs that bring records of their own. */
 struct dataset *dataset_open_kind(const struct record_kind *kind, const struct dataset_request *request,
                                   struct error *err);
 void dataset_close(struct dataset *dataset); /* NULL is allowed; after the last cursor */
 uint64_t dataset_count(const struct dataset *dataset);
+size_t dataset_n_inputs(const struct dataset *dataset); /* at least 1 */
+/* The input's name in the request, borrowed; NULL for the only input of a plain dataset. */
+const char *dataset_input_name(const struct dataset *dataset, size_t input);
 /* Does the kind of this request have an index worth sharing? */
 bool dataset_has_index(const struct dataset_request *request);
 /* What another process can open the same dataset with, without a walk of its own; free() the bytes. EX_OSERR. */
@@ -104,9 +125,14 @@ void dataset_cursor_close(struct dataset_cursor *cursor); /* NULL is allowed */
  * begins with its key and holds no path of this machine (it goes into the archive); key, label and digest are set.
  * Anything else: the dataset is gone, the message names it. */
 int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record, struct error *err);
+/* The same of one input among several, whose name the message begins with; dataset_read reads the first. */
+int dataset_read_input(struct dataset_cursor *cursor, size_t input, uint64_t ordinal, struct record *record,
+                       struct error *err);
+/* The digest of a record of n inputs, from those of the inputs; of one input its own. */
+uint64_t dataset_digest(const uint64_t *digests, size_t n);
 int dataset_check_unchanged(struct dataset *dataset, struct error *err);
-/* Content identity, SHA-256 over the count and key + digest of up to 64 evenly spaced records (bad ones too); never a
- * path. EX_IOERR, EX_NOINPUT when the dataset is gone. */
+/* Content identity, SHA-256 over the count and key + digest (of each input) of up to 64 evenly spaced records (bad ones
+ * too); never a path. EX_IOERR, EX_NOINPUT when the dataset is gone. */
 int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err);
 
 #endif

@@ -138,36 +138,24 @@ static int read_model(struct schema *r, const struct yaml *node, void *target)
     return schema_map(r, node, fields, COUNT(fields));
 }
 
-/* ---- dataset ---- */
+/* ---- preprocessing ---- */
 
-static int read_kind(struct schema *r, const struct yaml *node, void *target)
+/* A list of steps for every input, or a list for each under its name. */
+static int read_preprocess(struct schema *r, const struct yaml *node, void *target)
 {
-    const char *names[64];
-    size_t n = 0, index;
+    struct run_request *request = target;
 
-    for (; record_kinds[n] != NULL && n < COUNT(names); n++)
-        names[n] = record_kinds[n]->name;
-    if (schema_word(r, node, "dataset kind", names, n, &index) != 0)
+    if (node->kind != YAML_MAP)
+        return schema_preprocess(r, node, &request->preprocess);
+    request->preprocess_inputs = arena_create_array(r->arena, node->n, sizeof *request->preprocess_inputs, r->err);
+    if (request->preprocess_inputs == NULL)
         return -1;
-    *(const char **)target = names[index];
-    return 0;
-}
-
-static int read_dataset(struct schema *r, const struct yaml *node, void *target)
-{
-    struct dataset_request *dataset = target;
-    const struct schema_field fields[] = {
-        {"kind", read_kind, &dataset->kind},
-        {"path", schema_path, &dataset->path},
-        {"list", schema_path, &dataset->list},
-        {"limit", schema_count, &dataset->limit},
-    };
-    char where[64];
-
-    if (schema_map(r, node, fields, COUNT(fields)) != 0)
-        return -1;
-    if (dataset->kind == NULL || dataset->path == NULL)
-        return error_set(r->err, EX_CONFIG, "%s: a dataset needs \"kind\" and \"path\"", yaml_where(node, where));
+    for (size_t i = 0; i < node->n; i++) {
+        request->preprocess_inputs[i].name = node->keys[i]->text;
+        if (schema_preprocess(r, node->items[i], &request->preprocess_inputs[i].plan) != 0)
+            return -1;
+    }
+    request->n_preprocess_inputs = node->n;
     return 0;
 }
 
@@ -400,7 +388,7 @@ static int read_evaluate(struct schema *r, const struct yaml *node, void *target
     struct run_request *request = target;
     const struct schema_field fields[] = {
         {"top_k", read_top_k, request},
-        {"dataset", read_dataset, &request->evaluate.dataset},
+        {"dataset", schema_dataset, &request->evaluate.dataset},
         {"skip", schema_truth, &request->evaluate.is_skipped},
     };
 
@@ -438,16 +426,11 @@ static int read_job(struct schema *r, const struct yaml *root, bool has_data)
 {
     struct run_request *q = r->request;
     const struct schema_field fields[] = {
-        {"model", read_model, &q->model},
-        {"dataset", read_dataset, &q->dataset},
-        {"preprocess", schema_preprocess, &q->preprocess},
-        {"calibration", read_calibration, q},
-        {"targets", read_targets, q},
-        {"target_options", read_target_options, q},
-        {"evaluate", read_evaluate, q},
-        {"engine", read_engine, q},
-        {"checkpoint", read_checkpoint, q},
-        {"limits", read_limits, q},
+        {"model", read_model, &q->model},    {"dataset", schema_dataset, &q->dataset},
+        {"preprocess", read_preprocess, q},  {"calibration", read_calibration, q},
+        {"targets", read_targets, q},        {"target_options", read_target_options, q},
+        {"evaluate", read_evaluate, q},      {"engine", read_engine, q},
+        {"checkpoint", read_checkpoint, q},  {"limits", read_limits, q},
         {"output", schema_path, &q->output},
     };
     static const char *const needed[] = {"model", "dataset", "targets", "output"};

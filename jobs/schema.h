@@ -46,6 +46,9 @@ int schema_word(struct schema *r, const struct yaml *node, const char *what, con
 /* A list of at most `max` numbers, or one number alone; finite as float. */
 int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n);
 
+/* What is under `dataset:`; target is a struct dataset_request. In schema_dataset.c. */
+int schema_dataset(struct schema *r, const struct yaml *node, void *target);
+
 /* The steps under `preprocess:`; target is a struct preprocess_plan. In schema_preprocess.c. */
 int schema_preprocess(struct schema *r, const struct yaml *node, void *target);
 

@@ -7,7 +7,6 @@
 #include "worker/source.h"
 
 #include "common/memory.h"
-#include "worker/preprocess.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -17,14 +16,12 @@
 struct decoder {
     struct source *source;
     pthread_t thread;
-    struct dataset_cursor *cursor;
-    struct preprocessor *preprocessor;
-    struct record record;
+    struct feed *feed;
 };
 
 struct source {
     struct source_options options;
-    size_t row; /* elements of one record's input */
+    size_t rows[DATASET_MAX_INPUTS]; /* elements of one record, of each input */
     struct block *blocks;
     struct decoder *decoders;
     size_t n_running; /* decoders whose threads were started */
@@ -44,28 +41,32 @@ struct source {
     struct error failure;
 };
 
-static int block_init(struct block *block, const struct source_options *options, size_t row, struct error *err)
+static int block_init(struct block *block, const struct source *source, struct error *err)
 {
-    size_t n = options->block_size, elements;
+    size_t n = source->options.block_size, row = 0, elements;
 
+    for (size_t i = 0; i < source->options.n_inputs; i++) /* each at most TENSOR_MAX_ELEMENTS: no overflow */
+        row += source->rows[i];
     if (!size_multiply(n, row, &elements))
         return error_set(err, EX_CONFIG, "a block of %zu records of %zu values is more than memory can address", n,
                          row);
-    block->input = memory_create(elements, sizeof *block->input, "a block's input", err);
+    block->values = memory_create(elements, sizeof *block->values, "a block's input", err);
     block->labels = memory_create(n, sizeof *block->labels, "a block's labels", err);
     block->ordinals = memory_create(n, sizeof *block->ordinals, "a block's records", err);
     block->digests = memory_create(n, sizeof *block->digests, "a block's records", err);
     block->bad_ordinals = memory_create(n, sizeof *block->bad_ordinals, "a block's bad records", err);
     block->bad_reasons = memory_create(n, sizeof *block->bad_reasons, "a block's bad records", err);
-    return block->input == NULL || block->labels == NULL || block->ordinals == NULL || block->digests == NULL ||
-                   block->bad_ordinals == NULL || block->bad_reasons == NULL
-               ? -1
-               : 0;
+    if (block->values == NULL || block->labels == NULL || block->ordinals == NULL || block->digests == NULL ||
+        block->bad_ordinals == NULL || block->bad_reasons == NULL)
+        return -1;
+    for (size_t i = 0, at = 0; i < source->options.n_inputs; at += n * source->rows[i++])
+        block->inputs[i] = block->values + at;
+    return 0;
 }
 
 static void block_fini(struct block *block)
 {
-    free(block->input);
+    free(block->values);
     free(block->labels);
     free(block->ordinals);
     free(block->digests);
@@ -73,12 +74,33 @@ static void block_fini(struct block *block)
     free(block->bad_reasons);
 }
 
+/* Reads record `ordinal` into row `row` of every input of the block. The error is the record's, or the dataset's. */
+static int decode_record(struct decoder *decoder, struct block *block, uint64_t ordinal, size_t row, struct error *err)
+{
+    const struct source *source = decoder->source;
+    float *rows[DATASET_MAX_INPUTS], *input = block->values;
+
+    for (size_t i = 0; i < source->options.n_inputs; input += source->options.block_size * source->rows[i++])
+        rows[i] = input + row * source->rows[i];
+    block->ordinals[row] = ordinal;
+    return feed_read(decoder->feed, ordinal, rows, &block->labels[row], &block->digests[row], err);
+}
+
+/* Also what a bad record left half-written: rows out of use are zero whatever was there before. */
+static void clear_unused_rows(const struct source *source, struct block *block)
+{
+    size_t n = source->options.block_size;
+    float *input = block->values;
+
+    for (size_t i = 0; i < source->options.n_inputs; input += n * source->rows[i++])
+        memset(input + block->n_records * source->rows[i], 0, (n - block->n_records) * source->rows[i] * sizeof *input);
+}
+
 /* Fills the block with the records of number block->index. Good records move up, so that rows [0, n_records) are in use
  * and in the dataset's order. -1 when the dataset failed; a bad record does not. */
 static int decode_block(struct decoder *decoder, struct block *block, struct error *err)
 {
     const struct source_options *options = &decoder->source->options;
-    size_t row = decoder->source->row;
     uint64_t first = block->index * options->block_size, left = dataset_count(options->dataset) - first;
     size_t n = left < options->block_size ? (size_t)left : options->block_size;
 
@@ -86,13 +108,8 @@ static int decode_block(struct decoder *decoder, struct block *block, struct err
     block->n_bad = 0;
     for (size_t i = 0; i < n; i++) {
         struct error why = {0};
-        size_t good = block->n_records;
 
-        if (dataset_read(decoder->cursor, first + i, &decoder->record, &why) == 0 &&
-            preprocess(decoder->preprocessor, &decoder->record, block->input + good * row, &why) == 0) {
-            block->labels[good] = decoder->record.label;
-            block->ordinals[good] = first + i;
-            block->digests[good] = decoder->record.digest;
+        if (decode_record(decoder, block, first + i, block->n_records, &why) == 0) {
             block->n_records++;
         } else if (why.code == EX_DATAERR) {
             block->bad_ordinals[block->n_bad] = first + i;
@@ -102,9 +119,7 @@ static int decode_block(struct decoder *decoder, struct block *block, struct err
             return error_set(err, why.code, "%s", why.text);
         }
     }
-    /* Also what a bad record left half-written: rows out of use are zero whatever was there before. */
-    memset(block->input + block->n_records * row, 0,
-           (options->block_size - block->n_records) * row * sizeof *block->input);
+    clear_unused_rows(decoder->source, block);
     return 0;
 }
 
@@ -160,11 +175,8 @@ static void *decoder_main(void *context)
 static int decoder_init(struct decoder *decoder, struct source *source, struct error *err)
 {
     decoder->source = source;
-    decoder->preprocessor = preprocessor_create(source->options.plan, &source->options.input, err);
-    if (decoder->preprocessor == NULL)
-        return -1;
-    decoder->cursor = dataset_cursor_open(source->options.dataset, err);
-    return decoder->cursor == NULL ? -1 : 0;
+    decoder->feed = feed_create(source->options.dataset, source->options.inputs, source->options.n_inputs, err);
+    return decoder->feed == NULL ? -1 : 0;
 }
 
 /* Signals are for the main thread: USR1 must not land in a decoder's read(). */
@@ -199,7 +211,7 @@ static int source_init(struct source *source, struct error *err)
     if (source->blocks == NULL || source->idle == NULL || source->ready == NULL || source->decoders == NULL)
         return -1;
     for (size_t i = 0; i < options->depth; i++) {
-        if (block_init(&source->blocks[i], options, source->row, err) < 0)
+        if (block_init(&source->blocks[i], source, err) < 0)
             return -1;
         source->idle[source->n_idle++] = &source->blocks[i];
     }
@@ -209,23 +221,34 @@ static int source_init(struct source *source, struct error *err)
     return start_threads(source, err);
 }
 
+static int check_options(const struct source_options *options, struct error *err)
+{
+    if (options->n_threads == 0 || options->block_size == 0 || options->depth <= options->n_threads ||
+        options->n_inputs == 0 || options->n_inputs > DATASET_MAX_INPUTS)
+        return error_set(err, EX_CONFIG,
+                         "expected at least 1 decoding thread, 1 record a block, more blocks than threads and 1 to %d "
+                         "inputs, found %zu, %zu, %zu and %zu",
+                         DATASET_MAX_INPUTS, options->n_threads, options->block_size, options->depth,
+                         options->n_inputs);
+    for (size_t i = 0; i < options->n_inputs; i++) {
+        char text[SHAPE_TEXT_BYTES];
+
+        if (shape_elements(&options->inputs[i].shape) <= 0)
+            return error_set(err, EX_CONFIG, "expected a network input of fixed size, found %s",
+                             shape_text(&options->inputs[i].shape, text));
+    }
+    return 0;
+}
+
 struct source *source_create(const struct source_options *options, struct error *err)
 {
-    int64_t row = shape_elements(&options->input);
     struct source *source;
 
-    if (options->n_threads == 0 || options->block_size == 0 || options->depth <= options->n_threads || row <= 0) {
-        error_set(err, EX_CONFIG,
-                  "expected at least 1 decoding thread, 1 record a block and more blocks than threads, found %zu, %zu "
-                  "and %zu",
-                  options->n_threads, options->block_size, options->depth);
-        return NULL;
-    }
-    source = memory_create(1, sizeof *source, "a source", err);
-    if (source == NULL)
+    if (check_options(options, err) < 0 || (source = memory_create(1, sizeof *source, "a source", err)) == NULL)
         return NULL;
     source->options = *options;
-    source->row = (size_t)row;
+    for (size_t i = 0; i < options->n_inputs; i++)
+        source->rows[i] = (size_t)shape_elements(&options->inputs[i].shape);
     pthread_mutex_init(&source->lock, NULL); /* these three cannot fail with default attributes on Linux */
     pthread_cond_init(&source->work, NULL);
     pthread_cond_init(&source->decoded, NULL);
@@ -247,9 +270,7 @@ void source_destroy(struct source *source)
     for (size_t i = 0; i < source->n_running; i++)
         pthread_join(source->decoders[i].thread, NULL);
     for (size_t i = 0; source->decoders != NULL && i < source->options.n_threads; i++) {
-        dataset_cursor_close(source->decoders[i].cursor);
-        preprocessor_destroy(source->decoders[i].preprocessor);
-        record_fini(&source->decoders[i].record);
+        feed_destroy(source->decoders[i].feed);
     }
     for (size_t i = 0; source->blocks != NULL && i < source->options.depth; i++)
         block_fini(&source->blocks[i]);

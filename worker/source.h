@@ -6,14 +6,15 @@
 #ifndef ETALON_SOURCE_H
 #define ETALON_SOURCE_H
 
-#include "common/preprocess_plan.h"
-#include "formats/record.h"
+#include "worker/feed.h"
 
 struct block {
-    uint64_t index;                        /* block number */
-    size_t n_records;                      /* good ones: rows of `input` in use, at most the block size */
-    float *input;                          /* [block size][elements of the input], plain CHW; unused rows are zero */
-    int64_t *labels;                       /* [block size]; -1: none */
+    uint64_t index;   /* block number */
+    size_t n_records; /* good ones: rows in use, at most the block size */
+    const float
+        *inputs[DATASET_MAX_INPUTS];       /* [block size][elements of the input] each, plain CHW; unused rows: zero */
+    float *values;                         /* private: what `inputs` point into */
+    int64_t *labels;                       /* [block size]; -1: none; of several inputs the first that has one */
     uint64_t *ordinals;                    /* [block size]: which record each row is */
     uint64_t *digests;                     /* [block size] */
     size_t n_bad;                          /* records of this block that could not be used */
@@ -22,9 +23,9 @@ struct block {
 };
 
 struct source_options {
-    struct dataset *dataset;            /* borrowed */
-    const struct preprocess_plan *plan; /* borrowed */
-    struct shape input;                 /* of one record, without the batch dim */
+    struct dataset *dataset; /* borrowed */
+    size_t n_inputs;
+    struct feed_input inputs[DATASET_MAX_INPUTS]; /* in the network's order */
     size_t block_size;
     size_t n_threads; /* decoding threads, at least 1 */
     size_t depth;     /* blocks held at once, at least n_threads + 1 */

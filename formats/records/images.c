@@ -146,6 +146,16 @@ static int images_read(void *state, void *cursor, uint64_t ordinal, struct recor
     return entry->line > 0 ? error_in(err, "line %u of the list", entry->line) : -1;
 }
 
+static int images_read_key(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err)
+{
+    const char *path = image_list_path(&((struct images *)state)->list, ordinal);
+
+    (void)cursor;
+    (void)err;
+    memcpy(key, path, strlen(path) + 1);
+    return 0;
+}
+
 const struct record_kind record_kind_images = {
     .name = "images",
     .summary = "image files (JPEG, PNG, BMP, PGM, PPM) of a folder, in the order of a list or sorted",
@@ -154,4 +164,5 @@ const struct record_kind record_kind_images = {
     .cursor_open = images_cursor_open,
     .cursor_close = images_cursor_close,
     .read = images_read,
+    .read_key = images_read_key,
 };

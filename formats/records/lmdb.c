@@ -178,6 +178,20 @@ static int lmdb_read(void *state, void *cursor, uint64_t ordinal, struct record 
     return datum_to_record(value.mv_data, value.mv_size, record, err);
 }
 
+static int lmdb_read_key(void *state, void *cursor, uint64_t ordinal, char text[RECORD_KEY_BYTES], struct error *err)
+{
+    struct lmdb *lmdb = state;
+    struct lmdb_cursor *mine = cursor;
+    MDB_val key, value;
+
+    if (place(&lmdb->index, mine, ordinal, &key, &value, err) < 0)
+        return -1;
+    copy_key(&key, text);
+    if (mine->touched.bytes >= LET_GO_BYTES)
+        lmdb_let_go(&mine->touched);
+    return 0;
+}
+
 static int lmdb_index(void *state, void **bytes, size_t *size, struct error *err)
 {
     return lmdb_index_pack(&((struct lmdb *)state)->index, bytes, size, err);
@@ -196,6 +210,7 @@ const struct record_kind record_kind_lmdb = {
     .cursor_open = lmdb_cursor_open,
     .cursor_close = lmdb_cursor_close,
     .read = lmdb_read,
+    .read_key = lmdb_read_key,
     .index = lmdb_index,
     .check_unchanged = lmdb_check_unchanged,
 };

@@ -3,7 +3,7 @@
 
 _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_nodes.types model.remove_nodes.names
   model.keep model.input_batch model.separate_batch model.separate_name
-  dataset.kind dataset.path dataset.list dataset.limit preprocess
+  dataset.kind dataset.path dataset.list dataset.limit dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides
   targets target_options target_options.tnn.mode

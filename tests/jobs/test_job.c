@@ -108,6 +108,37 @@ static void defaults_are_those_of_the_manual(void **state)
     job_destroy(job);
 }
 
+static void inputs_take_what_they_do_not_say_from_the_dataset(void **state)
+{
+    struct job *job = must_read("preprocess: {left: [{scale: 2}], right: []}\n"
+                                "evaluate: {dataset: {kind: lmdb, path: sets, limit: 7, inputs: [left, right]}}\n",
+                                (const char *const[]){"dataset={kind: images, limit: 5, list: l.txt, inputs: {left: "
+                                                      "{path: a}, right: {kind: lmdb, path: /b}}}",
+                                                      NULL});
+    const struct run_request *q = job_request(job);
+    const struct dataset_input *inputs = q->dataset.inputs;
+
+    (void)state;
+    assert_null(q->dataset.kind);
+    assert_int_equal(q->dataset.limit, 5);
+    assert_int_equal(q->dataset.n_inputs, 2);
+    assert_string_equal(inputs[0].name, "left");
+    assert_string_equal(inputs[0].request.kind, "images");
+    assert_non_null(strstr(inputs[0].request.path, "/a"));
+    assert_non_null(strstr(inputs[0].request.list, "/l.txt"));
+    assert_int_equal(inputs[0].request.limit, 0);
+    assert_string_equal(inputs[1].request.kind, "lmdb");
+    assert_string_equal(inputs[1].request.path, "/b");
+    assert_int_equal(q->evaluate.dataset.n_inputs, 2);
+    assert_non_null(strstr(q->evaluate.dataset.inputs[1].request.path, "sets/right"));
+    assert_int_equal(q->preprocess.n_steps, 0);
+    assert_int_equal(q->n_preprocess_inputs, 2);
+    assert_string_equal(q->preprocess_inputs[0].name, "left");
+    assert_int_equal(q->preprocess_inputs[0].plan.steps[0].kind, STEP_SCALE);
+    assert_int_equal(q->preprocess_inputs[1].plan.n_steps, 0);
+    job_destroy(job);
+}
+
 static void every_key_reaches_the_request(void **state)
 {
     struct job *job =
@@ -234,6 +265,11 @@ static void unknown_keys_and_words_name_place_and_nearest(void **state)
     refused("calibration: {weights: sweap}", "the nearest is \"sweep\"");
     refused("calibration: {granularity: per_channel}", "the nearest is \"per-channel\"");
     refused("calibration: {overrides: [{node: a, precision: flaot}]}", "the nearest is \"float\"");
+    refused("evaluate: {dataset: {inputs: [left]}}", "input \"left\" needs \"kind\" and \"path\"");
+    refused("evaluate: {dataset: {kind: images, path: x, inputs: [a, a]}}", "input \"a\" is listed twice");
+    refused("evaluate: {dataset: {kind: images, path: x, inputs: []}}", "at most 16 inputs' names");
+    refused("evaluate: {dataset: {inputs: {a: {kind: images, path: x, inputs: [b]}}}}",
+            "key \"inputs\" does not exist");
     refused("preprocess: [{men: 3}]", "key \"men\" does not exist; the nearest is \"mean\"");
     refused("preprocess: [{channels: brg}]", "line 5, column 25");
     refused("evaluate: {dataset: {kind: lmdbb, path: x}}",
@@ -257,7 +293,7 @@ static void wrong_types_and_ranges_say_what_is_expected_and_found(void **state)
     refused("evaluate: {top_k: []}", "a list of 1 to 4 numbers");
     refused("evaluate: {top_k: [1, 2, 3, 4, 5]}", "a list of 1 to 4 numbers");
     refused("evaluate: {dataset: {kind: lmdb}}", "a dataset needs \"kind\" and \"path\"");
-    refused("preprocess: {mean: 3}", "a list of at most 16 steps, found keys");
+    refused("preprocess: {mean: 3}", "a list of at most 16 steps, found \"3\"");
     refused("preprocess: [{mean: 3, scale: 2}]", "one step");
     refused("preprocess: [{mean: []}]", "one number, or a list of at most 16");
     refused("preprocess: [{divide: [1, 0]}]", "line 5, column 27: expected a divisor other than 0");
@@ -390,6 +426,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_those_of_the_manual),
+        cmocka_unit_test(inputs_take_what_they_do_not_say_from_the_dataset),
         cmocka_unit_test(every_key_reaches_the_request),
         cmocka_unit_test(a_printed_chain_reads_back_as_the_same_chain),
         cmocka_unit_test(paths_are_relative_to_the_job_file),

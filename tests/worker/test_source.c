@@ -97,8 +97,8 @@ static struct source *create(struct dataset *dataset, const struct preprocess_pl
                              size_t n_threads, size_t depth)
 {
     struct source_options options = {.dataset = dataset,
-                                     .plan = plan,
-                                     .input = {3, {1, 2, 3}},
+                                     .n_inputs = 1,
+                                     .inputs = {{.plan = plan, .shape = {3, {1, 2, 3}}}},
                                      .block_size = block_size,
                                      .n_threads = n_threads,
                                      .depth = depth};
@@ -132,13 +132,13 @@ static void check_block(const struct block *block, size_t block_size)
         assert_int_equal(block->labels[good], i % 10);
         assert_int_equal(block->digests[good], i * 77 + 1);
         for (size_t k = 0; k < ROW; k++)
-            assert_true(block->input[good * ROW + k] == 2.0f * ((float)(i * 8 + k) + 0.5f));
+            assert_true(block->inputs[0][good * ROW + k] == 2.0f * ((float)(i * 8 + k) + 0.5f));
         good++;
     }
     assert_int_equal(block->n_records, good);
     assert_int_equal(block->n_bad, bad);
     for (size_t k = good * ROW; k < block_size * ROW; k++)
-        assert_true(block->input[k] == 0.0f);
+        assert_true(block->inputs[0][k] == 0.0f);
 }
 
 static void blocks_do_not_depend_on_threads_or_delays(void **state)
@@ -351,8 +351,11 @@ static void memory_is_bounded_by_depth(void **state)
 
 static void wrong_requests_and_options_are_refused(void **state)
 {
-    struct source_options options = {
-        .plan = &doubled, .input = {3, {1, 2, 3}}, .block_size = 8, .n_threads = 2, .depth = 3};
+    struct source_options options = {.n_inputs = 1,
+                                     .inputs = {{.plan = &doubled, .shape = {3, {1, 2, 3}}}},
+                                     .block_size = 8,
+                                     .n_threads = 2,
+                                     .depth = 3};
     uint64_t number = 2;
     struct error err = {0};
     struct source *source;
@@ -371,11 +374,11 @@ static void wrong_requests_and_options_are_refused(void **state)
     assert_null(source_create(&options, &err));
     assert_int_equal(err.code, EX_CONFIG);
     options.depth = 3;
-    options.input.dims[1] = -1;
+    options.inputs[0].shape.dims[1] = -1;
     assert_null(source_create(&options, &err));
     assert_int_equal(err.code, EX_CONFIG);
-    options.input.dims[1] = 2;
-    options.plan = &(struct preprocess_plan){1, {{.kind = STEP_DIVIDE, .n_values = 1}}};
+    options.inputs[0].shape.dims[1] = 2;
+    options.inputs[0].plan = &(struct preprocess_plan){1, {{.kind = STEP_DIVIDE, .n_values = 1}}};
     assert_null(source_create(&options, &err)); /* the plan's own error comes through */
     assert_non_null(strstr(err.text, "other than 0"));
     source_destroy(NULL);

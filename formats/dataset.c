@@ -1,0 +1,293 @@
+/* dataset.c — opened datasets of one or several inputs; see record.h. */
+#include "formats/dataset_private.h"
+
+#include "common/memory.h"
+#include "common/output.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum {
+    FINGERPRINT_RECORDS = 64
+}; /* read by every rank at start: a few hundred milliseconds of JPEG decoding at most */
+
+bool dataset_is_given(const struct dataset_request *request)
+{
+    return request->kind != NULL || request->n_inputs > 0;
+}
+
+static int copy_text(char **copy, const char *text, struct error *err)
+{
+    *copy = strdup(text);
+    return *copy != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate %zu bytes for a name", strlen(text) + 1);
+}
+
+static int open_part(struct dataset_part *part, const struct record_kind *kind, const struct dataset_request *request,
+                     struct error *err)
+{
+    if (request->path == NULL)
+        return error_set(err, EX_CONFIG, "the dataset of kind \"%s\" has no path", kind->name);
+    if (copy_text(&part->path, request->path, err) < 0 || kind->open(request, &part->state, &part->n_records, err) < 0)
+        return -1;
+    part->kind = kind;
+    return part->n_records > 0 ? 0
+                               : error_set(err, EX_DATAERR, "%s: holds no record (dataset kind \"%s\")",
+                                           request->list != NULL ? request->list : request->path, kind->name);
+}
+
+static int open_named(struct dataset_part *part, const struct dataset_request *request, struct error *err)
+{
+    const struct record_kind *kind;
+
+    if (request->kind == NULL)
+        return error_set(err, EX_CONFIG, "the dataset has no kind");
+    kind = record_kind_find(request->kind, err);
+    return kind == NULL ? -1 : open_part(part, kind, request, err);
+}
+
+static int open_inputs(struct dataset *dataset, const struct dataset_request *request, struct error *err)
+{
+    for (size_t i = 0; i < request->n_inputs; i++) {
+        const struct dataset_input *input = &request->inputs[i];
+
+        if (copy_text(&dataset->parts[i].name, input->name, err) < 0)
+            return -1;
+        if (open_named(&dataset->parts[i], &input->request, err) < 0)
+            return error_in(err, "input \"%s\"", input->name);
+    }
+    return dataset_match(dataset, err);
+}
+
+static struct dataset *create(size_t n_parts, struct error *err)
+{
+    struct dataset *dataset = memory_create(1, sizeof *dataset, "a dataset", err);
+
+    if (dataset == NULL)
+        return NULL;
+    dataset->parts = memory_create(n_parts, sizeof *dataset->parts, "a dataset's inputs", err);
+    dataset->n_parts = dataset->parts == NULL ? 0 : n_parts;
+    return dataset;
+}
+
+/* The end of every way to open: rc is that of the parts. */
+static struct dataset *finish(struct dataset *dataset, const struct dataset_request *request, int rc)
+{
+    if (rc < 0) {
+        dataset_close(dataset);
+        return NULL;
+    }
+    dataset->n_records = dataset->parts[0].n_records;
+    if (request->limit > 0 && dataset->n_records > request->limit)
+        dataset->n_records = request->limit;
+    return dataset;
+}
+
+struct dataset *dataset_open(const struct dataset_request *request, struct error *err)
+{
+    struct dataset *dataset;
+
+    if (request->n_inputs > DATASET_MAX_INPUTS) {
+        error_set(err, EX_CONFIG, "expected at most %d inputs of a dataset, found %zu", DATASET_MAX_INPUTS,
+                  request->n_inputs);
+        return NULL;
+    }
+    dataset = create(request->n_inputs > 0 ? request->n_inputs : 1, err);
+    if (dataset == NULL || dataset->n_parts == 0)
+        return finish(dataset, request, -1);
+    return finish(dataset, request,
+                  request->n_inputs > 0 ? open_inputs(dataset, request, err)
+                                        : open_named(&dataset->parts[0], request, err));
+}
+
+struct dataset *dataset_open_kind(const struct record_kind *kind, const struct dataset_request *request,
+                                  struct error *err)
+{
+    struct dataset *dataset = create(1, err);
+
+    if (dataset == NULL || dataset->n_parts == 0)
+        return finish(dataset, request, -1);
+    return finish(dataset, request, open_part(&dataset->parts[0], kind, request, err));
+}
+
+void dataset_close(struct dataset *dataset)
+{
+    if (dataset == NULL)
+        return;
+    for (size_t i = 0; i < dataset->n_parts; i++) {
+        struct dataset_part *part = &dataset->parts[i];
+
+        if (part->kind != NULL) /* NULL: never opened */
+            part->kind->close(part->state);
+        free(part->path);
+        free(part->name);
+        free(part->ordinals);
+    }
+    free(dataset->parts);
+    free(dataset);
+}
+
+uint64_t dataset_count(const struct dataset *dataset)
+{
+    return dataset->n_records;
+}
+
+size_t dataset_n_inputs(const struct dataset *dataset)
+{
+    return dataset->n_parts;
+}
+
+const char *dataset_input_name(const struct dataset *dataset, size_t input)
+{
+    return dataset->parts[input].name;
+}
+
+bool dataset_has_index(const struct dataset_request *request)
+{
+    for (size_t i = 0; request->kind != NULL && record_kinds[i] != NULL; i++)
+        if (strcmp(record_kinds[i]->name, request->kind) == 0)
+            return record_kinds[i]->index != NULL;
+    return false;
+}
+
+int dataset_index(struct dataset *dataset, void **bytes, size_t *size, struct error *err)
+{
+    const struct dataset_part *part = &dataset->parts[0];
+
+    return part->kind->index(part->state, bytes, size, err) == 0 ? 0 : error_in(err, "%s", part->path);
+}
+
+struct dataset_cursor *dataset_cursor_open(struct dataset *dataset, struct error *err)
+{
+    struct dataset_cursor *cursor = memory_create(1, sizeof *cursor, "a dataset cursor", err);
+
+    if (cursor == NULL)
+        return NULL;
+    cursor->dataset = dataset;
+    for (size_t i = 0; i < dataset->n_parts; i++) {
+        const struct dataset_part *part = &dataset->parts[i];
+
+        if (part->kind->cursor_open != NULL && part->kind->cursor_open(part->state, &cursor->positions[i], err) < 0) {
+            error_in(err, "%s", part->path);
+            cursor->positions[i] = NULL;
+            dataset_cursor_close(cursor);
+            return NULL;
+        }
+    }
+    return cursor;
+}
+
+void dataset_cursor_close(struct dataset_cursor *cursor)
+{
+    if (cursor == NULL)
+        return;
+    for (size_t i = 0; i < cursor->dataset->n_parts; i++)
+        if (cursor->positions[i] != NULL)
+            cursor->dataset->parts[i].kind->cursor_close(cursor->positions[i]);
+    free(cursor);
+}
+
+int dataset_read_input(struct dataset_cursor *cursor, size_t input, uint64_t ordinal, struct record *record,
+                       struct error *err)
+{
+    const struct dataset *dataset = cursor->dataset;
+    const struct dataset_part *part = &dataset->parts[input];
+    struct error why = {0};
+
+    if (ordinal >= dataset->n_records)
+        return error_set(err, EX_SOFTWARE, "%s: record %llu of %llu was asked for", part->path,
+                         (unsigned long long)ordinal, (unsigned long long)dataset->n_records);
+    record->key[0] = '\0';
+    record->label = -1;
+    record->digest = 0;
+    if (part->kind->read(part->state, cursor->positions[input],
+                         part->ordinals == NULL ? ordinal : part->ordinals[ordinal], record, &why) == 0)
+        return 0;
+    error_in(&why, "%s", record->key);
+    if (why.code != EX_DATAERR)
+        error_in(&why, "%s", part->path);
+    else if (part->name != NULL)
+        error_in(&why, "%s", part->name);
+    if (err != NULL)
+        *err = why;
+    return -1;
+}
+
+int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record, struct error *err)
+{
+    return dataset_read_input(cursor, 0, ordinal, record, err);
+}
+
+int dataset_check_unchanged(struct dataset *dataset, struct error *err)
+{
+    for (size_t i = 0; i < dataset->n_parts; i++) {
+        const struct dataset_part *part = &dataset->parts[i];
+
+        if (part->kind->check_unchanged != NULL && part->kind->check_unchanged(part->state, err) < 0)
+            return error_in(err, "%s", part->path);
+    }
+    return 0;
+}
+
+/* Byte order is fixed: digests must be the same on every machine. */
+static void put_number(uint64_t number, uint8_t bytes[8])
+{
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (uint8_t)(number >> (8 * i));
+}
+
+uint64_t dataset_digest(const uint64_t *digests, size_t n)
+{
+    uint8_t bytes[8 * DATASET_MAX_INPUTS];
+
+    for (size_t i = 0; i < n; i++)
+        put_number(digests[i], bytes + 8 * i);
+    return n == 1 ? digests[0] : XXH3_64bits(bytes, 8 * n);
+}
+
+static void digest_number(struct sha256 *digest, uint64_t number)
+{
+    uint8_t bytes[8];
+
+    put_number(number, bytes);
+    sha256_add(digest, bytes, sizeof bytes);
+}
+
+static int digest_record(struct sha256 *digest, struct dataset_cursor *cursor, uint64_t ordinal, struct record *record,
+                         struct error *err)
+{
+    for (size_t i = 0; i < cursor->dataset->n_parts; i++) {
+        struct error why = {0};
+
+        if (dataset_read_input(cursor, i, ordinal, record, &why) < 0 && why.code != EX_DATAERR)
+            return error_set(err, why.code, "%s", why.text);
+        digest_number(digest, strlen(record->key));
+        sha256_add(digest, record->key, strlen(record->key));
+        digest_number(digest, record->digest);
+    }
+    return 0;
+}
+
+int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err)
+{
+    uint64_t n = dataset->n_records, n_samples = n < FINGERPRINT_RECORDS ? n : FINGERPRINT_RECORDS;
+    struct dataset_cursor *cursor = dataset_cursor_open(dataset, err);
+    struct sha256 *digest = cursor == NULL ? NULL : sha256_create(err);
+    struct record record = {0};
+    int rc = digest == NULL ? -1 : 0;
+
+    if (rc == 0)
+        digest_number(digest, n);
+    for (uint64_t i = 0; rc == 0 && i < n_samples; i++) /* record floor(n i / n_samples), without overflow */
+        rc = digest_record(digest, cursor, n / n_samples * i + n % n_samples * i / n_samples, &record, err);
+    if (digest != NULL) {
+        char text[SHA256_HEX_BYTES];
+
+        sha256_finish(digest, text); /* also on failure: it frees */
+        if (rc == 0)
+            memcpy(hex, text, sizeof text);
+    }
+    record_fini(&record);
+    dataset_cursor_close(cursor);
+    return rc;
+}

@@ -1,0 +1,75 @@
+/* feed.c — see feed.h. */
+#include "worker/feed.h"
+
+#include "common/memory.h"
+#include "worker/preprocess.h"
+
+#include <stdlib.h>
+
+struct feed {
+    struct dataset_cursor *cursor;
+    size_t n;
+    size_t parts[DATASET_MAX_INPUTS];
+    struct preprocessor *preprocessors[DATASET_MAX_INPUTS];
+    struct record record;
+};
+
+static int feed_init(struct feed *feed, struct dataset *dataset, const struct feed_input *inputs, size_t n,
+                     struct error *err)
+{
+    for (; feed->n < n; feed->n++) {
+        const struct feed_input *input = &inputs[feed->n];
+        const char *name = dataset_input_name(dataset, input->part);
+
+        feed->parts[feed->n] = input->part;
+        feed->preprocessors[feed->n] = preprocessor_create(input->plan, &input->shape, err);
+        if (feed->preprocessors[feed->n] == NULL)
+            return name == NULL ? -1 : error_in(err, "input \"%s\"", name);
+    }
+    feed->cursor = dataset_cursor_open(dataset, err);
+    return feed->cursor == NULL ? -1 : 0;
+}
+
+struct feed *feed_create(struct dataset *dataset, const struct feed_input *inputs, size_t n, struct error *err)
+{
+    struct feed *feed = NULL;
+
+    if (n == 0 || n > DATASET_MAX_INPUTS)
+        error_set(err, EX_CONFIG, "expected 1 to %d inputs, found %zu", DATASET_MAX_INPUTS, n);
+    else
+        feed = memory_create(1, sizeof *feed, "a feed", err);
+    if (feed == NULL || feed_init(feed, dataset, inputs, n, err) == 0)
+        return feed;
+    feed_destroy(feed);
+    return NULL;
+}
+
+void feed_destroy(struct feed *feed)
+{
+    if (feed == NULL)
+        return;
+    for (size_t i = 0; i < feed->n; i++)
+        preprocessor_destroy(feed->preprocessors[i]);
+    dataset_cursor_close(feed->cursor);
+    record_fini(&feed->record);
+    free(feed);
+}
+
+int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
+              struct error *err)
+{
+    uint64_t digests[DATASET_MAX_INPUTS];
+    int64_t first = -1;
+
+    for (size_t i = 0; i < feed->n; i++) {
+        if (dataset_read_input(feed->cursor, feed->parts[i], ordinal, &feed->record, err) < 0 ||
+            preprocess(feed->preprocessors[i], &feed->record, rows[i], err) < 0)
+            return -1;
+        if (first < 0)
+            first = feed->record.label;
+        digests[i] = feed->record.digest;
+    }
+    *label = first;
+    *digest = dataset_digest(digests, feed->n);
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* feed.h — reads one record of a dataset into the inputs of the network, each preprocessed.
+ */
+#ifndef ETALON_FEED_H
+#define ETALON_FEED_H
+
+#include "common/preprocess_plan.h"
+#include "formats/record.h"
+
+/* What one input of the network is fed with. */
+struct feed_input {
+    size_t part;                        /* which input of the dataset */
+    const struct preprocess_plan *plan; /* borrowed */
+    struct shape shape;                 /* of one record, without the batch dim */
+};
+
+/* One thread's: cursor and scratch. */
+struct feed;
+/* inputs[0..n), 1 to DATASET_MAX_INPUTS of them in the network's order, are copied; the dataset is borrowed. EX_CONFIG:
+ * a plan that cannot give the shape. */
+struct feed *feed_create(struct dataset *dataset, const struct feed_input *inputs, size_t n, struct error *err);
+void feed_destroy(struct feed *feed); /* NULL is allowed */
+
+/* rows[input] gets the input's elements, plain CHW; on failure they hold anything. The label is that of the first input
+ * that has one (-1: none has), the digest that of all together. EX_DATAERR: the record is bad, see dataset_read. */
+int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
+              struct error *err);
+
+#endif
