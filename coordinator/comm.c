@@ -4,10 +4,13 @@
  */
 #include "coordinator/comm.h"
 
+#include "common/memory.h"
+
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CHUNK_ITEMS = 1 << 22 };
 
@@ -169,8 +172,57 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
     }
 }
 
+enum { TAG_ASK = 1, TAG_ANSWER = 2, TAG_SIZE = 3, TAG_GO = 4, TAG_BYTES = 5 };
+
+/* Both sides wait asleep for what they are told first: a rank may wait for its turn for long, and MPI's own waiting
+ * keeps a core busy. */
+static void receive_asleep(int rank, int tag, void *data, size_t bytes, const char *what)
+{
+    const struct timespec pause = {0, 100000}; /* 0.1 ms: of the milliseconds that decoding a block takes */
+    int there = 0;
+
+    for (;;) {
+        check(MPI_Iprobe(rank, tag, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE), what);
+        if (there)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    check(MPI_Recv(data, (int)bytes, MPI_BYTE, rank, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE), what);
+}
+
+void comm_give(const void *data, size_t bytes)
+{
+    uint64_t size = bytes;
+    int goes = 0;
+
+    check(MPI_Send(&size, sizeof size, MPI_BYTE, 0, TAG_SIZE, MPI_COMM_WORLD), "offering bytes");
+    receive_asleep(0, TAG_GO, &goes, sizeof goes, "offering bytes");
+    for (size_t at = 0; goes && at < bytes; at += CHUNK_ITEMS) {
+        size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
+
+        check(MPI_Send((const char *)data + at, (int)n, MPI_BYTE, 0, TAG_BYTES, MPI_COMM_WORLD), "giving bytes");
+    }
+}
+
+int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct error *err)
+{
+    uint64_t size = 0;
+    int goes;
+
+    receive_asleep(rank, TAG_SIZE, &size, sizeof size, "taking bytes");
+    goes = size == 0 || memory_grow(buffer, capacity, (size_t)size - 1, 1, "what another rank sends", err) == 0;
+    check(MPI_Send(&goes, sizeof goes, MPI_BYTE, rank, TAG_GO, MPI_COMM_WORLD), "taking bytes");
+    for (size_t at = 0; goes && at < size; at += CHUNK_ITEMS) {
+        size_t n = size - at < CHUNK_ITEMS ? (size_t)size - at : CHUNK_ITEMS;
+
+        check(MPI_Recv((char *)*buffer + at, (int)n, MPI_BYTE, rank, TAG_BYTES, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+              "taking bytes");
+    }
+    *bytes = goes ? (size_t)size : 0;
+    return goes ? 0 : -1;
+}
+
 /* Claims: see comm.h. Three small messages; rank 0 answers when it polls. */
-enum { TAG_ASK = 1, TAG_ANSWER = 2 };
 
 struct comm_answer {
     uint64_t first, count;

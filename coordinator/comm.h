@@ -38,6 +38,11 @@ void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count)
 /* data holds n items of `bytes`; each rank has filled its comm_share; afterwards all have all. */
 void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes);
 
+/* Bytes of any size from rank r > 0, which gives, to rank 0, which takes; both wait for each other. *buffer (from
+ * malloc; *capacity bytes) grows to *bytes. Without memory for it rank 0 gets EX_OSERR and nothing is sent. */
+void comm_give(const void *data, size_t bytes);
+int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct error *err);
+
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
 void comm_ask(bool is_stopping);                            /* r > 0: "give me blocks" (or "I am stopping") */

@@ -47,14 +47,27 @@ static const char *nearest_option(const struct option *options, const char *give
     return suggest_nearest(word, names, n, sizeof *names);
 }
 
+/* Flags as gflags takes them, too: --flag=false, and --noflag (see options_read). */
+static int store_flag(const struct option *option, const char *value, struct error *err)
+{
+    static const char *const words[2][4] = {{"false", "f", "0", "no"}, {"true", "t", "1", "yes"}};
+
+    for (int is_true = 0; is_true < 2; is_true++)
+        for (size_t i = 0; i < 4; i++)
+            if (strcmp(value, words[is_true][i]) == 0) {
+                *(bool *)option->target = is_true;
+                return 0;
+            }
+    return error_set(err, EX_USAGE, "option --%s: expected true or false, found \"%s\"", option->name, value);
+}
+
 static int store(const struct option *option, const char *value, struct error *err)
 {
     struct option_list *list = option->target;
 
     switch (option->kind) {
     case OPTION_FLAG:
-        *(bool *)option->target = true;
-        return 0;
+        return store_flag(option, value, err);
     case OPTION_TEXT:
         *(const char **)option->target = value;
         return 0;
@@ -101,16 +114,23 @@ int options_read(int argc, char **argv, const struct option *options, const char
         length = equals == NULL ? strlen(name) : (size_t)(equals - name);
         common = find(common_options, name, length);
         option = common != NULL ? common : find(options, name, length);
+        if (option == NULL && length > 2 && name[0] == 'n' && name[1] == 'o' && equals == NULL) {
+            option = find(options, name + 2, length - 2);
+            option = option != NULL && option->kind == OPTION_FLAG ? option : NULL;
+            value = "false";
+        }
         if (option == NULL)
             return error_set(err, EX_USAGE, "option \"%s\" does not exist; the nearest is \"--%s\"", argv[i],
                              nearest_option(options, name, length));
-        if (option->kind == OPTION_FLAG && equals != NULL)
+        if (common != NULL && equals != NULL)
             return error_set(err, EX_USAGE, "option --%s takes no value", option->name);
         if (common != NULL) {
             take_common(common->letter, wants_help);
             continue;
         }
-        if (option->kind != OPTION_FLAG) {
+        if (option->kind == OPTION_FLAG) {
+            value = equals != NULL ? equals + 1 : value != NULL ? value : "true";
+        } else {
             value = equals != NULL ? equals + 1 : i + 1 < argc ? argv[++i] : NULL;
             if (value == NULL)
                 return error_set(err, EX_USAGE, "option --%s needs a value: %s", option->name, option->argument);

@@ -28,9 +28,9 @@ struct option {
 };
 
 /* Reads argv[1..argc). Words that are no options go to words[0..*n_words), at most max_words. "--" ends the options;
- * "-name" is read like "--name", dashes inside a name like underscores. EX_USAGE with the nearest option. Options end
- * with a row whose name is NULL; -h/--help, -v/--verbose and -q/--quiet belong to every verb: *wants_help is set, the
- * log level is changed at once. */
+ * "-name" is read like "--name", dashes inside a name like underscores, "--noname" like "--name=false" for flags.
+ * EX_USAGE with the nearest option. Options end with a row whose name is NULL; -h/--help, -v/--verbose and -q/--quiet
+ * belong to every verb: *wants_help is set, the log level is changed at once. */
 int options_read(int argc, char **argv, const struct option *options, const char **words, size_t max_words,
                  size_t *n_words, bool *wants_help, struct error *err);
 

@@ -8,7 +8,7 @@
 # libprotobuf-dev (protobuf-c.proto of libprotobuf-c-dev imports descriptor.proto).
 BUILD_PACKAGES=(gcc cmake ninja-build pkg-config
   libopenmpi-dev openmpi-bin libhdf5-dev libprotobuf-c-dev libprotobuf-dev protobuf-c-compiler libonnx-dev
-  liblmdb-dev libzip-dev libdnnl-dev ocl-icd-opencl-dev libjpeg62-turbo-dev libpng-dev libstb-dev libyaml-dev libjansson-dev
+  liblmdb-dev libleveldb-dev libzip-dev libdnnl-dev ocl-icd-opencl-dev libjpeg62-turbo-dev libpng-dev libstb-dev libyaml-dev libjansson-dev
   libxxhash-dev libssl-dev libcmocka-dev)
 
 need_packages() {

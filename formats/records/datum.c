@@ -197,9 +197,12 @@ int datum_to_record(const uint8_t *message, size_t size, struct record *record, 
     return datum.is_encoded ? decode_encoded(&datum, record, err) : take_planes(wire, &datum, record, err);
 }
 
+enum { FLOAT_BYTES = 1 + sizeof(float) }; /* of float_data: each value behind its own tag */
+
 size_t datum_bound(const struct datum *datum)
 {
-    return datum->size + 6 * (1 + 10); /* six tags of one byte, each with a varint of at most ten */
+    return datum->size + datum->n_values * FLOAT_BYTES +
+           6 * (1 + 10); /* six tags of one byte, each with a varint of at most ten */
 }
 
 static uint8_t *put_varint(uint8_t *to, uint64_t value)
@@ -215,8 +218,20 @@ static uint8_t *put_integer(uint8_t *to, unsigned number, int64_t value)
     return put_varint(put_varint(to, number << 3 | WIRE_VARINT), (uint64_t)value);
 }
 
-size_t datum_write(const struct datum *datum, uint8_t *message)
+static uint8_t *put_float(uint8_t *to, float value)
 {
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    *to++ = FIELD_FLOAT_DATA << 3 | WIRE_32BIT;
+    for (int i = 0; i < 4; i++) /* little-endian, whatever this machine is */
+        *to++ = (uint8_t)(bits >> (8 * i));
+    return to;
+}
+
+size_t datum_write(const struct datum *datum, const float *values, uint8_t *message)
+{
+    bool is_image = datum->n_values == 0;
     uint8_t *to = message;
 
     if (datum->channels > 0)
@@ -225,11 +240,16 @@ size_t datum_write(const struct datum *datum, uint8_t *message)
         to = put_integer(to, FIELD_HEIGHT, datum->height);
     if (datum->width > 0)
         to = put_integer(to, FIELD_WIDTH, datum->width);
-    to = put_varint(put_varint(to, FIELD_DATA << 3 | WIRE_LENGTH), datum->size);
-    if (datum->size > 0)
-        memcpy(to, datum->data, datum->size);
-    to = put_integer(to + datum->size, FIELD_LABEL, datum->label);
-    if (datum->is_encoded)
-        to = put_integer(to, FIELD_ENCODED, 1);
+    if (is_image) {
+        to = put_varint(put_varint(to, FIELD_DATA << 3 | WIRE_LENGTH), datum->size);
+        if (datum->size > 0)
+            memcpy(to, datum->data, datum->size);
+        to += datum->size;
+    }
+    to = put_integer(to, FIELD_LABEL, datum->label);
+    for (size_t i = 0; i < datum->n_values; i++)
+        to = put_float(to, values[i]);
+    if (is_image)
+        to = put_integer(to, FIELD_ENCODED, datum->is_encoded);
     return (size_t)(to - message);
 }

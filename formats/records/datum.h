@@ -34,8 +34,10 @@ int datum_to_record(const uint8_t *message, size_t size, struct record *record, 
 
 /* Bytes that datum_write needs at most. */
 size_t datum_bound(const struct datum *datum);
-/* Writes `datum` (no floats) as a message, fields in the order of their numbers; dims of 0 are left out, a label always
- * written, `encoded` only when true. Returns the bytes written, at most datum_bound. */
-size_t datum_write(const struct datum *datum, uint8_t *message);
+/* Writes `datum` as a message, byte for byte as Caffe does: fields in the order of their numbers, dims of 0 left out, a
+ * label always, then datum->n_values floats from `values` (one tag each: the schema does not pack them; NULL where
+ * there are none, and `data` absent where there are), and for images `encoded`, which Caffe sets even to false. Returns
+ * the bytes written, at most datum_bound. */
+size_t datum_write(const struct datum *datum, const float *values, uint8_t *message);
 
 #endif

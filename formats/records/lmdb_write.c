@@ -2,16 +2,14 @@
 #include "formats/records/lmdb_write.h"
 
 #include "common/memory.h"
+#include "formats/records/database.h"
+#include "formats/records/new_folder.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <lmdb.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { BATCH_RECORDS = 1000 /* of one transaction, as Caffe's tool does */ };
 
@@ -21,7 +19,7 @@ enum { BATCH_RECORDS = 1000 /* of one transaction, as Caffe's tool does */ };
 static const size_t batch_bytes = (size_t)64 << 20;
 
 struct lmdb_writer {
-    char folder[PATH_MAX], temporary[PATH_MAX], parent[PATH_MAX];
+    struct new_folder folder;
     MDB_env *env;
     MDB_txn *txn; /* NULL between transactions */
     MDB_dbi database;
@@ -37,64 +35,22 @@ static int failed(int code, const char *folder, struct error *err)
                      "%s: %s", folder, code == MDB_KEYEXIST ? "keys do not rise" : mdb_strerror(code));
 }
 
-/* "a/b/c" -> parent "a/b", temporary "a/b/.c.<pid>.tmp". */
-static int name_folders(struct lmdb_writer *writer, const char *folder, struct error *err)
-{
-    size_t length = strlen(folder);
-    const char *slash;
-    int base, fits;
-
-    while (length > 1 && folder[length - 1] == '/')
-        length--;
-    if (length == 0 || length >= PATH_MAX - 32)
-        return error_set(err, EX_CANTCREAT, "expected a path of 1 to %d bytes, found %zu", PATH_MAX - 32, length);
-    memcpy(writer->folder, folder, length);
-    slash = strrchr(writer->folder, '/');
-    base = slash == NULL ? 0 : (int)(slash - writer->folder) + 1;
-    fits = snprintf(writer->temporary, PATH_MAX, "%.*s.%s.%ld.tmp", base, writer->folder, writer->folder + base,
-                    (long)getpid());
-    if (fits >= PATH_MAX)
-        return error_set(err, EX_CANTCREAT, "%s: the path is too long", folder);
-    snprintf(writer->parent, PATH_MAX, "%.*s", base > 1 ? base - 1 : 1, base == 0 ? "." : writer->folder);
-    return 0;
-}
-
-static void remove_temporary(struct lmdb_writer *writer)
-{
-    char file[PATH_MAX + 16];
-
-    snprintf(file, sizeof file, "%s/data.mdb", writer->temporary);
-    unlink(file); /* all that MDB_NOLOCK leaves */
-    rmdir(writer->temporary);
-}
-
 struct lmdb_writer *lmdb_writer_open(const char *folder, struct error *err)
 {
     struct lmdb_writer *writer = memory_create(1, sizeof *writer, "an LMDB writer", err);
-    struct stat info;
     int code;
 
     if (writer == NULL)
         return NULL;
-    if (name_folders(writer, folder, err) < 0) {
+    if (new_folder_open(&writer->folder, folder, err) < 0) {
         free(writer);
         return NULL;
     }
-    if (lstat(writer->folder, &info) == 0)
-        error_set(err, EX_CANTCREAT, "%s: exists already", folder);
-    else if (mkdir(writer->temporary, 0777) != 0)
-        error_set(err, EX_CANTCREAT, "%s: cannot be created: %s", writer->temporary, strerror(errno));
-    else if ((code = mdb_env_create(&writer->env)) != 0 ||
-             (code = mdb_env_open(writer->env, writer->temporary, MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0666)) != 0)
-        error_set(err, EX_CANTCREAT, "%s: %s", writer->temporary, mdb_strerror(code));
-    else
+    if ((code = mdb_env_create(&writer->env)) == 0 &&
+        (code = mdb_env_open(writer->env, writer->folder.temporary, MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS, 0666)) == 0)
         return writer;
-    if (writer->env != NULL) {
-        lmdb_writer_cancel(writer);
-    } else {
-        rmdir(writer->temporary); /* if it is ours, it is empty */
-        free(writer);
-    }
+    error_set(err, EX_CANTCREAT, "%s: %s", writer->folder.temporary, mdb_strerror(code));
+    lmdb_writer_cancel(writer);
     return NULL;
 }
 
@@ -122,7 +78,7 @@ static int begin(struct lmdb_writer *writer, size_t size, struct error *err)
         code = mdb_dbi_open(writer->txn, NULL, 0, &writer->database);
     writer->used_bytes = 0;
     writer->n_records = 0;
-    return code == 0 ? 0 : failed(code, writer->temporary, err);
+    return code == 0 ? 0 : failed(code, writer->folder.temporary, err);
 }
 
 static int end(struct lmdb_writer *writer, struct error *err)
@@ -130,7 +86,7 @@ static int end(struct lmdb_writer *writer, struct error *err)
     int code = writer->txn == NULL ? 0 : mdb_txn_commit(writer->txn);
 
     writer->txn = NULL; /* freed, whatever the code */
-    return code == 0 ? 0 : failed(code, writer->temporary, err);
+    return code == 0 ? 0 : failed(code, writer->folder.temporary, err);
 }
 
 int lmdb_writer_put(struct lmdb_writer *writer, const char *key, const void *value, size_t size, struct error *err)
@@ -154,34 +110,18 @@ int lmdb_writer_put(struct lmdb_writer *writer, const char *key, const void *val
     return 0;
 }
 
-static int sync_folder(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc;
-
-    if (fd < 0)
-        return -1;
-    rc = fsync(fd);
-    return close(fd) == 0 ? rc : -1;
-}
-
 int lmdb_writer_commit(struct lmdb_writer *writer, struct error *err)
 {
     int code, rc = end(writer, err);
 
     if (rc == 0 && (code = mdb_env_sync(writer->env, 1)) != 0)
-        rc = failed(code, writer->temporary, err);
-    if (rc == 0 && sync_folder(writer->temporary) != 0)
-        rc = error_set(err, EX_IOERR, "%s: cannot be synced: %s", writer->temporary, strerror(errno));
-    if (rc == 0 && rename(writer->temporary, writer->folder) != 0)
-        rc = error_set(err, EX_CANTCREAT, "%s: cannot be renamed to %s: %s", writer->temporary, writer->folder,
-                       strerror(errno));
+        rc = failed(code, writer->folder.temporary, err);
     if (rc < 0) {
         lmdb_writer_cancel(writer);
         return -1;
     }
-    if (sync_folder(writer->parent) != 0)
-        rc = error_set(err, EX_IOERR, "%s: cannot be synced: %s", writer->parent, strerror(errno));
     mdb_env_close(writer->env);
+    rc = new_folder_commit(&writer->folder, err);
     free(writer);
     return rc;
 }
@@ -192,7 +132,30 @@ void lmdb_writer_cancel(struct lmdb_writer *writer)
         return;
     if (writer->txn != NULL)
         mdb_txn_abort(writer->txn);
-    mdb_env_close(writer->env);
-    remove_temporary(writer);
+    if (writer->env != NULL)
+        mdb_env_close(writer->env);
+    new_folder_cancel(&writer->folder);
     free(writer);
 }
+
+static void *open_database(const char *folder, struct error *err)
+{
+    return lmdb_writer_open(folder, err);
+}
+
+static int put(void *writer, const char *key, const void *value, size_t size, struct error *err)
+{
+    return lmdb_writer_put(writer, key, value, size, err);
+}
+
+static int commit(void *writer, struct error *err)
+{
+    return lmdb_writer_commit(writer, err);
+}
+
+static void cancel(void *writer)
+{
+    lmdb_writer_cancel(writer);
+}
+
+const struct database_kind database_kind_lmdb = {"lmdb", open_database, put, commit, cancel};

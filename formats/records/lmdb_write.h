@@ -1,7 +1,6 @@
 /* lmdb_write.h — writes an LMDB of keys in rising order, in a folder that appears when it is complete.
  *
- * Everything goes into `.<name>.<pid>.tmp` beside the destination, is synced, then renamed: a reader sees no folder or
- * a whole one. The same calls give the same data.mdb, byte for byte.
+ * The folder is a new_folder.h: no reader sees half of it. The same calls give the same data.mdb, byte for byte.
  */
 #ifndef ETALON_LMDB_WRITE_H
 #define ETALON_LMDB_WRITE_H

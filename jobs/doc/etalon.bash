@@ -44,7 +44,8 @@ _etalon() {
     words=$("$program" "$verb" --help 2>/dev/null | grep -oE -- '^  (-., |    )--[a-z_-]+' | grep -oE -- '--.*')
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   elif [[ $verb == dataset ]] && ((COMP_CWORD == 2)); then
-    mapfile -t COMPREPLY < <(compgen -W build -- "$word")
+    words=$("$program" dataset --help 2>/dev/null | awk '/^usage: etalon dataset/ {print $4}')
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
   elif [[ $verb == targets || $verb == methods || $before == --seed || $before == --limit ]]; then
     :
   else

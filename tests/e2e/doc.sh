@@ -33,7 +33,7 @@ done
 
 tr -d '\\' <"$manual/etalon.1" >"$scratch/man"
 while read -r verb; do
-  "$ETALON" "$verb" --help | grep -oE -- '^  (-., |    )--[a-z_-]+' | grep -oE -- '--.*' | sort >"$scratch/options"
+  "$ETALON" "$verb" --help | grep -oE -- '^  (-., |    )--[a-z_-]+' | grep -oE -- '--.*' | sort -u >"$scratch/options"
   if [ "$verb" = targets ] || [ "$verb" = methods ]; then # theirs are everybody's
     printf -- '--help\n--quiet\n--verbose\n' >"$scratch/documented"
   else

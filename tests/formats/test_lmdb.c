@@ -223,15 +223,24 @@ static void datums_are_written_as_they_are_read(void **state)
                           .size = 6},
                  back;
     uint8_t message[128];
-    struct message byhand = datum_of(3, 2, 1, UINT64_MAX, "abcdef", 6);
-    size_t size = datum_write(&datum, message);
+    struct message byhand = datum_of(3, 2, 1, UINT64_MAX, "abcdef", 6), floats = datum_of(2, 1, 1, 4, NULL, 0);
+    static const float values[2] = {-1.5f, 3e-40f};
+    size_t size = datum_write(&datum, NULL, message);
 
     (void)state;
+    put_integer(&byhand, 7, 0); /* Caffe sets `encoded` even to false */
     assert_true(size <= datum_bound(&datum));
     assert_int_equal(size, byhand.size);
     assert_memory_equal(message, byhand.bytes, size);
+    put_float(&floats, 6, values[0]);
+    put_float(&floats, 6, values[1]);
+    datum = (struct datum){.channels = 2, .height = 1, .width = 1, .label = 4, .n_values = 2};
+    size = datum_write(&datum, values, message);
+    assert_true(size <= datum_bound(&datum));
+    assert_int_equal(size, floats.size);
+    assert_memory_equal(message, floats.bytes, size);
     datum = (struct datum){.label = 70000, .data = (const uint8_t *)"xyz", .size = 3, .is_encoded = true};
-    size = datum_write(&datum, message);
+    size = datum_write(&datum, NULL, message);
     assert_int_equal(datum_parse(message, size, &back, NULL), 0);
     assert_true(back.channels == 0 && back.label == 70000 && back.is_encoded && back.size == 3);
     assert_memory_equal(back.data, "xyz", 3);
@@ -253,7 +262,7 @@ static void write_lmdb(const char *folder, unsigned n, size_t width)
 
         draw_picture(pixels, 2, width, 1, i);
         snprintf(key, sizeof key, "%08u_k", i);
-        if (lmdb_writer_put(writer, key, message, datum_write(&datum, message), &err) < 0)
+        if (lmdb_writer_put(writer, key, message, datum_write(&datum, NULL, message), &err) < 0)
             fail_msg("%s", err.text);
     }
     if (lmdb_writer_commit(writer, &err) < 0)

@@ -18,7 +18,7 @@ static void write_records(const char *folder, const char *prefix, unsigned n)
         char key[32];
 
         snprintf(key, sizeof key, "%s%06u", prefix, i);
-        if (lmdb_writer_put(writer, key, message, datum_write(&datum, message), &err) < 0)
+        if (lmdb_writer_put(writer, key, message, datum_write(&datum, NULL, message), &err) < 0)
             break;
     }
     if (err.code != 0 || lmdb_writer_commit(writer, &err) < 0)

@@ -130,7 +130,7 @@ static void values_are_given_where_they_belong(void **state)
 {
     (void)state;
     refused("--set", "--set needs a value: KEY=VALUE");
-    refused("--force=yes", "--force takes no value");
+    refused("--force=perhaps", "--force: expected true or false, found \"perhaps\"");
     refused("--help=yes", "--help takes no value");
     refused("a b c", "unexpected word \"c\"");
 }

@@ -2,8 +2,15 @@
 #include "../formats/image_files.h"
 
 #include "formats/record.h"
-#include "worker/dataset_build.h"
+#include "coordinator/dataset_build.h"
 #include "worker/preprocess.h"
+
+/* Options for images of a folder, in the order of a list. */
+#define FROM(directory, names, database_folder, ...)                                                                   \
+    {                                                                                                                  \
+        .source = {.kind = "images", .path = (directory), .list = (names)}, .encode = {.folder = (directory)},         \
+        .database = "lmdb", .output = (database_folder), __VA_ARGS__                                                   \
+    }
 
 static struct dataset *open_kind(const char *kind, const char *path, const char *list)
 {
@@ -16,11 +23,18 @@ static struct dataset *open_kind(const char *kind, const char *path, const char 
     return dataset;
 }
 
+static int build_alone(const struct dataset_build_options *options, struct error *err)
+{
+    const struct comm comm = {0, 1};
+
+    return dataset_build(&comm, options, err);
+}
+
 static void must_build(const struct dataset_build_options *options)
 {
     struct error err = {0};
 
-    if (dataset_build(options, &err) < 0)
+    if (build_alone(options, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -44,7 +58,7 @@ static void records_are_planes_in_list_order_with_numbered_keys(void **state)
 {
     struct place place = place_create();
     char output[128], list[128], key[64];
-    struct dataset_build_options options = {.folder = place.folder, .list = list, .output = output};
+    struct dataset_build_options options = FROM(place.folder, list, output);
     struct record raw = {0}, image = {0};
     struct dataset *a, *b;
     struct dataset_cursor *cursor_a, *cursor_b;
@@ -87,10 +101,11 @@ static void resized_and_gray_records_equal_direct_preprocessing(void **state)
 {
     struct place place = place_create();
     char output[128];
-    struct dataset_build_options options = {
-        .folder = place.folder, .output = output, .resize_height = 7, .resize_width = 9, .is_size_checked = true};
+    struct dataset_build_options options = FROM(place.folder, NULL, output, .is_size_checked = true);
 
     (void)state;
+    options.encode.resize_height = 7;
+    options.encode.resize_width = 9;
     write_images(&place, 4);
     for (int is_gray = 0; is_gray < 2; is_gray++) {
         struct shape shape = {3, {is_gray ? 1 : 3, 7, 9}};
@@ -106,7 +121,7 @@ static void resized_and_gray_records_equal_direct_preprocessing(void **state)
         plan.steps[1].resize.height = 7;
         plan.steps[1].resize.width = 9;
         snprintf(output, sizeof output, "%s/db%d", place.folder, is_gray);
-        options.is_gray = is_gray;
+        options.encode.is_gray = is_gray;
         must_build(&options);
         chain = preprocessor_create(&plan, &shape, NULL);
         copy = preprocessor_create(&none, &shape, NULL);
@@ -137,7 +152,7 @@ static void encoded_records_hold_the_files_and_decode_alike(void **state)
 {
     struct place place = place_create();
     char raw[128], encoded[128];
-    struct dataset_build_options options = {.folder = place.folder, .output = raw};
+    struct dataset_build_options options = FROM(place.folder, NULL, raw);
     struct record x = {0}, y = {0};
     struct dataset *a, *b;
     struct dataset_cursor *cursor_a, *cursor_b;
@@ -148,7 +163,7 @@ static void encoded_records_hold_the_files_and_decode_alike(void **state)
     write_images(&place, 3);
     must_build(&options);
     options.output = encoded;
-    options.is_encoded = true;
+    options.encode.is_encoded = true;
     must_build(&options);
     a = open_kind("lmdb", raw, NULL);
     b = open_kind("lmdb", encoded, NULL);
@@ -199,8 +214,7 @@ static void shuffling_is_a_function_of_the_seed(void **state)
 {
     struct place place = place_create();
     char output[128], list[128], texts[4][256];
-    struct dataset_build_options options = {
-        .folder = place.folder, .list = list, .output = output, .is_shuffled = true};
+    struct dataset_build_options options = FROM(place.folder, list, output, .is_shuffled = true);
     unsigned seen = 0;
 
     (void)state;
@@ -226,7 +240,7 @@ static void bad_images_are_left_out_only_on_request(void **state)
 {
     struct place place = place_create();
     char output[128], list[128], text[256];
-    struct dataset_build_options options = {.folder = place.folder, .list = list, .output = output};
+    struct dataset_build_options options = FROM(place.folder, list, output);
     struct error err = {0};
 
     (void)state;
@@ -234,7 +248,7 @@ static void bad_images_are_left_out_only_on_request(void **state)
     snprintf(list, sizeof list, "%s/list.txt", place.folder);
     write_images(&place, 4);
     write_text(in_place(&place, "an image 1.jpg"), "damaged");
-    assert_int_equal(dataset_build(&options, &err), -1);
+    assert_int_equal(build_alone(&options, &err), -1);
     assert_int_equal(err.code, EX_DATAERR);
     assert_non_null(strstr(err.text, "an image 1.jpg: line 2 of the list: "));
     assert_int_equal(access(output, F_OK), -1);
@@ -243,13 +257,13 @@ static void bad_images_are_left_out_only_on_request(void **state)
     must_build(&options);
     labels_of(output, text);
     assert_string_equal(text, "10 12 13 ");
-    assert_int_equal(dataset_build(&options, &err), -1); /* it is there now */
+    assert_int_equal(build_alone(&options, &err), -1); /* it is there now */
     assert_int_equal(err.code, EX_CANTCREAT);
 
     snprintf(output, sizeof output, "%s/checked", place.folder);
     options.is_size_checked = true; /* heights differ: two more would be left out */
-    assert_int_equal(dataset_build(&options, &err), -1);
-    assert_non_null(strstr(err.text, "expected 360 bytes as in the first image, found 432"));
+    assert_int_equal(build_alone(&options, &err), -1);
+    assert_non_null(strstr(err.text, "expected 360 bytes as in the first record, found 432"));
     assert_int_equal(access(output, F_OK), -1);
     place_destroy(&place);
 }
@@ -258,23 +272,29 @@ static void contradicting_options_are_refused(void **state)
 {
     struct place place = place_create();
     char output[128];
-    struct dataset_build_options options = {.folder = place.folder, .output = output, .resize_height = 4};
+    struct dataset_build_options options = FROM(place.folder, NULL, output);
     struct error err = {0};
 
     (void)state;
     snprintf(output, sizeof output, "%s/db", place.folder);
-    assert_int_equal(dataset_build(&options, &err), -1);
-    assert_int_equal(err.code, EX_CONFIG);
-    options.resize_height = 0;
-    options.is_encoded = options.is_gray = true;
-    assert_int_equal(dataset_build(&options, &err), -1);
-    assert_int_equal(err.code, EX_CONFIG);
-    options.is_gray = false;
-    assert_int_equal(dataset_build(&options, &err), -1); /* an empty folder */
+    options.encode.resize_height = 4;
+    assert_int_equal(build_alone(&options, &err), -1);
+    assert_int_equal(err.code, EX_USAGE);
+    options.encode.resize_height = 0;
+    options.encode.encode_type = "webp";
+    assert_int_equal(build_alone(&options, &err), -1);
+    assert_int_equal(err.code, EX_USAGE);
+    options.encode.encode_type = NULL;
+    assert_int_equal(build_alone(&options, &err), -1); /* an empty folder */
     assert_int_equal(err.code, EX_DATAERR);
+    write_images(&place, 1);
+    options.database = "lmbd";
+    assert_int_equal(build_alone(&options, &err), -1);
+    assert_int_equal(err.code, EX_USAGE);
+    assert_non_null(strstr(err.text, "the nearest is \"lmdb\""));
     options.output = NULL;
-    assert_int_equal(dataset_build(&options, &err), -1);
-    assert_int_equal(err.code, EX_CONFIG);
+    assert_int_equal(build_alone(&options, &err), -1);
+    assert_int_equal(err.code, EX_USAGE);
     place_destroy(&place);
 }
 
