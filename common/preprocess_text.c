@@ -58,11 +58,28 @@ static const struct {
     [STEP_SCALE] = {"scale", print_values},         [STEP_DIVIDE] = {"divide", print_values},
 };
 
+static void print_step(const struct preprocess_step *step, FILE *out)
+{
+    fprintf(out, "%s: ", kinds[step->kind].key);
+    kinds[step->kind].print(step, out);
+}
+
 void preprocess_print(const struct preprocess_plan *plan, const char *indent, FILE *out)
 {
     for (size_t i = 0; i < plan->n_steps; i++) {
-        fprintf(out, "%s- %s: ", indent, kinds[plan->steps[i].kind].key);
-        kinds[plan->steps[i].kind].print(&plan->steps[i], out);
+        fprintf(out, "%s- ", indent);
+        print_step(&plan->steps[i], out);
         fputc('\n', out);
     }
+}
+
+void preprocess_print_flow(const struct preprocess_plan *plan, FILE *out)
+{
+    fputc('[', out);
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        fputs(i > 0 ? ", {" : "{", out);
+        print_step(&plan->steps[i], out);
+        fputc('}', out);
+    }
+    fputc(']', out);
 }

@@ -10,8 +10,9 @@
 extern const char *const resize_filter_names[N_FILTERS];
 extern const char *const channel_order_names[N_CHANNEL_ORDERS];
 
-/* An item of `preprocess:` a line, each behind `indent`: what is printed can stand in a job file, and means the same
- * bits there. */
+/* What is printed can stand in a job file under `preprocess:`, and means the same bits there: a step a line, each
+ * behind `indent`; or all of them in one line. */
 void preprocess_print(const struct preprocess_plan *plan, const char *indent, FILE *out);
+void preprocess_print_flow(const struct preprocess_plan *plan, FILE *out);
 
 #endif

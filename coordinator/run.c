@@ -215,11 +215,34 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
     return rc;
 }
 
-static void describe_preprocessing(const char *what, const struct preprocess_plan *plan, FILE *out)
+static void describe_origin(const char *separator, const char *origin, FILE *out)
+{
+    if (origin != NULL) {
+        fprintf(out, "%sfrom ", separator);
+        printable_print(origin, out);
+    }
+    fputc('\n', out);
+}
+
+/* origin: the layer that it was taken from; NULL: the job gives it. */
+static void describe_preprocessing(const char *what, const struct preprocess_plan *plan, const char *origin, FILE *out)
 {
     printable_print(what, out);
-    fprintf(out, ":%s\n", plan->n_steps == 0 ? " []" : "");
+    fputs(plan->n_steps == 0 ? ": []" : ":", out);
+    describe_origin("  # ", origin, out);
     preprocess_print(plan, "  ", out);
+}
+
+static void describe_data(const struct run *run, FILE *out)
+{
+    const struct run_request *q = run->request;
+
+    fprintf(out, "\n%llu records in blocks of %zu", (unsigned long long)dataset_count(run->dataset),
+            q->calibration.block);
+    describe_origin(", ", run->dataset_origin, out);
+    describe_preprocessing("preprocess", &q->preprocess, run->preprocess_origin, out);
+    for (size_t i = 0; i < q->n_preprocess_inputs; i++)
+        describe_preprocessing(q->preprocess_inputs[i].name, &q->preprocess_inputs[i].plan, NULL, out);
 }
 
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
@@ -230,11 +253,7 @@ int run_describe(const struct comm *comm, const struct run_request *request, FIL
     if (rc == 0 && comm->rank == 0) {
         fprintf(out, "model %s, %zu nodes after normalisation\n", request->model_name, run.graph->n_nodes);
         graph_print(run.graph, out);
-        fprintf(out, "\n%llu records in blocks of %zu\n", (unsigned long long)dataset_count(run.dataset),
-                request->calibration.block);
-        describe_preprocessing("preprocess", &request->preprocess, out);
-        for (size_t i = 0; i < request->n_preprocess_inputs; i++)
-            describe_preprocessing(request->preprocess_inputs[i].name, &request->preprocess_inputs[i].plan, out);
+        describe_data(&run, out);
         for (size_t i = 0; i < request->n_targets; i++)
             fprintf(out, "target %s: %s\n", request->targets[i]->name, request->targets[i]->summary);
         fprintf(out, "would be written to %s\n", request->output);

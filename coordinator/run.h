@@ -15,7 +15,7 @@
 
 #include <stdio.h>
 
-enum { RUN_MAX_TARGETS = 32, RUN_MAX_OVERRIDES = 256 };
+enum { RUN_MAX_TARGETS = 32, RUN_MAX_OVERRIDES = 256, RUN_DEFAULT_BLOCK = 8 };
 
 enum granularity { GRANULARITY_MIXED, GRANULARITY_PER_CHANNEL, GRANULARITY_PER_TENSOR };
 enum precision { PRECISION_DEFAULT, PRECISION_FLOAT, PRECISION_INT8 };
@@ -30,9 +30,10 @@ enum bias_correction {
 /* What a job file says, checked and with paths resolved. All strings are borrowed from the job. */
 struct run_request {
     struct model_request model;
-    const char *model_name; /* base name for files, e.g. "resnet20" */
-    const char *text;       /* what the archive keeps of the job, as YAML without paths; NULL: nothing */
-    struct dataset_request dataset;
+    const char *model_name;            /* base name for files, e.g. "resnet20" */
+    const char *text;                  /* what the archive keeps of the job, as YAML without paths; NULL: nothing */
+    struct dataset_request dataset;    /* not given: what the model's data layer says, to `limit` of its records */
+    bool may_take_preprocess;          /* the job leaves it out: what the model's data layer says, if it has one */
     struct preprocess_plan preprocess; /* of every input but those below */
     size_t n_preprocess_inputs;
     struct input_preprocess {
@@ -44,7 +45,7 @@ struct run_request {
         const struct weight_method *weights;
         enum granularity granularity;
         size_t bins, channel_bins; /* powers of two */
-        size_t block;              /* records per engine call */
+        size_t block;              /* records per engine call; 0: the data layer's batch, or the default */
         double percentile;         /* fraction kept */
         enum bias_correction bias_correction;
         size_t n_overrides;

@@ -59,7 +59,9 @@ static int open_datasets(struct run *run, struct error *err)
     const struct run_request *q = run->request;
 
     if (open_dataset(run->comm, q->dataset, &run->dataset, err) != 0)
-        return error_in(err, "dataset");
+        return run->dataset_origin == NULL
+                   ? error_in(err, "dataset")
+                   : error_in(err, "dataset, from %s of %s", run->dataset_origin, q->model.file);
     if (q->evaluate.is_skipped)
         return 0;
     if (!dataset_is_given(&q->evaluate.dataset))
@@ -131,12 +133,16 @@ int run_load(struct run *run, struct error *err)
 {
     int rc = comm_agree(run->comm, engine_pin_isa(run->request->isa, err), err);
 
-    if (rc == 0)
+    if (rc == 0 && dataset_is_given(&run->request->dataset))
         rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
     if (rc == 0)
         rc = run_import_model(run, err);
     if (rc == 0)
-        rc = bind(run, err);
+        rc = run_take_data(run, err);
     rc = comm_agree(run->comm, rc, err);
+    if (rc == 0 && run->dataset == NULL)
+        rc = open_datasets(run, err);
+    if (rc == 0)
+        rc = comm_agree(run->comm, bind(run, err), err);
     return rc == 0 ? check_ranks(run, err) : rc;
 }

@@ -1,5 +1,5 @@
-/* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_steps.c and run_write.c
- * are what happens in them.
+/* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_data.c, run_steps.c
+ * and run_write.c are what happens in them.
  */
 #ifndef ETALON_RUN_PRIVATE_H
 #define ETALON_RUN_PRIVATE_H
@@ -11,7 +11,9 @@
 
 struct run {
     const struct comm *comm;
-    const struct run_request *request;
+    const struct run_request *request; /* the caller's, until run_take_data completes it */
+    struct run_request completed;
+    const char *preprocess_origin, *dataset_origin; /* the layer that they were taken from; NULL: the job gives them */
     struct graph *graph;
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS]; /* [graph->n_inputs] */
@@ -35,6 +37,11 @@ struct run {
 int run_import_model(struct run *run, struct error *err);
 /* Collective. Model and datasets, the same for all ranks, and the fingerprints. */
 int run_load(struct run *run, struct error *err);
+
+/* --- run_data.c --- */
+
+/* Completes the request by what the model says of its data. EX_CONFIG: nobody names a dataset. */
+int run_take_data(struct run *run, struct error *err);
 
 /* --- run_steps.c: collective --- */
 

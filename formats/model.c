@@ -2,6 +2,7 @@
 #include "formats/model.h"
 
 #include "common/log.h"
+#include "formats/model_data.h"
 
 #include <string.h>
 
@@ -135,4 +136,15 @@ struct graph *model_import(const struct model_request *request, struct error *er
         return NULL;
     }
     return graph;
+}
+
+int model_describe_data(const struct model_request *request, const struct graph *graph, unsigned parts,
+                        struct model_data *data, struct error *err)
+{
+    const struct importer *importer;
+
+    *data = (struct model_data){0};
+    if (choose_importer(request->file, &importer, err) < 0)
+        return -1;
+    return importer->describe_data == NULL ? 0 : importer->describe_data(request, graph, parts, data, err);
 }

@@ -30,6 +30,8 @@ struct model_request {
     struct batch_request batch;
 };
 
+struct model_data; /* formats/model_data.h */
+
 struct importer {
     const char *name;    /* "onnx" */
     const char *summary; /* one line */
@@ -39,6 +41,9 @@ struct importer {
     /* Reads into `graph` (created empty). EX_DATAERR, EX_UNAVAILABLE (operator: node, operator, importer), EX_NOINPUT.
      * Every message starts with the file's path. */
     int (*import)(const struct model_request *request, struct graph *graph, struct error *err);
+    /* Optional: model_describe_data for its files. *data is {0}. */
+    int (*describe_data)(const struct model_request *request, const struct graph *graph, unsigned parts,
+                         struct model_data *data, struct error *err);
 };
 
 /* NULL-terminated. */

@@ -422,26 +422,27 @@ static int read_limits(struct schema *r, const struct yaml *node, void *target)
     return schema_map(r, node, fields, COUNT(fields));
 }
 
-static int read_job(struct schema *r, const struct yaml *root, bool has_data)
+static int read_job(struct schema *r, const struct yaml *root)
 {
     struct run_request *q = r->request;
     const struct schema_field fields[] = {
-        {"model", read_model, &q->model},    {"dataset", schema_dataset, &q->dataset},
+        {"model", read_model, &q->model},    {"dataset", schema_calibration_set, &q->dataset},
         {"preprocess", read_preprocess, q},  {"calibration", read_calibration, q},
         {"targets", read_targets, q},        {"target_options", read_target_options, q},
         {"evaluate", read_evaluate, q},      {"engine", read_engine, q},
         {"checkpoint", read_checkpoint, q},  {"limits", read_limits, q},
         {"output", schema_path, &q->output},
     };
-    static const char *const needed[] = {"model", "dataset", "targets", "output"};
+    static const char *const needed[] = {"model", "targets", "output"};
 
     if (schema_map(r, root, fields, COUNT(fields)) != 0)
         return -1;
     for (size_t i = 0; i < COUNT(needed); i++)
-        if (yaml_get(root, needed[i]) == NULL && (has_data || strcmp(needed[i], "dataset") != 0))
+        if (yaml_get(root, needed[i]) == NULL)
             return error_set(r->err, EX_CONFIG, "the key \"%s\" is missing", needed[i]);
     if (q->model.file == NULL)
         return error_set(r->err, EX_CONFIG, "the key \"model.file\" is missing");
+    q->may_take_preprocess = yaml_get(root, "preprocess") == NULL;
     return 0;
 }
 
@@ -469,7 +470,6 @@ static void set_defaults(struct run_request *q)
     q->calibration.activations = threshold_method_find("mse");
     q->calibration.weights = weight_method_find("sweep");
     q->calibration.channel_bins = CHANNEL_BINS;
-    q->calibration.block = 8;
     q->calibration.percentile = 0.9999;
     q->calibration.bias_correction = BIAS_CORRECTION_SIMULATED;
     q->evaluate.n_top_k = 2;
@@ -494,7 +494,7 @@ struct job *job_create(struct error *err)
 }
 
 int job_fill(struct job *job, struct yaml *root, const char *folder, const char *const *sets, size_t n_sets,
-             bool has_data, struct error *err)
+             struct error *err)
 {
     struct run_request *q = &job->request;
     struct schema r = {.arena = job->arena, .folder = folder, .request = q, .err = err};
@@ -504,10 +504,12 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
     for (size_t i = 0; i < n_sets; i++)
         if (yaml_set(root, sets[i], job->arena, err) != 0)
             return -1;
-    if (read_job(&r, root, has_data) != 0)
+    if (read_job(&r, root) != 0)
         return -1;
     if (q->calibration.bins == 0)
         q->calibration.bins = default_bins(q);
+    if (q->calibration.block == 0 && dataset_is_given(&q->dataset))
+        q->calibration.block = RUN_DEFAULT_BLOCK;
     q->model_name = base_name(&r, q->model.file);
     q->text = job_text(root, job->arena, err);
     return q->model_name == NULL || q->text == NULL ? -1 : 0;
@@ -519,7 +521,7 @@ struct job *job_read(const char *path, const char *const *sets, size_t n_sets, s
     char *copy = job == NULL ? NULL : arena_copy_string(job->arena, path, err); /* dirname writes into it */
     struct yaml *root = copy == NULL ? NULL : yaml_read(path, job->arena, err);
 
-    if (root != NULL && job_fill(job, root, dirname(copy), sets, n_sets, true, err) == 0)
+    if (root != NULL && job_fill(job, root, dirname(copy), sets, n_sets, err) == 0)
         return job;
     if (root != NULL && err->code != EX_USAGE) /* of --set */
         error_in(err, "%s", path);

@@ -12,9 +12,9 @@ struct job {
 };
 
 struct job *job_create(struct error *err); /* with defaults; job_destroy */
-/* Applies sets to the tree and reads it; relative paths start at `folder`. has_data: a dataset is needed. EX_CONFIG. */
+/* Applies sets to the tree and reads it; relative paths start at `folder`. EX_CONFIG. */
 int job_fill(struct job *job, struct yaml *root, const char *folder, const char *const *sets, size_t n_sets,
-             bool has_data, struct error *err);
+             struct error *err);
 /* What an archive keeps of the job: YAML that happens to be JSON. In the arena; NULL with EX_OSERR. */
 const char *job_text(const struct yaml *root, struct arena *arena, struct error *err);
 

@@ -4,14 +4,14 @@
 #include <string.h>
 
 /* What decides models. Data, preprocessing and paths are not in it: emit needs none, and equal runs are equal bits
- * wherever their files lie. */
+ * wherever their files lie. Nor is the block, which the archive knows itself: it may have come from the model. */
 static const char *const kept_sections[] = {"model", "calibration", "targets", "target_options"};
-static const char *const paths[] = {"model.file", "model.weights"};
+static const char *const left_out[] = {"model.file", "model.weights", "calibration.block"};
 
 /* The sections above of a copy that shares everything below its first two levels. */
 static struct yaml *select_kept(const struct yaml *root, struct arena *arena, struct error *err)
 {
-    struct yaml *kept = arena_create_array(arena, 1, sizeof *kept, err);
+    struct yaml *kept = arena_create_array(arena, 1, sizeof *kept, err), *calibration;
 
     if (kept == NULL)
         return NULL;
@@ -23,8 +23,11 @@ static struct yaml *select_kept(const struct yaml *root, struct arena *arena, st
         if (section != NULL && (copy == NULL || yaml_put(kept, kept_sections[i], copy, arena, err) != 0))
             return NULL;
     }
-    for (size_t i = 0; i < COUNT(paths); i++)
-        yaml_remove(kept, paths[i]);
+    for (size_t i = 0; i < COUNT(left_out); i++)
+        yaml_remove(kept, left_out[i]);
+    calibration = yaml_get(kept, "calibration");
+    if (calibration != NULL && calibration->n == 0) /* as if it had not been written */
+        yaml_remove(kept, "calibration");
     return kept;
 }
 
@@ -105,7 +108,7 @@ struct job *job_from_archive(const struct archive *archive, const struct emit_re
         return NULL;
     root = yaml_parse(archive->job, archive->n_job, job->arena, err);
     if (root != NULL && fill_paths(root, emit, job->arena, err) == 0 &&
-        job_fill(job, root, ".", emit->sets, emit->n_sets, false, err) == 0) {
+        job_fill(job, root, ".", emit->sets, emit->n_sets, err) == 0) {
         take_sizes(&job->request, archive);
         job->request.model_name = archive->model; /* names of files, as they were */
         job->request.evaluate.is_skipped = true;

@@ -46,8 +46,10 @@ int schema_word(struct schema *r, const struct yaml *node, const char *what, con
 /* A list of at most `max` numbers, or one number alone; finite as float. */
 int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n);
 
-/* What is under `dataset:`; target is a struct dataset_request. In schema_dataset.c. */
+/* What is under `dataset:`; target is a struct dataset_request. That of the calibration may be a limit alone: on the
+ * records that the model's data layer names. In schema_dataset.c. */
 int schema_dataset(struct schema *r, const struct yaml *node, void *target);
+int schema_calibration_set(struct schema *r, const struct yaml *node, void *target);
 
 /* The steps under `preprocess:`; target is a struct preprocess_plan. In schema_preprocess.c. */
 int schema_preprocess(struct schema *r, const struct yaml *node, void *target);

@@ -83,9 +83,8 @@ static int read_inputs(struct schema *r, const struct yaml *inputs, struct datas
     return 0;
 }
 
-int schema_dataset(struct schema *r, const struct yaml *node, void *target)
+static int read_dataset(struct schema *r, const struct yaml *node, struct dataset_request *dataset, bool may_be_open)
 {
-    struct dataset_request *dataset = target;
     const struct yaml *inputs = NULL;
     char where[64];
 
@@ -93,7 +92,19 @@ int schema_dataset(struct schema *r, const struct yaml *node, void *target)
         return -1;
     if (inputs != NULL)
         return read_inputs(r, inputs, dataset);
+    if (may_be_open && dataset->kind == NULL && dataset->path == NULL && dataset->list == NULL)
+        return 0;
     if (dataset->kind == NULL || dataset->path == NULL)
         return error_set(r->err, EX_CONFIG, "%s: a dataset needs \"kind\" and \"path\"", yaml_where(node, where));
     return 0;
+}
+
+int schema_dataset(struct schema *r, const struct yaml *node, void *target)
+{
+    return read_dataset(r, node, target, false);
+}
+
+int schema_calibration_set(struct schema *r, const struct yaml *node, void *target)
+{
+    return read_dataset(r, node, target, true);
 }

@@ -7,22 +7,15 @@
  */
 #include "common/log.h"
 #include "formats/caffe/build.h"
+#include "formats/caffe/data.h"
 #include "formats/caffe/sharing.h"
 #include "formats/caffe/wiring.h"
 #include "formats/proto_guard.h"
-#include "formats/proto_text.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- Recognising */
-
-static bool ends_with(const char *path, const char *suffix)
-{
-    size_t length = strlen(path), tail = strlen(suffix);
-
-    return length >= tail && strcmp(path + length - tail, suffix) == 0;
-}
 
 static bool is_word_byte(char c)
 {
@@ -54,45 +47,10 @@ static int recognise(const char *path, const struct bytes *file)
 
     if (is_text && (mentions(file, "layer", '{') || mentions(file, "layers", '{') || mentions(file, "input_dim", ':')))
         return 2;
-    return ends_with(path, ".prototxt") || ends_with(path, ".caffemodel");
+    return caffe_has_ending(path, ".prototxt") || caffe_has_ending(path, ".caffemodel");
 }
 
 /* ---- Importing */
-
-struct text_warnings {
-    struct proto_text_listener listener;
-    const char *path;
-};
-
-static void warn(struct proto_text_listener *self, const char *text)
-{
-    log_warning("%s: %s", ((struct text_warnings *)self)->path, text);
-}
-
-static Caffe__NetParameter *parse_prototxt(const char *path, const struct bytes *file, struct error *err)
-{
-    struct text_warnings warnings = {{warn}, path};
-
-    if (ends_with(path, ".caffemodel")) {
-        error_set(err, EX_DATAERR,
-                  "it holds weights: name the .prototxt under model.file, and this file under model.weights");
-        return NULL;
-    }
-    return (Caffe__NetParameter *)proto_text_parse(&caffe__net_parameter__descriptor, file->data, file->size,
-                                                   &warnings.listener, err);
-}
-
-/* What a data layer would do to its records is the job's to say: remind of it, since forgetting costs accuracy. */
-static void mention_transform(const struct caffe_import *in, const Caffe__LayerParameter *layer)
-{
-    const Caffe__TransformationParameter *transform = layer->transform_param;
-
-    if (transform != NULL && (transform->has_scale || transform->n_mean_value > 0 || transform->mean_file != NULL))
-        log_info("%s: layer \"%s\": scale %g%s%s belongs under preprocess in the job file; it is not taken from here",
-                 in->request->file, layer->name, (double)transform->scale,
-                 transform->n_mean_value > 0 ? ", its mean values" : "",
-                 transform->mean_file != NULL ? ", its mean file" : "");
-}
 
 static int refuse(const struct caffe_layer *layer, const struct caffe_kind *kind, struct error *err)
 {
@@ -133,8 +91,6 @@ static int import_layer(struct caffe_import *in, size_t index, struct arena *scr
     layer.bottoms = bottoms;
     if (kind->role == CAFFE_LOSS_HEAD)
         keep_prediction(&layer);
-    if (kind->role == CAFFE_DATA)
-        mention_transform(in, param);
     return kind->import(in, &layer, err);
 }
 
@@ -272,7 +228,7 @@ static int import(const struct model_request *request, struct graph *graph, stru
         bytes_free(&file);
         return -1; /* likewise */
     }
-    message = parse_prototxt(request->file, &file, err);
+    message = caffe_net_parse(request->file, &file, true, err);
     if (message == NULL || import_net(&in, message, err) < 0 || finish_weights(&in, err) < 0)
         error_in(err, "%s", request->file);
     else
@@ -289,4 +245,5 @@ const struct importer importer_caffe = {
     .summary = "Caffe: .prototxt, with .caffemodel (or a PyTorch checkpoint) as weights",
     .recognise = recognise,
     .import = import,
+    .describe_data = caffe_describe_data,
 };

@@ -1,5 +1,6 @@
 /* inputs.c — inputs of the network: Input layers, and data layers turned into inputs. */
 #include "formats/caffe/build.h"
+#include "formats/caffe/data.h"
 #include "formats/caffe/wiring.h"
 
 #include <stdio.h>
@@ -57,32 +58,55 @@ static bool legacy_shape(const Caffe__LayerParameter *param, size_t top, struct 
 
 /* ---- Layers that read a dataset: what the file says about the images in it */
 
-static void crop_size(const Caffe__LayerParameter *param, struct shape *shape)
+static void set_size(struct shape *shape, int64_t height, int64_t width)
 {
-    const Caffe__TransformationParameter *transform = param->transform_param;
-    uint32_t side = transform != NULL ? transform->crop_size : 0;
+    shape->dims[HEIGHT] = height;
+    shape->dims[WIDTH] = width;
+}
 
-    if (side > 0) {
-        shape->dims[HEIGHT] = shape->dims[WIDTH] = side;
-    } else if (transform != NULL && transform->crop_h > 0 && transform->crop_w > 0) {
-        shape->dims[HEIGHT] = transform->crop_h;
-        shape->dims[WIDTH] = transform->crop_w;
+static void crop_size(const Caffe__TransformationParameter *transform, struct shape *shape)
+{
+    if (transform->crop_size > 0)
+        set_size(shape, transform->crop_size, transform->crop_size);
+    else if (transform->crop_h > 0 && transform->crop_w > 0)
+        set_size(shape, transform->crop_h, transform->crop_w);
+}
+
+/* FIT_SMALL_SIZE and a single number of `resize` leave one side to the picture. */
+static void resized_size(const Caffe__TransformationParameter *transform, struct shape *shape)
+{
+    const Caffe__ResizeParameter *resize = transform->resize_param;
+
+    if (resize != NULL && resize->resize_mode != CAFFE__RESIZE_PARAMETER__RESIZE_MODE__FIT_SMALL_SIZE)
+        set_size(shape, resize->height, resize->width);
+    else if (transform->n_resize == 2)
+        set_size(shape, transform->resize[0], transform->resize[1]);
+    else if (resize != NULL || transform->n_resize > 0)
+        set_size(shape, 0, 0);
+}
+
+static void listed_size(const Caffe__TransformationParameter *transform, struct shape *shape)
+{
+    for (size_t i = 0; i < transform->n_transform_op; i++) {
+        const Caffe__TransformOp *op = transform->transform_op[i];
+
+        if (op->op == CAFFE__TRANSFORM_OP__OP__RESIZE)
+            set_size(shape, op->resize_side > 0 ? 0 : op->resize_h, op->resize_side > 0 ? 0 : op->resize_w);
+        else if (op->op == CAFFE__TRANSFORM_OP__OP__CROP)
+            set_size(shape, op->crop_h, op->crop_w);
     }
 }
 
-static void resized_size(const Caffe__LayerParameter *param, struct shape *shape)
+/* What the layer makes of the size of its pictures, as far as that is known. */
+static void transformed_size(const Caffe__LayerParameter *param, struct shape *shape)
 {
-    const Caffe__TransformationParameter *transform = param->transform_param;
-
-    if (param->image_data_param != NULL && param->image_data_param->new_height > 0) {
-        shape->dims[HEIGHT] = param->image_data_param->new_height;
-        shape->dims[WIDTH] = param->image_data_param->new_width;
-    }
-    if (transform != NULL && transform->resize_param != NULL &&
-        transform->resize_param->resize_mode != CAFFE__RESIZE_PARAMETER__RESIZE_MODE__FIT_SMALL_SIZE) {
-        shape->dims[HEIGHT] = transform->resize_param->height;
-        shape->dims[WIDTH] = transform->resize_param->width;
-    }
+    if (param->image_data_param != NULL && param->image_data_param->new_height > 0)
+        set_size(shape, param->image_data_param->new_height, param->image_data_param->new_width);
+    if (param->transform_param == NULL)
+        return;
+    resized_size(param->transform_param, shape);
+    crop_size(param->transform_param, shape);
+    listed_size(param->transform_param, shape);
 }
 
 static bool is_convolution(const char *type)
@@ -135,25 +159,38 @@ static void append_extent(char *text, size_t size, const char *separator, int64_
         snprintf(text + used, size - used, "%s%c", separator, letter);
 }
 
+static bool is_known(const struct shape *shape)
+{
+    return shape->dims[CHANNELS] > 0 && shape->dims[HEIGHT] > 0 && shape->dims[WIDTH] > 0;
+}
+
+/* What neither the file nor the weights tell, the first record may, as in Caffe. */
 static int dataset_shape(const struct caffe_import *in, const struct caffe_layer *layer, size_t top,
                          struct shape *shape, struct error *err)
 {
     static const char letters[4] = {'N', 'C', 'H', 'W'};
     char known[SHAPE_TEXT_BYTES] = "1";
+    int64_t record[3];
+    struct error why = {0};
 
     *shape = (struct shape){4, {1, 0, 0, 0}};
     shape->dims[CHANNELS] = channels_of_dataset(in, layer, top);
-    resized_size(layer->param, shape);
-    crop_size(layer->param, shape);
-    if (shape->dims[CHANNELS] > 0 && shape->dims[HEIGHT] > 0 && shape->dims[WIDTH] > 0)
+    transformed_size(layer->param, shape);
+    if (!is_known(shape) && caffe_peek_record(layer, in->request->file, record, &why) == 0) {
+        shape->dims[CHANNELS] = shape->dims[CHANNELS] > 0 ? shape->dims[CHANNELS] : record[0];
+        set_size(shape, record[1], record[2]);
+        transformed_size(layer->param, shape);
+    }
+    if (is_known(shape))
         return 0;
     for (size_t i = CHANNELS; i <= WIDTH; i++)
         append_extent(known, sizeof known, ", ", shape->dims[i], letters[i]);
     return caffe_error(
         layer, err, EX_DATAERR,
-        "the shape of \"%s\" depends on a dataset: write \"inputs: {%s: [%s]}\" under model, with numbers "
+        "the shape of \"%s\" depends on a dataset%s%s%s: write \"inputs: {%s: [%s]}\" under model, with numbers "
         "for the letters",
-        layer->param->top[top], layer->param->top[top], known);
+        layer->param->top[top], why.code != 0 ? " (" : "", why.text, why.code != 0 ? ")" : "", layer->param->top[top],
+        known);
 }
 
 /* ---- */

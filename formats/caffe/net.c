@@ -1,11 +1,44 @@
 /* net.c — see net.h. Reference: Caffe's Net::FilterNet. */
 #include "formats/caffe/net.h"
 
+#include "common/log.h"
 #include "formats/caffe/layers.h"
 #include "formats/caffe/upgrade.h"
+#include "formats/proto_text.h"
 
-#include <stdbool.h>
 #include <string.h>
+
+/* ---- The text */
+
+bool caffe_has_ending(const char *path, const char *ending)
+{
+    size_t length = strlen(path), tail = strlen(ending);
+
+    return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
+struct text_warnings {
+    struct proto_text_listener listener;
+    const char *path;
+};
+
+static void warn(struct proto_text_listener *self, const char *text)
+{
+    log_warning("%s: %s", ((struct text_warnings *)self)->path, text);
+}
+
+Caffe__NetParameter *caffe_net_parse(const char *path, const struct bytes *file, bool with_warnings, struct error *err)
+{
+    struct text_warnings warnings = {{warn}, path};
+
+    if (caffe_has_ending(path, ".caffemodel")) {
+        error_set(err, EX_DATAERR,
+                  "it holds weights: name the .prototxt under model.file, and this file under model.weights");
+        return NULL;
+    }
+    return (Caffe__NetParameter *)proto_text_parse(&caffe__net_parameter__descriptor, file->data, file->size,
+                                                   with_warnings ? &warnings.listener : NULL, err);
+}
 
 /* ---- Phases */
 

@@ -6,7 +6,7 @@
 #ifndef ETALON_CAFFE_NET_H
 #define ETALON_CAFFE_NET_H
 
-#include "common/error.h"
+#include "common/bytes.h"
 #include "common/memory.h"
 
 #include <caffe.pb-c.h>
@@ -16,6 +16,11 @@ struct caffe_net {
     size_t n_layers;
     Caffe__LayerParameter **layers; /* in file order; name and type are never NULL or empty */
 };
+
+bool caffe_has_ending(const char *path, const char *ending);
+
+/* The text of the prototxt `path`; fields that we do not know are warned of, or not. To be freed with proto_free. */
+Caffe__NetParameter *caffe_net_parse(const char *path, const struct bytes *file, bool with_warnings, struct error *err);
 
 /* The layers are shallow copies in `scratch`, which borrow strings and parameters from `message`: both must outlive the
  * net. EX_DATAERR, EX_UNAVAILABLE: written before 2013. */

@@ -1,7 +1,9 @@
 /* inspect.c — `etalon inspect`: prints any model, checkpoint, dataset or archive that Etalon reads. */
+#include "common/log.h"
+#include "common/preprocess_text.h"
 #include "common/printable.h"
 #include "formats/archive.h"
-#include "formats/record.h"
+#include "formats/model_data.h"
 #include "formats/torch/torch.h"
 #include "formats/torch/weights.h"
 #include "jobs/model_options.h"
@@ -22,6 +24,29 @@ struct inspect_options {
     bool with_passes, as_json;
 };
 
+/* What a job that names no dataset or preprocessing would take from the model. What is wrong with it is that job's
+ * affair, not of one who wants to see the network. */
+static void print_data(const char *path, const struct graph *graph)
+{
+    struct model_request request = {.file = path};
+    struct model_data data;
+    struct error err = {0};
+
+    if (model_describe_data(&request, graph, MODEL_DATA_RECORDS, &data, &err) != 0)
+        log_warning("%s", err.text);
+    if (data.records.kind != NULL) {
+        printf("\ndataset, from %s: %s in ", data.origin, data.records.kind);
+        printable_print(data.records.list != NULL ? data.records.list : data.records.path, stdout);
+        printf(", %" PRIu64 " at once\n", data.batch);
+    }
+    if (model_describe_data(&request, graph, MODEL_DATA_PREPROCESS, &data, &err) != 0)
+        log_warning("%s", err.text);
+    else if (data.has_preprocess) {
+        printf("preprocess, from %s:%s\n", data.origin, data.preprocess.n_steps == 0 ? " []" : "");
+        preprocess_print(&data.preprocess, "  ", stdout);
+    }
+}
+
 static int inspect_model(const char *path, const struct inspect_options *options, struct error *err)
 {
     struct model_options model = options->model;
@@ -37,6 +62,8 @@ static int inspect_model(const char *path, const struct inspect_options *options
         rc = options->with_passes ? show_passes(graph, stdout, err) : 0;
         if (rc == 0)
             graph_print(graph, stdout);
+        if (rc == 0)
+            print_data(path, graph);
     }
     graph_destroy(graph);
     return rc;

@@ -1,0 +1,69 @@
+/* run_data.c — the job's data and what the model's file says of its own: the one place where the two meet. What the job
+ * says holds; of what it leaves out, a data layer may tell. See run_private.h. */
+#include "coordinator/run_private.h"
+
+#include "common/log.h"
+#include "common/preprocess_text.h"
+#include "formats/model_data.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum { MAX_BLOCK = 1024 }; /* as in a job file */
+
+static unsigned parts_left_out(const struct run_request *q)
+{
+    return (q->may_take_preprocess ? MODEL_DATA_PREPROCESS : 0) |
+           (dataset_is_given(&q->dataset) ? 0 : MODEL_DATA_RECORDS);
+}
+
+static int take_preprocess(struct run_request *q, const struct model_data *data, struct error *err)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (out == NULL)
+        return error_set(err, EX_OSERR, "cannot allocate memory for a message");
+    preprocess_print_flow(&data->preprocess, out);
+    if (fclose(out) == 0)
+        log_info("%s: preprocess, from %s: %s", q->model.file, data->origin, text);
+    free(text);
+    q->preprocess = data->preprocess;
+    return 0;
+}
+
+static void take_records(struct run_request *q, const struct model_data *data)
+{
+    uint64_t limit = q->dataset.limit;
+
+    q->dataset = data->records;
+    q->dataset.limit = limit;
+    if (q->calibration.block == 0 && data->batch > 0)
+        q->calibration.block = data->batch < MAX_BLOCK ? (size_t)data->batch : MAX_BLOCK;
+    log_info("%s: dataset, from %s: %s in %s, %" PRIu64 " at once", q->model.file, data->origin, q->dataset.kind,
+             q->dataset.list != NULL ? q->dataset.list : q->dataset.path, data->batch);
+}
+
+int run_take_data(struct run *run, struct error *err)
+{
+    unsigned parts = run->graph->n_inputs == 1 ? parts_left_out(run->request) : 0; /* of several the job must tell */
+    struct model_data data = {0};
+
+    run->completed = *run->request;
+    run->request = &run->completed;
+    if (parts != 0 && model_describe_data(&run->completed.model, run->graph, parts, &data, err) != 0)
+        return -1;
+    if (data.has_preprocess && take_preprocess(&run->completed, &data, err) != 0)
+        return -1;
+    if (data.records.kind != NULL)
+        take_records(&run->completed, &data);
+    if (!dataset_is_given(&run->completed.dataset))
+        return error_set(err, EX_CONFIG, "the key \"dataset\" is missing, and %s has no data layer to take it from",
+                         run->completed.model.file);
+    if (run->completed.calibration.block == 0)
+        run->completed.calibration.block = RUN_DEFAULT_BLOCK;
+    run->preprocess_origin = data.has_preprocess ? data.origin : NULL;
+    run->dataset_origin = data.records.kind != NULL ? data.origin : NULL;
+    return 0;
+}

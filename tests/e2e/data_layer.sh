@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# A prototxt that says where its records are and what becomes of them: a job that names neither calibrates as one that
+# says the same itself, to the bit; what the job says holds; what cannot be done is one sentence.
+. "$(dirname "$0")/lib.sh"
+draw 24 1
+cd "$scratch"
+"$ETALON" convert -q "$demo/demo.onnx" --to fp32umodel --output net --name net >/dev/null || fail "convert"
+"$ETALON" dataset build -q pictures pictures/calibration.txt net/image_lmdb >/dev/null || fail "dataset build"
+input=$(sed -n 's/^  top: "\(.*\)"/\1/p' net/net_test.prototxt | head -1)
+[ "$input" = image ] || mv net/image_lmdb "net/${input}_lmdb"
+
+# net TRANSFORM: net/net.prototxt, the test prototxt with such a transform_param and batches of 5.
+net() {
+  sed "0,/data_param {/s//transform_param { $1 }\n  data_param {/; s/batch_size: 1/batch_size: 5/" net/net_test.prototxt \
+    >net/net.prototxt
+}
+
+# job NAME KEYS
+job() {
+  printf 'model: {file: net/net.prototxt, weights: net/net.fp32umodel}\ntargets: [onnx-qdq]\noutput: %s\n%b\n' "$1" "$2" \
+    >"$1.yaml"
+}
+
+explicit="dataset: {kind: lmdb, path: net/${input}_lmdb}\ncalibration: {block: 5}\n"
+net 'scale: 0.015625 mean_value: 127.5'
+job taken ''
+job given "${explicit}preprocess: [{channels: bgr}, {mean: 127.5}, {scale: 0.015625}]"
+for name in taken given; do
+  ranks 2 "$ETALON" calibrate $name.yaml >$name.out 2>$name.err || { cat $name.err >&2; fail "$name"; }
+done
+[ "$(bits taken)" = "$(bits given)" ] || fail "other bits than those of the job that says it itself"
+grep -qF 'preprocess, from layer "'"$input"'" (Data): [{channels: bgr}, {mean: 127.5}, {scale: 0.015625}]' taken.err ||
+  { cat taken.err >&2; fail "the log does not say what was taken"; }
+grep -qF "dataset, from layer \"$input\" (Data): lmdb in ./net/${input}_lmdb, 5 at once" taken.err || fail "nor from where"
+! grep -q 'from layer' given.err || fail "something was taken from the model though the job gives it"
+echo "ok: the same bits from a data layer and from the job"
+
+"$ETALON" calibrate --dry-run taken.yaml >dry 2>&1 || fail "dry run"
+grep -qF "24 records in blocks of 5, from layer \"$input\" (Data)" dry || fail "the dry run does not name the records"
+grep -qF "preprocess:  # from layer \"$input\" (Data)" dry || fail "the dry run does not name the chain"
+"$ETALON" inspect net/net.prototxt --weights net/net.fp32umodel >shown || fail "inspect"
+grep -qxF '  - mean: 127.5' shown && grep -qF "lmdb in net/${input}_lmdb, 5 at once" shown || fail "inspect does not show it"
+
+# what the job says holds
+has() { "$ETALON" calibrate --dry-run taken.yaml "${@:2}" 2>/dev/null | grep -qF -- "$1" || fail "not said: $1"; }
+has '7 records in blocks of 5, from layer' --set dataset.limit=7
+has '24 records in blocks of 3, from layer' --set calibration.block=3
+has '24 records in blocks of 8' --set 'dataset={kind: images, path: pictures, list: pictures/calibration.txt}'
+has 'preprocess: []' --set 'preprocess=[]'
+
+# the same as Sophon's list, in another order of the file
+net 'transform_op { op: STAND mean_value: [127.5, 127.5, 127.5] scale: 0.015625 bgr2rgb: true }'
+has '  - channels: rgb'
+
+# images by a list
+sed "s/type: \"Data\"/type: \"ImageData\"/; s/data_param {/image_data_param {/; /backend/d; s/${input}_lmdb/list/" \
+  net/net_test.prototxt | sed '0,/batch_size.*/s//&\n    root_folder: "..\/pictures\/"/' >net/net.prototxt
+cp pictures/calibration.txt net/list
+has '24 records in blocks of 1, from layer'
+has '  - channels: bgr'
+
+# ---- refusals ----
+
+net 'scale: 2 transform_op { op: NONE }'
+expect 65 'has both scale and a list of transform_op' "$ETALON" calibrate taken.yaml
+net 'crop_h: 1'
+expect 65 'it crops to 1x0' "$ETALON" calibrate taken.yaml
+"$ETALON" calibrate --dry-run -q given.yaml >/dev/null || fail "what the job does not need is in its way"
+sed -i 's/crop_h: 1//; s/_lmdb/_nowhere/' net/net.prototxt
+expect 65 'net/'"$input"'_nowhere: ' "$ETALON" calibrate taken.yaml
+expect 66 'dataset, from layer' "$ETALON" calibrate taken.yaml --set "model.inputs={$input: [1, 3, 32, 32]}"
+printf 'model: {file: %s}\ntargets: [onnx-qdq]\noutput: none\n' "$demo/demo.onnx" >none.yaml
+expect 78 'the key "dataset" is missing' "$ETALON" calibrate none.yaml
+[ ! -e none/manifest.json ] || fail "a refused job left results"

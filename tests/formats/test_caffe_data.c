@@ -1,0 +1,267 @@
+/* test_caffe_data.c — data layers: what they say of their records, and what they do to them. */
+#include "caffe_files.h"
+
+#include "common/log.h"
+#include "common/preprocess_text.h"
+#include "formats/model_data.h"
+
+#define RELU              "layer { name: 'r' type: 'ReLU' bottom: 'data' top: 'r' }\n"
+#define DATA_OPEN         "layer { name: 'd' type: 'Data' top: 'data' transform_param { "
+#define DATA(more)        "layer { name: 'd' type: 'Data' top: 'data' top: 'label' " more " }\n" RELU
+#define TRANSFORM(fields) DATA("transform_param { " fields " }")
+
+static int describe(const struct caffe_files *files, const char *prototxt, int64_t channels, unsigned parts,
+                    struct model_data *data, struct graph **graph, struct error *err)
+{
+    struct model_request request = {.n_inputs = 1};
+
+    request.inputs[0].name = "data";
+    request.inputs[0].shape = (struct shape){4, {1, channels, 8, 8}};
+    *graph = must_import(files, prototxt, NULL, &request);
+    *err = (struct error){0};
+    return model_describe_data(&request, *graph, parts, data, err);
+}
+
+/* The chain, as a job file would have it. */
+static void becomes(const struct caffe_files *files, const char *prototxt, int64_t channels, const char *expected)
+{
+    char text[1024] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    struct model_data data;
+    struct graph *graph;
+    struct error err;
+
+    if (describe(files, prototxt, channels, MODEL_DATA_PREPROCESS, &data, &graph, &err) != 0)
+        fail_msg("%s\n%s", prototxt, err.text);
+    assert_non_null(out);
+    preprocess_print_flow(&data.preprocess, out);
+    assert_int_equal(fclose(out), 0);
+    assert_true(data.has_preprocess);
+    assert_string_equal(text, expected);
+    graph_destroy(graph);
+}
+
+static void is_refused(const struct caffe_files *files, const char *prototxt, unsigned parts, int code,
+                       const char *expected)
+{
+    struct model_data data;
+    struct graph *graph;
+    struct error err;
+
+    assert_int_equal(describe(files, prototxt, 3, parts, &data, &graph, &err), -1);
+    assert_int_equal(err.code, code);
+    assert_memory_equal(err.text, files->prototxt, strlen(files->prototxt));
+    if (strstr(err.text, expected) == NULL || strstr(err.text, "layer \"d\"") == NULL)
+        fail_msg("\"%s\" does not mention \"%s\" and its layer", err.text, expected);
+    graph_destroy(graph);
+}
+
+static void flat_fields_run_in_the_order_of_caffe(void **state)
+{
+    becomes(*state, TRANSFORM("scale: 0.00390625"), 1, "[{scale: 0.00390625}]");
+    becomes(*state, TRANSFORM("scale: 0.017 mean_value: [103.94, 116.78, 123.68] crop_size: 6 mirror: false"), 3,
+            "[{channels: bgr}, {crop: {height: 6, width: 6}}, {mean: [103.94, 116.78, 123.68]}, {scale: 0.017}]");
+    becomes(*state, TRANSFORM("mean_value: 127.5 force_gray: true crop_w: 5 crop_h: 4"), 1,
+            "[{channels: gray}, {crop: {height: 4, width: 5}}, {mean: 127.5}]");
+    becomes(
+        *state, TRANSFORM("crop_size: 8 resize_param { height: 9 width: 10 interp_mode: LINEAR }"), 3,
+        "[{channels: bgr}, {resize: {height: 9, width: 10, filter: opencv_linear}}, {crop: {height: 8, width: 8}}]");
+    becomes(*state,
+            TRANSFORM("resize_param { resize_mode: FIT_LARGE_SIZE_AND_PAD height: 8 width: 8 pad_value: [7, 7, 7] }"),
+            3, "[{channels: bgr}, {resize: {side: 8, pad: 7, filter: opencv_linear}}]");
+    becomes(*state, TRANSFORM("resize_param { resize_mode: FIT_SMALL_SIZE height: 9 width: 9 } crop_size: 8"), 3,
+            "[{channels: bgr}, {resize: {short: 9, filter: opencv_linear}}, {crop: {height: 8, width: 8}}]");
+    becomes(*state, TRANSFORM("resize: 9 scale: 1"), 3,
+            "[{channels: bgr}, {resize: {short: 9, filter: opencv_linear}}]");
+    becomes(*state, TRANSFORM("resize: [8, 9]"), 1, "[{resize: {height: 8, width: 9, filter: opencv_linear}}]");
+    becomes(*state, TRANSFORM(""), 1, "[]");
+}
+
+static void transform_ops_run_in_the_order_of_the_list(void **state)
+{
+    becomes(
+        *state,
+        TRANSFORM("transform_op { op: STAND mean_value: [1, 2, 3] scale: [0.5, 0.25, 2] }"
+                  "transform_op { op: CROP crop_h: 8 crop_w: 8 } transform_op { op: STAND div: 4 }"),
+        3, "[{channels: bgr}, {mean: [1, 2, 3]}, {scale: [0.5, 0.25, 2]}, {crop: {height: 8, width: 8}}, {divide: 4}]");
+    becomes(*state,
+            TRANSFORM("transform_op { op: RESIZE resize_side: 9 } transform_op { op: RESIZE resize_h: 8 resize_w: 7 "
+                      "bgr2rgb: true } mirror: true"),
+            3,
+            "[{channels: bgr}, {resize: {short: 9, filter: opencv_linear}}, {channels: rgb}, "
+            "{resize: {height: 8, width: 7, filter: opencv_linear}}]");
+    becomes(*state, TRANSFORM("transform_op { op: NONE bgr2rgb: true } transform_op { }"), 3, "[{channels: rgb}]");
+}
+
+static void the_form_before_transform_param_is_upgraded(void **state)
+{
+    becomes(*state,
+            "layers { name: 'd' type: DATA top: 'data' data_param { source: 's' scale: 0.5 crop_size: 8 } }\n"
+            "layers { name: 'r' type: RELU bottom: 'data' top: 'r' }\n",
+            3, "[{channels: bgr}, {crop: {height: 8, width: 8}}, {scale: 0.5}]");
+}
+
+static void image_layers_resize_and_order_channels_themselves(void **state)
+{
+    static const char color[] = "layer { name: 'd' type: 'ImageData' top: 'data' image_data_param { source: 'list' "
+                                "new_height: 9 new_width: 10 } transform_param { crop_size: 8 } }\n" RELU;
+    static const char gray[] = "layer { name: 'd' type: 'ImageData' top: 'data' image_data_param { source: 'list' "
+                               "is_color: false } }\n" RELU;
+
+    becomes(
+        *state, color, 3,
+        "[{channels: bgr}, {resize: {height: 9, width: 10, filter: opencv_linear}}, {crop: {height: 8, width: 8}}]");
+    becomes(*state, gray, 1, "[{channels: gray}]");
+}
+
+static void the_two_forms_exclude_each_other(void **state)
+{
+    static const char *const fields[] = {
+        "scale: 1",  "crop_size: 8",   "mean_value: 3",      "crop_h: 1",        "crop_w: 1",
+        "resize: 8", "mean_file: 'm'", "crop_fraction: 0.5", "resize_param { }", "standardization: true"};
+
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        char text[512], expected[64];
+
+        snprintf(text, sizeof text, TRANSFORM("%s transform_op { op: NONE }"), fields[i]);
+        snprintf(expected, sizeof expected, "has both %.*s and a list of transform_op", (int)strcspn(fields[i], ": {"),
+                 fields[i]);
+        is_refused(*state, text, MODEL_DATA_PREPROCESS, EX_DATAERR, expected);
+    }
+}
+
+static void what_cannot_be_done_is_said(void **state)
+{
+    static const struct {
+        const char *fields;
+        int code;
+        const char *expected;
+    } cases[] = {
+        {"mean_file: 'm' mean_value: 1", EX_DATAERR, "both mean_file and mean_value"},
+        {"resize_param { height: 8 }", EX_DATAERR, "it resizes to 8x0"},
+        {"resize_param { height: 8 width: 9 resize_mode: FIT_SMALL_SIZE }", EX_UNAVAILABLE, "covers 8x9"},
+        {"resize_param { height: 8 width: 9 resize_mode: FIT_LARGE_SIZE_AND_PAD }", EX_UNAVAILABLE, "pads to 8x9"},
+        {"resize_param { height: 8 width: 8 resize_mode: FIT_LARGE_SIZE_AND_PAD pad_mode: MIRRORED }", EX_UNAVAILABLE,
+         "pad_mode number 2"},
+        {"resize_param { height: 8 width: 8 resize_mode: FIT_LARGE_SIZE_AND_PAD pad_value: [1, 2, 3] }", EX_UNAVAILABLE,
+         "another value in each channel"},
+        {"resize: [1, 2, 3]", EX_DATAERR, "3 numbers of resize"},
+        {"crop_h: 8", EX_DATAERR, "it crops to 8x0"},
+        {"mean_value: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", EX_UNAVAILABLE, "17 numbers of mean_value"},
+        {"transform_op { op: CROP }", EX_DATAERR, "it crops to 0x0"},
+        {"transform_op { op: RESIZE }", EX_DATAERR, "it resizes to 0x0"},
+        {"transform_op { op: STAND scale: 2 div: 2 }", EX_DATAERR, "both scale and div"},
+        {"transform_op { op: STAND div: [2, 0, 1] }", EX_DATAERR, "divides by 0"},
+    };
+    char many[2048] = "";
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+
+        snprintf(text, sizeof text, TRANSFORM("%s"), cases[i].fields);
+        is_refused(*state, text, MODEL_DATA_PREPROCESS, cases[i].code, cases[i].expected);
+    }
+    strcpy(many, DATA_OPEN);
+    for (size_t i = 0; i < 17; i++)
+        strcat(many, "transform_op { op: STAND scale: 2 } ");
+    strcat(many, "} }\n" RELU);
+    is_refused(*state, many, MODEL_DATA_PREPROCESS, EX_UNAVAILABLE, "more than 16 steps");
+}
+
+static void records_are_looked_for_beside_the_prototxt(void **state)
+{
+    struct caffe_files *files = *state;
+    char expected[256];
+    struct model_data data;
+    struct graph *graph;
+    struct error err;
+
+    assert_int_equal(describe(files, DATA("data_param { source: 'x/lmdb' backend: LMDB batch_size: 5 }"), 3,
+                              MODEL_DATA_RECORDS, &data, &graph, &err),
+                     0);
+    snprintf(expected, sizeof expected, "%s/x/lmdb", files->folder);
+    assert_string_equal(data.records.path, expected);
+    assert_string_equal(data.records.kind, "lmdb");
+    assert_int_equal(data.batch, 5);
+    assert_string_equal(data.origin, "layer \"d\" (Data)");
+    assert_false(data.has_preprocess);
+    graph_destroy(graph);
+    assert_int_equal(describe(files,
+                              "layer { name: 'd' type: 'ImageData' top: 'data' image_data_param { source: '/a/list' "
+                              "root_folder: 'pictures/' } }\n" RELU,
+                              3, MODEL_DATA_RECORDS, &data, &graph, &err),
+                     0);
+    snprintf(expected, sizeof expected, "%s/pictures/", files->folder);
+    assert_string_equal(data.records.path, expected);
+    assert_string_equal(data.records.list, "/a/list");
+    assert_string_equal(data.records.kind, "images");
+    assert_int_equal(data.batch, 1);
+    graph_destroy(graph);
+}
+
+static void only_what_is_asked_for_can_be_wrong(void **state)
+{
+    static const char no_source[] = TRANSFORM("scale: 2");
+    static const char no_chain[] = "layer { name: 'd' type: 'Data' top: 'data' data_param { source: 's' } "
+                                   "transform_param { crop_h: 1 } }\n" RELU;
+    struct model_data data;
+    struct graph *graph;
+    struct error err;
+
+    is_refused(*state, no_source, MODEL_DATA_RECORDS, EX_DATAERR, "names no source");
+    is_refused(*state, no_chain, MODEL_DATA_PREPROCESS, EX_DATAERR, "crops to 1x0");
+    becomes(*state, no_source, 1, "[{scale: 2}]");
+    assert_int_equal(describe(*state, no_chain, 3, MODEL_DATA_RECORDS, &data, &graph, &err), 0);
+    assert_string_equal(data.records.kind, "leveldb");
+    graph_destroy(graph);
+    is_refused(*state, "layer { name: 'd' type: 'HDF5Data' top: 'data' }\n" RELU, MODEL_DATA_RECORDS, EX_UNAVAILABLE,
+               "its records are not read");
+}
+
+static void a_network_without_data_layer_says_nothing(void **state)
+{
+    struct model_data data;
+    struct graph *graph;
+    struct error err;
+
+    assert_int_equal(
+        describe(*state, INPUT("1, 3, 8, 8") RELU, 3, MODEL_DATA_RECORDS | MODEL_DATA_PREPROCESS, &data, &graph, &err),
+        0);
+    assert_null(data.origin);
+    assert_null(data.records.kind);
+    assert_false(data.has_preprocess);
+    graph_destroy(graph);
+}
+
+/* Of a train_val file it is the test layer that counts. */
+static void the_layer_of_the_test_phase_is_taken(void **state)
+{
+    becomes(*state,
+            "layer { name: 'd' type: 'Data' top: 'data' include { phase: TRAIN } transform_param { scale: 3 } }\n"
+            "layer { name: 'd' type: 'Data' top: 'data' include { phase: TEST } transform_param { scale: 4 } }\n" RELU,
+            1, "[{scale: 4}]");
+}
+
+static int start(void **state)
+{
+    log_setup(LOG_ERROR, -1);
+    return make_files(state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flat_fields_run_in_the_order_of_caffe),
+        cmocka_unit_test(transform_ops_run_in_the_order_of_the_list),
+        cmocka_unit_test(the_form_before_transform_param_is_upgraded),
+        cmocka_unit_test(image_layers_resize_and_order_channels_themselves),
+        cmocka_unit_test(the_two_forms_exclude_each_other),
+        cmocka_unit_test(what_cannot_be_done_is_said),
+        cmocka_unit_test(records_are_looked_for_beside_the_prototxt),
+        cmocka_unit_test(only_what_is_asked_for_can_be_wrong),
+        cmocka_unit_test(a_network_without_data_layer_says_nothing),
+        cmocka_unit_test(the_layer_of_the_test_phase_is_taken),
+    };
+
+    return cmocka_run_group_tests(tests, start, remove_files);
+}
