@@ -4,6 +4,7 @@
 
 #include "common/memory.h"
 #include "formats/records/decode_image.h"
+#include "formats/records/digest.h"
 #include "formats/records/image_list.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 enum { FILE_MAX_BYTES = 1 << 29 }; /* the largest image we decode, uncompressed */
 
@@ -139,7 +139,7 @@ static int images_read(void *state, void *cursor, uint64_t ordinal, struct recor
     memcpy(record->key, path, strlen(path) + 1); /* image_list admits no path longer than a key */
     record->label = entry->label;
     if (read_file(images->folder, path, buffer, &size, err) == 0) {
-        record->digest = XXH3_64bits(buffer->bytes, size);
+        record->digest = record_digest(buffer->bytes, size);
         if (decode_image(buffer->bytes, size, record, err) == 0)
             return 0;
     }
