@@ -379,7 +379,7 @@ static void bench_index(void)
     struct error err = {0};
     struct lmdb_writer *writer = lmdb_writer_open(in_folder("keys"), &err);
     struct dataset_request request = {.kind = "lmdb", .path = in_folder("keys")};
-    struct datum datum = {1, 1, 1, 0, false, (const uint8_t *)"p", 1, 0};
+    struct datum datum = {.channels = 1, .height = 1, .width = 1, .data = (const uint8_t *)"p", .size = 1};
     struct rusage before, after;
     uint8_t message[128];
     size_t size = datum_write(&datum, message);
