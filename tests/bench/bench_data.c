@@ -171,7 +171,7 @@ static void write_datums(const uint8_t *pixels)
 
         datum.data = pixels + i * PIXELS;
         snprintf(key, sizeof key, "%08zu_record.png", i);
-        check(lmdb_writer_put(writer, key, message, datum_write(&datum, message), &err) == 0, &err);
+        check(lmdb_writer_put(writer, key, message, datum_write(&datum, NULL, message), &err) == 0, &err);
     }
     check(lmdb_writer_commit(writer, &err) == 0, &err);
     free(message);
@@ -382,7 +382,7 @@ static void bench_index(void)
     struct datum datum = {.channels = 1, .height = 1, .width = 1, .data = (const uint8_t *)"p", .size = 1};
     struct rusage before, after;
     uint8_t message[128];
-    size_t size = datum_write(&datum, message);
+    size_t size = datum_write(&datum, NULL, message);
 
     check(writer != NULL, &err);
     for (int i = 0; i < KEYS; i++) {
