@@ -5,6 +5,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define THRESHOLD_METHOD(id) extern const struct threshold_method threshold_method_##id;
@@ -112,44 +113,62 @@ static bool is_one_bin(const struct threshold_request *request, float limit)
     return true;
 }
 
-/* Puts the mse threshold in the place of one that clips too much. */
-static int guard(const struct threshold_request *request, float *threshold, const char **decided, struct error *err)
+bool threshold_is_safe(const struct threshold_request *request, double threshold, double safe)
 {
-    const struct threshold_method *mse = &threshold_method_mse;
-    float safe;
+    return threshold_clipped_energy(request, threshold) <= max_clipped_energy &&
+           threshold_squared_error(request, threshold) <= max_error_ratio * threshold_squared_error(request, safe);
+}
 
-    if (mse->search(request, &safe, err) != 0)
+/* Puts the mse threshold in the place of one that clips too much. */
+static int guard(const struct threshold_method *method, const struct threshold_request *request,
+                 struct threshold_found *found, struct error *err)
+{
+    double threshold = (double)found->threshold;
+    struct threshold_found mse = {0};
+
+    if (threshold_method_mse.search(&threshold_method_mse, request, &mse, err) != 0)
         return -1;
-    if (threshold_clipped_energy(request, (double)*threshold) > max_clipped_energy ||
-        threshold_squared_error(request, (double)*threshold) >
-            max_error_ratio * threshold_squared_error(request, (double)safe)) {
-        *threshold = safe;
-        *decided = "mse (guard)";
-    }
+    if (!threshold_is_safe(request, threshold, (double)mse.threshold) ||
+        (method->minimizes_error && threshold_squared_error(request, threshold) >
+                                        threshold_squared_error(request, (double)threshold_limit(request))))
+        *found = (struct threshold_found){mse.threshold, "guard"};
     return 0;
+}
+
+/* "kl", or "auto (kl)" where another method found it. */
+static void name_decision(const char *method, const char *by, char *decided)
+{
+    if (by == NULL)
+        snprintf(decided, PLAN_METHOD_BYTES, "%s", method);
+    else
+        snprintf(decided, PLAN_METHOD_BYTES, "%s (%s)", method, by);
 }
 
 int threshold_decide(const struct threshold_method *method, const struct threshold_request *request, float *threshold,
                      char *decided, struct error *err)
 {
-    float limit = threshold_limit(request), found = limit;
+    float limit = threshold_limit(request);
+    struct threshold_found found = {limit, NULL};
     const char *who = method->name;
 
     if (limit <= 0) {
-        found = (float)request->steps;
+        found.threshold = (float)request->steps;
         who = "zero";
     } else if (is_one_bin(request, limit)) {
-        who = "minmax (one bin)";
-    } else if (method->search(request, &found, err) != 0 ||
-               (found < limit && method != &threshold_method_mse && guard(request, &found, &who, err) != 0)) {
+        who = "minmax";
+        found.by = "one bin";
+    } else if (method->search(method, request, &found, err) != 0 ||
+               (found.threshold < limit && method != &threshold_method_mse &&
+                guard(method, request, &found, err) != 0)) {
         return error_in(err, "threshold method %s", method->name);
+    } else if (found.by != NULL && strcmp(found.by, "guard") == 0) {
+        who = "mse";
     }
-    if (found < (float)request->steps * FLT_MIN) {
-        found = (float)request->steps * FLT_MIN;
+    if (found.threshold < (float)request->steps * FLT_MIN) {
+        found = (struct threshold_found){(float)request->steps * FLT_MIN, NULL};
         who = "floor";
     }
-    *threshold = found;
-    strncpy(decided, who, PLAN_METHOD_BYTES - 1);
-    decided[PLAN_METHOD_BYTES - 1] = '\0';
+    *threshold = found.threshold;
+    name_decision(who, found.by, decided);
     return 0;
 }

@@ -15,11 +15,19 @@ struct threshold_request {
     double percentile; /* percentile method: fraction kept, (0, 1] */
 };
 
+struct threshold_found {
+    float threshold; /* 0 < threshold <= threshold_limit(request), finite */
+    const char *by;  /* the method whose threshold it is, where one method chooses among others; else NULL */
+};
+
 struct threshold_method {
-    const char *name;    /* what the user writes under calibration.activations */
-    const char *summary; /* one line of `etalon methods`, with its source */
-    /* 0 < *threshold <= threshold_limit(request), finite. EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */
-    int (*search)(const struct threshold_request *request, float *threshold, struct error *err);
+    const char *name;       /* what the user writes under calibration.activations */
+    const char *summary;    /* one line of `etalon methods`, with its source */
+    bool minimizes_error;   /* promises no more squared error than max|x|; the guard holds it to that */
+    const void *parameters; /* of methods that share one search: the row of their table */
+    /* EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */
+    int (*search)(const struct threshold_method *method, const struct threshold_request *request,
+                  struct threshold_found *found, struct error *err);
 };
 
 extern const struct threshold_method *const threshold_methods[]; /* NULL-terminated */
@@ -36,12 +44,17 @@ double threshold_squared_error(const struct threshold_request *request, double t
  */
 double threshold_clipped_energy(const struct threshold_request *request, double threshold);
 
+/* Would the guard let this threshold pass? `safe` is that of mse. */
+bool threshold_is_safe(const struct threshold_request *request, double threshold, double safe);
+
 /* method->search behind the guard: a threshold below the limit that clips more than 1 % of the energy, or whose squared
- * error is over twice that of mse, is replaced by mse's. Never fails on odd statistics:
+ * error is over twice that of mse (or more than that of the limit, where the method minimizes_error), is replaced by
+ * mse's. Never fails on odd statistics:
  * - nothing but zeros (or nothing at all): T = steps, that is scale 1, "zero";
  * - all magnitudes in one bin, a constant: T = the largest of them, "minmax (one bin)";
  * - T / steps would not be a normal float: T = steps x 2^-126, "floor" (the only case in which T may exceed max|x|).
- * *decided names who decided ("kl", "mse (guard)", or one of the above); at least PLAN_METHOD_BYTES. EX_OSERR. */
+ * *decided names who decided ("kl", "auto (kl)", "mse (guard)", or one of the above); at least PLAN_METHOD_BYTES.
+ * EX_OSERR. */
 int threshold_decide(const struct threshold_method *method, const struct threshold_request *request, float *threshold,
                      char *decided, struct error *err);
 

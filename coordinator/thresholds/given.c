@@ -3,9 +3,13 @@
  */
 #include "coordinator/thresholds.h"
 
-static int search(const struct threshold_request *request, float *threshold, struct error *err)
+static int search(const struct threshold_method *method, const struct threshold_request *request,
+                  struct threshold_found *found, struct error *err)
 {
-    return threshold_method_find("mse")->search(request, threshold, err);
+    const struct threshold_method *mse = threshold_method_find("mse");
+
+    (void)method;
+    return mse->search(mse, request, found, err);
 }
 
 const struct threshold_method threshold_method_given = {

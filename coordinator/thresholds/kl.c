@@ -33,6 +33,7 @@ struct tables {
     double *log_last; /* ln of the last level's mass */
     double *log_kept; /* ln SQ */
     double *sums;     /* sum of M ln(M / n) over all levels but the last */
+    uint32_t *place;  /* [levels] scratch */
     void *memory;
 };
 
@@ -42,8 +43,10 @@ static int tables_create(struct tables *t, const struct kl_request *request, str
     uint64_t *whole;
     double *real;
 
-    *t = (struct tables){.bins = request->bins, .widths = request->bins / request->levels + 1};
-    t->memory = memory_create(8 * edges + (t->widths + 1) * t->bins, sizeof *real, "the tables of a KL search", err);
+    *t = (struct tables){.bins = request->bins,
+                         .widths = request->grouping == KL_CHUNKS ? 1 : request->bins / request->levels + 1};
+    t->memory = memory_create(8 * edges + request->levels + (t->widths + 1) * t->bins, sizeof *real,
+                              "the tables of a KL search", err);
     if (t->memory == NULL)
         return -1;
     whole = t->memory;
@@ -56,7 +59,8 @@ static int tables_create(struct tables *t, const struct kl_request *request, str
     t->log_last = real + 3 * edges;
     t->log_kept = real + 4 * edges;
     t->sums = real + 5 * edges;
-    t->runs = real + 6 * edges;
+    t->place = (uint32_t *)(real + 6 * edges);
+    t->runs = real + 6 * edges + request->levels;
     return 0;
 }
 
@@ -94,27 +98,65 @@ static size_t last_level(const struct kl_request *request, size_t i)
     return request->grouping == KL_CHUNKS ? rest * (i / request->levels) : (rest * i + rest) / request->levels;
 }
 
+/* t->place[r]: where level g begins, ceil(g r / L), and in the row of which width, as an index into t->runs. Both ends
+ * of the level advance by one whenever multiples of g, and of g + 1, have passed one of L: Bresenham's line, which
+ * divides and rounds nothing. */
+static void fill_places(const struct tables *t, size_t g, size_t levels)
+{
+    size_t first = 0, end = 0, first_rest = 0, end_rest = 0; /* ceil(x / L) and ceil(x / L) L - x */
+
+    for (size_t r = 0; r < levels; r++) {
+        bool first_moves = first_rest < g, end_moves = end_rest < g + 1;
+
+        t->place[r] = (uint32_t)(first + (end - first) * t->bins);
+        first += first_moves;
+        first_rest += (first_moves ? levels : 0) - g;
+        end += end_moves;
+        end_rest += (end_moves ? levels : 0) - (g + 1);
+    }
+}
+
 /* t->sums[i] = sum of M_g ln(M_g / n_g) over all levels but the last, for every i = c L + r. Level g begins at bin
- * ceil(g i / L) = g c + ceil(g r / L), and the latter advances by one whenever multiples of r have passed one of L
- * (Bresenham's line): no division, no rounding. All c take the same steps, so they go together: additions that wait for
- * one another would cost three times as much. */
-static void level_sums(const struct tables *t, const struct kl_request *request)
+ * ceil(g i / L) = g c + ceil(g r / L). Going through r for one g, first bins follow one another: so nearly all look-ups
+ * are in the first-level cache, and no addition waits for another. */
+static void even_sums(const struct tables *t, const struct kl_request *request)
 {
     size_t levels = request->levels;
 
-    for (size_t r = 0; r < levels; r++) {
-        size_t most = (t->bins - r) / levels, remainder = request->grouping == KL_CHUNKS ? 0 : r;
-        size_t shift = 0, carried = levels - 1;
+    for (size_t g = 0; g + 1 < levels; g++) {
+        fill_places(t, g, levels);
+        for (size_t c = 1; c * levels <= t->bins; c++) {
+            const double *run = t->runs + c * (t->bins + g); /* of c bins, from g c on; those of c + 1 lie behind */
+            size_t n = t->bins - c * levels + 1 < levels ? t->bins - c * levels + 1 : levels;
+            double *sums = t->sums + c * levels;
+
+            for (size_t r = 0; r < n; r++)
+                sums[r] += run[t->place[r]];
+        }
+    }
+}
+
+/* The same with equal chunks: level g begins at bin g c whatever r is, so there are only bins / L different sums. */
+static void chunk_sums(const struct tables *t, const struct kl_request *request)
+{
+    size_t levels = request->levels;
+
+    for (size_t c = 1; c * levels <= t->bins; c++) {
+        double sum = 0, *logs = t->runs; /* scratch: its first row is read by nobody else */
 
         for (size_t g = 0; g + 1 < levels; g++) {
-            size_t wide = carried + remainder >= levels;
-            const double *run = t->runs + wide * t->bins + shift;
+            uint64_t mass = t->mass[(g + 1) * c] - t->mass[g * c];
 
-            for (size_t c = 1; c <= most; c++)
-                t->sums[c * levels + r] += run[c * (t->bins + g)]; /* c + wide bins from bin g c + shift on */
-            carried += remainder - wide * levels;
-            shift += wide;
+            logs[g] = mass > 0 ? (double)mass : 1;
         }
+        math_log_array(logs, logs, levels - 1);
+        for (size_t g = 0; g + 1 < levels; g++) {
+            uint64_t filled = t->filled[(g + 1) * c] - t->filled[g * c];
+
+            sum += (double)(t->mass[(g + 1) * c] - t->mass[g * c]) * (logs[g] - t->log_whole[filled]);
+        }
+        for (size_t i = c * levels; i < (c + 1) * levels && i <= t->bins; i++)
+            t->sums[i] = sum;
     }
 }
 
@@ -143,21 +185,31 @@ static void tables_fill(struct tables *t, const struct kl_request *request, uint
     for (size_t i = 1; i <= t->bins; i++)
         scratch[i] = t->mass[i] - t->mass[last_level(request, i)];
     log_masses(scratch, t->log_last, t->bins + 1);
-    level_sums(t, request);
+    if (request->grouping == KL_CHUNKS)
+        chunk_sums(t, request);
+    else
+        even_sums(t, request);
 }
 
-/* D(i); infinite where mass is clipped into a bin that Q leaves empty. */
+/* D(i). Where counts are clipped into a bin that Q leaves empty, Q is request->nothing there, by default 0 and D
+ * infinite. */
 static double divergence_of(const struct tables *t, const struct kl_request *request, size_t i)
 {
     uint64_t total = t->mass[t->bins], kept = t->mass[i], clipped = total - kept;
     size_t last = last_level(request, i);
     uint64_t last_filled = t->filled[i] - t->filled[last];
-    double self, levels;
+    bool is_hole = clipped > 0 && request->counts[i - 1] == 0;
+    double self, levels, log_mean = t->log_last[i] - t->log_whole[last_filled];
 
-    if (kept == 0 || (clipped > 0 && request->counts[i - 1] == 0))
+    if (kept == 0 || (is_hole && request->nothing == 0))
         return INFINITY;
     self = t->self[i - 1] + (double)(total - t->mass[i - 1]) * t->log_edge[i];
-    levels = t->sums[i] + (double)(kept - t->mass[last] + clipped) * (t->log_last[i] - t->log_whole[last_filled]);
+    levels = t->sums[i];
+    if (is_hole)
+        levels +=
+            (double)(kept - t->mass[last]) * log_mean + (double)clipped * (t->log_kept[i] + math_log(request->nothing));
+    else
+        levels += (double)(kept - t->mass[last] + clipped) * log_mean;
     return (self - levels) / (double)total + t->log_kept[i] - t->log_kept[t->bins];
 }
 
@@ -176,7 +228,7 @@ int kl_search(const struct kl_request *request, size_t *kept, double *divergence
     for (size_t i = request->levels; i <= request->bins; i += request->step) {
         double d = divergence_of(&t, request, i);
 
-        if (d < least) {
+        if (d < least || (d == least && request->takes_last && !isinf(d))) {
             least = d;
             *kept = i;
         }
@@ -189,24 +241,13 @@ int kl_search(const struct kl_request *request, size_t *kept, double *divergence
 
 void kl_rebin(const struct magnitudes *m, uint64_t counts[KL_BINS])
 {
-    size_t top = (size_t)m->limit, k = 0;
-    uint64_t below = 0, previous = 0; /* values below bin k, and below the previous edge */
+    double width = m->limit / KL_BINS;
 
-    for (size_t edge = 1; edge <= KL_BINS; edge++) {
-        double x = m->limit * (double)edge / KL_BINS, part;
-        uint64_t inside;
-
-        while (k < top && (double)(k + 1) <= x)
-            below += m->count[k++];
-        /* Values of the last bin lie below the limit, not below the bin's end; all of them, on the last edge. */
-        part = edge == KL_BINS ? 1 : (x - (double)k) / (k < top ? 1 : m->limit - (double)top);
-        inside = part < 1 ? (uint64_t)((double)m->count[k] * part) : m->count[k];
-        counts[edge - 1] = below + inside - previous;
-        previous = below + inside;
-    }
+    counts_resample(m->count, 0, m->limit, width, width, counts, KL_BINS);
 }
 
-static int search(const struct threshold_request *request, float *threshold, struct error *err)
+static int search(const struct threshold_method *method, const struct threshold_request *request,
+                  struct threshold_found *found, struct error *err)
 {
     struct kl_request kl = {.bins = KL_BINS, .levels = (size_t)request->steps + 1, .step = 1, .grouping = KL_EVEN};
     uint64_t counts[KL_BINS];
@@ -215,6 +256,7 @@ static int search(const struct threshold_request *request, float *threshold, str
     size_t kept = KL_BINS;
     int rc = 0;
 
+    (void)method;
     if (magnitudes_init(&m, request, err) != 0)
         return -1;
     kl_rebin(&m, counts);
@@ -222,7 +264,7 @@ static int search(const struct threshold_request *request, float *threshold, str
     if (kl.levels < KL_BINS) /* with as many codes as bins there is nothing to lose */
         rc = kl_search(&kl, &kept, &divergence, err);
     if (rc == 0)
-        *threshold = magnitudes_threshold(&m, ((double)kept + 0.5) * m.limit / KL_BINS);
+        found->threshold = magnitudes_threshold(&m, ((double)kept + 0.5) * m.limit / KL_BINS);
     magnitudes_fini(&m);
     return rc;
 }

@@ -1,13 +1,15 @@
 /* minmax.c — keeps everything: the threshold is the largest magnitude seen. */
 #include "coordinator/thresholds.h"
 
-static int search(const struct threshold_request *request, float *threshold, struct error *err)
+static int search(const struct threshold_method *method, const struct threshold_request *request,
+                  struct threshold_found *found, struct error *err)
 {
     float limit = threshold_limit(request);
 
+    (void)method;
     if (limit <= 0)
         return error_set(err, EX_SOFTWARE, "a threshold was asked for values that are all zero or below");
-    *threshold = limit;
+    found->threshold = limit;
     return 0;
 }
 

@@ -20,7 +20,7 @@ names() { grep -hE '^\| `' "$@" | cut -d'|' -f2 | grep -oE '`[^`]+`' | tr -d '`'
 pages_of() { (cd "$manual/$1" && printf '%s\n' *.md) | sed 's/\.md$//' | grep -vx "${2:-}" | sort; }
 "$ETALON" --help | awk '/^  [a-z]/ {print $1}' | sort >"$scratch/verbs"
 "$ETALON" targets | awk '{print $1}' | sort >"$scratch/targets"
-"$ETALON" methods | awk '{print $2}' | sort >"$scratch/methods"
+"$ETALON" methods | awk '{print $2}' | sort -u >"$scratch/methods" # a word may name two methods, of activations and of weights
 same verbs "$scratch/verbs" <(pages_of verbs)
 same targets "$scratch/targets" <(pages_of targets)
 same methods "$scratch/methods" <(pages_of methods bias-correction)
