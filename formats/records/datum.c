@@ -7,13 +7,6 @@
 #include <string.h>
 
 enum {
-    FIELD_CHANNELS = 1,
-    FIELD_HEIGHT = 2,
-    FIELD_WIDTH = 3,
-    FIELD_DATA = 4,
-    FIELD_LABEL = 5,
-    FIELD_FLOAT_DATA = 6,
-    FIELD_ENCODED = 7,
     ANNOTATED_DATUM = 1, /* AnnotatedDatum.datum */
     ANNOTATED_TAG = ANNOTATED_DATUM << 3 | WIRE_LENGTH,
 };
@@ -195,61 +188,4 @@ int datum_to_record(const uint8_t *message, size_t size, struct record *record, 
     if (datum.data == NULL && (datum.is_encoded || datum.n_values == 0))
         return error_set(err, EX_DATAERR, "expected pixels, found a Datum without data");
     return datum.is_encoded ? decode_encoded(&datum, record, err) : take_planes(wire, &datum, record, err);
-}
-
-enum { FLOAT_BYTES = 1 + sizeof(float) }; /* of float_data: each value behind its own tag */
-
-size_t datum_bound(const struct datum *datum)
-{
-    return datum->size + datum->n_values * FLOAT_BYTES +
-           6 * (1 + 10); /* six tags of one byte, each with a varint of at most ten */
-}
-
-static uint8_t *put_varint(uint8_t *to, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7)
-        *to++ = (uint8_t)(value | 0x80);
-    *to++ = (uint8_t)value;
-    return to;
-}
-
-static uint8_t *put_integer(uint8_t *to, unsigned number, int64_t value)
-{
-    return put_varint(put_varint(to, number << 3 | WIRE_VARINT), (uint64_t)value);
-}
-
-static uint8_t *put_float(uint8_t *to, float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof bits);
-    *to++ = FIELD_FLOAT_DATA << 3 | WIRE_32BIT;
-    for (int i = 0; i < 4; i++) /* little-endian, whatever this machine is */
-        *to++ = (uint8_t)(bits >> (8 * i));
-    return to;
-}
-
-size_t datum_write(const struct datum *datum, const float *values, uint8_t *message)
-{
-    bool is_image = datum->n_values == 0;
-    uint8_t *to = message;
-
-    if (datum->channels > 0)
-        to = put_integer(to, FIELD_CHANNELS, datum->channels);
-    if (datum->height > 0)
-        to = put_integer(to, FIELD_HEIGHT, datum->height);
-    if (datum->width > 0)
-        to = put_integer(to, FIELD_WIDTH, datum->width);
-    if (is_image) {
-        to = put_varint(put_varint(to, FIELD_DATA << 3 | WIRE_LENGTH), datum->size);
-        if (datum->size > 0)
-            memcpy(to, datum->data, datum->size);
-        to += datum->size;
-    }
-    to = put_integer(to, FIELD_LABEL, datum->label);
-    for (size_t i = 0; i < datum->n_values; i++)
-        to = put_float(to, values[i]);
-    if (is_image)
-        to = put_integer(to, FIELD_ENCODED, datum->is_encoded);
-    return (size_t)(to - message);
 }

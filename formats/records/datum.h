@@ -13,6 +13,16 @@
 
 #include "formats/record.h"
 
+enum datum_field {
+    FIELD_CHANNELS = 1,
+    FIELD_HEIGHT = 2,
+    FIELD_WIDTH = 3,
+    FIELD_DATA = 4,
+    FIELD_LABEL = 5,
+    FIELD_FLOAT_DATA = 6,
+    FIELD_ENCODED = 7,
+};
+
 struct datum {
     int64_t channels, height, width; /* 0 where absent */
     int64_t label;                   /* -1 where absent */
