@@ -11,13 +11,14 @@
 
 enum { PREPROCESS_MAX_STEPS = 16, PREPROCESS_MAX_CHANNELS = 16 };
 
-enum step_kind { STEP_RESIZE, STEP_CROP, STEP_CHANNELS, STEP_MEAN, STEP_SCALE, STEP_DIVIDE };
+enum step_kind { STEP_RESIZE, STEP_CROP, STEP_CHANNELS, STEP_MEAN, STEP_SCALE, STEP_DIVIDE, STEP_PRESET };
 enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD };
 /* BILINEAR is PIL's antialiased triangle filter (on uint8 with fixed-point coefficients; the pass along rows of pixels
  * first, then down the columns, as all Pillows before 13 do); OPENCV_LINEAR the two-tap half-pixel filter of
  * cv::resize(INTER_LINEAR); NEAREST PIL's. */
 enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST, N_FILTERS };
 enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY, N_CHANNEL_ORDERS };
+enum preset_name { PRESET_VGG, PRESET_INCEPTION, PRESET_SSD_V, PRESET_SSD_I, N_PRESETS };
 
 struct preprocess_step {
     enum step_kind kind;
@@ -31,7 +32,8 @@ struct preprocess_step {
         size_t height, width; /* centre; offset floor((size - crop) / 2) */
     } crop;
     enum channel_order channels;
-    size_t n_values; /* MEAN, SCALE, DIVIDE: 1 or the channel count */
+    enum preset_name preset; /* stands for several steps, once the network is known: preprocess_preset.h */
+    size_t n_values;         /* MEAN, SCALE, DIVIDE: 1 or the channel count */
     float values[PREPROCESS_MAX_CHANNELS];
 };
 

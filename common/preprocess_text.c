@@ -1,6 +1,7 @@
 /* preprocess_text.c — see preprocess_text.h. */
 #include "common/preprocess_text.h"
 
+#include "common/preprocess_preset.h"
 #include "common/real_text.h"
 
 const char *const resize_filter_names[N_FILTERS] = {
@@ -49,6 +50,11 @@ static void print_values(const struct preprocess_step *step, FILE *out)
         fputc(']', out);
 }
 
+static void print_preset(const struct preprocess_step *step, FILE *out)
+{
+    fputs(preset_names[step->preset], out);
+}
+
 static const struct {
     const char *key;
     void (*print)(const struct preprocess_step *step, FILE *out);
@@ -56,6 +62,7 @@ static const struct {
     [STEP_RESIZE] = {"resize", print_resize},       [STEP_CROP] = {"crop", print_crop},
     [STEP_CHANNELS] = {"channels", print_channels}, [STEP_MEAN] = {"mean", print_values},
     [STEP_SCALE] = {"scale", print_values},         [STEP_DIVIDE] = {"divide", print_values},
+    [STEP_PRESET] = {"preset", print_preset},
 };
 
 static void print_step(const struct preprocess_step *step, FILE *out)

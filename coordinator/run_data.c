@@ -1,8 +1,9 @@
-/* run_data.c — the job's data and what the model's file says of its own: the one place where the two meet. What the job
- * says holds; of what it leaves out, a data layer may tell. See run_private.h. */
+/* run_data.c — the job's data and what the model says: the one place where the two meet. What the job says holds; of
+ * what it leaves out, a data layer may tell, and presets take the network's size. See run_private.h. */
 #include "coordinator/run_private.h"
 
 #include "common/log.h"
+#include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
 #include "formats/model_data.h"
 
@@ -45,6 +46,28 @@ static void take_records(struct run_request *q, const struct model_data *data)
              q->dataset.list != NULL ? q->dataset.list : q->dataset.path, data->batch);
 }
 
+/* Presets become steps of the size that the network has; where several inputs share a chain, of the first one's. */
+static int expand_presets(struct run *run, struct error *err)
+{
+    struct run_request *q = &run->completed;
+    const struct graph *graph = run->graph;
+    const struct shape none = {0}, *first = graph->n_inputs > 0 ? &graph->values[graph->inputs[0]].shape : &none;
+    struct input_preprocess *inputs =
+        arena_create_array(graph->arena, q->n_preprocess_inputs, sizeof *inputs, err); /* the job's are not ours */
+
+    if (inputs == NULL || preprocess_expand(&q->preprocess, first, err) < 0)
+        return -1;
+    for (size_t i = 0; i < q->n_preprocess_inputs; i++) {
+        int value = graph_find_value(graph, q->preprocess_inputs[i].name);
+
+        inputs[i] = q->preprocess_inputs[i];
+        if (value != GRAPH_NONE && preprocess_expand(&inputs[i].plan, &graph->values[value].shape, err) < 0)
+            return error_in(err, "input \"%s\"", inputs[i].name);
+    }
+    q->preprocess_inputs = inputs;
+    return 0;
+}
+
 int run_take_data(struct run *run, struct error *err)
 {
     unsigned parts = run->graph->n_inputs == 1 ? parts_left_out(run->request) : 0; /* of several the job must tell */
@@ -58,6 +81,8 @@ int run_take_data(struct run *run, struct error *err)
         return -1;
     if (data.records.kind != NULL)
         take_records(&run->completed, &data);
+    if (expand_presets(run, err) != 0)
+        return error_in(err, "preprocess");
     if (!dataset_is_given(&run->completed.dataset))
         return error_set(err, EX_CONFIG, "the key \"dataset\" is missing, and %s has no data layer to take it from",
                          run->completed.model.file);

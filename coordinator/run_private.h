@@ -40,7 +40,8 @@ int run_load(struct run *run, struct error *err);
 
 /* --- run_data.c --- */
 
-/* Completes the request by what the model says of its data. EX_CONFIG: nobody names a dataset. */
+/* Completes the request by what the model says of its data. EX_CONFIG: nobody names a dataset, a preset that the
+ * network's input does not suit. */
 int run_take_data(struct run *run, struct error *err);
 
 /* --- run_steps.c: collective --- */

@@ -145,7 +145,7 @@ static int read_preprocess(struct schema *r, const struct yaml *node, void *targ
 {
     struct run_request *request = target;
 
-    if (node->kind != YAML_MAP)
+    if (node->kind != YAML_MAP || schema_is_preset(node))
         return schema_preprocess(r, node, &request->preprocess);
     request->preprocess_inputs = arena_create_array(r->arena, node->n, sizeof *request->preprocess_inputs, r->err);
     if (request->preprocess_inputs == NULL)

@@ -51,7 +51,8 @@ int schema_floats(struct schema *r, const struct yaml *node, float *values, size
 int schema_dataset(struct schema *r, const struct yaml *node, void *target);
 int schema_calibration_set(struct schema *r, const struct yaml *node, void *target);
 
-/* The steps under `preprocess:`; target is a struct preprocess_plan. In schema_preprocess.c. */
+/* The steps under `preprocess:`, or a preset alone; target is a struct preprocess_plan. In schema_preprocess.c. */
 int schema_preprocess(struct schema *r, const struct yaml *node, void *target);
+bool schema_is_preset(const struct yaml *node); /* {preset: NAME}, rather than the chains of several inputs */
 
 #endif

@@ -1,6 +1,9 @@
 /* schema_preprocess.c — the steps under `preprocess:` of a job file. */
+#include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
 #include "jobs/schema.h"
+
+#include <string.h>
 
 static int read_filter(struct schema *r, const struct yaml *node, void *target)
 {
@@ -100,24 +103,50 @@ static int read_divide(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+static int read_preset(struct schema *r, const struct yaml *node, void *target)
+{
+    struct preprocess_step *step = target;
+    size_t index;
+
+    step->kind = STEP_PRESET;
+    if (schema_word(r, node, "preset", preset_names, N_PRESETS, &index) != 0)
+        return -1;
+    step->preset = (enum preset_name)index;
+    return 0;
+}
+
+static int read_step(struct schema *r, const struct yaml *node, struct preprocess_step *step)
+{
+    const struct schema_field fields[] = {
+        {"resize", read_resize, step}, {"crop", read_crop, step},   {"channels", read_channels, step},
+        {"mean", read_mean, step},     {"scale", read_scale, step}, {"divide", read_divide, step},
+        {"preset", read_preset, step},
+    };
+
+    if (node->kind != YAML_MAP || node->n != 1)
+        return schema_wrong(r, node, "one step, such as \"- mean: [104, 117, 123]\"");
+    return schema_map(r, node, fields, COUNT(fields));
+}
+
+bool schema_is_preset(const struct yaml *node)
+{
+    return node->kind == YAML_MAP && node->n == 1 && strcmp(node->keys[0]->text, "preset") == 0 &&
+           node->items[0]->kind == YAML_SCALAR;
+}
+
 int schema_preprocess(struct schema *r, const struct yaml *node, void *target)
 {
     struct preprocess_plan *plan = target;
 
+    if (schema_is_preset(node)) {
+        plan->n_steps = 1;
+        return read_step(r, node, &plan->steps[0]);
+    }
     if (node->kind != YAML_LIST || node->n > PREPROCESS_MAX_STEPS)
         return schema_wrong(r, node, "a list of at most 16 steps");
-    for (size_t i = 0; i < node->n; i++) {
-        struct preprocess_step *step = &plan->steps[i];
-        const struct schema_field fields[] = {
-            {"resize", read_resize, step}, {"crop", read_crop, step},   {"channels", read_channels, step},
-            {"mean", read_mean, step},     {"scale", read_scale, step}, {"divide", read_divide, step},
-        };
-
-        if (node->items[i]->kind != YAML_MAP || node->items[i]->n != 1)
-            return schema_wrong(r, node->items[i], "one step, such as \"- mean: [104, 117, 123]\"");
-        if (schema_map(r, node->items[i], fields, COUNT(fields)) != 0)
+    for (size_t i = 0; i < node->n; i++)
+        if (read_step(r, node->items[i], &plan->steps[i]) != 0)
             return -1;
-    }
     plan->n_steps = node->n;
     return 0;
 }

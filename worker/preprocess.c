@@ -47,7 +47,7 @@ static int check_plan(const struct preprocess_plan *plan, const struct shape *ou
     for (size_t i = 0; i < plan->n_steps; i++) {
         enum step_kind kind = plan->steps[i].kind;
 
-        if ((size_t)kind >= sizeof ops / sizeof *ops)
+        if ((size_t)kind >= sizeof ops / sizeof *ops || ops[kind] == NULL)
             return error_set(err, EX_CONFIG, "preprocessing step %zu is of no known kind (%d)", i + 1, (int)kind);
         if (ops[kind]->check(&plan->steps[i], &shape, err) < 0)
             return error_in(err, "preprocessing step %zu (%s)", i + 1, ops[kind]->name);

@@ -2,6 +2,7 @@
 #include "jobs/job.h"
 
 #include "common/log.h"
+#include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
 
 #include <setjmp.h>
@@ -211,6 +212,50 @@ static void a_printed_chain_reads_back_as_the_same_chain(void **state)
     assert_memory_equal(plan, &job_request(again)->preprocess, sizeof *plan);
     job_destroy(again);
     job_destroy(job);
+}
+
+static void a_preset_is_a_step_or_a_chain_of_its_own(void **state)
+{
+    static const char *const texts[] = {"preprocess: {preset: inception}\n", "preprocess: [{preset: inception}]\n",
+                                        "preprocess: {data: {preset: inception}}\n"};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct job *job = must_read(texts[i], NULL);
+        const struct run_request *q = job_request(job);
+        const struct preprocess_plan *plan = i < 2 ? &q->preprocess : &q->preprocess_inputs[0].plan;
+
+        assert_int_equal(plan->n_steps, 1);
+        assert_int_equal(plan->steps[0].kind, STEP_PRESET);
+        assert_int_equal(plan->steps[0].preset, PRESET_INCEPTION);
+        assert_int_equal(q->n_preprocess_inputs, i < 2 ? 0 : 1);
+        job_destroy(job);
+    }
+    refused("preprocess: {preset: vvg}\n", "line 5, column 22: preset \"vvg\" does not exist; the nearest is \"vgg\"");
+    refused("preprocess: [{preset: [vgg]}]\n", "expected preset");
+}
+
+static void the_model_may_tell_what_the_job_leaves_out(void **state)
+{
+    static const char text[] = "model: {file: a}\ntargets: [onnx-qdq]\noutput: c\n";
+    struct error err = {0};
+    struct job *job = must_read("", NULL);
+    const char *const sets[] = {"dataset.limit=7", NULL}, *const no_kind[] = {"dataset.path=x", NULL};
+
+    (void)state;
+    assert_true(job_request(job)->may_take_preprocess);
+    job_destroy(job);
+    job = must_read("preprocess: []\n", NULL);
+    assert_false(job_request(job)->may_take_preprocess);
+    job_destroy(job);
+    write_job(text, strlen(text));
+    job = job_read(path, sets, 1, &err);
+    assert_non_null(job);
+    assert_false(dataset_is_given(&job_request(job)->dataset));
+    assert_int_equal(job_request(job)->dataset.limit, 7);
+    assert_int_equal(job_request(job)->calibration.block, 0);
+    job_destroy(job);
+    check_error(job_read(path, no_kind, 1, &err), &err, EX_CONFIG, "a dataset needs \"kind\" and \"path\"");
 }
 
 static void paths_are_relative_to_the_job_file(void **state)
@@ -429,6 +474,8 @@ int main(void)
         cmocka_unit_test(inputs_take_what_they_do_not_say_from_the_dataset),
         cmocka_unit_test(every_key_reaches_the_request),
         cmocka_unit_test(a_printed_chain_reads_back_as_the_same_chain),
+        cmocka_unit_test(a_preset_is_a_step_or_a_chain_of_its_own),
+        cmocka_unit_test(the_model_may_tell_what_the_job_leaves_out),
         cmocka_unit_test(paths_are_relative_to_the_job_file),
         cmocka_unit_test(edits_of_the_network_reach_the_request),
         cmocka_unit_test(unknown_keys_and_words_name_place_and_nearest),
