@@ -1,6 +1,7 @@
 /* checkpoint.c — see checkpoint.h. */
 #include "coordinator/checkpoint.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/keep.h"
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { GENERATIONS = 2 };
 
@@ -30,14 +30,6 @@ struct checkpoint {
     size_t next;                     /* the generation to write */
     double kept, due, interval;      /* seconds: when last, when next, how often */
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A file that does not load is not tried again, and not lost. */
 static void set_aside(const char *path, const struct error *why)
@@ -118,7 +110,7 @@ struct checkpoint *checkpoint_open(const struct comm *comm, const struct run_req
             .output = output,
             .interval = request->checkpoint_interval > 0 ? (double)request->checkpoint_interval : least_interval,
         };
-        c->kept = now();
+        c->kept = clock_seconds();
         c->due = c->kept + c->interval;
     }
     if (rc == 0 && comm->rank == 0)
@@ -153,13 +145,13 @@ const struct observation *checkpoint_observation(const struct checkpoint *c)
 
 bool checkpoint_is_due(const struct checkpoint *c, bool is_at_end)
 {
-    return now() >= c->due || (is_at_end && now() - c->kept >= worth_keeping);
+    return clock_seconds() >= c->due || (is_at_end && clock_seconds() - c->kept >= worth_keeping);
 }
 
 int checkpoint_write(struct checkpoint *c, struct observation *measured, const struct pass_progress *progress,
                      struct error *err)
 {
-    double begin = now();
+    double begin = clock_seconds();
     struct error why = {0};
 
     if (c->observation != NULL && observation_merge(measured, c->observation, err) != 0)
@@ -169,8 +161,8 @@ int checkpoint_write(struct checkpoint *c, struct observation *measured, const s
     else
         c->next = (c->next + 1) % GENERATIONS;
     if (c->request->checkpoint_interval == 0)
-        c->interval = fmax(least_interval, sqrt(2 * (now() - begin) * mean_between_interruptions));
-    c->kept = now();
+        c->interval = fmax(least_interval, sqrt(2 * (clock_seconds() - begin) * mean_between_interruptions));
+    c->kept = clock_seconds();
     c->due = c->kept + c->interval;
     return 0;
 }

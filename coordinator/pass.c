@@ -1,6 +1,7 @@
 /* pass.c — engine threads around a source, blocks from the scheduler; see pass.h. */
 #include "coordinator/pass.h"
 
+#include "common/clock.h"
 #include "common/fault.h"
 #include "common/log.h"
 #include "common/memory.h"
@@ -16,20 +17,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct pass {
     const struct comm *comm;
     const struct pass_request *request;
     const struct pass_worker *worker;
     struct source *source;
+    size_t depth; /* blocks it holds */
     struct pass_result *result;
     struct block_set done, here; /* by anybody, up to the last pause; by this rank */
     atomic_size_t n_running;
     atomic_bool is_stopping;      /* finish the block in hand, take no other */
     atomic_uint_least64_t n_done; /* blocks, of this rank */
     uint64_t n_claimed;           /* blocks, of this rank; main thread only */
-    pthread_mutex_t mutex;        /* guards error, bad list, engine_seconds */
+    pthread_mutex_t mutex;        /* guards error, bad list, stages */
     struct error error;           /* of the first thread that failed */
     size_t bad_capacity;
     struct progress progress;
@@ -42,14 +43,6 @@ struct pass_thread {
     pthread_t id;
     bool is_started;
 };
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void fail(struct pass *pass, const struct error *err)
 {
@@ -94,13 +87,15 @@ static void *thread_main(void *argument)
     struct pass_thread *thread = argument;
     struct pass *pass = thread->pass;
     struct error err = {0};
+    struct stages spent = {0};
+    double before = clock_seconds(), observed = engine_observe_seconds(thread->engine);
     struct block *block;
-    double busy = 0;
 
     while (!atomic_load(&pass->is_stopping) && (block = source_take(pass->source, &err)) != NULL) {
-        double start = now();
+        double start = clock_seconds();
         int rc = account(pass, block, &err);
 
+        spent.wait += start - before; /* the wait for the end of the data, which has no block, is not counted */
         if (rc == 0 && block->n_records > 0)
             rc = pass->worker->run(thread->state, thread->engine, block, &err);
         if (rc == 0 && fault("block.done") != 0)
@@ -108,15 +103,18 @@ static void *thread_main(void *argument)
         if (rc == 0)
             block_set_add(&pass->here, block->index);
         source_give_back(pass->source, block);
-        busy += now() - start;
+        before = clock_seconds();
+        spent.compute += before - start;
         if (rc != 0)
             break;
         atomic_fetch_add(&pass->n_done, 1);
     }
     if (err.code != 0)
         fail(pass, &err);
+    spent.observe = engine_observe_seconds(thread->engine) - observed;
+    spent.compute -= spent.observe;
     pthread_mutex_lock(&pass->mutex);
-    pass->result->engine_seconds += busy;
+    stages_add(&pass->result->stages, &spent);
     pthread_mutex_unlock(&pass->mutex);
     atomic_fetch_sub(&pass->n_running, 1);
     return NULL;
@@ -207,16 +205,41 @@ static void destroy_threads(struct pass *pass, struct pass_thread *threads)
     free(threads);
 }
 
+/* How many blocks this rank holds at once: each thread has one in hand, and beyond that one may be ready for each
+ * engine. */
+static int choose_depth(struct pass *pass, struct source_options *options, struct error *err)
+{
+    const struct pass_request *request = pass->request;
+    size_t least = request->n_threads + request->n_decoders, block_bytes = source_block_bytes(options);
+
+    options->depth = least + request->n_threads;
+    if (request->prefetch_bytes > 0) {
+        options->depth = request->prefetch_bytes / block_bytes < least ? 0 : request->prefetch_bytes / block_bytes;
+        if (options->depth == 0)
+            return error_set(err, EX_CONFIG,
+                             "engine.prefetch: expected at least %zu blocks, one for each of %zu engine and %zu "
+                             "decoding threads, found room for %" PRIu64 " of %zu bytes",
+                             least, request->n_threads, request->n_decoders, request->prefetch_bytes / block_bytes,
+                             block_bytes);
+    }
+    if (options->depth > pass->done.n + least) /* more than there are would only take memory */
+        options->depth = pass->done.n + least;
+    pass->depth = options->depth;
+    log_debug("%s: at most %zu blocks of %zu bytes are held at once", request->what, options->depth, block_bytes);
+    return 0;
+}
+
 static int start(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
     struct source_options options = {.dataset = request->dataset,
                                      .n_inputs = request->graph->n_inputs,
                                      .block_size = request->block_size,
-                                     .n_threads = request->n_threads,
-                                     .depth = 2 * request->n_threads + 1};
+                                     .n_threads = request->n_decoders};
 
     memcpy(options.inputs, request->inputs, options.n_inputs * sizeof *options.inputs);
+    if (choose_depth(pass, &options, err) != 0)
+        return -1;
     atomic_store(&pass->is_stopping, false);
     pass->source = source_create(&options, err);
     if (pass->source == NULL)
@@ -232,13 +255,20 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
     return 0;
 }
 
+static void add_source_times(struct pass *pass)
+{
+    struct feed_times times = source_times(pass->source);
+    struct stages spent = {.read = times.read, .decode = times.decode, .preprocess = times.preprocess};
+
+    stages_add(&pass->result->stages, &spent);
+}
+
 /* Collective. Works until no block is left, a pause is due, a stop is requested, or something fails; then all threads
  * are at rest. */
 static int run_until_pause(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
-    struct schedule_work work = {pass,    push,        pending, finish,
-                                 is_done, is_stopping, abandon, 2 * pass->request->n_threads + 1};
     int rc = start(pass, threads, err);
+    struct schedule_work work = {pass, push, pending, finish, is_done, is_stopping, abandon, pass->depth};
 
     /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
     rc = comm_agree(pass->comm, rc, err);
@@ -254,6 +284,8 @@ static int run_until_pause(struct pass *pass, struct pass_thread *threads, struc
             pthread_join(threads[i].id, NULL);
         threads[i].is_started = false;
     }
+    if (pass->source != NULL)
+        add_source_times(pass);
     source_destroy(pass->source);
     pass->source = NULL;
     if (rc == 0 && pass->error.code != 0) {
@@ -369,6 +401,21 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
     return rc;
 }
 
+/* Collective. */
+static void tell_stages(const struct comm *comm, const struct pass_request *request, struct pass_result *result)
+{
+    struct stages *s = &result->stages;
+    char text[STAGES_TEXT_BYTES];
+
+    stages_sum(comm, s);
+    if (s->compute <= 0) /* all was done by an earlier run */
+        return;
+    log_info("%s: %.1f s; all threads: read %.1f s, decode %.1f s, preprocess %.1f s, wait for data %.1f s, "
+             "compute %.1f s, observe %.1f s",
+             request->what, result->seconds, s->read, s->decode, s->preprocess, s->wait, s->compute, s->observe);
+    log_info("%s: %s", request->what, stages_verdict(s, request->n_threads, request->n_decoders, text));
+}
+
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err)
 {
@@ -396,5 +443,7 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     if (rc == 0)
         rc = pass_share_records(comm, request, result, err);
     result->seconds = progress_seconds(&pass.progress);
+    if (rc == 0)
+        tell_stages(comm, request, result);
     return rc;
 }

@@ -8,6 +8,7 @@
 
 #include "coordinator/block_set.h"
 #include "coordinator/comm.h"
+#include "coordinator/stages.h"
 #include "worker/engine.h"
 #include "worker/source.h"
 
@@ -47,7 +48,9 @@ struct pass_request {
     const struct graph *graph;
     struct dataset *dataset;
     const struct feed_input *inputs; /* [graph->n_inputs] */
-    size_t block_size, n_threads;
+    size_t block_size;
+    size_t n_threads, n_decoders; /* of engines and of decoding, on this rank */
+    uint64_t prefetch_bytes;      /* of decoded blocks on this rank; 0: two blocks an engine thread, one a decoder */
     uint64_t max_bad_records;
     const char *what; /* "calibration", for progress */
     /* Both may be NULL. `begun`: what an earlier run has done already, on every rank `done`, on rank 0 the rest, too.
@@ -60,12 +63,14 @@ struct pass_result {
     uint64_t n_records, n_used;
     uint64_t *digests; /* [n_records], the same on every rank; 0 for bad ones */
     size_t n_bad;
-    struct bad_record *bad;         /* by ordinal, the same on every rank */
-    double seconds, engine_seconds; /* this rank; wall, and summed over its engine threads */
+    struct bad_record *bad; /* by ordinal, the same on every rank */
+    double seconds;         /* of this rank, by the clock on the wall */
+    struct stages stages;   /* of all ranks' threads together */
 };
 
-/* Collective. EX_DATAERR when more than max_bad_records records are bad, naming one of them; EX_TEMPFAIL when a stop
- * was requested (stop.h): the blocks in hand were finished, and where there are pauses, kept. */
+/* Collective. Logs where the time went. EX_CONFIG: prefetch_bytes is less than one block for each thread. EX_DATAERR
+ * when more than max_bad_records records are bad, naming one of them; EX_TEMPFAIL when a stop was requested (stop.h):
+ * the blocks in hand were finished, and where there are pauses, kept. */
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err);
 void pass_result_fini(struct pass_result *result);

@@ -1,30 +1,22 @@
 /* progress.c — see progress.h. */
 #include "coordinator/progress.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 static const double line_seconds = 30; /* where nobody watches */
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 struct progress progress_begin(const char *what, double total)
 {
-    return (struct progress){.what = what, .total = total, .started = now()};
+    return (struct progress){.what = what, .total = total, .started = clock_seconds()};
 }
 
 double progress_seconds(const struct progress *p)
 {
-    return now() - p->started;
+    return clock_seconds() - p->started;
 }
 
 void progress_tell(struct progress *p, double records)

@@ -196,11 +196,20 @@ char *report_manifest(const struct report *report, struct error *err)
                       err);
 }
 
-char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts, struct error *err)
+static json_t *stages_object(const struct stages *s)
 {
-    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}}", "ranks", comm->size, "hosts",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "read", number(s->read), "decode", number(s->decode),
+                     "preprocess", number(s->preprocess), "wait", number(s->wait), "compute", number(s->compute),
+                     "observe", number(s->observe), "wait_share", number(stages_wait_share(s)));
+}
+
+char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts,
+                 const struct stages *calibration, const struct stages *evaluation, struct error *err)
+{
+    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:o, s:o}}", "ranks", comm->size, "hosts",
                                 json_text(hosts), "seconds", "load", t->load, "measure", t->measure, "decide",
-                                t->decide, "evaluate", t->evaluate, "write", t->write),
+                                t->decide, "evaluate", t->evaluate, "write", t->write, "thread_seconds", "calibration",
+                                stages_object(calibration), "evaluation", stages_object(evaluation)),
                       err);
 }
 

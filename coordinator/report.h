@@ -40,7 +40,8 @@ char *report_manifest(const struct report *report, struct error *err);
 struct run_times { /* seconds of this rank */
     double load, measure, decide, evaluate, write;
 };
-/* The text of run.json. hosts: one line per rank, gathered. */
-char *report_run(const struct comm *comm, const struct run_times *times, const char *hosts, struct error *err);
+/* The text of run.json. hosts: one line per rank, gathered. The stages of a pass that was not made are zero. */
+char *report_run(const struct comm *comm, const struct run_times *times, const char *hosts,
+                 const struct stages *calibration, const struct stages *evaluation, struct error *err);
 
 #endif

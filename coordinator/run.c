@@ -2,6 +2,7 @@
  * all ranks. */
 #include "coordinator/run_private.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
@@ -14,15 +15,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-double run_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void run_fini(struct run *run)
 {
@@ -53,7 +45,7 @@ static int verdict(const struct run *run, struct error *err)
 int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err)
 {
     struct run run = {.comm = comm, .request = request};
-    double t0 = run_now(), t1, t2, t3, t4;
+    double t0 = clock_seconds(), t1, t2, t3, t4;
     bool is_finished = false;
     int rc = 0;
 
@@ -74,16 +66,16 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
         run_fini(&run);
         return rc;
     }
-    t1 = run_now();
+    t1 = clock_seconds();
     if (rc == 0)
         rc = run_measure_with_checkpoint(&run, err);
-    t2 = run_now();
+    t2 = clock_seconds();
     if (rc == 0)
         rc = run_decide(&run, err);
-    t3 = run_now();
+    t3 = clock_seconds();
     if (rc == 0)
         rc = run_score(&run, false, err);
-    t4 = run_now();
+    t4 = clock_seconds();
     run.times = (struct run_times){t1 - t0, t2 - t1, t3 - t2, t4 - t3, 0};
     if (rc == 0)
         rc = run_write(&run, t4, err);
@@ -184,7 +176,7 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
 int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err)
 {
     struct run run = {.comm = comm, .request = request, .has_no_data = true};
-    double t0 = run_now(), t1, t2;
+    double t0 = clock_seconds(), t1, t2;
     bool is_finished = false;
     int rc = 0;
 
@@ -200,10 +192,10 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
         run_fini(&run);
         return 0;
     }
-    t1 = run_now();
+    t1 = clock_seconds();
     if (rc == 0)
         rc = run_decide(&run, err);
-    t2 = run_now();
+    t2 = clock_seconds();
     run.times = (struct run_times){t1 - t0, 0, t2 - t1, 0, 0};
     if (rc == 0)
         rc = run_write(&run, t2, err);

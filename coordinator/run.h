@@ -63,8 +63,10 @@ struct run_request {
         size_t n_top_k;
         size_t top_k[METRICS_MAX_TOP];
     } evaluate;
-    size_t threads;  /* engine threads per rank */
-    const char *isa; /* "native", "avx2", ... */
+    size_t threads;        /* engine threads per rank */
+    size_t decode_threads; /* beside them; 0: as many */
+    uint64_t prefetch_mib; /* what a rank may hold of decoded records, in MiB; 0: what its threads need */
+    const char *isa;       /* "native", "avx2", ... */
     uint64_t max_bad_records;
     const char *output;           /* folder */
     bool force;                   /* replace a finished folder with other fingerprints */

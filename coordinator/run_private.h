@@ -60,11 +60,7 @@ int run_score(struct run *run, bool with_choices, struct error *err);
 struct report run_report(struct run *run);
 /* Collective. What is in the output folder already: nothing, or the results of this job; EX_CANTCREAT: of another. */
 int run_check_finished(struct run *run, bool *is_finished, struct error *err);
-/* Collective. Everything into the output folder; `started`: when writing began, in seconds of run_now. */
+/* Collective. Everything into the output folder; `started`: when writing began, in seconds of clock.h. */
 int run_write(struct run *run, double started, struct error *err);
-
-/* --- run.c --- */
-
-double run_now(void); /* seconds of a clock that never goes back */
 
 #endif

@@ -22,8 +22,15 @@ static struct pass_request pass_over(const struct run *run, struct dataset *data
 {
     const struct run_request *q = run->request;
 
-    return (struct pass_request){run->graph, dataset, inputs, q->calibration.block, q->threads, q->max_bad_records,
-                                 what,       NULL,    NULL};
+    return (struct pass_request){.graph = run->graph,
+                                 .dataset = dataset,
+                                 .inputs = inputs,
+                                 .block_size = q->calibration.block,
+                                 .n_threads = q->threads,
+                                 .n_decoders = q->decode_threads > 0 ? q->decode_threads : q->threads,
+                                 .prefetch_bytes = q->prefetch_mib << 20,
+                                 .max_bad_records = q->max_bad_records,
+                                 .what = what};
 }
 
 /* Collective. The statistics of an earlier run, where every rank sees its archive: an output folder on one host's disk

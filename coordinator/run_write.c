@@ -1,6 +1,7 @@
 /* run_write.c — the output folder: what was there, and what is written; see run_private.h. */
 #include "coordinator/run_private.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/finished.h"
@@ -67,8 +68,11 @@ static int write_files(struct run *run, const char *hosts, double started, struc
         return -1;
     if (write_text(run, "report.json", report_json(&report, err), true, err) != 0)
         return -1;
-    run->times.write = run_now() - started;
-    if (write_text(run, "run.json", report_run(run->comm, &run->times, hosts, err), false, err) != 0)
+    run->times.write = clock_seconds() - started;
+    if (write_text(
+            run, "run.json",
+            report_run(run->comm, &run->times, hosts, &run->records.stages, &run->evaluation.records.stages, err),
+            false, err) != 0)
         return -1;
     return write_text(run, "manifest.json", report_manifest(&report, err), false, err);
 }

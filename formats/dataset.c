@@ -200,6 +200,7 @@ int dataset_read_input(struct dataset_cursor *cursor, size_t input, uint64_t ord
     record->key[0] = '\0';
     record->label = -1;
     record->digest = 0;
+    record->decode_seconds = 0;
     if (part->kind->read(part->state, cursor->positions[input],
                          part->ordinals == NULL ? ordinal : part->ordinals[ordinal], record, &why) == 0)
         return 0;

@@ -32,6 +32,7 @@ struct record {
     uint8_t *byte_buffer; /* its own, for whoever fills the record after record_reserve */
     float *value_buffer;
     size_t bytes_capacity, values_capacity; /* private */
+    double decode_seconds;                  /* of the last dataset_read: spent on an image file; the rest was reading */
     uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity; 0: unreadable */
 };
 

@@ -395,11 +395,25 @@ static int read_evaluate(struct schema *r, const struct yaml *node, void *target
     return schema_map(r, node, fields, COUNT(fields));
 }
 
+static int read_prefetch(struct schema *r, const struct yaml *node, void *target)
+{
+    uint64_t mib = 0;
+
+    if (schema_count(r, node, &mib) != 0)
+        return -1;
+    if (mib == 0 || mib > 1 << 24)
+        return schema_wrong(r, node, "1 to 16777216 MiB");
+    *(uint64_t *)target = mib;
+    return 0;
+}
+
 static int read_engine(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
     const struct schema_field fields[] = {
         {"threads", schema_size, &request->threads},
+        {"decode_threads", schema_size, &request->decode_threads},
+        {"prefetch", read_prefetch, &request->prefetch_mib},
         {"isa", schema_text, &request->isa},
     };
 

@@ -1,6 +1,7 @@
 /* engine.c — compiles a graph into a program of steps, and runs it; see engine.h and engine_private.h. */
 #include "worker/engine_private.h"
 
+#include "common/clock.h"
 #include "worker/float_mode.h"
 
 #include <stdlib.h>
@@ -131,7 +132,7 @@ static float *form_data(const struct engine *engine, const struct engine_form *f
     return (float *)(void *)(engine->memory + engine->buffers[form->buffer].offset);
 }
 
-static int observe(const struct engine *engine, int node, int value, size_t n_records, engine_observer observer,
+static int observe(struct engine *engine, int node, int value, size_t n_records, engine_observer observer,
                    void *context, struct error *err)
 {
     const struct engine_value *v = &engine->values[value];
@@ -139,7 +140,20 @@ static int observe(const struct engine *engine, int node, int value, size_t n_re
     struct view view = {form_data(engine, &v->forms[0]), n_records * lead, (size_t)v->dims[1],
                         (size_t)(v->dims[2] * v->dims[3]), v->forms[0].block};
 
-    return observer == NULL ? 0 : observer(context, node, value, &view, err);
+    double began;
+    int rc;
+
+    if (observer == NULL)
+        return 0;
+    began = clock_seconds();
+    rc = observer(context, node, value, &view, err);
+    engine->observe_seconds += clock_seconds() - began;
+    return rc;
+}
+
+double engine_observe_seconds(const struct engine *engine)
+{
+    return engine->observe_seconds;
 }
 
 static int run_steps(struct engine *engine, size_t from, size_t to, struct error *err)

@@ -30,6 +30,9 @@ typedef int (*engine_observer)(void *context, int node, int value, const struct 
 int engine_run(struct engine *engine, const float *const *inputs, size_t n_records, engine_observer observer,
                void *context, struct error *err);
 
+/* Seconds spent in observers since engine_create. */
+double engine_observe_seconds(const struct engine *engine);
+
 /* After engine_run: graph->outputs[i] in plain order, n_records x elements; borrowed until the next run. */
 const float *engine_output(struct engine *engine, size_t output);
 

@@ -85,6 +85,7 @@ struct engine {
     size_t n_buffers, n_steps, n_weights, buffers_capacity, steps_capacity, weights_capacity;
     size_t memory_bytes, scratchpad_bytes, weights_bytes;
     unsigned char *memory, *scratchpad;
+    double observe_seconds;
 };
 
 /* ---- engine_build.c: adding to the program. All return 0/-1 with err set; pointers to steps die with the next add.

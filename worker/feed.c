@@ -1,6 +1,7 @@
 /* feed.c — see feed.h. */
 #include "worker/feed.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "worker/preprocess.h"
 
@@ -12,6 +13,7 @@ struct feed {
     size_t parts[DATASET_MAX_INPUTS];
     struct preprocessor *preprocessors[DATASET_MAX_INPUTS];
     struct record record;
+    struct feed_times times;
 };
 
 static int feed_init(struct feed *feed, struct dataset *dataset, const struct feed_input *inputs, size_t n,
@@ -55,6 +57,26 @@ void feed_destroy(struct feed *feed)
     free(feed);
 }
 
+struct feed_times feed_times(const struct feed *feed)
+{
+    return feed->times;
+}
+
+/* One input's share of a record. */
+static int read_input(struct feed *feed, size_t input, uint64_t ordinal, float *row, struct error *err)
+{
+    double began = clock_seconds(), between;
+    int rc = dataset_read_input(feed->cursor, feed->parts[input], ordinal, &feed->record, err);
+
+    between = clock_seconds();
+    feed->times.decode += feed->record.decode_seconds;
+    feed->times.read += between - began - feed->record.decode_seconds;
+    if (rc == 0)
+        rc = preprocess(feed->preprocessors[input], &feed->record, row, err);
+    feed->times.preprocess += clock_seconds() - between;
+    return rc;
+}
+
 int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
               struct error *err)
 {
@@ -62,8 +84,7 @@ int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *
     int64_t first = -1;
 
     for (size_t i = 0; i < feed->n; i++) {
-        if (dataset_read_input(feed->cursor, feed->parts[i], ordinal, &feed->record, err) < 0 ||
-            preprocess(feed->preprocessors[i], &feed->record, rows[i], err) < 0)
+        if (read_input(feed, i, ordinal, rows[i], err) < 0)
             return -1;
         if (first < 0)
             first = feed->record.label;

@@ -13,6 +13,11 @@ struct feed_input {
     struct shape shape;                 /* of one record, without the batch dim */
 };
 
+/* Seconds. */
+struct feed_times {
+    double read, decode, preprocess;
+};
+
 /* One thread's: cursor and scratch. */
 struct feed;
 /* inputs[0..n), 1 to DATASET_MAX_INPUTS of them in the network's order, are copied; the dataset is borrowed. EX_CONFIG:
@@ -24,5 +29,7 @@ void feed_destroy(struct feed *feed); /* NULL is allowed */
  * that has one (-1: none has), the digest that of all together. EX_DATAERR: the record is bad, see dataset_read. */
 int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
               struct error *err);
+/* What feed_read took, since feed_create. */
+struct feed_times feed_times(const struct feed *feed);
 
 #endif

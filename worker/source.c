@@ -17,6 +17,7 @@ struct decoder {
     struct source *source;
     pthread_t thread;
     struct feed *feed;
+    struct feed_times times; /* of the feed, as of the last block; guarded by the source's lock */
 };
 
 struct source {
@@ -155,6 +156,7 @@ static void *decoder_main(void *context)
         rc = decode_block(decoder, block, &err);
         pthread_mutex_lock(&source->lock);
         source->n_decoding--;
+        decoder->times = feed_times(decoder->feed);
         if (rc == 0) {
             source->ready[(source->ready_at + source->n_ready++) % source->options.depth] = block;
             pthread_cond_signal(&source->decoded);
@@ -364,4 +366,32 @@ size_t source_pending(struct source *source)
     n = pending(source);
     pthread_mutex_unlock(&source->lock);
     return n;
+}
+
+struct feed_times source_times(struct source *source)
+{
+    struct feed_times times = {0};
+
+    pthread_mutex_lock(&source->lock);
+    for (size_t i = 0; i < source->options.n_threads; i++) {
+        times.read += source->decoders[i].times.read;
+        times.decode += source->decoders[i].times.decode;
+        times.preprocess += source->decoders[i].times.preprocess;
+    }
+    pthread_mutex_unlock(&source->lock);
+    return times;
+}
+
+size_t source_block_bytes(const struct source_options *options)
+{
+    size_t record = 0, block;
+
+    for (size_t i = 0; i < options->n_inputs; i++) {
+        int64_t n = shape_elements(&options->inputs[i].shape);
+
+        if (n <= 0 || (size_t)n > (SIZE_MAX - record) / sizeof(float))
+            return SIZE_MAX;
+        record += (size_t)n * sizeof(float);
+    }
+    return size_multiply(record, options->block_size, &block) ? block : SIZE_MAX;
 }

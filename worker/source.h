@@ -30,6 +30,9 @@ struct source_options {
     size_t n_threads; /* decoding threads, at least 1 */
     size_t depth;     /* blocks held at once, at least n_threads + 1 */
 };
+/* Bytes of decoded records in one block, of which a source holds `depth`. SIZE_MAX: no fixed size, or more
+ * than can be addressed. */
+size_t source_block_bytes(const struct source_options *options);
 
 struct source;
 struct source *source_create(const struct source_options *options, struct error *err);
@@ -44,6 +47,9 @@ void source_finish(struct source *source);
  * EX_NOINPUT; bad records are no failure, they are listed in the block). Thread safe. */
 struct block *source_take(struct source *source, struct error *err);
 void source_give_back(struct source *source, struct block *block);
+/* What the decoding threads have spent their time on, all together, as of the blocks they have finished. Thread safe.
+ */
+struct feed_times source_times(struct source *source);
 /* How many requested blocks nobody has taken yet: tells the scheduler when to claim more. */
 size_t source_pending(struct source *source);
 

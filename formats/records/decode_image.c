@@ -1,6 +1,8 @@
 /* decode_image.c — finds the codec by the file's first bytes; see decode_image.h. */
 #include "formats/records/decode_image.h"
 
+#include "common/clock.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -39,13 +41,23 @@ int decode_reserve(struct record *record, size_t size, size_t channels, size_t h
     return 0;
 }
 
+static int decode_with(const struct image_codec *codec, const uint8_t *data, size_t size, struct record *record,
+                       struct error *err)
+{
+    double began = clock_seconds();
+    int rc = codec->decode(data, size, record, err);
+
+    record->decode_seconds += clock_seconds() - began;
+    return rc == 0 ? 0 : error_in(err, "%s", codec->name);
+}
+
 int decode_image(const uint8_t *data, size_t size, struct record *record, struct error *err)
 {
     if (size == 0)
         return error_set(err, EX_DATAERR, "expected an image, found an empty file");
     for (size_t i = 0; i < sizeof codecs / sizeof *codecs; i++)
         if (codecs[i]->is_mine(data, size))
-            return codecs[i]->decode(data, size, record, err) == 0 ? 0 : error_in(err, "%s", codecs[i]->name);
+            return decode_with(codecs[i], data, size, record, err);
     return error_set(err, EX_DATAERR,
                      "expected a JPEG, PNG, BMP, PGM or PPM image, found the bytes %02x %02x %02x %02x", data[0],
                      size > 1 ? data[1] : 0, size > 2 ? data[2] : 0, size > 3 ? data[3] : 0);

@@ -8,7 +8,8 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides
   targets target_options target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
-  evaluate.dataset.limit engine.threads engine.isa checkpoint.interval limits.max_bad_records output'
+  evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
+  checkpoint.interval limits.max_bad_records output'
 
 # The values of a key, where they are words.
 _etalon_values() {

@@ -67,6 +67,7 @@ job "$network" "{kind: images, path: broken}"; bad 65 "record 03.jpg"
 
 # --- the job file
 with() { job "$network" "$images" "$1"; }
+with 'targets: [onnx-qdq]\nengine: {prefetch: 0}'; bad 78 "MiB"
 with 'targets: [onnx-qdq]\nevalute: {top_k: [1]}'; bad 78 'the nearest is "evaluate"'
 with 'targets: [onnx-qdc]'; bad 78 'the nearest is "onnx-qdq"'
 with 'targets: [onnx-qdq]\ncalibration: {activations: mze}'; bad 78 'the nearest is "mse"'

@@ -150,7 +150,7 @@ static void every_key_reaches_the_request(void **state)
                   "  overrides: [{node: 'fc*', precision: float}, {node: conv1, activations: minmax}]}\n"
                   "target_options: {tnn: {mode: corrected}}\n"
                   "evaluate: {top_k: [3], dataset: {kind: lmdb, path: val, limit: 7}}\n"
-                  "engine: {threads: 5, isa: avx2}\n"
+                  "engine: {threads: 5, decode_threads: 2, prefetch: 300, isa: avx2}\n"
                   "limits: {max_bad_records: 18446744073709551615}\n",
                   NULL);
     const struct run_request *q = job_request(job);
@@ -186,6 +186,8 @@ static void every_key_reaches_the_request(void **state)
     assert_string_equal(q->evaluate.dataset.kind, "lmdb");
     assert_int_equal(q->evaluate.dataset.limit, 7);
     assert_int_equal(q->threads, 5);
+    assert_int_equal(q->decode_threads, 2);
+    assert_int_equal(q->prefetch_mib, 300);
     assert_string_equal(q->isa, "avx2");
     assert_true(q->max_bad_records == UINT64_MAX);
     job_destroy(job);

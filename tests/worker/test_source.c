@@ -349,6 +349,32 @@ static void memory_is_bounded_by_depth(void **state)
     dataset_close(dataset);
 }
 
+static void times_and_sizes_are_told(void **state)
+{
+    struct source_options options = {
+        .n_inputs = 2, .inputs = {{.shape = {3, {1, 2, 3}}}, {.shape = {1, {4}}}}, .block_size = 5};
+    struct error err = {0};
+    struct feed_times times;
+    struct dataset *dataset;
+    struct source *source;
+    struct block *block;
+
+    (void)state;
+    assert_int_equal(source_block_bytes(&options), 5 * (6 + 4) * sizeof(float));
+    options.inputs[1].shape.dims[0] = 0;
+    assert_true(source_block_bytes(&options) == SIZE_MAX);
+    reset(8, 2000);
+    dataset = open_made();
+    source = create(dataset, &doubled, 8, 1, 2);
+    assert_int_equal(source_request(source, &(uint64_t){0}, 1, NULL), 0);
+    assert_non_null(block = source_take(source, &err));
+    times = source_times(source);
+    assert_true(times.read > 0.0005 && times.decode == 0 && times.preprocess > 0); /* eight delays of 1 ms on average */
+    source_give_back(source, block);
+    source_destroy(source);
+    dataset_close(dataset);
+}
+
 static void wrong_requests_and_options_are_refused(void **state)
 {
     struct source_options options = {.n_inputs = 1,
@@ -394,6 +420,7 @@ int main(void)
         cmocka_unit_test(a_failing_dataset_reaches_every_taker),
         cmocka_unit_test(destroying_early_stops_the_threads),
         cmocka_unit_test(memory_is_bounded_by_depth),
+        cmocka_unit_test(times_and_sizes_are_told),
         cmocka_unit_test(wrong_requests_and_options_are_refused),
     };
 
