@@ -4,19 +4,13 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/plan_decide.h"
+#include "coordinator/sample.h"
 #include "worker/engine.h"
 #include "worker/simulate.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One batch, read by whoever needs it. */
-struct batch {
-    float *inputs[DATASET_MAX_INPUTS]; /* [CORRECT_RECORDS][elements] each */
-    size_t elements[DATASET_MAX_INPUTS];
-    size_t n_inputs, n;
-};
 
 /* The lockstep of one plan. Means are kept per value and channel: [n_values] NULL, or fp32 first, then simulated. */
 struct lockstep {
@@ -25,65 +19,6 @@ struct lockstep {
     double **means;
     size_t *channels;
 };
-
-/* ---- records ---- */
-
-static int batch_init(struct batch *batch, const struct feed_input *inputs, size_t n_inputs, struct error *err)
-{
-    for (; batch->n_inputs < n_inputs; batch->n_inputs++) {
-        size_t i = batch->n_inputs;
-
-        batch->elements[i] = (size_t)shape_elements(&inputs[i].shape);
-        batch->inputs[i] = memory_create(CORRECT_RECORDS, batch->elements[i] * sizeof(float), "records", err);
-        if (batch->inputs[i] == NULL)
-            return -1;
-    }
-    return 0;
-}
-
-static void batch_fini(struct batch *batch)
-{
-    for (size_t i = 0; i < batch->n_inputs; i++)
-        free(batch->inputs[i]);
-}
-
-/* Evenly spaced records, so that a set sorted by class is not represented by its first class. Bad ones are left out:
- * the pass over all records has judged them already. */
-static int read_records(struct batch *batch, struct dataset *dataset, struct feed *feed, struct error *err)
-{
-    uint64_t count = dataset_count(dataset), n = count < CORRECT_RECORDS ? count : CORRECT_RECORDS, digest;
-    int64_t label;
-
-    for (uint64_t i = 0; i < n; i++) {
-        float *rows[DATASET_MAX_INPUTS];
-
-        for (size_t k = 0; k < batch->n_inputs; k++)
-            rows[k] = batch->inputs[k] + batch->n * batch->elements[k];
-        if (feed_read(feed, i * count / n, rows, &label, &digest, err) == 0)
-            batch->n++;
-        else if (err->code == EX_DATAERR)
-            *err = (struct error){0};
-        else
-            return -1;
-    }
-    for (size_t k = 0; k < batch->n_inputs;
-         k++) /* rows beyond n must hold finite numbers, whatever a bad record left */
-        memset(batch->inputs[k] + batch->n * batch->elements[k], 0,
-               (CORRECT_RECORDS - batch->n) * batch->elements[k] * sizeof(float));
-    return 0;
-}
-
-static int read_batch(struct batch *batch, const struct graph *graph, struct dataset *dataset,
-                      const struct feed_input *inputs, struct error *err)
-{
-    struct feed *feed = feed_create(dataset, inputs, graph->n_inputs, err);
-    int rc = feed == NULL || batch_init(batch, inputs, graph->n_inputs, err) < 0
-                 ? -1
-                 : read_records(batch, dataset, feed, err);
-
-    feed_destroy(feed);
-    return rc;
-}
 
 /* ---- one plan ---- */
 
@@ -150,15 +85,15 @@ static int reserve_means(struct lockstep *l, struct error *err)
     return 0;
 }
 
-static int correct_plan(struct plan *plan, struct engine *engine, const struct batch *batch, struct error *err)
+static int correct_plan(struct plan *plan, struct engine *engine, const struct sample *sample, struct error *err)
 {
     struct lockstep l = {.plan = plan};
-    const float *const *inputs = (const float *const *)batch->inputs;
+    const float *const *inputs = (const float *const *)sample->inputs;
     int rc = -1;
 
-    if (reserve_means(&l, err) == 0 && (l.simulator = simulator_create(plan, CORRECT_RECORDS, err)) != NULL &&
-        simulator_begin(l.simulator, inputs, batch->n, err) == 0)
-        rc = engine_run(engine, inputs, batch->n, observe, &l, err);
+    if (reserve_means(&l, err) == 0 && (l.simulator = simulator_create(plan, SAMPLE_RECORDS, err)) != NULL &&
+        simulator_begin(l.simulator, inputs, sample->n, err) == 0)
+        rc = engine_run(engine, inputs, sample->n, observe, &l, err);
     for (size_t v = 0; l.means != NULL && v < plan->graph->n_values; v++)
         free(l.means[v]);
     free(l.means);
@@ -222,21 +157,21 @@ static int share_plan(const struct comm *comm, struct plan *plan, int owner, str
 int correct_biases(const struct comm *comm, const struct graph *graph, struct dataset *dataset,
                    const struct feed_input *inputs, struct plan *const *plans, size_t n, struct error *err)
 {
-    struct batch batch = {0};
+    struct sample sample = {0};
     struct engine *engine = NULL;
     int rc = 0;
 
     if ((size_t)comm->rank < n) { /* plan i is corrected by rank i modulo the number of ranks */
-        rc = read_batch(&batch, graph, dataset, inputs, err);
-        if (rc == 0 && batch.n > 0 && (engine = engine_create(graph, CORRECT_RECORDS, NULL, err)) == NULL)
+        rc = sample_read(&sample, graph, dataset, inputs, err);
+        if (rc == 0 && sample.n > 0 && (engine = engine_create(graph, SAMPLE_RECORDS, NULL, err)) == NULL)
             rc = -1;
-        if (rc == 0 && batch.n == 0)
+        if (rc == 0 && sample.n == 0)
             log_warning("biases are not corrected: none of the records tried can be used");
-        for (size_t i = (size_t)comm->rank; rc == 0 && batch.n > 0 && i < n; i += (size_t)comm->size)
-            rc = correct_plan(plans[i], engine, &batch, err);
+        for (size_t i = (size_t)comm->rank; rc == 0 && sample.n > 0 && i < n; i += (size_t)comm->size)
+            rc = correct_plan(plans[i], engine, &sample, err);
     }
     engine_destroy(engine);
-    batch_fini(&batch);
+    sample_fini(&sample);
     rc = comm_agree(comm, rc, err);
     for (size_t i = 0; rc == 0 && i < n && comm->size > 1; i++)
         rc = share_plan(comm, plans[i], (int)(i % (size_t)comm->size), err);

@@ -13,8 +13,6 @@
 #include "coordinator/comm.h"
 #include "worker/feed.h"
 
-enum { CORRECT_RECORDS = 64 }; /* evenly spaced over the set, one batch: 50 gave 71.05, 200 gave 71.15 */
-
 /* Collective. inputs[graph->n_inputs]: what feeds the network. Rewrites the biases of plans[0..n) in place, the same on
  * every rank; each rank does its share of the plans. */
 int correct_biases(const struct comm *comm, const struct graph *graph, struct dataset *dataset,

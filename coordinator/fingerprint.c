@@ -125,7 +125,7 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
         probe);
-    add(state, "max bad records %" PRIu64 "\n", q->max_bad_records);
+    add(state, "max bad records %" PRIu64 " equalized %d\n", q->max_bad_records, q->calibration.equalizes);
     sha256_finish(state, hex);
     return 0;
 }

@@ -46,6 +46,23 @@ static int list_values(const struct observation *o, struct archive *archive, uin
     return 0;
 }
 
+static int list_equalized(const struct equalization *equalization, const uint32_t *index, struct archive *archive,
+                          struct error *err)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < equalization->n; i++)
+        n += equalization->values[i].n_channels;
+    archive->equalized = memory_create(n, sizeof *archive->equalized, "an archive", err);
+    if (archive->equalized == NULL)
+        return -1;
+    for (size_t i = 0; i < equalization->n; i++)
+        for (size_t c = 0; c < equalization->values[i].n_channels; c++)
+            archive->equalized[archive->n_equalized++] =
+                (struct archive_equalized){index[equalization->values[i].value], equalization->values[i].exponents[c]};
+    return 0;
+}
+
 /* Lends the digests. */
 static int list_records(uint64_t *digests, uint64_t n_records, const struct bad_record *bad, size_t n_bad,
                         struct archive *archive, struct error *err)
@@ -95,6 +112,8 @@ int keep_archive(const struct report *report, const struct observation *observat
         rc = list_values(observation, &archive, index, err);
     if (rc == 0)
         rc = list_records(records->digests, records->n_records, records->bad, records->n_bad, &archive, err);
+    if (rc == 0)
+        rc = list_equalized(report->equalization, index, &archive, err);
     if (rc == 0) {
         archive.targets = memory_create(report->n_targets, sizeof *archive.targets, "an archive", err);
         rc = archive.targets == NULL ? -1 : 0;
@@ -106,6 +125,7 @@ int keep_archive(const struct report *report, const struct observation *observat
     for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++)
         archive_target_fini(&archive.targets[i]);
     free(archive.targets);
+    free(archive.equalized);
     free(archive.bad);
     free(archive.values); /* what they point to is the observation's */
     free(index);
@@ -209,9 +229,46 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
         pass_result_fini(records);
         return -1;
     }
-    *decisions = (struct archive){.n_targets = archive->n_targets, .targets = archive->targets};
-    archive->n_targets = 0;
+    *decisions = (struct archive){.n_targets = archive->n_targets,
+                                  .targets = archive->targets,
+                                  .n_equalized = archive->n_equalized,
+                                  .equalized = archive->equalized};
+    archive->n_targets = archive->n_equalized = 0;
     archive->targets = NULL;
+    archive->equalized = NULL;
+    return 0;
+}
+
+/* The graph's value behind a row of the archive. */
+static int value_of_row(const struct observation *o, uint32_t row)
+{
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if (o->tensor[v].bins > 0 && row-- == 0)
+            return (int)v;
+    return GRAPH_NONE;
+}
+
+int keep_take_equalization(const struct archive *decisions, const struct observation *observation,
+                           struct equalization *out, struct error *err)
+{
+    out->values = memory_create(decisions->n_equalized, sizeof *out->values, "equalization", err);
+    if (out->values == NULL)
+        return -1;
+    for (size_t i = 0; i < decisions->n_equalized;) {
+        struct equalized_value *to = &out->values[out->n++];
+        const struct archive_equalized *rows = &decisions->equalized[i];
+
+        to->value = value_of_row(observation, rows->value);
+        while (i < decisions->n_equalized && decisions->equalized[i].value == rows->value) {
+            to->n_channels++;
+            i++;
+        }
+        to->exponents = memory_create(to->n_channels, sizeof *to->exponents, "equalization", err);
+        if (to->exponents == NULL)
+            return -1;
+        for (size_t c = 0; c < to->n_channels; c++)
+            to->exponents[c] = rows[c].exponent;
+    }
     return 0;
 }
 

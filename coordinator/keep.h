@@ -11,13 +11,17 @@
 int keep_archive(const struct report *report, const struct observation *observation, struct output *output,
                  struct error *err);
 
-/* Statistics and records of an archive that was read; its targets move to *decisions (nothing else is set in it;
- * archive_fini), the rest stays for archive_fini. channel_bins 0: statistics of channels are left out. EX_DATAERR: the
- * graph has other values. */
+/* Statistics and records of an archive that was read; its targets and equalization move to *decisions (nothing else is
+ * set in it; archive_fini), the rest stays for archive_fini. channel_bins 0: statistics of channels are left out.
+ * EX_DATAERR: the graph has other values. */
 int keep_take(struct archive *archive, const struct graph *graph, size_t bins, size_t channel_bins,
               struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err);
 
-/* The same of a file, when its statistics fingerprint is `fingerprint`; *out NULL (and 0) when it is another's or does
+/* What was done to the graph before the observation's statistics were taken, from *decisions of keep_take. */
+int keep_take_equalization(const struct archive *decisions, const struct observation *observation,
+                           struct equalization *out, struct error *err);
+
+/* keep_take of a file, when its statistics fingerprint is `fingerprint`; *out NULL (and 0) when it is another's or does
  * not exist. Local; every rank may call it. EX_DATAERR when the file is damaged. */
 int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
               struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err);

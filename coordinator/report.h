@@ -5,6 +5,7 @@
 #ifndef ETALON_REPORT_H
 #define ETALON_REPORT_H
 
+#include "common/equalize.h"
 #include "coordinator/evaluate.h"
 #include "coordinator/run.h"
 
@@ -24,6 +25,7 @@ struct report {
     const char *model_fingerprint, *statistics_fingerprint, *decisions_fingerprint;
     const struct pass_result *records;   /* of the calibration set */
     const struct evaluation *evaluation; /* NULL: skipped */
+    const struct equalization *equalization;
     size_t n_targets;
     struct report_target *targets;
     const struct output *output; /* NULL: no files (evaluate) */

@@ -24,6 +24,7 @@ static void run_fini(struct run *run)
     observation_destroy(run->observation);
     pass_result_fini(&run->records);
     archive_fini(&run->earlier);
+    equalization_fini(&run->equalization);
     if (run->evaluation_dataset != run->dataset)
         dataset_close(run->evaluation_dataset);
     dataset_close(run->dataset);
@@ -170,6 +171,8 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
     if (rc == 0)
         rc = keep_take(archive, run->graph, q->calibration.bins, channel_bins, &run->observation, &run->records,
                        &run->earlier, err);
+    if (rc == 0)
+        rc = run_equalize(run, err);
     return comm_agree(run->comm, rc, err);
 }
 

@@ -48,6 +48,7 @@ struct run_request {
         size_t block;              /* records per engine call; 0: the data layer's batch, or the default */
         double percentile;         /* fraction kept */
         enum bias_correction bias_correction;
+        bool equalizes; /* channels between layers, before anything is measured (common/equalize.h) */
         size_t n_overrides;
         struct {
             const char *node;                           /* glob over node names */

@@ -18,7 +18,8 @@ struct run {
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS]; /* [graph->n_inputs] */
     struct output *output;                                                               /* rank 0 of calibrate only */
-    struct checkpoint *checkpoint; /* of calibrate, while it measures */
+    struct checkpoint *checkpoint;    /* of calibrate, while it measures */
+    struct equalization equalization; /* what was done to the graph before it was measured */
     struct observation *observation;
     struct pass_result records;
     struct evaluation evaluation;
@@ -27,7 +28,7 @@ struct run {
     char model[65], statistics[65], decisions[65]; /* fingerprints */
     bool may_reuse;         /* the folder's archive is of another job, perhaps with these statistics */
     bool has_no_data;       /* emit: what needs records cannot be decided */
-    struct archive earlier; /* decisions of an archive with these statistics: its targets alone */
+    struct archive earlier; /* of an archive with these statistics: its targets and its equalization alone */
     struct run_times times;
 };
 
@@ -46,6 +47,9 @@ int run_take_data(struct run *run, struct error *err);
 
 /* --- run_steps.c: collective --- */
 
+/* The channels between layers brought to like ranges, where the job asks for it: as the archive has it that was
+ * taken, else found anew. Before anything is measured. */
+int run_equalize(struct run *run, struct error *err);
 /* Statistics; those of the archive in the output folder where `may_reuse` and they fit. */
 int run_measure(struct run *run, bool may_reuse, struct error *err);
 /* From the checkpoint in the output folder, if there is one; keeps one there until the results are written. */

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "coordinator/correct.h"
 #include "coordinator/decide.h"
+#include "coordinator/equalize.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
@@ -61,12 +62,29 @@ static int reuse(struct run *run, struct error *err)
     return 0;
 }
 
+int run_equalize(struct run *run, struct error *err)
+{
+    int rc = 0;
+
+    if (run->observation != NULL)
+        rc = keep_take_equalization(&run->earlier, run->observation, &run->equalization, err);
+    else if (run->request->calibration.equalizes)
+        rc = equalize_find(run->comm, run->graph, run->dataset, run->inputs, &run->equalization, err);
+    if (rc == 0)
+        rc = equalization_apply(run->graph, &run->equalization, err);
+    if (rc == 0 && run->equalization.n > 0)
+        log_info("the channels of %zu values between layers are equalized", run->equalization.n);
+    return comm_agree(run->comm, rc, err);
+}
+
 int run_measure(struct run *run, bool may_reuse, struct error *err)
 {
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration");
     int rc = may_reuse ? reuse(run, err) : 0;
 
+    if (rc == 0)
+        rc = run_equalize(run, err);
     if (rc == 0 && run->observation == NULL)
         rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), run->checkpoint, &run->observation,
                          &run->records, err);

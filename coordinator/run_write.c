@@ -20,6 +20,7 @@ struct report run_report(struct run *run)
                            run->decisions,
                            &run->records,
                            run->is_evaluated ? &run->evaluation : NULL,
+                           &run->equalization,
                            run->request->n_targets,
                            run->targets,
                            run->output};

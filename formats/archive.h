@@ -42,6 +42,11 @@ struct archive_layer { /* one node with coded weights: codes follow from the sca
     double weight_mse, weight_mse_max_abs;
 };
 
+struct archive_equalized { /* one channel of a value that was divided by 2^exponent before statistics were taken */
+    uint32_t value;        /* index into values */
+    int32_t exponent;
+};
+
 struct archive_target {
     char name[ARCHIVE_NAME_BYTES];
     char fingerprint[65]; /* of what these decisions depend on */
@@ -76,6 +81,8 @@ struct archive {
     uint64_t *done; /* [n_done] */
     size_t n_job;   /* bytes of what the job says of model, preprocessing, methods and targets, without any path */
     uint8_t *job;   /* YAML, UTF-8, no zero at its end */
+    size_t n_equalized;
+    struct archive_equalized *equalized; /* by value, all channels of one in order */
     size_t n_targets;
     struct archive_target *targets;
 };

@@ -259,6 +259,21 @@ static int read_bias_correction(struct schema *r, const struct yaml *node, void 
     return 0;
 }
 
+/* What the job says of equalization until granularity is known. */
+enum equalization_wish { EQUALIZATION_AUTO, EQUALIZATION_NONE, EQUALIZATION_WEIGHTS };
+
+static int read_equalization(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {
+        [EQUALIZATION_AUTO] = "auto", [EQUALIZATION_NONE] = "none", [EQUALIZATION_WEIGHTS] = "weights"};
+    size_t index;
+
+    if (schema_word(r, node, "equalization", words, COUNT(words), &index) != 0)
+        return -1;
+    *(enum equalization_wish *)target = (enum equalization_wish)index;
+    return 0;
+}
+
 static int read_precision(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"float", "int8", "int16"};
@@ -299,6 +314,7 @@ static int read_overrides(struct schema *r, const struct yaml *node, void *targe
 static int read_calibration(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
+    enum equalization_wish equalization = EQUALIZATION_AUTO;
     const struct schema_field fields[] = {
         {"activations", read_threshold_method, &request->calibration.activations},
         {"weights", read_weight_method, &request->calibration.weights},
@@ -308,11 +324,17 @@ static int read_calibration(struct schema *r, const struct yaml *node, void *tar
         {"block", read_block, &request->calibration.block},
         {"percentile", read_percentile, &request->calibration.percentile},
         {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
+        {"equalization", read_equalization, &equalization},
         {"passes", read_passes, NULL},
         {"overrides", read_overrides, request},
     };
 
-    return schema_map(r, node, fields, COUNT(fields));
+    if (schema_map(r, node, fields, COUNT(fields)) != 0)
+        return -1;
+    request->calibration.equalizes =
+        equalization == EQUALIZATION_WEIGHTS ||
+        (equalization == EQUALIZATION_AUTO && request->calibration.granularity == GRANULARITY_PER_TENSOR);
+    return 0;
 }
 
 /* ---- targets, evaluation, the rest ---- */

@@ -47,6 +47,11 @@ static const struct store_column bad_columns[] = {
     STORE_COLUMN(STORE_TEXT, struct archive_bad_record, reason),
 };
 
+static const struct store_column equalized_columns[] = {
+    STORE_COLUMN(STORE_U32, struct archive_equalized, value),
+    STORE_COLUMN(STORE_I32, struct archive_equalized, exponent),
+};
+
 static const struct store_column target_columns[] = {
     STORE_COLUMN(STORE_TEXT, struct archive_target, name),
 };
@@ -285,6 +290,20 @@ static void transfer_records(struct store *store, struct archive *archive)
     store_leave(store, group);
 }
 
+static void transfer_equalized(struct store *store, struct archive *archive)
+{
+    hid_t group = store_enter(store, store->file, "equalization");
+    size_t n = store_count(store, group, equalized_columns[0].name, archive->n_equalized);
+
+    if (store->is_reading) {
+        archive->equalized = store_allocate(store, n, sizeof *archive->equalized, "the equalization");
+        archive->n_equalized = archive->equalized != NULL ? n : 0;
+    }
+    store_columns(store, group, equalized_columns, COUNT(equalized_columns), archive->equalized,
+                  sizeof *archive->equalized, n);
+    store_leave(store, group);
+}
+
 /* Names of targets are names of groups. Ours are words; a stranger's must not be a path. */
 static bool is_group_name(const char *name)
 {
@@ -375,5 +394,6 @@ void archive_transfer(struct store *store, struct archive *archive)
     archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
     transfer_values(store, archive);
     transfer_records(store, archive);
+    transfer_equalized(store, archive);
     transfer_targets(store, archive);
 }

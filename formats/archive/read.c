@@ -115,6 +115,11 @@ static int check_content(const struct archive *archive, struct error *err)
     for (size_t i = 0; i < archive->n_values; i++)
         if (check_value(&archive->values[i], err) != 0)
             return -1;
+    for (size_t i = 0; i < archive->n_equalized; i++)
+        if (archive->equalized[i].value >= archive->n_values ||
+            (i > 0 && archive->equalized[i].value < archive->equalized[i - 1].value))
+            return error_set(err, EX_DATAERR, "equalized channel %zu is of value %u of %zu, out of order", i,
+                             archive->equalized[i].value, archive->n_values);
     for (size_t i = 0; i < archive->n_targets; i++)
         if (check_target(&archive->targets[i], archive->values, archive->n_values, err) != 0)
             return -1;
@@ -190,6 +195,7 @@ void archive_fini(struct archive *archive)
     free(archive->bad);
     free(archive->done);
     free(archive->job);
+    free(archive->equalized);
     free(archive->targets);
     *archive = (struct archive){0};
 }

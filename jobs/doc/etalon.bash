@@ -5,7 +5,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   model.keep model.input_batch model.separate_batch model.separate_name
   dataset.kind dataset.path dataset.list dataset.limit dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
-  calibration.block calibration.percentile calibration.bias_correction calibration.passes calibration.overrides
+  calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
@@ -18,6 +18,7 @@ _etalon_values() {
     calibration.weights) "$1" methods 2>/dev/null | awk '$1 == "weights" {print $2}' ;;
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
+    calibration.equalization) echo auto weights none ;;
     dataset.kind | evaluate.dataset.kind) echo images lmdb ;;
     evaluate.skip | model.separate_batch) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;

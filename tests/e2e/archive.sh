@@ -10,7 +10,9 @@ demo_job mixed 'targets: [onnx-qdq, tnn]\nlimits: {max_bad_records: 1}
 evaluate: {dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
 demo_job channels 'targets: [onnx-qdq]\nlimits: {max_bad_records: 2}\ncalibration: {granularity: per-channel, bins: 1024}'
 
-for job in mixed channels; do
+demo_job tensor 'targets: [tnn]\nlimits: {max_bad_records: 1}\ncalibration: {granularity: per-tensor}' # equalized
+
+for job in mixed channels tensor; do
   ranks 2 "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"
   "$PYTHON" "$here/check_archive.py" "$scratch/$job" $((3 * 32 * 32)) || fail "$job"
   for n in 0 3; do

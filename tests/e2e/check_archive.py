@@ -128,7 +128,8 @@ for group in sorted(file["channels"]):
         add_item(f"/channels/{group}/{key}")
 for group in sorted(file["sums"]):
     add_item(f"/sums/{group}")
-for name in ("/records/digest", "/records/bad/ordinal", "/records/bad/reason", "/target_names/name"):
+for name in ("/records/digest /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
+             "/target_names/name").split():
     add_item(name)
 for target in targets:
     add_attribute(file["targets"][target], f"/targets/{target}", "fingerprint")

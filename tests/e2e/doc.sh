@@ -17,13 +17,14 @@ names() { grep -hE '^\| `' "$@" | cut -d'|' -f2 | grep -oE '`[^`]+`' | tr -d '`'
 
 # ---- verbs, targets, methods: a page each ----
 
-pages_of() { (cd "$manual/$1" && printf '%s\n' *.md) | sed 's/\.md$//' | grep -vx "${2:-}" | sort; }
+# pages_of FOLDER [PAGES that are about something else]
+pages_of() { (cd "$manual/$1" && printf '%s\n' *.md) | sed 's/\.md$//' | grep -vxE "${2:-}" | sort; }
 "$ETALON" --help | awk '/^  [a-z]/ {print $1}' | sort >"$scratch/verbs"
 "$ETALON" targets | awk '{print $1}' | sort >"$scratch/targets"
 "$ETALON" methods | awk '{print $2}' | sort -u >"$scratch/methods" # a word may name two methods, of activations and of weights
 same verbs "$scratch/verbs" <(pages_of verbs)
 same targets "$scratch/targets" <(pages_of targets)
-same methods "$scratch/methods" <(pages_of methods bias-correction)
+same methods "$scratch/methods" <(pages_of methods 'bias-correction|equalization')
 for list in targets methods; do # their lists are quoted whole
   "$ETALON" "$list" >"$scratch/said"
   same "the list that \`etalon $list\` prints" "$scratch/said" <(grep -Fxf "$scratch/said" "$manual/verbs/$list.md")

@@ -5,8 +5,9 @@
 
 draw "$(sized 120 40)" 10
 demo_job mixed
+demo_job tensor 'targets: [onnx-qdq, tnn]\ncalibration: {granularity: per-tensor}' # equalized
 demo_job channels 'targets: [onnx-qdq, tnn]\ncalibration: {granularity: per-channel, bias_correction: analytic}'
-for job in mixed channels; do
+for job in mixed channels tensor; do
   ranks 2 "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"
 done
 mv "$scratch/pictures" "$scratch/gone" # from here on there is no data
@@ -22,7 +23,7 @@ same() {
   for target in onnx-qdq tnn; do diff -r "$scratch/$1/$target" "$scratch/$2/$target" || fail "$1 and $2: other $target"; done
 }
 
-for job in mixed channels; do
+for job in mixed channels tensor; do
   for n in 0 3; do
     ranks $n "$ETALON" emit "$scratch/$job/archive.h5" -m "$demo/demo.onnx" -o "$scratch/$job.$n" >/dev/null || fail "$job"
     same $job $job.$n

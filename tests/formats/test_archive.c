@@ -80,6 +80,7 @@ static struct archive_decision decisions[DECISIONS];
 static struct archive_channel scales[CHANNELS]; /* of decision 1 */
 static struct archive_layer layers[] = {{"conv1", 2, 1, "sweep +bias", 0.25, 0.5}, {"fc", 1, 0, "maxabs", 0, 0}};
 static float weight_scales[] = {0.5f, 0.25f, 2}, biases[] = {-1.5f};
+static struct archive_equalized equalized[] = {{0, -3}, {0, 14}, {2, 1}};
 static struct archive_target targets[2];
 static uint8_t job[] = "{\"targets\": [\"tnn\"]}";
 static struct archive_bad_record bad[BAD];
@@ -146,6 +147,8 @@ static int make_sample(void **state)
                               .bad = bad,
                               .n_job = sizeof job - 1,
                               .job = job,
+                              .n_equalized = 3,
+                              .equalized = equalized,
                               .n_targets = 2,
                               .targets = targets};
     snprintf(sample.etalon_version, sizeof sample.etalon_version, "0.1.0");
@@ -236,7 +239,7 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
         a->n_job != b->n_job || (a->n_job > 0 && memcmp(a->job, b->job, a->n_job) != 0) ||
         a->records_used != b->records_used || a->block_size != b->block_size || a->bins != b->bins ||
         a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
-        a->n_targets != b->n_targets)
+        a->n_targets != b->n_targets || a->n_equalized != b->n_equalized)
         return false;
     for (size_t i = 0; i < a->n_values; i++)
         if (!equal_values(&a->values[i], &b->values[i]))
@@ -246,6 +249,9 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
             return false;
     for (size_t i = 0; i < a->n_bad; i++)
         if (a->bad[i].ordinal != b->bad[i].ordinal || strcmp(a->bad[i].reason, b->bad[i].reason) != 0)
+            return false;
+    for (size_t i = 0; i < a->n_equalized; i++)
+        if (a->equalized[i].value != b->equalized[i].value || a->equalized[i].exponent != b->equalized[i].exponent)
             return false;
     for (size_t i = 0; i < a->n_targets; i++)
         if (!equal_decisions(&a->targets[i], &b->targets[i]))
@@ -657,6 +663,15 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
     assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     values[0].histogram.zeros--;
     assert_non_null(strstr(err.text, "layer/0:out"));
+    {
+        struct archive_equalized disorder[] = {{1, 1}, {0, 1}};
+
+        broken.equalized = disorder;
+        broken.n_equalized = 2;
+        assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
+        assert_non_null(strstr(err.text, "equalized channel 1 is of value 0 of 3, out of order"));
+        broken.n_equalized = 0;
+    }
     broken.bins = 2 * BINS;
     assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);

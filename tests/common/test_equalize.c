@@ -1,0 +1,342 @@
+/* test_equalize.c — equalization brings ranges together and changes no bit of what a network computes. */
+#include "random_graph.h"
+#include "reference_executor.h"
+
+#include "common/equalize.h"
+#include "common/passes.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { SIDE = 5, N_INPUT = CHANNELS * 5 * 6, MAX_VALUES = 4096 };
+
+/* Weights of which every output channel has a range of its own, from 1/100 to 100. */
+static int uneven_weights(struct graph *g, struct shape shape)
+{
+    size_t n = (size_t)shape_elements(&shape), row = n / (size_t)shape.dims[0];
+    double spread = 1;
+    float data[4096];
+
+    assert_true(n <= 4096);
+    for (size_t i = 0; i < n; i++) {
+        spread = i % row == 0 ? pow(100, draw_uniform(-1, 1)) : spread;
+        data[i] = (float)(draw_uniform(-1, 1) * spread);
+    }
+    return add_floats(g, shape, data);
+}
+
+static int uneven_conv(struct graph *g, int x, int64_t out, int64_t group, struct activation fused)
+{
+    struct shape s = shape_of(g, x);
+    int y = add_node(
+        g, OP_CONV, NULL,
+        INTS(x, uneven_weights(g, SHAPE(out, s.dims[1] / group, 3, 3)), random_floats(g, SHAPE(out), -0.1, 0.1)));
+
+    last_node(g)->attr.conv.window = make_window(3, 1, 1);
+    last_node(g)->attr.conv.group = group;
+    last_node(g)->fused = fused;
+    return settled(g, y);
+}
+
+static int uneven_dense(struct graph *g, int x, int64_t out)
+{
+    return settled(g, add_node(g, OP_DENSE, NULL,
+                               INTS(x, uneven_weights(g, SHAPE(out, shape_of(g, x).dims[1])),
+                                    random_floats(g, SHAPE(out), -0.1, 0.1))));
+}
+
+static int flatten(struct graph *g, int x)
+{
+    struct shape s = shape_of(g, x), flat = SHAPE(1, shape_elements(&s));
+    int y = add_value(g, NULL);
+
+    assert_true(graph_add_node(g, OP_RESHAPE, NULL, NULL, &x, 1, &y, 1, NULL) >= 0);
+    g->values[y].shape = flat;
+    g->values[y].has_shape = true;
+    return y;
+}
+
+static int max_pool(struct graph *g, int x)
+{
+    struct shape s = shape_of(g, x);
+    int y = add_node(g, OP_POOL, NULL, INTS(x));
+
+    last_node(g)->attr.pool.kind = POOL_MAX;
+    last_node(g)->attr.pool.window = make_window(2, 1, 0);
+    last_node(g)->attr.pool.output[0] = s.dims[2] - 1;
+    last_node(g)->attr.pool.output[1] = s.dims[3] - 1;
+    return settled(g, y);
+}
+
+/* conv + f, depthwise conv + f, max pool, conv + relu, flatten, dense. */
+static struct graph *chain(uint64_t seed, struct activation f)
+{
+    const struct activation relu = {.kind = ACTIVATION_RELU};
+    struct graph *g = new_graph();
+    struct error err = {0};
+    int x = add_input(g, "x", SHAPE(1, CHANNELS, SIDE, 6));
+
+    draw_state = seed;
+    x = uneven_conv(g, x, 6, 1, f);
+    x = uneven_conv(g, x, 6, 6, f);
+    x = uneven_conv(g, max_pool(g, x), 4, 2, relu);
+    x = uneven_dense(g, flatten(g, x), 3);
+    assert_true(graph_add_output(g, x, &err) >= 0);
+    assert_succeeds(graph_validate(g, &err), err);
+    return g;
+}
+
+/* ---- maxima ---- */
+
+struct maxima {
+    double *of_value[MAX_VALUES];
+};
+
+static void fill_maxima(struct maxima *maxima, const struct graph *g, const struct reference *run)
+{
+    assert_true(g->n_values <= MAX_VALUES);
+    for (size_t v = 0; v < g->n_values; v++) {
+        const struct shape *s = &g->values[v].shape;
+        size_t channels = s->rank < 2 ? 1 : (size_t)s->dims[1], spatial;
+
+        maxima->of_value[v] = NULL;
+        if (!equalization_wants_maxima(g, (int)v))
+            continue;
+        maxima->of_value[v] = calloc(channels, sizeof(double));
+        assert_non_null(maxima->of_value[v]);
+        spatial = (size_t)shape_elements(s) / channels;
+        for (size_t i = 0; i < channels * spatial; i++)
+            maxima->of_value[v][i / spatial] = fmax(maxima->of_value[v][i / spatial], run->data[v][i]);
+    }
+}
+
+static void free_maxima(struct maxima *maxima, const struct graph *g)
+{
+    for (size_t v = 0; v < g->n_values; v++)
+        free(maxima->of_value[v]);
+}
+
+/* ---- what is promised ---- */
+
+/* Equalizes `after`, of which `before` is a copy, and compares outputs to the last bit. Returns how many values were
+ * equalized. */
+static size_t assert_same_bits(const struct graph *before, struct graph *after)
+{
+    struct equalization found;
+    struct maxima maxima;
+    struct reference a, b;
+    struct error err = {0};
+    double input[N_INPUT];
+    size_t n;
+
+    for (size_t i = 0; i < N_INPUT; i++)
+        input[i] = (double)(float)draw_uniform(-3, 3);
+    a = reference_run(before, input);
+    fill_maxima(&maxima, after, &a);
+    assert_succeeds(equalization_search(after, (const double *const *)maxima.of_value, &found, &err), err);
+    assert_succeeds(equalization_apply(after, &found, &err), err);
+    assert_succeeds(graph_validate(after, &err), err);
+    b = reference_run(after, input);
+    for (size_t i = 0; i < before->n_outputs; i++)
+        for (size_t k = 0; k < reference_size(&before->values[before->outputs[i]]); k++) {
+            double x = a.data[before->outputs[i]][k], y = b.data[after->outputs[i]][k];
+
+            if (x != y && !(isnan(x) && isnan(y)))
+                fail_msg("output \"%s\"[%zu] was %.17g, is %.17g", before->values[before->outputs[i]].name, k, x, y);
+        }
+    n = found.n;
+    equalization_fini(&found);
+    equalization_fini(&found);
+    free_maxima(&maxima, after);
+    reference_free(&a);
+    reference_free(&b);
+    return n;
+}
+
+/* The range of the weights of one output channel. */
+static double range(const struct graph *g, size_t node, size_t channel)
+{
+    const struct value *w = &g->values[g->nodes[node].inputs[1]];
+    size_t row = (size_t)shape_elements(&w->shape) / (size_t)w->shape.dims[0];
+    double widest = 0;
+
+    for (size_t i = 0; i < row; i++)
+        widest = fmax(widest, fabs((double)((const float *)w->data)[channel * row + i]));
+    return widest;
+}
+
+/* Channel c of the first layer meets channel c of the depthwise one: how far apart their ranges are, at worst. */
+static double unevenness(const struct graph *g)
+{
+    double worst = 1;
+
+    for (size_t c = 0; c < 6; c++) {
+        double ratio = range(g, 0, c) / range(g, 1, c);
+
+        worst = fmax(worst, fmax(ratio, 1 / ratio));
+    }
+    return worst;
+}
+
+static void a_chain_keeps_every_bit_and_gets_even(void **state)
+{
+    const struct activation relu = {.kind = ACTIVATION_RELU};
+
+    double worst_before = 1;
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        struct graph *before = chain(seed, relu), *after = chain(seed, relu);
+
+        assert_int_equal(assert_same_bits(before, after), 3);
+        /* Each exponent is rounded by half at most: of ranges on both sides that is a factor of 2, and of what the
+         * depthwise layer itself is divided by another root of 2. */
+        assert_true(unevenness(after) < 3);
+        worst_before = fmax(worst_before, unevenness(before));
+        graph_destroy(before);
+        graph_destroy(after);
+    }
+    assert_true(worst_before > 10);
+}
+
+static void the_known_answer_of_a_pair(void **state)
+{
+    /* Ranges 8 and 1/2: both become 2 (calibration.md section 10). */
+    const float first[] = {8, 1}, second[] = {0.5F, 1};
+    const double *none[8] = {NULL};
+    struct equalization found;
+    struct error err = {0};
+    struct graph *g = new_graph();
+    int x = add_input(g, "x", SHAPE(1, 1, 1, 1)), y;
+
+    (void)state;
+    x = add_node(g, OP_CONV, "one", INTS(x, add_floats(g, SHAPE(2, 1, 1, 1), first)));
+    last_node(g)->attr.conv.window = make_window(1, 1, 0);
+    last_node(g)->attr.conv.group = 1;
+    x = settled(g, x);
+    y = add_node(g, OP_CONV, "two", INTS(x, add_floats(g, SHAPE(1, 2, 1, 1), second)));
+    last_node(g)->attr.conv.window = make_window(1, 1, 0);
+    last_node(g)->attr.conv.group = 1;
+    assert_true(graph_add_output(g, settled(g, y), &err) >= 0);
+    assert_succeeds(equalization_search(g, none, &found, &err), err);
+    assert_int_equal(found.n, 1);
+    assert_int_equal(found.values[0].value, x);
+    assert_int_equal(found.values[0].exponents[0], 2); /* 8 / 4 = 0.5 x 4 */
+    assert_int_equal(found.values[0].exponents[1], 0);
+    assert_succeeds(equalization_apply(g, &found, &err), err);
+    assert_true(((const float *)g->values[g->nodes[0].inputs[1]].data)[0] == 2);
+    assert_true(((const float *)g->values[g->nodes[1].inputs[1]].data)[0] == 2);
+    equalization_fini(&found);
+    graph_destroy(g);
+}
+
+static void a_clip_is_never_reached_by_what_did_not_reach_it_before(void **state)
+{
+    const struct activation relu6 = {.kind = ACTIVATION_CLIP, .alpha = 0, .beta = 6};
+    size_t n = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 60; seed++) {
+        struct graph *before = chain(seed, relu6), *after = chain(seed, relu6);
+
+        n += assert_same_bits(before, after); /* with these very inputs: a clip that moved would show */
+        graph_destroy(before);
+        graph_destroy(after);
+    }
+    assert_true(n > 60); /* and still there is something to do */
+}
+
+static void channels_whose_reach_is_unknown_are_left_alone(void **state)
+{
+    const struct activation relu6 = {.kind = ACTIVATION_CLIP, .alpha = 0, .beta = 6};
+    struct graph *g = chain(1, relu6);
+    double unknown[] = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+    const double *maxima[MAX_VALUES];
+    struct equalization found;
+    struct error err = {0};
+
+    (void)state;
+    for (size_t v = 0; v < g->n_values; v++)
+        maxima[v] = unknown;
+    assert_succeeds(equalization_search(g, maxima, &found, &err), err);
+    for (size_t i = 0; i < found.n; i++)
+        assert_false(equalization_wants_maxima(g, found.values[i].value));
+    equalization_fini(&found);
+    graph_destroy(g);
+}
+
+static void random_networks_keep_every_bit(void **state)
+{
+    size_t n = 0;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        struct graph *before = random_graph(seed), *after = random_graph(seed);
+        struct error err = {0};
+
+        assert_succeeds(graph_normalise(before, &err), err);
+        assert_succeeds(graph_normalise(after, &err), err);
+        n += assert_same_bits(before, after);
+        graph_destroy(before);
+        graph_destroy(after);
+    }
+    assert_true(n > 0);
+}
+
+static void what_more_than_one_layer_reads_is_left_alone(void **state)
+{
+    const struct activation relu = {.kind = ACTIVATION_RELU};
+    const double *none[64] = {NULL};
+    struct equalization found;
+    struct error err = {0};
+    struct graph *g = new_graph();
+    int x = add_input(g, "x", SHAPE(1, CHANNELS, SIDE, 6)), a, shared;
+
+    (void)state;
+    draw_state = 5;
+    a = uneven_conv(g, x, 4, 1, relu);
+    shared =
+        binary(g, BINARY_ADD, uneven_conv(g, a, 4, 1, relu), a); /* a has two readers; both convolutions feed an add */
+    assert_true(graph_add_output(g, shared, &err) >= 0);
+    assert_true(
+        graph_add_output(
+            g,
+            uneven_conv(g, uneven_conv(g, shared, 4, 1, (struct activation){.kind = ACTIVATION_SIGMOID}), 4, 1, relu),
+            &err) >= 0);
+    assert_succeeds(equalization_search(g, none, &found, &err), err);
+    assert_int_equal(found.n, 0);
+    equalization_fini(&found);
+    graph_destroy(g);
+}
+
+static void an_equalization_of_another_graph_is_refused(void **state)
+{
+    struct graph *g = chain(1, (struct activation){.kind = ACTIVATION_RELU});
+    int32_t exponents[5] = {1, 1, 1, 1, 1};
+    struct equalized_value value = {g->nodes[0].outputs[0], 5, exponents};
+    struct equalization wrong = {1, &value};
+    struct error err;
+
+    (void)state;
+    assert_fails(equalization_apply(g, &wrong, &err), EX_DATAERR, err, "5 channels between two layers");
+    value.value = g->outputs[0];
+    assert_fails(equalization_apply(g, &wrong, &err), EX_DATAERR, err, "between two layers");
+    value.value = g->inputs[0];
+    assert_fails(equalization_apply(g, &wrong, &err), EX_DATAERR, err, "\"x\"");
+    graph_destroy(g);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_known_answer_of_a_pair),
+        cmocka_unit_test(a_chain_keeps_every_bit_and_gets_even),
+        cmocka_unit_test(a_clip_is_never_reached_by_what_did_not_reach_it_before),
+        cmocka_unit_test(channels_whose_reach_is_unknown_are_left_alone),
+        cmocka_unit_test(random_networks_keep_every_bit),
+        cmocka_unit_test(what_more_than_one_layer_reads_is_left_alone),
+        cmocka_unit_test(an_equalization_of_another_graph_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
