@@ -1,64 +1,21 @@
 /* run_load.c — model, datasets and fingerprints; every rank has the same, or the run ends. See run_private.h. */
 #include "coordinator/run_private.h"
 
-#include "common/memory.h"
 #include "common/passes.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/inputs.h"
 #include "coordinator/measure.h"
+#include "coordinator/open_dataset.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Collective. What rank 0 has found out about its dataset reaches the others' *bytes, to be freed. */
-static int share_index(const struct comm *comm, struct dataset *dataset, void **bytes, size_t *size, struct error *err)
-{
-    uint64_t n = 0;
-    int rc = 0;
-
-    if (comm->rank == 0) {
-        rc = dataset_index(dataset, bytes, size, err);
-        n = rc == 0 ? *size : 0;
-    }
-    comm_broadcast(comm, &n, sizeof n);
-    if (comm->rank > 0 && (*bytes = memory_create((size_t)n, 1, "a dataset's index", err)) == NULL)
-        rc = -1;
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0)
-        comm_broadcast(comm, *bytes, (size_t)n);
-    *size = (size_t)n;
-    return rc;
-}
-
-/* Collective. Where opening means a walk over the whole set, rank 0 alone walks: the storage behind a thousand ranks is
- * read once. */
-static int open_dataset(const struct comm *comm, struct dataset_request request, struct dataset **dataset,
-                        struct error *err)
-{
-    bool is_shared = comm->size > 1 && dataset_has_index(&request);
-    void *bytes = NULL;
-    int rc = 0;
-
-    if (!is_shared || comm->rank == 0)
-        rc = (*dataset = dataset_open(&request, err)) == NULL ? -1 : 0;
-    rc = comm_agree(comm, rc, err);
-    if (rc != 0 || !is_shared)
-        return rc;
-    rc = share_index(comm, *dataset, &bytes, &request.index_size, err);
-    request.index = bytes;
-    if (rc == 0 && comm->rank > 0)
-        rc = (*dataset = dataset_open(&request, err)) == NULL ? -1 : 0;
-    free(bytes);
-    return comm_agree(comm, rc, err);
-}
 
 /* Collective. */
 static int open_datasets(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
 
-    if (open_dataset(run->comm, q->dataset, &run->dataset, err) != 0)
+    if (comm_open_dataset(run->comm, q->dataset, &run->dataset, err) != 0)
         return run->dataset_origin == NULL
                    ? error_in(err, "dataset")
                    : error_in(err, "dataset, from %s of %s", run->dataset_origin, q->model.file);
@@ -66,7 +23,7 @@ static int open_datasets(struct run *run, struct error *err)
         return 0;
     if (!dataset_is_given(&q->evaluate.dataset))
         run->evaluation_dataset = run->dataset;
-    else if (open_dataset(run->comm, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
+    else if (comm_open_dataset(run->comm, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
         return error_in(err, "evaluation dataset");
     return 0;
 }

@@ -16,6 +16,8 @@
 
 enum { NODE_MIN_BYTES = 10 }; /* of a record on its leaf page: header and pointer, without the key */
 
+enum { FAULT_AROUND_BYTES = 256 << 10 /* Linux maps 64 KiB by default, and what lies in one large folio */ };
+
 struct lmdb_env {
     struct lmdb_env *next; /* of all that are open */
     size_t users;
@@ -238,9 +240,14 @@ void lmdb_touch(struct lmdb_touched *touched, const MDB_val *part)
 
 void lmdb_let_go(struct lmdb_touched *touched)
 {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = touched->from / page * page;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = touched->from;
 
-    if (touched->to > from)
-        (void)madvise((void *)from, touched->to - from, MADV_DONTNEED);
-    *touched = (struct lmdb_touched){0};
+    if (touched->to <= from)
+        return;
+    /* A fault maps cached pages around it, too: those just before it are back, though they were let go last time. */
+    if (touched->last_from < from && from < touched->last_to + FAULT_AROUND_BYTES)
+        from = from - touched->last_from > FAULT_AROUND_BYTES ? from - FAULT_AROUND_BYTES : touched->last_from;
+    from = from / page * page;
+    (void)madvise((void *)from, touched->to - from, MADV_DONTNEED);
+    *touched = (struct lmdb_touched){.last_from = touched->from, .last_to = touched->to};
 }

@@ -39,6 +39,7 @@ size_t lmdb_env_size_bytes(const struct lmdb_env *env);
 struct lmdb_touched {
     uintptr_t from, to;
     size_t bytes;
+    uintptr_t last_from, last_to; /* private: what was let go before */
 };
 /* Notes a key or value. */
 void lmdb_touch(struct lmdb_touched *touched, const MDB_val *part);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-    KEY_MAX_BYTES = 511,     /* LMDB's own limit */
-    LET_GO_BYTES = 64 << 10, /* keys seen before their pages are let go; with values beside them, a few megabytes */
+    KEY_MAX_BYTES = 511,      /* LMDB's own limit */
+    LET_GO_BYTES = 128 << 10, /* keys seen before their pages are let go; with values beside them, up to 8 MB */
 };
 
 void lmdb_index_fini(struct lmdb_index *index)

@@ -28,11 +28,7 @@ struct lmdb_writer {
 
 static int failed(int code, const char *folder, struct error *err)
 {
-    return error_set(err,
-                     code == MDB_KEYEXIST ? EX_DATAERR
-                     : code == ENOMEM     ? EX_OSERR
-                                          : EX_IOERR,
-                     "%s: %s", folder, code == MDB_KEYEXIST ? "keys do not rise" : mdb_strerror(code));
+    return error_set(err, code == ENOMEM ? EX_OSERR : EX_IOERR, "%s: %s", folder, mdb_strerror(code));
 }
 
 struct lmdb_writer *lmdb_writer_open(const char *folder, struct error *err)
@@ -89,25 +85,33 @@ static int end(struct lmdb_writer *writer, struct error *err)
     return code == 0 ? 0 : failed(code, writer->folder.temporary, err);
 }
 
-int lmdb_writer_put(struct lmdb_writer *writer, const char *key, const void *value, size_t size, struct error *err)
+int lmdb_writer_put_bytes(struct lmdb_writer *writer, const void *key, size_t key_size, const void *value, size_t size,
+                          struct error *err)
 {
-    size_t length = strlen(key);
-    MDB_val k = {length, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value}; /* LMDB only reads them */
+    MDB_val k = {key_size, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value}; /* LMDB only reads them */
     int code;
 
-    if (length == 0 || length > 511 || size > UINT32_MAX) /* LMDB's limits */
-        return error_set(err, EX_DATAERR, "%s: expected a key of 1 to 511 bytes and a value below 4 GiB", key);
+    if (key_size == 0 || key_size > 511 || size > UINT32_MAX) /* LMDB's limits */
+        return error_set(err, EX_DATAERR, "%.*s: expected a key of 1 to 511 bytes and a value below 4 GiB",
+                         (int)(key_size < 64 ? key_size : 64), (const char *)key);
     if (writer->txn != NULL && (writer->used_bytes + size > batch_bytes || writer->n_records == BATCH_RECORDS) &&
         end(writer, err) < 0)
         return -1;
     if (writer->txn == NULL && begin(writer, size, err) < 0)
         return -1;
     code = mdb_put(writer->txn, writer->database, &k, &v, MDB_APPEND);
+    if (code == MDB_KEYEXIST)
+        return error_set(err, EX_DATAERR, "%.*s: keys do not rise", (int)key_size, (const char *)key);
     if (code != 0)
-        return failed(code, key, err);
-    writer->used_bytes += size + length;
+        return failed(code, writer->folder.temporary, err);
+    writer->used_bytes += size + key_size;
     writer->n_records++;
     return 0;
+}
+
+int lmdb_writer_put(struct lmdb_writer *writer, const char *key, const void *value, size_t size, struct error *err)
+{
+    return lmdb_writer_put_bytes(writer, key, strlen(key), value, size, err);
 }
 
 int lmdb_writer_commit(struct lmdb_writer *writer, struct error *err)
