@@ -7,6 +7,7 @@
 #include "worker/preprocess.h"
 
 #include "common/memory.h"
+#include "worker/preprocess/convert.h"
 #include "worker/preprocess/steps.h"
 
 #include <float.h>
@@ -22,8 +23,10 @@ static const struct preprocess_op *const ops[] = {
 struct preprocessor {
     const struct preprocess_plan *plan;
     struct shape out;
-    size_t n_elements; /* of out */
-    size_t tail;       /* steps [tail, n_steps) are arithmetic */
+    size_t n_elements;    /* of out */
+    size_t tail;          /* steps [tail, n_steps) are arithmetic */
+    size_t n_conversions; /* 0: the tail is not one; 1: of all channels; else of each channel */
+    struct conversion conversions[PREPROCESS_MAX_CHANNELS];
     struct picture_scratch scratch;
 };
 
@@ -66,6 +69,21 @@ static int check_plan(const struct preprocess_plan *plan, const struct shape *ou
     return 0;
 }
 
+/* The tail on bytes, where it is one pass: see convert.h. */
+static void find_conversions(struct preprocessor *preprocessor)
+{
+    const struct preprocess_plan *plan = preprocessor->plan;
+    const struct preprocess_step *tail = plan->steps + preprocessor->tail;
+    size_t n_steps = plan->n_steps - preprocessor->tail, n = 1;
+
+    for (size_t i = 0; i < n_steps; i++)
+        n = tail[i].n_values > n ? tail[i].n_values : n;
+    for (size_t c = 0; c < n; c++)
+        if (!conversion_init(&preprocessor->conversions[c], tail, n_steps, c))
+            return;
+    preprocessor->n_conversions = n;
+}
+
 struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, const struct shape *out_shape,
                                          struct error *err)
 {
@@ -88,6 +106,7 @@ struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, con
     preprocessor->tail = plan->n_steps;
     while (preprocessor->tail > 0 && ops[plan->steps[preprocessor->tail - 1].kind]->compute != NULL)
         preprocessor->tail--;
+    find_conversions(preprocessor);
     return preprocessor;
 }
 
@@ -154,6 +173,24 @@ static int check_finite(const float *x, size_t n, struct error *err)
     return 0;
 }
 
+/* Bytes become the network's input, all at once. Interleaved pixels are taken in runs that stay in the first-level
+ * cache until the last channel has been. */
+static void convert(const struct preprocessor *preprocessor, const struct picture *picture, float *out)
+{
+    enum { RUN = 4096 };
+    convert_kernel *kernel = convert_find(isa_best());
+    size_t spatial = picture->height * picture->width, run = picture->interleave == 1 ? spatial : RUN;
+
+    for (size_t at = 0; at < spatial; at += run)
+        for (size_t c = 0; c < picture_channels(picture); c++) {
+            size_t plane = c / picture->interleave, i = c % picture->interleave;
+            const uint8_t *from = (const uint8_t *)picture->data + (plane * spatial + at) * picture->interleave + i;
+
+            kernel(&preprocessor->conversions[preprocessor->n_conversions == 1 ? 0 : c], from, picture->interleave,
+                   out + c * spatial + at, spatial - at < run ? spatial - at : run);
+        }
+}
+
 static int run_chain(struct preprocessor *preprocessor, const struct record *record, float *out, struct error *err)
 {
     const struct preprocess_plan *plan = preprocessor->plan;
@@ -168,12 +205,16 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
         return -1;
     channels = picture_channels(&picture);
     spatial = picture.height * picture.width;
-    picture_copy_planar(&picture, out);
-    for (; i < plan->n_steps; i++) {
+    for (; i < plan->n_steps; i++)
         if (check_channels(&plan->steps[i], channels, err) < 0)
             return -1;
-        ops[plan->steps[i].kind]->compute(&plan->steps[i], out, channels, spatial);
+    if (!picture.is_float && preprocessor->n_conversions > 0) {
+        convert(preprocessor, &picture, out);
+        return 0;
     }
+    picture_copy_planar(&picture, out);
+    for (i = preprocessor->tail; i < plan->n_steps; i++)
+        ops[plan->steps[i].kind]->compute(&plan->steps[i], out, channels, spatial);
     return check_finite(out, preprocessor->n_elements, err);
 }
 

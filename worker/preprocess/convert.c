@@ -1,0 +1,120 @@
+/* convert.c — see convert.h. Compiled with -O3: the loops are plain C, and vectorised once per instruction set. */
+#include "worker/preprocess/convert.h"
+
+#include "worker/preprocess/steps.h"
+
+#include <float.h>
+#include <math.h>
+
+/* Floats that stay in the first-level cache from step to step. Measured on Zen 5, GB/s of bytes moved: 256 45 to 53,
+ * 512 28 to 50, 1024 25 to 30. */
+enum { STRIP = 256 };
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* One operation a value, in IEEE arithmetic: vectors give the same bits as scalars. */
+INLINE void apply(const struct conversion *c, float *restrict x, size_t n)
+{
+    for (size_t k = 0; k < c->n; k++) {
+        const float value = c->ops[k].value;
+
+        if (c->ops[k].kind == STEP_MEAN)
+            for (size_t i = 0; i < n; i++)
+                x[i] -= value;
+        else if (c->ops[k].kind == STEP_SCALE)
+            for (size_t i = 0; i < n; i++)
+                x[i] *= value;
+        else
+            for (size_t i = 0; i < n; i++)
+                x[i] /= value;
+    }
+}
+
+INLINE void convert_strip(const struct conversion *c, const uint8_t *restrict from, size_t stride, float *restrict to,
+                          size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (float)from[i * stride];
+    apply(c, to, n);
+}
+
+/* Whole strips pass a literal length, and the strides that matter a literal stride: the loops need no epilogues. */
+INLINE void convert_strips(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+{
+    for (; n >= STRIP; n -= STRIP, from += STRIP * stride, to += STRIP) {
+        if (stride == 1)
+            convert_strip(c, from, 1, to, STRIP);
+        else if (stride == 3)
+            convert_strip(c, from, 3, to, STRIP);
+        else
+            convert_strip(c, from, stride, to, STRIP);
+    }
+    convert_strip(c, from, stride, to, n);
+}
+
+void convert_reference(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+{
+    convert_strip(c, from, stride, to, n);
+}
+
+#if defined __x86_64__
+__attribute__((target("avx2"))) static void convert_avx2(const struct conversion *c, const uint8_t *from, size_t stride,
+                                                         float *to, size_t n)
+{
+    convert_strips(c, from, stride, to, n);
+}
+
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
+convert_avx512(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+{
+    convert_strips(c, from, stride, to, n);
+}
+#elif defined __aarch64__
+static void convert_neon(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+{
+    convert_strips(c, from, stride, to, n);
+}
+#endif
+
+static convert_kernel *const kernels[ISA_COUNT] = {
+    [ISA_REFERENCE] = convert_reference,
+#if defined __x86_64__
+    [ISA_AVX2] = convert_avx2,
+    [ISA_AVX512] = convert_avx512,
+#elif defined __aarch64__
+    [ISA_NEON] = convert_neon,
+#endif
+};
+
+convert_kernel *convert_find(enum isa isa)
+{
+    return kernels[isa] != NULL ? kernels[isa] : convert_reference;
+}
+
+static bool are_finite(const struct conversion *c)
+{
+    uint8_t bytes[256];
+    float x[256];
+
+    for (size_t i = 0; i < 256; i++)
+        bytes[i] = (uint8_t)i;
+    convert_reference(c, bytes, 1, x, 256);
+    for (size_t i = 0; i < 256; i++)
+        if (!(fabsf(x[i]) <= FLT_MAX))
+            return false;
+    return true;
+}
+
+bool conversion_init(struct conversion *c, const struct preprocess_step *steps, size_t n, size_t channel)
+{
+    if (n > PREPROCESS_MAX_STEPS)
+        return false;
+    *c = (struct conversion){.n = n};
+    for (size_t i = 0; i < n; i++) {
+        if (steps[i].kind != STEP_MEAN && steps[i].kind != STEP_SCALE && steps[i].kind != STEP_DIVIDE)
+            return false;
+        c->ops[i].kind = steps[i].kind;
+        c->ops[i].value = step_value(&steps[i], channel);
+    }
+    return are_finite(c);
+}
