@@ -82,11 +82,13 @@ static int answer(const struct replay *replay, const struct plan *plan, const st
     const struct place *place = &replay->places[at.value];
     float threshold, scale;
 
-    if (place->decision == NULL || (job->is_per_channel ? at.channel >= place->n_channels : place->n_channels > 0))
+    /* The only channel of a value has no rows of its own. */
+    if (place->decision == NULL ||
+        (place->n_channels > 0 ? !job->is_per_channel || at.channel >= place->n_channels : at.channel > 0))
         return error_set(err, EX_DATAERR, "value \"%s\" has no such decision in the archive",
                          plan->graph->values[at.value].name);
-    threshold = job->is_per_channel ? place->channels[at.channel].threshold : place->decision->threshold;
-    scale = job->is_per_channel ? place->channels[at.channel].scale : place->decision->scale;
+    threshold = place->n_channels > 0 ? place->channels[at.channel].threshold : place->decision->threshold;
+    scale = place->n_channels > 0 ? place->channels[at.channel].scale : place->decision->scale;
     *result = (struct threshold_result){.threshold = threshold};
     return check_scale(plan, at.value, threshold, scale, job->request.steps, err);
 }

@@ -16,16 +16,18 @@
 struct prefix {
     const struct kl_fractional_request *request;
     uint64_t *mass; /* [bins + 1] counts below bin k */
-    double *self;   /* [bins + 1] sum of P ln P below bin k */
+    double *self;   /* [bins + 1] sum of P ln P below bin k, epsilon added */
+    double *cell;   /* [bins] P of bin k, without epsilon */
     double *weight; /* [2 levels] P of the whole bins of a level, then of the bin that it shares with the next */
     double *logs;   /* [2 levels] Q there, then its logarithm */
-    double total;   /* all counts and floors */
+    double unit;    /* P of one count: 1 / (all counts and floors) */
 };
 
 /* Probability of bins [from, to). */
-static double mass_of(const struct prefix *p, size_t from, size_t to)
+static inline double mass_of(const struct prefix *p, size_t from, size_t to)
 {
-    return ((double)(p->mass[to] - p->mass[from]) + (double)(to - from) * p->request->floor) / p->total;
+    return ((double)(int64_t)(p->mass[to] - p->mass[from]) + (double)(int64_t)(to - from) * p->request->floor) *
+           p->unit;
 }
 
 static int prefix_create(struct prefix *p, const struct kl_fractional_request *request, struct error *err)
@@ -34,54 +36,55 @@ static int prefix_create(struct prefix *p, const struct kl_fractional_request *r
     double *real;
 
     *p = (struct prefix){.request = request};
-    p->mass = memory_create(2 * (bins + 1) + 4 * levels, sizeof *p->mass, "a KL search", err);
+    p->mass = memory_create(3 * (bins + 1) + 4 * levels, sizeof *p->mass, "a KL search", err);
     if (p->mass == NULL)
         return -1;
     real = (double *)p->mass + bins + 1;
     p->self = real;
-    p->weight = real + bins + 1;
+    p->cell = real + bins + 1;
+    p->weight = p->cell + bins + 1;
     p->logs = p->weight + 2 * levels;
     for (size_t k = 0; k < bins; k++)
         p->mass[k + 1] = p->mass[k] + request->counts[k];
-    p->total = (double)p->mass[bins] + (double)bins * request->floor;
+    p->unit = 1 / ((double)p->mass[bins] + (double)bins * request->floor);
     for (size_t k = 0; k < bins; k++) {
-        double cell = mass_of(p, k, k + 1) + request->epsilon;
+        double cell = mass_of(p, k, k + 1), with_epsilon = cell + request->epsilon;
 
-        p->self[k + 1] = p->self[k] + (cell > 0 ? cell * math_log(cell) : 0);
+        p->cell[k] = cell;
+        p->self[k + 1] = p->self[k] + (with_epsilon > 0 ? with_epsilon * math_log(with_epsilon) : 0);
     }
     return 0;
 }
 
 /* weight and logs of all levels when i bins are kept. Level j covers [j i / L, (j + 1) i / L): whole bins from `first`
- * up to `end`, `into` / L of bin `end`, and the rest of the bin before `first`, `rest` / L. Bresenham's line again. */
+ * up to `end`, `into` of bin `end`, and `rest` of the bin before `first`. Bresenham's line again; fractions are exact
+ * where L is a power of two. */
 static void fill_levels(const struct prefix *p, size_t i)
 {
-    size_t levels = p->request->levels, first = 0, rest = 0;
-    double epsilon = p->request->epsilon, width = (double)i / (double)levels, shared = 0;
+    const struct kl_fractional_request *request = p->request;
+    size_t levels = request->levels, chunk = i / levels, remainder = i % levels, first = 0, part = 0;
+    double epsilon = request->epsilon, per_bin = (double)levels / (double)i, step = 1 / (double)levels;
+    double rest = 0, shared = 0, shared_cell = 0; /* of the bin across the level before and this one */
 
-    for (size_t j = 0, end = 0, into = 0; j < levels; j++) {
-        double mass, mean;
+    for (size_t j = 0, end = 0; j < levels; j++) {
+        double mass, mean, into, next_cell;
 
-        end += i / levels;
-        into += i % levels;
-        if (into >= levels) {
-            into -= levels;
-            end++;
-        }
+        part += remainder;
+        end += chunk + (part >= levels);
+        part -= part >= levels ? levels : 0;
+        into = (double)(int64_t)part * step;
+        next_cell = part > 0 ? p->cell[end] : 0;
         mass = mass_of(p, first, end);
-        p->weight[j] = mass + (double)(end - first) * epsilon;
-        if (rest > 0)
-            mass += (double)rest / (double)levels * mass_of(p, first - 1, first);
-        if (into > 0)
-            mass += (double)into / (double)levels * mass_of(p, end, end + 1);
-        mean = mass / width;
+        p->weight[j] = mass + (double)(int64_t)(end - first) * epsilon;
+        p->weight[levels + j] = part > 0 ? next_cell + epsilon : 0;
+        mean = (mass + rest * shared_cell + into * next_cell) * per_bin;
         p->logs[j] = mean + epsilon;
-        if (j > 0) /* of the bin shared with the level before */
-            p->logs[levels + j - 1] = rest > 0 ? shared + (double)rest / (double)levels * mean + epsilon : 1;
-        shared = (double)into / (double)levels * mean;
-        rest = into > 0 ? levels - into : 0;
-        first = end + (into > 0);
-        p->weight[levels + j] = into > 0 ? mass_of(p, end, end + 1) + epsilon : 0;
+        if (j > 0)
+            p->logs[levels + j - 1] = shared + rest * mean + epsilon;
+        shared = into * mean;
+        shared_cell = next_cell;
+        rest = part > 0 ? 1 - into : 0;
+        first = end + (part > 0);
     }
     p->logs[2 * levels - 1] = 1;
 }
@@ -94,7 +97,7 @@ static double divergence_of(const struct prefix *p, size_t i)
     d += edge > 0 ? edge * math_log(edge) : 0;
     fill_levels(p, i);
     p->weight[levels - 1] += clipped;
-    for (size_t j = 0; j < 2 * levels; j++) { /* where P and Q are both 0 nothing is lost */
+    for (size_t j = 0; j < 2 * levels; j++) { /* no bin there, or P and Q are both 0: nothing is lost */
         if (p->logs[j] <= 0)
             p->logs[j] = 1;
     }

@@ -59,3 +59,20 @@ sed 's/demo/Demo/' "$demo/demo.onnx" >"$scratch/other.onnx"
 expect 65 "not the model of this archive" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/other.onnx" -o "$scratch/x"
 [ ! -e "$scratch/x/manifest.json" ] || fail "a refused emit has left results"
 echo "ok: another model, other data and statistics that are not there are refused"
+
+# --- one channel: a value has one scale then, channels or not
+if [ -d "$data" ]; then
+  cat >"$scratch/digits.yaml" <<JOB
+model: {file: $data/lenet/lenet_train_test.prototxt, weights: $data/lenet/lenet_iter_10000.caffemodel, inputs: {data: [1, 1, 28, 28]}}
+dataset: {kind: lmdb, path: $data/lmdb/mnist_test1000_lmdb, limit: 16}
+preprocess: [{scale: 0.00390625}]
+calibration: {granularity: per-channel, bias_correction: analytic}
+targets: [tnn]
+output: digits
+JOB
+  "$ETALON" calibrate -q "$scratch/digits.yaml" >/dev/null || fail "digits: calibrate"
+  "$ETALON" emit "$scratch/digits/archive.h5" -m "$data/lenet/lenet_train_test.prototxt" \
+    -w "$data/lenet/lenet_iter_10000.caffemodel" -o "$scratch/digits.again" >/dev/null || fail "digits: emit"
+  diff -r "$scratch/digits/tnn" "$scratch/digits.again/tnn" || fail "an archive of gray pictures gives another model"
+  echo "ok: a value of one channel"
+fi
