@@ -65,6 +65,11 @@ static const struct {
     [STEP_PRESET] = {"preset", print_preset},
 };
 
+const char *preprocess_step_name(enum step_kind kind)
+{
+    return kinds[kind].key;
+}
+
 static void print_step(const struct preprocess_step *step, FILE *out)
 {
     fprintf(out, "%s: ", kinds[step->kind].key);

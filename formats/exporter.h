@@ -10,6 +10,8 @@
 #include "common/graph.h"
 #include "common/output.h"
 
+struct model_data; /* formats/model_data.h */
+
 struct exporter {
     const char *name;    /* "onnx": what `etalon convert --to` takes */
     const char *summary; /* one line, names the files */
@@ -18,6 +20,11 @@ struct exporter {
      * where the format lets them. The same graph gives the same bytes. EX_UNAVAILABLE naming a node that the format
      * cannot express; EX_CANTCREAT, EX_IOERR, EX_OSERR. */
     int (*write)(const struct graph *graph, const char *base, struct output *output, struct error *err);
+    /* Optional, of formats with a file that reads its own data: the same, with the dataset and preprocessing that
+     * `data` tells of the first input, and, where asked for, the top-1 and top-5 accuracy of the first output.
+     * EX_UNAVAILABLE, too, for what the format cannot express of them. */
+    int (*write_with_data)(const struct graph *graph, const struct model_data *data, bool with_accuracy,
+                           const char *base, struct output *output, struct error *err);
 };
 
 extern const struct exporter *const exporters[]; /* NULL-terminated */

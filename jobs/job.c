@@ -565,6 +565,17 @@ struct job *job_read(const char *path, const char *const *sets, size_t n_sets, s
     return NULL;
 }
 
+int job_read_preprocess(const char *text, struct preprocess_plan *plan, struct error *err)
+{
+    struct arena *arena = arena_create(err);
+    struct schema r = {.arena = arena, .folder = ".", .err = err};
+    struct yaml *root = arena == NULL ? NULL : yaml_parse(text, strlen(text), true, arena, err);
+    int rc = root == NULL ? -1 : schema_preprocess(&r, root, plan);
+
+    arena_destroy(arena);
+    return rc;
+}
+
 void job_destroy(struct job *job)
 {
     if (job != NULL)

@@ -22,6 +22,9 @@ struct emit_request {
 struct job *job_from_archive(const struct archive *archive, const struct emit_request *emit, struct error *err);
 void job_destroy(struct job *job); /* NULL is allowed */
 
+/* What stands under `preprocess:`, given on the command line: "[{mean: 127.5}]", "{preset: vgg}". EX_CONFIG. */
+int job_read_preprocess(const char *text, struct preprocess_plan *plan, struct error *err);
+
 /* Borrowed from the job; the caller may change fields (force). */
 struct run_request *job_request(struct job *job);
 

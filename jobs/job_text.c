@@ -106,7 +106,7 @@ struct job *job_from_archive(const struct archive *archive, const struct emit_re
     }
     if (check_sets(emit->sets, emit->n_sets, err) != 0 || (job = job_create(err)) == NULL)
         return NULL;
-    root = yaml_parse(archive->job, archive->n_job, job->arena, err);
+    root = yaml_parse(archive->job, archive->n_job, false, job->arena, err);
     if (root != NULL && fill_paths(root, emit, job->arena, err) == 0 &&
         job_fill(job, root, ".", emit->sets, emit->n_sets, err) == 0) {
         take_sizes(&job->request, archive);

@@ -182,9 +182,9 @@ struct yaml *yaml_get(const struct yaml *map, const char *key)
     return NULL;
 }
 
-struct yaml *yaml_parse(const void *data, size_t size, struct arena *arena, struct error *err)
+struct yaml *yaml_parse(const void *data, size_t size, bool has_lines, struct arena *arena, struct error *err)
 {
-    return parse(data, size, false, arena, err);
+    return parse(data, size, has_lines, arena, err);
 }
 
 int yaml_put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err)

@@ -27,8 +27,8 @@ int yaml_set(struct yaml *root, const char *assignment, struct arena *arena, str
 /* The value under `key` of a map, or NULL. */
 struct yaml *yaml_get(const struct yaml *map, const char *key);
 
-/* A tree of the same texts, from the bytes of a document without lines. EX_CONFIG. */
-struct yaml *yaml_parse(const void *data, size_t size, struct arena *arena, struct error *err);
+/* A tree of the same texts, from the bytes of a document, with or without lines. EX_CONFIG. */
+struct yaml *yaml_parse(const void *data, size_t size, bool has_lines, struct arena *arena, struct error *err);
 
 /* map[key] = item, replacing what was there. EX_OSERR. */
 int yaml_put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err);

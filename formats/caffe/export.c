@@ -5,7 +5,7 @@
  * numbers are the same in every fork of Caffe, and a reader takes the rest from the text. Sophon's user guide: a
  * .caffemodel is accepted as .fp32umodel.
  */
-#include "formats/caffe/write.h"
+#include "formats/caffe/export_data.h"
 #include "formats/exporter.h"
 #include "formats/proto_text_write.h"
 
@@ -92,50 +92,33 @@ static int write_caffe(const struct graph *graph, const char *base, struct outpu
     return rc;
 }
 
-/* Inputs come from LMDBs called <input>_lmdb, a batch at a time: the user writes the real path there, and a
- * transform_param. */
-static int use_data_layer(struct caffe_writer *w, Caffe__LayerParameter *layer, struct error *err)
+static int write_test_text(struct caffe_writer *w, const struct model_data *data, bool with_accuracy, const char *base,
+                           struct output *output, struct error *err)
 {
-    Caffe__DataParameter *data = caffe_put_message(w, &caffe__data_parameter__descriptor);
-    Caffe__NetStateRule *rule = caffe_put_message(w, &caffe__net_state_rule__descriptor);
-
-    layer->include = arena_create_array(w->arena, 1, sizeof *layer->include, err);
-    if (data == NULL || rule == NULL)
-        return error_set(err, w->err.code, "%s", w->err.text);
-    if (layer->include == NULL || (data->source = arena_format(w->arena, err, "%s_lmdb", layer->top[0])) == NULL)
-        return -1;
-    data->has_batch_size = data->has_backend = true;
-    data->batch_size = (uint32_t)layer->input_param->shape[0]->dim[0];
-    data->backend = CAFFE__DATA_PARAMETER__DB__LMDB;
-    rule->has_phase = true;
-    rule->phase = CAFFE__PHASE__TEST;
-    layer->include[layer->n_include++] = rule;
-    layer->type = "Data";
-    layer->input_param = NULL;
-    layer->data_param = data;
-    return 0;
+    if (caffe_use_data_layers(w, data, err) != 0 || (with_accuracy && caffe_put_accuracy(w, err) != 0))
+        return error_in(err, "fp32umodel");
+    return write_text(w, base, "_test.prototxt", output, err);
 }
 
-static int use_data_layers(struct caffe_writer *w, struct error *err)
-{
-    for (size_t i = 0; i < w->net.n_layer; i++)
-        if (w->net.layer[i]->input_param != NULL && use_data_layer(w, w->net.layer[i], err) != 0)
-            return -1;
-    return 0;
-}
-
-static int write_fp32umodel(const struct graph *graph, const char *base, struct output *output, struct error *err)
+static int write_fp32umodel_with_data(const struct graph *graph, const struct model_data *data, bool with_accuracy,
+                                      const char *base, struct output *output, struct error *err)
 {
     struct caffe_writer writer = {0};
     int rc = caffe_write_net(&writer, graph, err) != 0 ? error_in(err, "fp32umodel") : 0;
 
-    if (rc == 0 &&
-        (write_text(&writer, base, "_deploy.prototxt", output, err) != 0 || use_data_layers(&writer, err) != 0 ||
-         write_text(&writer, base, "_test.prototxt", output, err) != 0 ||
-         write_weights(&writer, base, ".fp32umodel", output, err) != 0))
+    if (rc == 0 && (write_text(&writer, base, "_deploy.prototxt", output, err) != 0 ||
+                    write_test_text(&writer, data, with_accuracy, base, output, err) != 0 ||
+                    write_weights(&writer, base, ".fp32umodel", output, err) != 0))
         rc = -1;
     caffe_writer_fini(&writer);
     return rc;
+}
+
+static int write_fp32umodel(const struct graph *graph, const char *base, struct output *output, struct error *err)
+{
+    static const struct model_data nothing = {0};
+
+    return write_fp32umodel_with_data(graph, &nothing, false, base, output, err);
 }
 
 const struct exporter exporter_caffe = {
@@ -150,4 +133,5 @@ const struct exporter exporter_fp32umodel = {
     .summary = "Sophon's calibrator: <name>.fp32umodel, <name>_deploy.prototxt, <name>_test.prototxt",
     .takes_batch = true,
     .write = write_fp32umodel,
+    .write_with_data = write_fp32umodel_with_data,
 };

@@ -1,7 +1,11 @@
 /* convert.c — `etalon convert`: a model of one format, written in fp32 as one of another. */
+#include "common/log.h"
 #include "common/output.h"
+#include "common/preprocess_preset.h"
 #include "formats/exporter.h"
+#include "formats/model_data.h"
 #include "formats/torch/torch.h"
+#include "jobs/job.h"
 #include "jobs/model_options.h"
 #include "jobs/verb.h"
 
@@ -64,8 +68,65 @@ static int convert_checkpoint(const char *file, const char *folder, const char *
     return rc;
 }
 
-static int convert(const char *path, const struct model_options *model, const struct exporter *exporter,
-                   const char *folder, const char *base, struct error *err)
+/* What a file that reads its own data says of it, for formats that have one. */
+struct data_options {
+    const char *preprocess, *dataset;
+    bool with_accuracy;
+};
+
+/* What the source says itself may be beyond us, or beyond a Data layer: then the user writes that part by hand. */
+static void take_from_source(const char *path, const struct graph *graph, unsigned parts, struct model_data *data)
+{
+    struct model_request request = {.file = path};
+    struct error err = {0};
+
+    if (model_describe_data(&request, graph, parts, data, &err) != 0) {
+        log_warning("not taken over: %s", err.text);
+        *data = (struct model_data){0};
+    } else if (data->records.list != NULL) {
+        log_warning("%s: not taken over: the list of images of %s; a Data layer reads an LMDB", path, data->origin);
+        data->records = (struct dataset_request){0};
+    }
+}
+
+/* What is given holds; the rest is as in the source's own data layer, if it has one. */
+static int describe_data(const struct data_options *options, const char *path, const struct graph *graph,
+                         struct model_data *data, struct error *err)
+{
+    struct model_data records = {0};
+
+    *data = (struct model_data){0};
+    if (options->preprocess == NULL) {
+        take_from_source(path, graph, MODEL_DATA_PREPROCESS, data);
+    } else {
+        data->has_preprocess = true;
+        if (job_read_preprocess(options->preprocess, &data->preprocess, err) != 0 ||
+            preprocess_expand(&data->preprocess, &graph->values[graph->inputs[0]].shape, err) != 0)
+            return error_in(err, "--preprocess");
+    }
+    if (options->dataset == NULL)
+        take_from_source(path, graph, MODEL_DATA_RECORDS, &records);
+    else
+        records.records = (struct dataset_request){.kind = "lmdb", .path = options->dataset};
+    data->records = records.records;
+    data->batch = records.batch;
+    return 0;
+}
+
+static int write_model(const struct graph *graph, const struct exporter *exporter, const struct data_options *options,
+                       const char *path, const char *base, struct output *output, struct error *err)
+{
+    struct model_data data;
+
+    if (exporter->write_with_data == NULL)
+        return exporter->write(graph, base, output, err);
+    if (describe_data(options, path, graph, &data, err) != 0)
+        return -1;
+    return exporter->write_with_data(graph, &data, options->with_accuracy, base, output, err);
+}
+
+static int convert(const char *path, const struct model_options *model, const struct data_options *data,
+                   const struct exporter *exporter, const char *folder, const char *base, struct error *err)
 {
     struct graph *graph = model_options_import(model, path, err);
     struct output *output = NULL;
@@ -76,7 +137,7 @@ static int convert(const char *path, const struct model_options *model, const st
                        exporter->name, (long long)graph->batch);
     if (rc == 0)
         output = output_open(folder, err);
-    if (output == NULL || exporter->write(graph, base, output, err) != 0)
+    if (output == NULL || write_model(graph, exporter, data, path, base, output, err) != 0)
         rc = -1;
     if (rc == 0)
         print_files(output);
@@ -85,10 +146,23 @@ static int convert(const char *path, const struct model_options *model, const st
     return rc;
 }
 
+static int check_data_options(const struct data_options *data, const struct exporter *exporter, struct error *err)
+{
+    if (exporter->write_with_data != NULL ||
+        (data->preprocess == NULL && data->dataset == NULL && !data->with_accuracy))
+        return 0;
+    return error_set(
+        err, EX_USAGE,
+        "--preprocess, --dataset and --accuracy are for formats with a file that reads its own data, which "
+        "\"%s\" has not",
+        exporter->name);
+}
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     const char *to = NULL, *folder = NULL, *name = NULL, *words[1];
     struct model_options model = {0};
+    struct data_options data = {0};
     const struct exporter *exporter;
     bool wants_help = false;
     char base[256];
@@ -101,6 +175,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"batch", 0, OPTION_TEXT, &model.batch, "N", "for N records at once (default: any number)"},
         {"separate-batch", 0, OPTION_FLAG, &model.is_separate, NULL, "the one input becomes N of a record each"},
         {"separate", 0, OPTION_LIST, &model.separate, "INPUT", "this input does, the others keep the batch"},
+        {"preprocess", 0, OPTION_TEXT, &data.preprocess, "CHAIN", "of its Data layer, as in a job: '[{mean: 127.5}]'"},
+        {"dataset", 0, OPTION_TEXT, &data.dataset, "PATH", "the LMDB of its Data layer"},
+        {"accuracy", 'a', OPTION_FLAG, &data.with_accuracy, NULL, "with layers of top-1 and top-5 accuracy"},
         {0},
     };
 
@@ -122,7 +199,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return convert_checkpoint(words[0], folder, base, err);
     if (find(to, &exporter, err) != 0)
         return -1;
-    return convert(words[0], &model, exporter, folder, base, err);
+    if (check_data_options(&data, exporter, err) != 0)
+        return -1;
+    return convert(words[0], &model, &data, exporter, folder, base, err);
 }
 
 const struct verb verb_convert = {"convert", "write a model in another format, in fp32", false, run};

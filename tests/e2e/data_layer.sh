@@ -72,3 +72,27 @@ expect 66 'dataset, from layer' "$ETALON" calibrate taken.yaml --set "model.inpu
 printf 'model: {file: %s}\ntargets: [onnx-qdq]\noutput: none\n' "$demo/demo.onnx" >none.yaml
 expect 78 'the key "dataset" is missing' "$ETALON" calibrate none.yaml
 [ ! -e none/manifest.json ] || fail "a refused job left results"
+
+# ---- writing one ----
+
+chain='[{channels: rgb}, {resize: {short: 40, filter: opencv_linear}}, {crop: {height: 32, width: 32}}, {mean: 127.5}, {divide: 64}]'
+"$ETALON" convert -q "$demo/demo.onnx" --to fp32umodel --output written --name net --preprocess "$chain" \
+  --dataset "net/${input}_lmdb" --accuracy >/dev/null || fail "convert with a data layer"
+[ "$(grep -c 'top_k: [15]' written/net_test.prototxt)" -eq 2 ] || fail "no top-1 and top-5 accuracy"
+printf 'model: {file: written/net_test.prototxt, weights: written/net.fp32umodel}\ntargets: [onnx-qdq]\noutput: written/out\n' \
+  >written.yaml
+says() { grep -qF -- "$1" written.err || { cat written.err >&2; fail "not said: $1"; }; }
+"$ETALON" calibrate written.yaml >/dev/null 2>written.err || { cat written.err >&2; fail "the written network"; }
+says "preprocess, from layer \"$input\" (Data): $chain"
+says "lmdb in net/${input}_lmdb"
+"$ETALON" convert -q written/net_test.prototxt --weights written/net.fp32umodel --to fp32umodel --output again --name net \
+  --accuracy >/dev/null || fail "convert again"
+cmp written/net_test.prototxt again/net_test.prototxt || fail "the data layer is not taken over"
+"$ETALON" convert -q "$demo/demo.onnx" --to fp32umodel --output preset --name net --preprocess '{preset: ssd_i}' >/dev/null ||
+  fail "convert with a preset"
+grep -q 'resize_h: 32' preset/net_test.prototxt || fail "the preset is not written out"
+expect 64 '--preprocess, --dataset and --accuracy are for formats' \
+  "$ETALON" convert "$demo/demo.onnx" --to onnx --output none --accuracy
+expect 78 '--preprocess: line 1, column 3: key "maen" does not exist' \
+  "$ETALON" convert "$demo/demo.onnx" --to fp32umodel --output none --preprocess '[{maen: 3}]'
+echo "ok: a data layer written and read"

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/preprocess_text.h"
+#include "formats/exporter.h"
 #include "formats/model_data.h"
 
 #define RELU              "layer { name: 'r' type: 'ReLU' bottom: 'data' top: 'r' }\n"
@@ -242,6 +243,158 @@ static void the_layer_of_the_test_phase_is_taken(void **state)
             1, "[{scale: 4}]");
 }
 
+/* --- writing --- */
+
+/* The test prototxt that fp32umodel writes of a small network, in files->prototxt; its text, to be freed. NULL with
+ * err.
+ */
+static char *write_test(const struct caffe_files *files, const struct model_data *data, bool with_accuracy,
+                        struct error *err)
+{
+    static const char net[] = INPUT("1, 3, 4, 4") "layer { name: 'ip' type: 'InnerProduct' bottom: 'data' top: 'ip' "
+                                                  "inner_product_param { num_output: 6 bias_term: false } }\n";
+    static const char *const endings[] = {"_deploy.prototxt", "_test.prototxt", ".fp32umodel"};
+    struct graph *graph = must_import(files, net, "ip:6x48", NULL);
+    struct output *output = output_open(files->folder, NULL);
+    char path[3][128], *text = NULL;
+    struct bytes file;
+
+    assert_non_null(output);
+    *err = (struct error){0};
+    for (size_t i = 0; i < 3; i++)
+        snprintf(path[i], sizeof path[i], "%s/net%s", files->folder, endings[i]);
+    if (exporter_find("fp32umodel")->write_with_data(graph, data, with_accuracy, "net", output, err) == 0) {
+        assert_int_equal(bytes_read(path[1], MODEL_MAX_BYTES, &file, err), 0);
+        text = strndup((const char *)file.data, file.size);
+        bytes_free(&file);
+    }
+    output_close(output);
+    for (size_t i = 0; i < 3; i++)
+        unlink(path[i]);
+    graph_destroy(graph);
+    return text;
+}
+
+#define VALUES(...) .n_values = sizeof((float[]){__VA_ARGS__}) / sizeof(float), .values = {__VA_ARGS__}
+#define RESIZE(f, h, w)                                                                                                \
+    {                                                                                                                  \
+        .kind = STEP_RESIZE, .resize = {.fit = f, .filter = FILTER_OPENCV_LINEAR, .height = h, .width = w }            \
+    }
+#define CROP(h, w)                                                                                                     \
+    {                                                                                                                  \
+        .kind = STEP_CROP, .crop = { h, w }                                                                            \
+    }
+#define ORDER(o)                                                                                                       \
+    {                                                                                                                  \
+        .kind = STEP_CHANNELS, .channels = o                                                                           \
+    }
+
+static void a_written_chain_reads_back_as_the_same_chain(void **state)
+{
+    static const struct {
+        struct preprocess_plan plan;
+        const char *form;
+    } cases[] = {
+        {{4,
+          {ORDER(CHANNELS_BGR),
+           CROP(4, 4),
+           {.kind = STEP_MEAN, VALUES(103.94f, 116.78f, 123.68f)},
+           {.kind = STEP_SCALE, VALUES(0.017f)}}},
+         "crop_size: 4"},
+        {{2, {ORDER(CHANNELS_GRAY), {.kind = STEP_SCALE, VALUES(0.00390625f)}}}, "force_gray: true"},
+        {{3, {ORDER(CHANNELS_BGR), RESIZE(FIT_WARP, 5, 6), CROP(4, 5)}}, "crop_h: 4"},
+        {{2, {ORDER(CHANNELS_BGR), RESIZE(FIT_SHORT, 5, 0)}}, "resize_mode: FIT_SMALL_SIZE"},
+        {{2, {ORDER(CHANNELS_BGR), {.kind = STEP_RESIZE, .resize = {FIT_SIDE_PAD, FILTER_OPENCV_LINEAR, 4, 0, 127}}}},
+         "pad_value: 127"},
+        {{5,
+          {ORDER(CHANNELS_RGB),
+           RESIZE(FIT_SHORT, 5, 0),
+           CROP(4, 4),
+           {.kind = STEP_MEAN, VALUES(1, 2, 3)},
+           {.kind = STEP_DIVIDE, VALUES(4, 5, 6)}}},
+         "bgr2rgb: true"},
+        {{4,
+          {ORDER(CHANNELS_BGR),
+           {.kind = STEP_DIVIDE, VALUES(255)},
+           {.kind = STEP_MEAN, VALUES(0.485f, 0.456f, 0.406f)},
+           {.kind = STEP_DIVIDE, VALUES(0.229f, 0.224f, 0.225f)}}},
+         "op: STAND"},
+        {{4, {ORDER(CHANNELS_GRAY), {.kind = STEP_SCALE, VALUES(2)}, CROP(4, 4), RESIZE(FIT_WARP, 8, 9)}},
+         "op: RESIZE"},
+        {{1, {ORDER(CHANNELS_RGB)}}, "op: NONE"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_data data = {.has_preprocess = true, .preprocess = cases[i].plan}, again;
+        struct error err = {0};
+        char *text = write_test(*state, &data, false, &err);
+        struct graph *graph;
+
+        if (text == NULL)
+            fail_msg("case %zu: %s", i, err.text);
+        if (strstr(text, cases[i].form) == NULL)
+            fail_msg("case %zu: no \"%s\" in\n%s", i, cases[i].form, text);
+        /* described by a network whose input has the size that must be given */
+        graph = must_import(*state, text, "ip:6x48",
+                            &(struct model_request){.n_inputs = 1, .inputs = {{"data", {4, {1, 3, 4, 4}}}}});
+        assert_int_equal(model_describe_data(&(struct model_request){.file = ((struct caffe_files *)*state)->prototxt},
+                                             graph, MODEL_DATA_PREPROCESS, &again, &err),
+                         0);
+        if (memcmp(&again.preprocess, &cases[i].plan, sizeof again.preprocess) != 0)
+            fail_msg("case %zu reads back as another chain:\n%s", i, text);
+        graph_destroy(graph);
+        free(text);
+    }
+}
+
+static void what_a_data_layer_has_no_form_for_is_refused(void **state)
+{
+    static const struct {
+        struct preprocess_plan plan;
+        const char *step;
+    } cases[] = {
+        {{2, {RESIZE(FIT_WARP, 4, 4), ORDER(CHANNELS_GRAY)}}, "channels"},
+        {{2, {ORDER(CHANNELS_RGB), ORDER(CHANNELS_BGR)}}, "channels"},
+        {{2, {{.kind = STEP_DIVIDE, VALUES(2)}, RESIZE(FIT_SIDE_PAD, 4, 0)}}, "resize"},
+    };
+    struct model_data images = {.records = {.kind = "images", .path = "p"}};
+    struct error err;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct model_data data = {.has_preprocess = true, .preprocess = cases[i].plan};
+        char expected[128];
+
+        assert_null(write_test(*state, &data, false, &err));
+        snprintf(expected, sizeof expected, "the step \"%s\" of preprocess, at its place, has no form", cases[i].step);
+        assert_int_equal(err.code, EX_UNAVAILABLE);
+        assert_non_null(strstr(err.text, expected));
+    }
+    assert_null(write_test(*state, &images, false, &err));
+    assert_non_null(strstr(err.text, "no dataset of kind \"images\""));
+}
+
+static void records_and_accuracies_are_written(void **state)
+{
+    struct model_data data = {.records = {.kind = "leveldb", .path = "/a/set"}, .batch = 50};
+    struct error err;
+    char *text = write_test(*state, &data, true, &err);
+    struct graph *graph;
+
+    assert_non_null(text);
+    assert_non_null(strstr(text, "  top: \"data\"\n  top: \"label\"\n"));
+    assert_non_null(strstr(text, "source: \"/a/set\"\n    batch_size: 50\n    backend: LEVELDB\n"));
+    assert_non_null(strstr(text, "layer {\n  name: \"accuracy_top1\"\n  type: \"Accuracy\"\n  bottom: \"ip\"\n"
+                                 "  bottom: \"label\"\n  top: \"accuracy_top1\"\n"));
+    assert_non_null(strstr(text, "accuracy_param {\n    top_k: 5\n  }\n"));
+    /* accuracies measure: to us, the output is still the network's own */
+    graph = must_import(*state, text, "ip:6x48",
+                        &(struct model_request){.n_inputs = 1, .inputs = {{"data", {4, {1, 3, 4, 4}}}}});
+    assert_int_equal(graph->n_outputs, 1);
+    assert_string_equal(graph->values[graph->outputs[0]].name, "ip");
+    graph_destroy(graph);
+    free(text);
+}
+
 static int start(void **state)
 {
     log_setup(LOG_ERROR, -1);
@@ -261,6 +414,9 @@ int main(void)
         cmocka_unit_test(only_what_is_asked_for_can_be_wrong),
         cmocka_unit_test(a_network_without_data_layer_says_nothing),
         cmocka_unit_test(the_layer_of_the_test_phase_is_taken),
+        cmocka_unit_test(a_written_chain_reads_back_as_the_same_chain),
+        cmocka_unit_test(what_a_data_layer_has_no_form_for_is_refused),
+        cmocka_unit_test(records_and_accuracies_are_written),
     };
 
     return cmocka_run_group_tests(tests, start, remove_files);
