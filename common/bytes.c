@@ -1,4 +1,5 @@
 /* bytes.c — see bytes.h. */
+#define _DEFAULT_SOURCE /* madvise */
 #include "common/bytes.h"
 
 #include <errno.h>
@@ -39,6 +40,19 @@ int bytes_read_descriptor(int fd, const char *path, size_t max_bytes, struct byt
     if (rc == 0)
         *out = (struct bytes){map != NULL ? map : (const uint8_t *)"", (size_t)info.st_size, map};
     return rc;
+}
+
+void bytes_forget(const struct bytes *bytes, const void *at, size_t size)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t begin = (size_t)((uintptr_t)at - (uintptr_t)bytes->data), end = begin + size; /* huge before the file */
+
+    if (bytes->map == NULL || begin > bytes->size || size > bytes->size - begin)
+        return;
+    begin = (begin + page - 1) / page * page; /* neighbours may still want the rest of its pages */
+    end = end / page * page;
+    if (begin < end)
+        madvise((uint8_t *)bytes->map + begin, end - begin, MADV_DONTNEED); /* advice: nothing is lost where it fails */
 }
 
 void bytes_free(struct bytes *bytes)

@@ -20,6 +20,9 @@ int bytes_read(const char *path, size_t max_bytes, struct bytes *out, struct err
 /* The same for a file that the caller has opened (with its own rules about paths); `path` is for messages. Closes fd.
  */
 int bytes_read_descriptor(int fd, const char *path, size_t max_bytes, struct bytes *out, struct error *err);
+/* at[0..size) has been read for the last time, or nearly: its pages leave this process's memory, where the file is
+ * mapped. Reading them again is allowed and reads the file. Does nothing for bytes of another file. */
+void bytes_forget(const struct bytes *bytes, const void *at, size_t size);
 void bytes_free(struct bytes *bytes); /* may be called on {0} and twice */
 
 #endif

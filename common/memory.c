@@ -56,7 +56,7 @@ int memory_grow(void **array, size_t *capacity, size_t count, size_t size, const
 struct chunk {
     struct chunk *next;
     size_t used, size;
-    _Alignas(ALIGNMENT) unsigned char bytes[];
+    unsigned char *bytes; /* aligned, within the same block */
 };
 
 struct arena {
@@ -81,12 +81,29 @@ void arena_destroy(struct arena *arena)
     free(arena);
 }
 
+/* calloc knows which memory the system has just zeroed: weights are touched once less than by memory_create. */
+static struct chunk *create_chunk(size_t room, struct error *err)
+{
+    size_t bytes = sizeof(struct chunk) + ALIGNMENT + room;
+    struct chunk *chunk = calloc(1, bytes);
+    uintptr_t begin;
+
+    if (chunk == NULL) {
+        error_set(err, EX_OSERR, "cannot allocate %zu bytes for an arena", bytes);
+        return NULL;
+    }
+    begin = (uintptr_t)(chunk + 1);
+    chunk->bytes = (unsigned char *)(chunk + 1) + (ALIGNMENT - begin % ALIGNMENT) % ALIGNMENT;
+    chunk->size = room;
+    return chunk;
+}
+
 void *arena_create_array(struct arena *arena, size_t n, size_t size, struct error *err)
 {
     struct chunk *chunk = arena->chunks;
     size_t bytes, rounded;
 
-    if (!size_multiply(n, size, &bytes) || bytes > SIZE_MAX - ALIGNMENT - sizeof *chunk) {
+    if (!size_multiply(n, size, &bytes) || bytes > SIZE_MAX - 2 * ALIGNMENT - sizeof *chunk) {
         error_set(err, EX_OSERR, "%zu x %zu bytes is more than memory can address", n, size);
         return NULL;
     }
@@ -94,10 +111,9 @@ void *arena_create_array(struct arena *arena, size_t n, size_t size, struct erro
     if (chunk == NULL || chunk->size - chunk->used < rounded) {
         size_t room = rounded > ARENA_CHUNK_BYTES / 4 ? rounded : ARENA_CHUNK_BYTES;
 
-        chunk = memory_create(1, sizeof *chunk + room, "an arena", err);
+        chunk = create_chunk(room, err);
         if (chunk == NULL)
             return NULL;
-        chunk->size = room;
         if (room == rounded && arena->chunks != NULL) { /* a large item goes behind the chunk being filled */
             chunk->next = arena->chunks->next;
             arena->chunks->next = chunk;

@@ -1,7 +1,7 @@
 /* proto_guard.c — see proto_guard.h. */
 #include "formats/proto_guard.h"
 
-#include "formats/proto_wire.h"
+#include "formats/proto_skeleton.h"
 
 #include <stdlib.h>
 
@@ -13,77 +13,6 @@ size_t proto_budget(size_t file_bytes)
         __builtin_add_overflow(scaled, (size_t)64 << 20, &scaled))
         return SIZE_MAX;
     return scaled;
-}
-
-static enum wire_type expected_wire_type(ProtobufCType type)
-{
-    switch (type) {
-    case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FIXED32:
-    case PROTOBUF_C_TYPE_FLOAT:
-        return WIRE_32BIT;
-    case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE:
-        return WIRE_64BIT;
-    case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE:
-        return WIRE_LENGTH;
-    default:
-        return WIRE_VARINT;
-    }
-}
-
-/* A repeated number may be packed whether or not the schema says so. */
-static int check_wire_type(const ProtobufCMessageDescriptor *message, const ProtobufCFieldDescriptor *known,
-                           const struct wire_field *field, size_t position, struct error *err)
-{
-    enum wire_type expected = expected_wire_type(known->type);
-
-    if (field->type == expected || (field->type == WIRE_LENGTH && known->label == PROTOBUF_C_LABEL_REPEATED))
-        return 0;
-    return error_set(err, EX_DATAERR, "byte %zu: field \"%s\" of %s: expected wire type %d, found %d", position,
-                     known->name, message->name, (int)expected, (int)field->type);
-}
-
-int proto_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size, struct error *err)
-{
-    struct {
-        const ProtobufCMessageDescriptor *descriptor;
-        struct wire wire;
-    } levels[PROTO_MAX_DEPTH] = {{descriptor, {bytes, bytes, bytes + size}}};
-    size_t depth = 1;
-
-    while (depth > 0) {
-        const ProtobufCMessageDescriptor *message = levels[depth - 1].descriptor;
-        struct wire *wire = &levels[depth - 1].wire;
-        size_t position = (size_t)(wire->at - wire->begin);
-        const ProtobufCFieldDescriptor *known;
-        struct wire_field field;
-        int rc = wire_next(wire, &field, err);
-
-        if (rc < 0)
-            return error_in(err, "in a %s", message->short_name);
-        if (rc == 0) {
-            depth--;
-            continue;
-        }
-        known = protobuf_c_message_descriptor_get_field(message, field.number);
-        if (known == NULL)
-            continue;
-        if (check_wire_type(message, known, &field, position, err) < 0)
-            return -1;
-        if (known->type != PROTOBUF_C_TYPE_MESSAGE)
-            continue;
-        if (depth == PROTO_MAX_DEPTH)
-            return error_set(err, EX_DATAERR, "byte %zu: messages are nested deeper than %d", position,
-                             PROTO_MAX_DEPTH);
-        levels[depth].descriptor = known->descriptor;
-        levels[depth].wire = field.contents;
-        depth++;
-    }
-    return 0;
 }
 
 /* Every block is preceded by its size, so that a release can be counted. */
@@ -143,13 +72,17 @@ ProtobufCMessage *proto_unpack(const ProtobufCMessageDescriptor *descriptor, con
 {
     struct proto_memory memory = {.limit = budget};
     ProtobufCAllocator allocator = proto_allocator(&memory);
+    struct proto_skeleton skeleton;
     ProtobufCMessage *message;
 
-    if (proto_check(descriptor, bytes, size, err) < 0)
+    if (proto_skeleton_create(descriptor, bytes, size, &skeleton, err) < 0)
         return NULL;
-    message = protobuf_c_message_unpack(descriptor, &allocator, size, bytes);
-    if (message != NULL)
+    message = protobuf_c_message_unpack(descriptor, &allocator, skeleton.size, skeleton.data);
+    free(skeleton.data);
+    if (message != NULL) {
+        proto_skeleton_resolve(message, bytes, &allocator);
         return message;
+    }
     if (memory.is_exhausted || memory.is_starved)
         proto_memory_error(&memory, err);
     else
@@ -158,16 +91,17 @@ ProtobufCMessage *proto_unpack(const ProtobufCMessageDescriptor *descriptor, con
     return NULL;
 }
 
+void proto_free_unpacked(ProtobufCMessage *message)
+{
+    if (message != NULL)
+        proto_skeleton_forget(message);
+    proto_free(message);
+}
+
 void proto_free(ProtobufCMessage *message)
 {
     ProtobufCAllocator allocator = proto_allocator(NULL);
 
     if (message != NULL)
         protobuf_c_message_free_unpacked(message, &allocator);
-}
-
-void proto_free_bytes(ProtobufCBinaryData *bytes)
-{
-    release(NULL, bytes->data);
-    *bytes = (ProtobufCBinaryData){0};
 }

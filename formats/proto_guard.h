@@ -19,18 +19,15 @@ enum { PROTO_MAX_DEPTH = 64 }; /* messages inside messages, in binary and in tex
 size_t proto_budget(size_t file_bytes);
 
 /* Checks that `bytes` is well-formed wire format for `descriptor`: every tag, varint and length lies inside its
- * message, message fields are length-delimited, nesting stays within PROTO_MAX_DEPTH. Only fields that the descriptor
- * calls messages are entered; bytes and unknown fields are stepped over. Neither allocates nor recurses. EX_DATAERR
- * names the byte position. */
-int proto_check(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size, struct error *err);
-
-/* proto_check, then protobuf_c_message_unpack with at most `budget` bytes allocated at any time (proto_budget is the
- * usual value). The message copies what it needs; freed with proto_free. NULL with EX_DATAERR or EX_OSERR. */
+ * message, message fields are length-delimited, nesting stays within PROTO_MAX_DEPTH. Then unpacks it with at most
+ * `budget` bytes allocated at any time (proto_budget is the usual value). Long fields of bytes are not copied: they
+ * point into `bytes`, which must outlive the message (proto_skeleton.h). Freed with proto_free_unpacked. NULL with
+ * EX_DATAERR, which names the byte position of malformed wire format, or EX_OSERR. */
 ProtobufCMessage *proto_unpack(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes, size_t size,
                                size_t budget, struct error *err);
-void proto_free(ProtobufCMessage *message); /* from proto_unpack or proto_text_parse; NULL is allowed */
-/* Frees one field of bytes ahead of its message; it is empty then. */
-void proto_free_bytes(ProtobufCBinaryData *bytes);
+void proto_free_unpacked(ProtobufCMessage *message); /* NULL is allowed */
+
+void proto_free(ProtobufCMessage *message); /* from proto_text_parse; NULL is allowed */
 
 /* The allocator behind both: counts bytes in use and refuses more than `limit`. */
 struct proto_memory {

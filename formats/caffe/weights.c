@@ -412,6 +412,8 @@ int caffe_weights_read(const struct caffe_weights *weights, const struct caffe_l
             to = copy_floats(to, &field);
         else if (field.number == BLOB_DOUBLE_DATA)
             to = copy_doubles(to, &field);
+    wire = layer->blobs[index];
+    bytes_forget(&weights->file, wire.at, (size_t)(wire.end - wire.at));
     *values = copy;
     return 0;
 }

@@ -68,11 +68,14 @@ static int open_weights(struct onnx_import *in, const struct model_request *requ
     return in->weights == NULL ? error_in(err, "model.weights") : 0;
 }
 
-/* The file is let go once it is unpacked: large models are in memory twice at most. */
-static int read_model(const struct model_request *request, struct bytes *file, struct graph *graph, struct error *err)
+static int read_model(const struct model_request *request, const struct bytes *file, struct graph *graph,
+                      struct error *err)
 {
-    struct onnx_import in = {
-        .graph = graph, .path = request->file, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
+    struct onnx_import in = {.graph = graph,
+                             .path = request->file,
+                             .file = file,
+                             .batch = INT32_MAX,
+                             .decoded_limit = proto_budget(file->size)};
     Onnx__ModelProto *model;
     int rc = -1;
 
@@ -82,7 +85,6 @@ static int read_model(const struct model_request *request, struct bytes *file, s
     }
     model = (Onnx__ModelProto *)proto_unpack(&onnx__model_proto__descriptor, file->data, file->size,
                                              proto_budget(file->size), err);
-    bytes_free(file);
     if (model == NULL)
         return -1;
     if (model->graph == NULL)
@@ -93,7 +95,7 @@ static int read_model(const struct model_request *request, struct bytes *file, s
         rc = torch_weights_finish(in.weights, err);
     torch_weights_close(in.weights);
     free(in.element_types);
-    proto_free(&model->base);
+    proto_free_unpacked(&model->base);
     return rc;
 }
 

@@ -38,9 +38,10 @@ struct onnx_definition {
 
 struct onnx_import {
     struct graph *graph;
-    const char *path; /* of the model file; external data lies in its folder */
-    int64_t opset;    /* of the default domain */
-    int64_t batch;    /* what the file fixes as the length of axis 0; INT32_MAX: open; 1 in an unbatched graph */
+    const char *path;         /* of the model file; external data lies in its folder */
+    const struct bytes *file; /* that the messages point into */
+    int64_t opset;            /* of the default domain */
+    int64_t batch; /* what the file fixes as the length of axis 0; INT32_MAX: open; 1 in an unbatched graph */
     struct torch_weights *weights; /* a checkpoint that takes the place of the file's parameters; NULL: none */
     void *definitions;             /* search tree of struct onnx_definition by name */
     uint8_t *element_types;        /* [element_types_capacity] by value; see onnx_note_type */

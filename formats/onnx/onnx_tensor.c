@@ -249,6 +249,7 @@ int onnx_tensor_read(struct onnx_import *in, const Onnx__TensorProto *proto, str
         if (data == NULL || check_range(&payload, type, err) != 0)
             return -1;
         decode(&payload, type, tensor.dtype, data);
+        bytes_forget(in->file, payload.base, payload.n * payload.stride);
         tensor.data = data;
     }
     *out = tensor;

@@ -91,8 +91,11 @@ static int recognise(const char *path, const struct bytes *file)
 static int read_graph(const struct model_request *request, const struct bytes *file, struct graph *graph,
                       struct error *err)
 {
-    struct tf_import in = {
-        .graph = graph, .request = request, .batch = INT32_MAX, .decoded_limit = proto_budget(file->size)};
+    struct tf_import in = {.graph = graph,
+                           .request = request,
+                           .file = file,
+                           .batch = INT32_MAX,
+                           .decoded_limit = proto_budget(file->size)};
     Tensorflow__GraphDef *proto;
     int rc;
 
@@ -105,7 +108,7 @@ static int read_graph(const struct model_request *request, const struct bytes *f
         return -1;
     in.proto = proto;
     rc = tf_read_graph(&in, err);
-    proto_free(&proto->base);
+    proto_free_unpacked(&proto->base);
     return rc;
 }
 

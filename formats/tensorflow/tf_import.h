@@ -68,6 +68,7 @@ struct tf_source {
 struct tf_import {
     struct graph *graph;
     const Tensorflow__GraphDef *proto;
+    const struct bytes *file; /* that proto points into */
     const struct model_request *request;
     struct tf_names names;
     struct tf_source *sources;           /* [n_node] */

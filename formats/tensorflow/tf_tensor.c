@@ -202,6 +202,7 @@ int tf_tensor_read(struct tf_import *in, const Tensorflow__TensorProto *proto, s
     if (data == NULL)
         return -1;
     decode(&payload, type, tensor.dtype, elements, data);
+    bytes_forget(in->file, payload.base, payload.n * payload.stride);
     tensor.data = data;
     *out = tensor;
     return 0;

@@ -268,7 +268,7 @@ static int import_files(const struct model_request *request, const struct bytes 
     struct bytes weights = {0};
     struct tnn_proto proto;
     struct tnn_model model;
-    struct tnn_import in = {&resolved, graph, &proto, &model};
+    struct tnn_import in = {&resolved, graph, &proto, &model, &weights};
     int rc = -1;
 
     resolved.weights = weights_path(request, scratch, err);

@@ -18,6 +18,7 @@ struct tnn_import {
     struct graph *graph;
     const struct tnn_proto *proto;
     const struct tnn_model *model;
+    const struct bytes *weights; /* that model points into */
 };
 
 struct tnn_kind {

@@ -25,13 +25,14 @@ static int expect_count(const struct tnn_layer *layer, const char *what, const s
                      (long long)n, raw->size, raw->dtype, (long long)found);
 }
 
-static void copy_reals(const struct tnn_raw *raw, size_t n, float *out)
+static void copy_reals(struct tnn_import *in, const struct tnn_raw *raw, size_t n, float *out)
 {
     if (raw->dtype == TNN_FLOAT32)
         memcpy(out, raw->data, n * sizeof *out);
     else
         for (size_t i = 0; i < n; i++)
             out[i] = (float)tnn_raw_real(raw, i);
+    bytes_forget(in->weights, raw->data, raw->size);
 }
 
 /* Checks before anything is allocated. */
@@ -55,7 +56,7 @@ int tnn_raw_floats(struct tnn_import *in, const struct tnn_layer *layer, const c
     data = arena_create_array(in->graph->arena, (size_t)shape_elements(shape), sizeof *data, err);
     if (data == NULL)
         return -1;
-    copy_reals(raw, (size_t)shape_elements(shape), data);
+    copy_reals(in, raw, (size_t)shape_elements(shape), data);
     *out = data;
     return 0;
 }
@@ -70,7 +71,7 @@ int tnn_raw_constant(struct tnn_import *in, const struct tnn_layer *layer, const
         return -1;
     value = tnn_constant(in, layer, what, shape, &data, err);
     if (value >= 0)
-        copy_reals(raw, (size_t)shape_elements(shape), data);
+        copy_reals(in, raw, (size_t)shape_elements(shape), data);
     return value;
 }
 

@@ -117,8 +117,12 @@ int torch_weights_read(struct torch_weights *weights, const char *name, const st
     copy = arena_create_array(arena, n, sizeof *copy, err);
     if (copy == NULL)
         return -1;
-    for (size_t i = 0; i < n; i++)
-        copy[i] = (float)tensor_real(&found->tensor, i);
+    if (found->tensor.dtype == DTYPE_FLOAT32 && n > 0)
+        memcpy(copy, found->tensor.data, n * sizeof *copy);
+    else
+        for (size_t i = 0; i < n; i++)
+            copy[i] = (float)tensor_real(&found->tensor, i);
+    bytes_forget(&weights->state->file, found->tensor.data, n * dtype_size(found->tensor.dtype));
     weights->is_used[found - weights->state->tensors] = true;
     *values = copy;
     return 0;

@@ -43,7 +43,7 @@ static void a_message_comes_back_as_it_was_packed(void **state)
     assert_non_null(message);
     assert_int_equal(protobuf_c_message_pack(message, again), size);
     assert_memory_equal(bytes, again, size);
-    proto_free(message);
+    proto_free_unpacked(message);
 }
 
 /* Unpacks an exact copy, so that a sanitizer sees reads past the end. */
@@ -94,7 +94,7 @@ static void a_damaged_message_is_unpacked_or_refused(void **state)
                 assert_int_equal(err.code, EX_DATAERR);
                 assert_true(err.text[0] != '\0');
             }
-            proto_free(message);
+            proto_free_unpacked(message);
         }
 }
 
@@ -174,7 +174,7 @@ static void nesting_is_limited(void **state)
             fail_msg("%zu levels: %s", levels[i], err.text);
         if (message == NULL)
             assert_non_null(strstr(err.text, "nested deeper than 64"));
-        proto_free(message);
+        proto_free_unpacked(message);
     }
     free(bytes);
 }
@@ -192,8 +192,101 @@ static void bytes_that_look_like_nested_messages_are_data(void **state)
     size = wrap(bytes, 0, datas, 1000);
     message = unpack_exactly(&caffe__datum__descriptor, bytes, size, &err);
     assert_non_null(message);
-    proto_free(message);
+    proto_free_unpacked(message);
     free(bytes);
+}
+
+/* Lengths around that of a token, and contents that look like one. */
+static void long_bytes_lie_in_the_input_and_short_ones_do_not(void **state)
+{
+    static const uint8_t contents[64] = {8, [8] = 255};
+
+    (void)state;
+    for (size_t length = 0; length <= sizeof contents; length++) {
+        uint8_t bytes[2 + sizeof contents] = {4 << 3 | 2, (uint8_t)length}; /* Datum.data */
+        struct error err = {0};
+        Caffe__Datum *datum;
+
+        memcpy(bytes + 2, contents, length);
+        datum = (Caffe__Datum *)proto_unpack(&caffe__datum__descriptor, bytes, 2 + length, proto_budget(0), &err);
+        assert_non_null(datum);
+        assert_int_equal(datum->data.len, length);
+        assert_memory_equal(datum->data.data, contents, length);
+        assert_true((datum->data.data == bytes + 2) == (length >= 16));
+        proto_free_unpacked(&datum->base);
+    }
+}
+
+/* AnnotatedDatum.datum three times: protobuf merges messages, and of a number or bytes the last one holds. */
+static void fields_that_come_twice_are_merged(void **state)
+{
+    uint8_t bytes[256];
+    size_t size = 0;
+    struct error err = {0};
+    Caffe__AnnotatedDatum *annotated;
+
+    (void)state;
+    for (uint8_t i = 0; i < 3; i++) {
+        const uint8_t data_bytes = i == 0 ? 20 : i == 1 ? 30 : 0;
+        const uint8_t length = (uint8_t)(2 + (data_bytes > 0 ? 2 + data_bytes : 0));
+
+        memcpy(bytes + size, (uint8_t[]){1 << 3 | 2, length, 1 << 3, (uint8_t)(40 + i)}, 4);
+        size += 4;
+        if (data_bytes == 0)
+            continue;
+        memcpy(bytes + size, (uint8_t[]){4 << 3 | 2, data_bytes}, 2);
+        memset(bytes + size + 2, 'a' + i, data_bytes);
+        size += 2U + data_bytes;
+    }
+    annotated = (Caffe__AnnotatedDatum *)proto_unpack(&caffe__annotated_datum__descriptor, bytes, size,
+                                                      proto_budget(size), &err);
+    assert_non_null(annotated);
+    assert_int_equal(annotated->datum->channels, 42);
+    assert_int_equal(annotated->datum->data.len, 30);
+    assert_int_equal(annotated->datum->data.data[29], 'b');
+    proto_free_unpacked(&annotated->base);
+}
+
+static void lists_of_bytes_point_into_the_input(void **state)
+{
+    static uint8_t text[3][40] = {"short", "one of more than a token", "another of more than a token"};
+    ProtobufCBinaryData strings[3] = {{5, text[0]}, {40, text[1]}, {40, text[2]}};
+    Onnx__TensorProto tensor = ONNX__TENSOR_PROTO__INIT;
+    struct error err = {0};
+    uint8_t bytes[256];
+    size_t size;
+    Onnx__TensorProto *back;
+
+    (void)state;
+    tensor.n_string_data = 3;
+    tensor.string_data = strings;
+    size = onnx__tensor_proto__pack(&tensor, bytes);
+    back = (Onnx__TensorProto *)proto_unpack(&onnx__tensor_proto__descriptor, bytes, size, proto_budget(size), &err);
+    assert_non_null(back);
+    assert_int_equal(back->n_string_data, 3);
+    for (size_t i = 0; i < 3; i++) {
+        const uint8_t *at = back->string_data[i].data;
+
+        assert_int_equal(back->string_data[i].len, strings[i].len);
+        assert_memory_equal(at, text[i], strings[i].len);
+        assert_true((at >= bytes && at < bytes + size) == (i > 0));
+    }
+    proto_free_unpacked(&back->base);
+}
+
+static void unknown_fields_are_left_out(void **state)
+{
+    static const uint8_t bytes[] = {0x08, 3, 0xfa, 0x7f, 2, 'h', 'i', 0x10, 4}; /* channels, 2047, height */
+    struct error err = {0};
+    Caffe__Datum *datum =
+        (Caffe__Datum *)proto_unpack(&caffe__datum__descriptor, bytes, sizeof bytes, proto_budget(0), &err);
+
+    (void)state;
+    assert_non_null(datum);
+    assert_int_equal(datum->channels, 3);
+    assert_int_equal(datum->height, 4);
+    assert_int_equal(datum->base.n_unknown_fields, 0);
+    proto_free_unpacked(&datum->base);
 }
 
 /* Two bytes of input become a message of dozens. */
@@ -215,7 +308,7 @@ static void memory_is_limited_by_the_budget(void **state)
     message = proto_unpack(&caffe__label_map__descriptor, bytes, sizeof bytes, proto_budget(sizeof bytes), &err);
     assert_non_null(message);
     assert_int_equal(((Caffe__LabelMap *)message)->n_item, N);
-    proto_free(message);
+    proto_free_unpacked(message);
 }
 
 static void a_budget_never_overflows(void **state)
@@ -236,6 +329,10 @@ int main(void)
         cmocka_unit_test(a_missing_required_field_is_an_error),
         cmocka_unit_test(nesting_is_limited),
         cmocka_unit_test(bytes_that_look_like_nested_messages_are_data),
+        cmocka_unit_test(long_bytes_lie_in_the_input_and_short_ones_do_not),
+        cmocka_unit_test(fields_that_come_twice_are_merged),
+        cmocka_unit_test(lists_of_bytes_point_into_the_input),
+        cmocka_unit_test(unknown_fields_are_left_out),
         cmocka_unit_test(memory_is_limited_by_the_budget),
         cmocka_unit_test(a_budget_never_overflows),
     };
