@@ -6,12 +6,7 @@
  */
 #include "common/preprocess_preset.h"
 
-const char *const preset_names[N_PRESETS] = {
-    [PRESET_VGG] = "vgg",
-    [PRESET_INCEPTION] = "inception",
-    [PRESET_SSD_V] = "ssd_v",
-    [PRESET_SSD_I] = "ssd_i",
-};
+#include "common/preprocess_steps.h"
 
 /* Before a crop, sides are 8/7 of what remains: 256 for 224, which is also the inverse of 87.5 %. */
 enum fit { TO_SIZE, SHORT_SIDE_THEN_CROP, STRETCH_THEN_CROP };
@@ -75,7 +70,7 @@ static int append_preset(struct preprocess_plan *plan, enum preset_name name, co
 
     if (input->rank != 4 || input->dims[1] != 3)
         return error_set(err, EX_CONFIG, "preset \"%s\" is for an input of three channels, the network's is %s",
-                         preset_names[name], shape_text(input, text));
+                         step_word(preset_words, (int)name), shape_text(input, text));
     if (append(plan, channels, err) < 0 ||
         append_geometry(plan, preset->fit, (size_t)input->dims[2], (size_t)input->dims[3], err) < 0)
         return -1;

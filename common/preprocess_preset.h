@@ -10,8 +10,6 @@
 #include "common/preprocess_plan.h"
 #include "common/tensor.h"
 
-extern const char *const preset_names[N_PRESETS];
-
 /* Puts its steps in the place of each preset of the plan. `input`: of the network, N x 3 x H x W. EX_CONFIG: of another
  * form; more than PREPROCESS_MAX_STEPS. A plan without presets stays as it is. */
 int preprocess_expand(struct preprocess_plan *plan, const struct shape *input, struct error *err);

@@ -1,46 +1,22 @@
 /* preprocess_text.c — see preprocess_text.h. */
 #include "common/preprocess_text.h"
 
-#include "common/preprocess_preset.h"
+#include "common/preprocess_steps.h"
 #include "common/real_text.h"
 
-const char *const resize_filter_names[N_FILTERS] = {
-    [FILTER_BILINEAR] = "bilinear",
-    [FILTER_OPENCV_LINEAR] = "opencv_linear",
-    [FILTER_NEAREST] = "nearest",
-};
+#include <stdbool.h>
+#include <string.h>
 
-const char *const channel_order_names[N_CHANNEL_ORDERS] = {
-    [CHANNELS_RGB] = "rgb",
-    [CHANNELS_BGR] = "bgr",
-    [CHANNELS_GRAY] = "gray",
-};
-
-static void print_resize(const struct preprocess_step *step, FILE *out)
+const char *preprocess_step_name(enum step_kind kind)
 {
-    char pad[REAL_TEXT_BYTES];
-
-    if (step->resize.fit == FIT_WARP)
-        fprintf(out, "{height: %zu, width: %zu", step->resize.height, step->resize.width);
-    else if (step->resize.fit == FIT_SHORT)
-        fprintf(out, "{short: %zu", step->resize.height);
-    else
-        fprintf(out, "{side: %zu, pad: %s", step->resize.height, real_text(step->resize.pad, pad));
-    fprintf(out, ", filter: %s}", resize_filter_names[step->resize.filter]);
+    return step_descriptions[kind].name;
 }
 
-static void print_crop(const struct preprocess_step *step, FILE *out)
-{
-    fprintf(out, "{height: %zu, width: %zu}", step->crop.height, step->crop.width);
-}
-
-static void print_channels(const struct preprocess_step *step, FILE *out)
-{
-    fputs(channel_order_names[step->channels], out);
-}
+/* How files are named. */
+enum file_name { BY_PATH, BY_CONTENT };
 
 /* One value stands alone, several in a list. */
-static void print_values(const struct preprocess_step *step, FILE *out)
+static void print_floats(const struct preprocess_step *step, FILE *out)
 {
     char text[REAL_TEXT_BYTES];
 
@@ -50,39 +26,98 @@ static void print_values(const struct preprocess_step *step, FILE *out)
         fputc(']', out);
 }
 
-static void print_preset(const struct preprocess_step *step, FILE *out)
+/* A YAML scalar in double quotes: paths may hold anything. */
+static void print_quoted(const char *text, FILE *out)
 {
-    fputs(preset_names[step->preset], out);
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++)
+        if (*c == '"' || *c == '\\')
+            fprintf(out, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            fprintf(out, "\\x%02x", *c);
+        else
+            fputc(*c, out);
+    fputc('"', out);
 }
 
-static const struct {
-    const char *key;
-    void (*print)(const struct preprocess_step *step, FILE *out);
-} kinds[] = {
-    [STEP_RESIZE] = {"resize", print_resize},       [STEP_CROP] = {"crop", print_crop},
-    [STEP_CHANNELS] = {"channels", print_channels}, [STEP_MEAN] = {"mean", print_values},
-    [STEP_SCALE] = {"scale", print_values},         [STEP_DIVIDE] = {"divide", print_values},
-    [STEP_PRESET] = {"preset", print_preset},
-};
-
-const char *preprocess_step_name(enum step_kind kind)
+static void print_value(const struct preprocess_step *step, const struct step_key *key, enum file_name naming,
+                        FILE *out)
 {
-    return kinds[kind].key;
+    const void *value = (const char *)step + key->offset;
+    char text[REAL_TEXT_BYTES];
+
+    switch (key->type) {
+    case KEY_SIZE:
+    case KEY_OFFSET:
+        fprintf(out, "%zu", *(const size_t *)value);
+        break;
+    case KEY_FLOAT:
+        fputs(real_text(*(const float *)value, text), out);
+        break;
+    case KEY_FLOATS:
+        print_floats(step, out);
+        break;
+    case KEY_WORD:
+        fputs(step_word(key->words, *(const int *)value), out);
+        break;
+    case KEY_FILE:
+        if (naming == BY_PATH)
+            print_quoted(((const struct step_file *)value)->path, out);
+        else
+            fputs(((const struct step_file *)value)->sha256, out);
+        break;
+    }
 }
 
-static void print_step(const struct preprocess_step *step, FILE *out)
+static bool is_zero(const struct preprocess_step *step, const struct step_key *key)
 {
-    fprintf(out, "%s: ", kinds[step->kind].key);
-    kinds[step->kind].print(step, out);
+    const char *value = (const char *)step + key->offset;
+
+    return key->type == KEY_FLOAT  ? *(const float *)(const void *)value == 0
+           : key->type == KEY_WORD ? *(const int *)(const void *)value == 0
+                                   : *(const size_t *)(const void *)value == 0;
+}
+
+static void print_step(const struct preprocess_step *step, enum file_name naming, FILE *out)
+{
+    const struct step_description *description = &step_descriptions[step->kind];
+    int form = *(const int *)(const void *)((const char *)step + description->form_offset);
+    const char *separator = "{";
+
+    fprintf(out, "%s: ", description->name);
+    for (size_t i = 0; i < description->n_keys; i++) {
+        const struct step_key *key = &description->keys[i];
+
+        if (key->name == NULL) {
+            print_value(step, key, naming, out);
+            return;
+        }
+        if ((key->form != ANY_FORM && key->form != form) || (key->use == KEY_OPTIONAL && is_zero(step, key)))
+            continue;
+        fprintf(out, "%s%s: ", separator, key->name);
+        print_value(step, key, naming, out);
+        separator = ", ";
+    }
+    fputs(separator[0] == '{' ? "{}" : "}", out);
+}
+
+static void print_lines(const struct preprocess_plan *plan, const char *indent, enum file_name naming, FILE *out)
+{
+    for (size_t i = 0; i < plan->n_steps; i++) {
+        fprintf(out, "%s- ", indent);
+        print_step(&plan->steps[i], naming, out);
+        fputc('\n', out);
+    }
 }
 
 void preprocess_print(const struct preprocess_plan *plan, const char *indent, FILE *out)
 {
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        fprintf(out, "%s- ", indent);
-        print_step(&plan->steps[i], out);
-        fputc('\n', out);
-    }
+    print_lines(plan, indent, BY_PATH, out);
+}
+
+void preprocess_print_identity(const struct preprocess_plan *plan, FILE *out)
+{
+    print_lines(plan, "", BY_CONTENT, out);
 }
 
 void preprocess_print_flow(const struct preprocess_plan *plan, FILE *out)
@@ -90,7 +125,7 @@ void preprocess_print_flow(const struct preprocess_plan *plan, FILE *out)
     fputc('[', out);
     for (size_t i = 0; i < plan->n_steps; i++) {
         fputs(i > 0 ? ", {" : "{", out);
-        print_step(&plan->steps[i], out);
+        print_step(&plan->steps[i], BY_PATH, out);
         fputc('}', out);
     }
     fputc(']', out);

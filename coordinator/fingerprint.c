@@ -1,9 +1,12 @@
 /* fingerprint.c — see fingerprint.h. Everything is hashed as text with names, so that no field can pass for another. */
 #include "coordinator/fingerprint.h"
 
+#include "common/preprocess_text.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 __attribute__((format(printf, 2, 3))) static void add(struct sha256 *state, const char *format, ...)
@@ -38,21 +41,35 @@ static int add_file(struct sha256 *state, const char *name, const char *path, st
     return 0;
 }
 
-/* Floats as hexadecimal: exact, and the same text everywhere. */
-static void add_step(struct sha256 *state, const struct preprocess_step *step)
+/* A chain is the text that means it: kinds and keys that a later version adds leave the others' fingerprints alone. */
+static int add_plan(struct sha256 *state, const struct preprocess_plan *plan, struct error *err)
 {
-    add(state, "step %d fit %d filter %d size %zu %zu pad %a crop %zu %zu channels %d values", (int)step->kind,
-        (int)step->resize.fit, (int)step->resize.filter, step->resize.height, step->resize.width,
-        (double)step->resize.pad, step->crop.height, step->crop.width, (int)step->channels);
-    for (size_t i = 0; i < step->n_values; i++)
-        add(state, " %a", (double)step->values[i]);
-    add(state, "\n");
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    int rc = out == NULL ? -1 : 0;
+
+    if (rc == 0) {
+        preprocess_print_identity(plan, out);
+        rc = ferror(out) != 0 ? -1 : 0;
+        rc = fclose(out) != 0 ? -1 : rc;
+    }
+    if (rc == 0)
+        sha256_add(state, text, size);
+    free(text);
+    return rc == 0 ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a fingerprint of preprocessing");
 }
 
-static void add_plan(struct sha256 *state, const struct preprocess_plan *plan)
+static int add_plans(struct sha256 *state, const struct run_request *q, struct error *err)
 {
-    for (size_t i = 0; i < plan->n_steps; i++)
-        add_step(state, &plan->steps[i]);
+    if (add_plan(state, &q->preprocess, err) != 0)
+        return -1;
+    for (size_t i = 0; i < q->n_preprocess_inputs; i++) {
+        add_text(state, "preprocess input", q->preprocess_inputs[i].name);
+        if (add_plan(state, &q->preprocess_inputs[i].plan, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* The names of several inputs decide which of the network's inputs each feeds. */
@@ -112,22 +129,19 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
 {
     char dataset_hex[65];
     struct sha256 *state;
+    int rc;
 
     if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
         return -1;
-    add(state, "etalon statistics 2\nmodel %s\ndataset %s\n", model, dataset_hex);
+    add(state, "etalon statistics 3\nmodel %s\ndataset %s\n", model, dataset_hex);
     add_inputs(state, dataset);
-    add_plan(state, &q->preprocess);
-    for (size_t i = 0; i < q->n_preprocess_inputs; i++) {
-        add_text(state, "preprocess input", q->preprocess_inputs[i].name);
-        add_plan(state, &q->preprocess_inputs[i].plan);
-    }
+    rc = add_plans(state, q, err);
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
         probe);
     add(state, "max bad records %" PRIu64 " equalized %d\n", q->max_bad_records, q->calibration.equalizes);
     sha256_finish(state, hex);
-    return 0;
+    return rc;
 }
 
 int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target, char hex[65],

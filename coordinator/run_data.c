@@ -6,6 +6,7 @@
 #include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
 #include "formats/model_data.h"
+#include "worker/preprocess_files.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -68,6 +69,19 @@ static int expand_presets(struct run *run, struct error *err)
     return 0;
 }
 
+/* The values of mean files and the like; they live as long as the graph. */
+static int read_files(struct run *run, struct error *err)
+{
+    struct run_request *q = &run->completed;
+
+    if (preprocess_read_files(&q->preprocess, run->graph->arena, err) < 0)
+        return -1;
+    for (size_t i = 0; i < q->n_preprocess_inputs; i++)
+        if (preprocess_read_files(&q->preprocess_inputs[i].plan, run->graph->arena, err) < 0)
+            return error_in(err, "input \"%s\"", q->preprocess_inputs[i].name);
+    return 0;
+}
+
 int run_take_data(struct run *run, struct error *err)
 {
     unsigned parts = run->graph->n_inputs == 1 ? parts_left_out(run->request) : 0; /* of several the job must tell */
@@ -81,7 +95,7 @@ int run_take_data(struct run *run, struct error *err)
         return -1;
     if (data.records.kind != NULL)
         take_records(&run->completed, &data);
-    if (expand_presets(run, err) != 0)
+    if (expand_presets(run, err) != 0 || read_files(run, err) != 0)
         return error_in(err, "preprocess");
     if (!dataset_is_given(&run->completed.dataset))
         return error_set(err, EX_CONFIG, "the key \"dataset\" is missing, and %s has no data layer to take it from",

@@ -1,131 +1,139 @@
-/* schema_preprocess.c — the steps under `preprocess:` of a job file. */
-#include "common/preprocess_preset.h"
-#include "common/preprocess_text.h"
+/* schema_preprocess.c — the steps under `preprocess:` of a job file, read by the table of their keys
+ * (common/preprocess_steps.h).
+ */
+#include "common/preprocess_steps.h"
+#include "common/suggest.h"
 #include "jobs/schema.h"
 
 #include <string.h>
 
-static int read_filter(struct schema *r, const struct yaml *node, void *target)
+static int read_word(struct schema *r, const struct yaml *node, const struct step_key *key, int *value)
 {
-    size_t index;
+    size_t n = 0;
 
-    if (schema_word(r, node, "filter", resize_filter_names, N_FILTERS, &index) != 0)
-        return -1;
-    *(enum resize_filter *)target = (enum resize_filter)index;
-    return 0;
+    if (node->kind != YAML_SCALAR)
+        return schema_wrong(r, node, key->what);
+    for (; key->words[n].name != NULL; n++)
+        if (strcmp(key->words[n].name, node->text) == 0) {
+            *value = key->words[n].value;
+            return 0;
+        }
+    return schema_unknown(r, node, key->what, suggest_nearest(node->text, &key->words[0].name, n, sizeof *key->words));
 }
 
-static int read_pad(struct schema *r, const struct yaml *node, void *target)
+static int read_offset(struct schema *r, const struct yaml *node, size_t *offset)
 {
+    uint64_t value;
+
+    if (schema_count(r, node, &value) != 0)
+        return -1;
+    *offset = (size_t)value;
+    return value <= 65536 ? 0 : schema_wrong(r, node, "a number of pixels from 0 to 65536");
+}
+
+static int read_value(struct schema *r, const struct yaml *node, const struct step_key *key,
+                      struct preprocess_step *step)
+{
+    void *target = (char *)step + key->offset;
     size_t n;
 
-    return node->kind == YAML_SCALAR ? schema_floats(r, node, target, 1, &n) : schema_wrong(r, node, "a number");
+    switch (key->type) {
+    case KEY_SIZE:
+        return schema_size(r, node, target);
+    case KEY_OFFSET:
+        return read_offset(r, node, target);
+    case KEY_FLOAT:
+        return node->kind == YAML_SCALAR ? schema_floats(r, node, target, 1, &n) : schema_wrong(r, node, "a number");
+    case KEY_FLOATS:
+        return schema_floats(r, node, step->values, PREPROCESS_MAX_CHANNELS, &step->n_values);
+    case KEY_WORD:
+        return read_word(r, node, key, target);
+    case KEY_FILE:
+        return schema_path(r, node, &((struct step_file *)target)->path);
+    }
+    return 0;
 }
 
-static int read_resize(struct schema *r, const struct yaml *node, void *target)
+static const struct step_key *find_key(const struct step_description *description, const char *name)
 {
-    struct preprocess_step *step = target;
-    size_t short_side = 0, side = 0;
-    const struct schema_field fields[] = {
-        {"height", schema_size, &step->resize.height}, {"width", schema_size, &step->resize.width},
-        {"short", schema_size, &short_side},           {"side", schema_size, &side},
-        {"filter", read_filter, &step->resize.filter}, {"pad", read_pad, &step->resize.pad},
-    };
+    for (size_t i = 0; i < description->n_keys; i++)
+        if (strcmp(description->keys[i].name, name) == 0)
+            return &description->keys[i];
+    return NULL;
+}
+
+static int refuse(struct schema *r, const struct yaml *node, const struct step_description *description)
+{
     char where[64];
 
-    step->kind = STEP_RESIZE;
-    if (schema_map(r, node, fields, COUNT(fields)) != 0)
-        return -1;
-    if ((short_side > 0) + (side > 0) + (step->resize.height > 0 && step->resize.width > 0) != 1 ||
-        (step->resize.height > 0) != (step->resize.width > 0))
-        return error_set(r->err, EX_CONFIG, "%s: resize needs either height and width, or short, or side",
-                         yaml_where(node, where));
-    step->resize.fit = short_side > 0 ? FIT_SHORT : side > 0 ? FIT_SIDE_PAD : FIT_WARP;
-    if (step->resize.fit != FIT_WARP)
-        step->resize.height = short_side + side;
+    return error_set(r->err, EX_CONFIG, "%s: %s needs %s", yaml_where(node, where), description->name,
+                     description->needs);
+}
+
+/* Keys of one form choose it; a second form beside it, or half a form, is refused. */
+static int read_keys(struct schema *r, const struct yaml *node, const struct step_description *description,
+                     struct preprocess_step *step)
+{
+    int form = ANY_FORM;
+
+    if (node->kind != YAML_MAP)
+        return schema_wrong(r, node, "keys");
+    for (size_t i = 0; i < node->n; i++) {
+        const struct yaml *name = node->keys[i];
+        const struct step_key *key = find_key(description, name->text);
+
+        if (key == NULL)
+            return schema_unknown(r, name, "key",
+                                  suggest_nearest(name->text, &description->keys[0].name, description->n_keys,
+                                                  sizeof description->keys[0]));
+        if (read_value(r, node->items[i], key, step) != 0)
+            return -1;
+        if (key->form != ANY_FORM && form != ANY_FORM && key->form != form)
+            return refuse(r, node, description);
+        form = key->form != ANY_FORM ? key->form : form;
+    }
+    if (form != ANY_FORM)
+        *(int *)(void *)((char *)step + description->form_offset) = form;
+    for (size_t i = 0; i < description->n_keys; i++) {
+        const struct step_key *key = &description->keys[i];
+
+        if (key->use == KEY_REQUIRED && (key->form == ANY_FORM || key->form == (form == ANY_FORM ? 0 : form)) &&
+            yaml_get(node, key->name) == NULL)
+            return refuse(r, node, description);
+    }
     return 0;
 }
 
-static int read_crop(struct schema *r, const struct yaml *node, void *target)
+/* A divisor of 0 is found here, where line and column are known. */
+static int check_divisors(struct schema *r, const struct yaml *node, const struct preprocess_step *step)
 {
-    struct preprocess_step *step = target;
-    const struct schema_field fields[] = {
-        {"height", schema_size, &step->crop.height},
-        {"width", schema_size, &step->crop.width},
-    };
-    char where[64];
-
-    step->kind = STEP_CROP;
-    if (schema_map(r, node, fields, COUNT(fields)) != 0)
-        return -1;
-    if (step->crop.height == 0 || step->crop.width == 0)
-        return error_set(r->err, EX_CONFIG, "%s: crop needs height and width", yaml_where(node, where));
-    return 0;
-}
-
-static int read_channels(struct schema *r, const struct yaml *node, void *target)
-{
-    struct preprocess_step *step = target;
-    size_t index;
-
-    step->kind = STEP_CHANNELS;
-    if (schema_word(r, node, "channel order", channel_order_names, N_CHANNEL_ORDERS, &index) != 0)
-        return -1;
-    step->channels = (enum channel_order)index;
-    return 0;
-}
-
-static int read_values(struct schema *r, const struct yaml *node, struct preprocess_step *step, enum step_kind kind)
-{
-    step->kind = kind;
-    return schema_floats(r, node, step->values, PREPROCESS_MAX_CHANNELS, &step->n_values);
-}
-
-static int read_mean(struct schema *r, const struct yaml *node, void *target)
-{
-    return read_values(r, node, target, STEP_MEAN);
-}
-
-static int read_scale(struct schema *r, const struct yaml *node, void *target)
-{
-    return read_values(r, node, target, STEP_SCALE);
-}
-
-static int read_divide(struct schema *r, const struct yaml *node, void *target)
-{
-    struct preprocess_step *step = target;
-
-    if (read_values(r, node, step, STEP_DIVIDE) != 0)
-        return -1;
     for (size_t i = 0; i < step->n_values; i++)
         if (step->values[i] == 0)
             return schema_wrong(r, node->kind == YAML_LIST ? node->items[i] : node, "a divisor other than 0");
     return 0;
 }
 
-static int read_preset(struct schema *r, const struct yaml *node, void *target)
-{
-    struct preprocess_step *step = target;
-    size_t index;
-
-    step->kind = STEP_PRESET;
-    if (schema_word(r, node, "preset", preset_names, N_PRESETS, &index) != 0)
-        return -1;
-    step->preset = (enum preset_name)index;
-    return 0;
-}
-
 static int read_step(struct schema *r, const struct yaml *node, struct preprocess_step *step)
 {
-    const struct schema_field fields[] = {
-        {"resize", read_resize, step}, {"crop", read_crop, step},   {"channels", read_channels, step},
-        {"mean", read_mean, step},     {"scale", read_scale, step}, {"divide", read_divide, step},
-        {"preset", read_preset, step},
-    };
+    const struct step_description *description = step_descriptions;
+    const struct yaml *name, *value;
 
     if (node->kind != YAML_MAP || node->n != 1)
         return schema_wrong(r, node, "one step, such as \"- mean: [104, 117, 123]\"");
-    return schema_map(r, node, fields, COUNT(fields));
+    name = node->keys[0];
+    value = node->items[0];
+    for (step->kind = 0; step->kind < N_STEP_KINDS; step->kind++, description++)
+        if (strcmp(description->name, name->text) == 0)
+            break;
+    if (step->kind == N_STEP_KINDS)
+        return schema_unknown(
+            r, name, "key",
+            suggest_nearest(name->text, &step_descriptions[0].name, N_STEP_KINDS, sizeof step_descriptions[0]));
+    if (description->keys[0].name != NULL)
+        return read_keys(r, value, description, step);
+    if (read_value(r, value, &description->keys[0], step) != 0)
+        return -1;
+    return step->kind == STEP_DIVIDE ? check_divisors(r, value, step) : 0;
 }
 
 bool schema_is_preset(const struct yaml *node)

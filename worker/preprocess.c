@@ -16,8 +16,9 @@
 
 /* Kind -> operation. */
 static const struct preprocess_op *const ops[] = {
-    [STEP_RESIZE] = &preprocess_resize, [STEP_CROP] = &preprocess_crop,   [STEP_CHANNELS] = &preprocess_channels,
-    [STEP_MEAN] = &preprocess_mean,     [STEP_SCALE] = &preprocess_scale, [STEP_DIVIDE] = &preprocess_divide,
+    [STEP_RESIZE] = &preprocess_resize,       [STEP_CROP] = &preprocess_crop,   [STEP_CHANNELS] = &preprocess_channels,
+    [STEP_MEAN] = &preprocess_mean,           [STEP_SCALE] = &preprocess_scale, [STEP_DIVIDE] = &preprocess_divide,
+    [STEP_MEAN_FILE] = &preprocess_mean_file,
 };
 
 struct preprocessor {
@@ -118,27 +119,34 @@ void preprocessor_destroy(struct preprocessor *preprocessor)
     free(preprocessor);
 }
 
-static int check_channels(const struct preprocess_step *step, size_t channels, struct error *err)
+/* A record whose planes an arithmetic step cannot have is a bad one. */
+static int check_step(const struct preprocess_step *step, struct step_shape shape, struct error *err)
 {
-    if (step->n_values == 1 || step->n_values == channels)
+    if (ops[step->kind]->check(step, &shape, err) == 0)
         return 0;
-    return error_set(err, EX_DATAERR, "%s: expected %zu channels, found %zu", ops[step->kind]->name, step->n_values,
-                     channels);
+    if (err != NULL)
+        err->code = EX_DATAERR;
+    return error_in(err, "%s", ops[step->kind]->name);
+}
+
+static struct step_shape shape_of(const struct picture *picture)
+{
+    return (struct step_shape){picture_channels(picture), picture->height, picture->width, true};
 }
 
 static int apply_step(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
     const struct preprocess_op *op = ops[step->kind];
+    struct step_shape shape;
     float *x;
 
     if (op->apply != NULL)
         return op->apply(step, picture, err) == 0 ? 0 : error_in(err, "%s", op->name);
-    if (check_channels(step, picture_channels(picture), err) < 0)
-        return -1;
     x = picture_make_planar_float(picture, err);
-    if (x == NULL)
+    shape = shape_of(picture);
+    if (x == NULL || check_step(step, shape, err) < 0)
         return -1;
-    op->compute(step, x, picture_channels(picture), picture->height * picture->width);
+    op->compute(step, x, &shape);
     return 0;
 }
 
@@ -195,7 +203,8 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
 {
     const struct preprocess_plan *plan = preprocessor->plan;
     struct picture picture;
-    size_t i, channels, spatial;
+    struct step_shape shape;
+    size_t i;
 
     picture_from_record(&picture, record, &preprocessor->scratch);
     for (i = 0; i < preprocessor->tail; i++)
@@ -203,10 +212,9 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
             return -1;
     if (check_shape(preprocessor, &picture, err) < 0)
         return -1;
-    channels = picture_channels(&picture);
-    spatial = picture.height * picture.width;
+    shape = shape_of(&picture);
     for (; i < plan->n_steps; i++)
-        if (check_channels(&plan->steps[i], channels, err) < 0)
+        if (check_step(&plan->steps[i], shape, err) < 0)
             return -1;
     if (!picture.is_float && preprocessor->n_conversions > 0) {
         convert(preprocessor, &picture, out);
@@ -214,7 +222,7 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
     }
     picture_copy_planar(&picture, out);
     for (i = preprocessor->tail; i < plan->n_steps; i++)
-        ops[plan->steps[i].kind]->compute(&plan->steps[i], out, channels, spatial);
+        ops[plan->steps[i].kind]->compute(&plan->steps[i], out, &shape);
     return check_finite(out, preprocessor->n_elements, err);
 }
 

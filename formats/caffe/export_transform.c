@@ -1,5 +1,6 @@
 /* export_transform.c — a chain of steps as a transform_param; see export_data.h. The way back is transform.c. */
 #include "common/log.h"
+#include "common/preprocess_steps.h"
 #include "common/preprocess_text.h"
 #include "formats/caffe/export_data.h"
 
@@ -17,7 +18,7 @@ static void mention_filter(const struct preprocess_step *step)
 {
     if (step->resize.filter != FILTER_OPENCV_LINEAR)
         log_warning("a Data layer resizes by the filter opencv_linear, not by %s",
-                    resize_filter_names[step->resize.filter]);
+                    step_word(resize_filter_words, (int)step->resize.filter));
 }
 
 static float *copy_values(struct caffe_writer *w, const struct preprocess_step *step)

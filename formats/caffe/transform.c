@@ -96,14 +96,23 @@ static int add_values(struct chain *chain, enum step_kind kind, const char *what
     return 0;
 }
 
+static int add_mean_file(struct chain *chain, const char *file)
+{
+    struct preprocess_step *step = add(chain, STEP_MEAN_FILE);
+
+    if (step == NULL)
+        return -1;
+    step->file.path = caffe_find_path(chain->prototxt, file, chain->arena, chain->err);
+    return step->file.path == NULL ? -1 : 0;
+}
+
 static int add_mean(struct chain *chain, const float *values, size_t n, const char *file)
 {
     if (file == NULL)
         return add_values(chain, STEP_MEAN, "mean_value", values, n);
     if (n > 0)
         return caffe_error(chain->layer, chain->err, EX_DATAERR, "it has both mean_file and mean_value");
-    return caffe_error(chain->layer, chain->err, EX_UNAVAILABLE,
-                       "its mean_file \"%s\" is not read: write preprocess in the job, with its means", file);
+    return add_mean_file(chain, file);
 }
 
 static int refuse_fraction(const struct chain *chain)

@@ -231,6 +231,42 @@ static void arithmetic_rounds_once_a_step(void **state)
     free(pixels);
 }
 
+/* Caffe's transformer: of a mean as large as the uncropped picture, the pixels that the crop has left. */
+static void a_mean_file_is_cropped_as_the_picture(void **state)
+{
+    enum { H = 7, W = 10, N = 3 * H * W };
+    uint8_t *pixels = draw(H, W, 3);
+    float means[N], out[N];
+    struct preprocess_plan plan = {2, {crop_step(4, 5), {.kind = STEP_MEAN_FILE}}};
+    struct record record = make_record(pixels, 3, H, W, false, false);
+    struct error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        means[i] = (float)i / 3.0f;
+    plan.steps[1].file = (struct step_file){.path = "mean", .channels = 3, .height = H, .width = W, .values = means};
+    assert_int_equal(run(&plan, &record, chw(3, 4, 5), out, &err), 0);
+    for (size_t i = 0; i < 60; i++) {
+        size_t c = i / 20, y = 1 + i / 5 % 4, x = 2 + i % 5;
+
+        assert_true(out[i] == (float)pixels[(y * W + x) * 3 + c] - means[(c * H + y) * W + x]);
+    }
+    plan.steps[1].file.height = plan.steps[1].file.width = 1; /* a value per channel */
+    assert_int_equal(run(&plan, &record, chw(3, 4, 5), out, &err), 0);
+    for (size_t i = 0; i < 60; i++)
+        assert_true(out[i] == (float)pixels[((1 + i / 5 % 4) * W + 2 + i % 5) * 3 + i / 20] - means[i / 20]);
+    plan.steps[1].file.height = 3;
+    plan.steps[1].file.width = 9;
+    assert_int_equal(run(&plan, &record, chw(3, 4, 5), out, &err), -1);
+    assert_non_null(strstr(err.text, "step 2 (mean_file): expected at most 3x9 pixels, as its mean has, found 4x5"));
+    plan.steps[0] = plan.steps[1];
+    plan.n_steps = 1;
+    assert_int_equal(run(&plan, &record, (struct shape){1, {N}}, out, &err), -1);
+    assert_string_equal(err.text, "the key: mean_file: expected at most 3x9 pixels, as its mean has, found 7x10");
+    record_fini(&record);
+    free(pixels);
+}
+
 static void arithmetic_before_geometry_is_done_in_float(void **state)
 {
     static const float half = 0.5f;
@@ -335,7 +371,8 @@ static void a_wrong_record_is_named_with_expected_and_found(void **state)
     (void)state;
     expect_failure(&none, &gray, chw(3, 32, 32), EX_DATAERR, "the key: expected 3x32x32, found 1x28x28");
     expect_failure(&crop, &small, chw(3, 9, 9), EX_DATAERR, "the key: crop: expected at least 9x9");
-    expect_failure(&mean, &gray, (struct shape){1, {784}}, EX_DATAERR, "the key: mean: expected 3 channels, found 1");
+    expect_failure(&mean, &gray, (struct shape){1, {784}}, EX_DATAERR,
+                   "the key: mean: expected 1 value or one for each of 1 channels, found 3");
     expect_failure(&order, &tensor, chw(3, 4, 4), EX_DATAERR, "found a tensor of 5x4x4");
     small.value_buffer[5] = NAN;
     expect_failure(&none, &small, chw(3, 8, 9), EX_DATAERR, "the key: expected finite numbers, value 5 is");
@@ -437,6 +474,7 @@ int main(void)
         cmocka_unit_test(gray_is_pils_luma_and_orders_reverse),
         cmocka_unit_test(gray_pixels_become_three_equal_channels),
         cmocka_unit_test(arithmetic_rounds_once_a_step),
+        cmocka_unit_test(a_mean_file_is_cropped_as_the_picture),
         cmocka_unit_test(arithmetic_before_geometry_is_done_in_float),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),
         cmocka_unit_test(fits_choose_the_sizes_of_torchvision_and_caffe),

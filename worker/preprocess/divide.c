@@ -13,8 +13,10 @@ static int divide_check(const struct preprocess_step *step, struct step_shape *s
     return 0;
 }
 
-static void divide_compute(const struct preprocess_step *step, float *x, size_t channels, size_t spatial)
+static void divide_compute(const struct preprocess_step *step, float *x, const struct step_shape *shape)
 {
+    size_t channels = shape->channels, spatial = shape->height * shape->width;
+
     for (size_t c = 0; c < channels; c++) {
         float divisor = step_value(step, c);
 

@@ -17,8 +17,10 @@ int step_check_values(const struct preprocess_step *step, struct step_shape *sha
     return 0;
 }
 
-static void mean_compute(const struct preprocess_step *step, float *x, size_t channels, size_t spatial)
+static void mean_compute(const struct preprocess_step *step, float *x, const struct step_shape *shape)
 {
+    size_t channels = shape->channels, spatial = shape->height * shape->width;
+
     for (size_t c = 0; c < channels; c++) {
         float mean = step_value(step, c);
 

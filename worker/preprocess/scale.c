@@ -1,8 +1,10 @@
 /* scale.c — x * scale, per channel. */
 #include "worker/preprocess/steps.h"
 
-static void scale_compute(const struct preprocess_step *step, float *x, size_t channels, size_t spatial)
+static void scale_compute(const struct preprocess_step *step, float *x, const struct step_shape *shape)
 {
+    size_t channels = shape->channels, spatial = shape->height * shape->width;
+
     for (size_t c = 0; c < channels; c++) {
         float scale = step_value(step, c);
 

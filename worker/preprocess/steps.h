@@ -17,17 +17,18 @@ struct step_shape {
 };
 
 struct preprocess_op {
-    const char *name; /* as in the job file */
-    /* EX_CONFIG: values out of range ("expected ..., found ..."). Updates *shape to what is known behind the step. */
+    const char *name; /* as in the job file, see common/preprocess_steps.h */
+    /* EX_CONFIG: values out of range, or impossible on *shape ("expected ..., found ..."). Updates *shape to what is
+     * known behind the step. Called once without pixels, and for `compute` with the shape of every record. */
     int (*check)(const struct preprocess_step *step, struct step_shape *shape, struct error *err);
     /* Either of the two is NULL. EX_DATAERR: this record cannot be used; EX_OSERR. */
     int (*apply)(const struct preprocess_step *step, struct picture *picture, struct error *err);
-    /* x[channels][spatial] in place; step->n_values is 1 or channels. */
-    void (*compute)(const struct preprocess_step *step, float *x, size_t channels, size_t spatial);
+    /* x[channels][height][width] in place, of a shape that `check` has accepted. */
+    void (*compute)(const struct preprocess_step *step, float *x, const struct step_shape *shape);
 };
 
 extern const struct preprocess_op preprocess_resize, preprocess_crop, preprocess_channels, preprocess_mean,
-    preprocess_scale, preprocess_divide;
+    preprocess_scale, preprocess_divide, preprocess_mean_file;
 
 enum { STEP_MAX_SIDE = 1 << 16 }; /* a typing error in a size is caught before it costs gigabytes */
 
