@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void run_fini(struct run *run)
+void run_fini(struct run *run)
 {
     for (size_t i = 0; i < run->request->n_targets; i++)
         plan_destroy(run->targets[i].plan);

@@ -96,6 +96,11 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
  * records of its fingerprint only. */
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
 
+/* Collective. Draws what the network is given for n records, at least 1, evenly spaced, as the contact sheet `path`, a
+ * PNG; a line a tile on `out` (rank 0). EX_UNAVAILABLE: the network has no input that is a picture. */
+int run_sheet(const struct comm *comm, const struct run_request *request, size_t n, const char *path, FILE *out,
+              struct error *err);
+
 #define ETALON_VERSION "0.1.0"
 
 #endif

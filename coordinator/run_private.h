@@ -32,6 +32,8 @@ struct run {
     struct run_times times;
 };
 
+void run_fini(struct run *run); /* all that the run has come to own */
+
 /* --- run_load.c --- */
 
 /* The graph, normalised, and the model's fingerprint. Local. */

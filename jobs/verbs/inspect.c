@@ -6,6 +6,8 @@
 #include "formats/model_data.h"
 #include "formats/torch/torch.h"
 #include "formats/torch/weights.h"
+#include "jobs/dataset/dataset.h"
+#include "jobs/job.h"
 #include "jobs/model_options.h"
 #include "jobs/show_model.h"
 #include "jobs/verb.h"
@@ -17,11 +19,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHOWN_RECORDS = 5 };
+enum { SHOWN_RECORDS = 5, DEFAULT_TILES = 64, MAX_TILES = 10000 };
 
 struct inspect_options {
     struct model_options model;
     bool with_passes, as_json;
+    const char *sheet, *tiles; /* of a job */
 };
 
 /* What a job that names no dataset or preprocessing would take from the model. What is wrong with it is that job's
@@ -200,6 +203,36 @@ static int inspect(const char *path, const struct inspect_options *options, stru
     return torch_weights_recognise(path) ? inspect_checkpoint(path, err) : inspect_model(path, options, err);
 }
 
+static bool is_job(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+
+    return dot != NULL && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+/* Collective: a job's model and data are read as a run reads them. */
+static int inspect_job(const struct comm *comm, const char *path, const struct inspect_options *options,
+                       struct error *err)
+{
+    uint64_t n = DEFAULT_TILES;
+    struct job *job = NULL;
+    int rc = 0;
+
+    if (options->sheet == NULL)
+        rc = error_set(err, EX_USAGE, "%s: of a job, --sheet FILE.png shows what its network is given", path);
+    if (rc == 0)
+        rc = dataset_number("tiles", options->tiles, &n, err);
+    if (rc == 0 && (n == 0 || n > MAX_TILES))
+        rc = error_set(err, EX_USAGE, "--tiles: expected 1 to %d, found %" PRIu64, MAX_TILES, n);
+    if (rc == 0 && (job = job_read(path, NULL, 0, err)) == NULL)
+        rc = -1;
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = run_sheet(comm, job_request(job), (size_t)n, options->sheet, stdout, err);
+    job_destroy(job);
+    return rc;
+}
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     struct inspect_options q = {0};
@@ -210,21 +243,30 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         MODEL_OPTIONS(&q.model),
         {"passes", 0, OPTION_FLAG, &q.with_passes, NULL, "what each pass does, then the normalised graph"},
         {"json", 0, OPTION_FLAG, &q.as_json, NULL, "a model as JSON"},
+        {"sheet", 0, OPTION_TEXT, &q.sheet, "FILE.png", "of a job: what its network is given, as a picture"},
+        {"tiles", 0, OPTION_TEXT, &q.tiles, "N", "records on it, evenly spaced (default 64)"},
         {0},
     };
 
-    (void)comm;
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("inspect FILE [options]",
-                         "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
-                         "a dataset folder, or an archive.\n\n"
-                         "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n",
-                         options);
+        return comm->rank > 0
+                   ? 0
+                   : verb_help("inspect FILE [options]",
+                               "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
+                               "a dataset folder, or an archive; of a job, draws what its network is given.\n\n"
+                               "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n"
+                               "         etalon inspect job.yaml --sheet input.png\n",
+                               options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "inspect needs one file or folder");
-    return inspect(words[0], &q, err);
+    if (is_job(words[0]))
+        return inspect_job(comm, words[0], &q, err);
+    if (q.sheet != NULL || q.tiles != NULL)
+        return error_set(err, EX_USAGE, "%s: --sheet needs a job (.yaml), which says how records are preprocessed",
+                         words[0]);
+    return comm->rank > 0 ? 0 : inspect(words[0], &q, err);
 }
 
-const struct verb verb_inspect = {"inspect", "print a model, checkpoint, dataset or archive", false, run};
+const struct verb verb_inspect = {"inspect", "print a model, checkpoint, dataset or archive", true, run};

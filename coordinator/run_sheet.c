@@ -1,0 +1,131 @@
+/* run_sheet.c — a picture of what a job's network is given; see run.h. */
+#include "coordinator/run_private.h"
+
+#include "common/memory.h"
+#include "common/output.h"
+#include "common/printable.h"
+#include "worker/contact_sheet.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first input that is a picture. */
+static int find_picture(const struct run *run, size_t *input, struct error *err)
+{
+    for (size_t i = 0; i < run->graph->n_inputs; i++)
+        if (run->inputs[i].shape.rank == 3) {
+            *input = i;
+            return 0;
+        }
+    return error_set(err, EX_UNAVAILABLE, "no input of %s is a picture, channels x height x width",
+                     run->request->model_name);
+}
+
+static void fini_rows(float *rows[DATASET_MAX_INPUTS])
+{
+    for (size_t i = 0; i < DATASET_MAX_INPUTS; i++)
+        free(rows[i]);
+}
+
+static int init_rows(const struct run *run, float *rows[DATASET_MAX_INPUTS], struct error *err)
+{
+    for (size_t i = 0; i < run->graph->n_inputs; i++) {
+        rows[i] = memory_create((size_t)shape_elements(&run->inputs[i].shape), sizeof(float), "an input", err);
+        if (rows[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+/* n records, evenly spaced; a bad one leaves its tile dark. */
+static int draw_tiles(const struct run *run, size_t input, size_t n, struct contact_sheet *sheet, FILE *out,
+                      struct error *err)
+{
+    uint64_t count = dataset_count(run->dataset);
+    struct feed *feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
+    float *rows[DATASET_MAX_INPUTS] = {NULL};
+    int rc = feed == NULL ? -1 : init_rows(run, rows, err);
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        uint64_t ordinal = count / n * i + count % n * i / n, digest;
+        struct error why = {0};
+        int64_t label;
+        float min, max;
+
+        if (feed_read(feed, ordinal, rows, &label, &digest, &why) == 0) {
+            contact_sheet_draw(sheet, i, rows[input], &min, &max);
+            fprintf(out, "  tile %zu: record %" PRIu64 ", label %" PRId64 ", values %g to %g\n", i + 1, ordinal, label,
+                    (double)min, (double)max);
+        } else if (why.code == EX_DATAERR) {
+            fprintf(out, "  tile %zu: record %" PRIu64 " is bad: ", i + 1, ordinal);
+            printable_print(why.text, out);
+            fputc('\n', out);
+        } else {
+            rc = error_set(err, why.code, "%s", why.text);
+        }
+    }
+    fini_rows(rows);
+    feed_destroy(feed);
+    return rc;
+}
+
+/* `path` through the one way that files leave by. */
+static int write_png(const struct contact_sheet *sheet, const char *path, struct error *err)
+{
+    struct image_pixels pixels = contact_sheet_pixels(sheet);
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+    struct encoded_image file = {0};
+    struct output *output = NULL;
+    char folder[4096];
+    int rc = -1;
+
+    if ((size_t)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+                         slash == NULL ? "." : path) >= sizeof folder)
+        return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
+    if (encode_png(&pixels, &file, err) == 0 && (output = output_open(folder, err)) != NULL)
+        rc = output_write(output, name, file.bytes, file.size, false, err);
+    output_close(output);
+    free(file.bytes);
+    return rc;
+}
+
+static int draw(const struct run *run, size_t n, const char *path, FILE *out, struct error *err)
+{
+    uint64_t count = dataset_count(run->dataset);
+    struct contact_sheet *sheet;
+    const struct shape *shape;
+    char text[SHAPE_TEXT_BYTES];
+    size_t input = 0;
+    int rc;
+
+    if (find_picture(run, &input, err) != 0)
+        return -1;
+    shape = &run->inputs[input].shape;
+    n = n < count ? n : (size_t)count;
+    sheet = contact_sheet_create(n, (size_t)shape->dims[0], (size_t)shape->dims[1], (size_t)shape->dims[2], err);
+    if (sheet == NULL)
+        return -1;
+    fprintf(out, "input ");
+    printable_print(run->graph->values[run->graph->inputs[input]].name, out);
+    fprintf(out,
+            ", %s: each tile from its smallest value (black) to its largest (white), channel 0 red, 1 green, 2 blue\n",
+            shape_text(shape, text));
+    rc = draw_tiles(run, input, n, sheet, out, err);
+    if (rc == 0)
+        rc = write_png(sheet, path, err);
+    contact_sheet_destroy(sheet);
+    return rc;
+}
+
+int run_sheet(const struct comm *comm, const struct run_request *request, size_t n, const char *path, FILE *out,
+              struct error *err)
+{
+    struct run run = {.comm = comm, .request = request};
+    int rc = run_load(&run, err);
+
+    if (rc == 0 && comm->rank == 0)
+        rc = draw(&run, n, path, out, err);
+    run_fini(&run);
+    return comm_agree(comm, rc, err);
+}
