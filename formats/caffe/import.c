@@ -47,7 +47,7 @@ static int recognise(const char *path, const struct bytes *file)
 
     if (is_text && (mentions(file, "layer", '{') || mentions(file, "layers", '{') || mentions(file, "input_dim", ':')))
         return 2;
-    return caffe_has_ending(path, ".prototxt") || caffe_has_ending(path, ".caffemodel");
+    return caffe_is_text_name(path) || caffe_is_weights_name(path);
 }
 
 /* ---- Importing */
@@ -242,7 +242,7 @@ static int import(const struct model_request *request, struct graph *graph, stru
 
 const struct importer importer_caffe = {
     .name = "caffe",
-    .summary = "Caffe: .prototxt, with .caffemodel (or a PyTorch checkpoint) as weights",
+    .summary = "Caffe: .prototxt, with .caffemodel, its HDF5 form or a PyTorch checkpoint as weights",
     .recognise = recognise,
     .import = import,
     .describe_data = caffe_describe_data,

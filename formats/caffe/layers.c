@@ -11,6 +11,7 @@ static const struct caffe_kind kinds[] = {
     {"HDF5Data", CAFFE_DATA, caffe_input, NULL},
     {"ImageData", CAFFE_DATA, caffe_input, NULL},
     {"MemoryData", CAFFE_DATA, caffe_input, NULL},
+    {"VideoData", CAFFE_DATA, caffe_input, NULL},
     {"WindowData", CAFFE_DATA, caffe_input, NULL},
 
     {"Convolution", CAFFE_COMPUTES, caffe_convolution, NULL},

@@ -10,11 +10,21 @@
 
 /* ---- The text */
 
-bool caffe_has_ending(const char *path, const char *ending)
+static bool has_ending(const char *path, const char *ending)
 {
     size_t length = strlen(path), tail = strlen(ending);
 
     return length >= tail && strcmp(path + length - tail, ending) == 0;
+}
+
+bool caffe_is_text_name(const char *path)
+{
+    return has_ending(path, ".prototxt");
+}
+
+bool caffe_is_weights_name(const char *path)
+{
+    return has_ending(path, ".caffemodel") || has_ending(path, ".fp32umodel") || has_ending(path, ".caffemodel.h5");
 }
 
 struct text_warnings {
@@ -31,7 +41,7 @@ Caffe__NetParameter *caffe_net_parse(const char *path, const struct bytes *file,
 {
     struct text_warnings warnings = {{warn}, path};
 
-    if (caffe_has_ending(path, ".caffemodel")) {
+    if (caffe_is_weights_name(path)) {
         error_set(err, EX_DATAERR,
                   "it holds weights: name the .prototxt under model.file, and this file under model.weights");
         return NULL;

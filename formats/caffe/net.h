@@ -17,7 +17,8 @@ struct caffe_net {
     Caffe__LayerParameter **layers; /* in file order; name and type are never NULL or empty */
 };
 
-bool caffe_has_ending(const char *path, const char *ending);
+bool caffe_is_text_name(const char *path);    /* .prototxt */
+bool caffe_is_weights_name(const char *path); /* .caffemodel and its like */
 
 /* The text of the prototxt `path`; fields that we do not know are warned of, or not. To be freed with proto_free. */
 Caffe__NetParameter *caffe_net_parse(const char *path, const struct bytes *file, bool with_warnings, struct error *err);

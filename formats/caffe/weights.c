@@ -3,6 +3,7 @@
 #include "formats/caffe/weights.h"
 
 #include "common/bytes.h"
+#include "formats/caffe/weights_hdf5.h"
 #include "formats/model.h"
 #include "formats/proto_wire.h"
 
@@ -39,6 +40,7 @@ struct caffe_layer_weights {
 struct caffe_weights {
     char *path;
     struct bytes file;
+    uint8_t *converted; /* an HDF5 snapshot as such a file: then `file` borrows it */
     struct caffe_layer_weights *layers;
     size_t n_layers, capacity;
     void *names; /* search tree of layers, built when all are there */
@@ -125,6 +127,19 @@ static bool is_hdf5(const struct bytes *file)
     return file->size >= sizeof signature && memcmp(file->data, signature, sizeof signature) == 0;
 }
 
+static int convert_hdf5(struct caffe_weights *weights, struct error *err)
+{
+    size_t size;
+
+    if (!is_hdf5(&weights->file))
+        return 0;
+    if (caffe_weights_from_hdf5(weights->path, weights->file.size, &weights->converted, &size, err) < 0)
+        return -1;
+    bytes_free(&weights->file);
+    weights->file = (struct bytes){.data = weights->converted, .size = size};
+    return 0;
+}
+
 struct caffe_weights *caffe_weights_open(const char *path, struct error *err)
 {
     struct caffe_weights *weights = memory_create(1, sizeof *weights, "weights", err);
@@ -139,10 +154,7 @@ struct caffe_weights *caffe_weights_open(const char *path, struct error *err)
     weights->path = strdup(path);
     if (weights->path == NULL)
         error_set(err, EX_OSERR, "cannot allocate memory for a path");
-    else if (is_hdf5(&weights->file))
-        error_set(err, EX_UNAVAILABLE,
-                  "weights in HDF5 are not read: save them as .caffemodel (snapshot_format: BINARYPROTO)");
-    else if (read_layers(weights, err) == 0 && index_layers(weights, err) == 0)
+    else if (convert_hdf5(weights, err) == 0 && read_layers(weights, err) == 0 && index_layers(weights, err) == 0)
         rc = 0;
     if (rc < 0) {
         error_in(err, "%s", path);
@@ -164,6 +176,7 @@ void caffe_weights_close(struct caffe_weights *weights)
     free(weights->layers);
     free(weights->path);
     bytes_free(&weights->file);
+    free(weights->converted);
     free(weights);
 }
 

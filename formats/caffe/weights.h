@@ -13,8 +13,8 @@
 struct caffe_weights;       /* one opened file */
 struct caffe_layer_weights; /* one layer's blobs */
 
-/* EX_NOINPUT; EX_DATAERR with the byte position: truncated, no network; EX_UNAVAILABLE: HDF5. Messages start with the
- * path. */
+/* A .caffemodel, or a snapshot in HDF5. EX_NOINPUT; EX_DATAERR with the byte position: truncated, no network. Messages
+ * start with the path. */
 struct caffe_weights *caffe_weights_open(const char *path, struct error *err);
 void caffe_weights_close(struct caffe_weights *weights); /* NULL is allowed */
 
