@@ -30,10 +30,10 @@ static int open_datasets(struct run *run, struct error *err)
 
 int run_import_model(struct run *run, struct error *err)
 {
-    if (fingerprint_model(run->request, run->model, err) != 0)
-        return -1;
     run->graph = model_import(&run->request->model, err);
-    return run->graph == NULL ? -1 : graph_normalise(run->graph, err);
+    if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
+        return -1;
+    return fingerprint_model(run->request, run->model, err);
 }
 
 static int bind(struct run *run, struct error *err)
