@@ -46,8 +46,9 @@ int finished_find(const char *folder, const char *statistics, const char *decisi
         /* what cannot be unpacked stays empty and equals nothing */
         json_unpack(manifest, "{s:{s:s, s:s}}", "fingerprint", "statistics", &its_statistics, "decisions",
                     &its_decisions);
-        found = strcmp(its_statistics, statistics) == 0 && strcmp(its_decisions, decisions) == 0 ? FINISHED_SAME
-                                                                                                 : FINISHED_OTHER;
+        found = strcmp(its_statistics, statistics) != 0 ? FINISHED_OTHER
+                : strcmp(its_decisions, decisions) == 0 ? FINISHED_SAME
+                                                        : FINISHED_SAME_STATISTICS;
     }
     json_decref(manifest);
     return found;

@@ -26,8 +26,8 @@ struct run {
     bool is_evaluated;
     struct report_target targets[RUN_MAX_TARGETS];
     char model[65], statistics[65], decisions[65]; /* fingerprints */
-    bool may_reuse;         /* the folder's archive is of another job, perhaps with these statistics */
-    bool has_no_data;       /* emit: what needs records cannot be decided */
+    bool may_reuse;                                /* the folder's archive is of another job with these statistics */
+    bool has_no_data;                              /* emit: what needs records cannot be decided */
     struct archive earlier; /* of an archive with these statistics: its targets and its equalization alone */
     struct run_times times;
 };
