@@ -127,3 +127,55 @@ double math_exp(double x)
     p = p * r + 0.5;
     return ldexp(1 + (high - (low - r * r * p)), (int)k); /* rounds once more only where the result is denormal */
 }
+
+/* sin(r) and cos(r) of |r| <= pi / 4: the Taylor series to r^17 and r^18, whose next terms are below 2^-59. */
+static double sin_near_zero(double r)
+{
+    double s = r * r, sum = 0;
+
+    for (int k = 16; k >= 2; k -= 2)
+        sum = (1.0 - sum) * s / (double)(k * (k + 1));
+    return r - r * sum;
+}
+
+static double cos_near_zero(double r)
+{
+    double s = r * r, sum = 0;
+
+    for (int k = 17; k >= 1; k -= 2)
+        sum = (1.0 - sum) * s / (double)(k * (k + 1));
+    return 1.0 - sum;
+}
+
+/* x = quadrant * pi / 2 + r, with pi / 2 in two parts (Cody and Waite), the first of 33 bits so that products are
+ * exact. */
+static double reduce(double x, int *quadrant)
+{
+    const double n = floor(x * (2.0 / M_PI) + 0.5);
+
+    *quadrant = (int)((long long)n & 3);
+    return (x - n * 0x1.921fb544p+0) - n * 0x1.0b4611a626331p-34;
+}
+
+static double sin_of_quadrant(double r, int quadrant)
+{
+    double value = quadrant % 2 == 0 ? sin_near_zero(r) : cos_near_zero(r);
+
+    return quadrant < 2 ? value : -value;
+}
+
+double math_sin(double x)
+{
+    int quadrant;
+    double r = reduce(x, &quadrant);
+
+    return sin_of_quadrant(r, quadrant);
+}
+
+double math_cos(double x)
+{
+    int quadrant;
+    double r = reduce(x, &quadrant);
+
+    return sin_of_quadrant(r, (quadrant + 1) & 3);
+}

@@ -10,6 +10,8 @@
 
 double math_log(double x);                                 /* natural logarithm, x > 0 and normal; error below 1 ulp */
 void math_log_array(const double *x, double *y, size_t n); /* y[i] = math_log(x[i]), the same bits, vectorised */
-double math_exp(double x);                                 /* error below 1 ulp; saturates to 0 and +Inf */
+double math_sin(double x);                                 /* |x| < 1000; error below 1 ulp of 1 */
+double math_cos(double x);
+double math_exp(double x); /* error below 1 ulp; saturates to 0 and +Inf */
 
 #endif

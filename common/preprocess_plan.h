@@ -21,13 +21,45 @@ enum step_kind {
     STEP_DIVIDE,
     STEP_PRESET,
     STEP_MEAN_FILE,
+    STEP_CROP_FRACTION,
+    STEP_PAD,
+    STEP_GRAY,
+    STEP_STANDARDIZE,
+    STEP_TRANSPOSE,
+    STEP_YUV,
+    STEP_QUANTIZE,
     N_STEP_KINDS
 };
-enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD };
-/* BILINEAR is PIL's antialiased triangle filter (on uint8 with fixed-point coefficients; the pass along rows of pixels
- * first, then down the columns, as all Pillows before 13 do); OPENCV_LINEAR the two-tap half-pixel filter of
- * cv::resize(INTER_LINEAR); NEAREST PIL's. */
-enum resize_filter { FILTER_BILINEAR, FILTER_OPENCV_LINEAR, FILTER_NEAREST, N_FILTERS };
+enum resize_fit { FIT_WARP, FIT_SHORT, FIT_SIDE_PAD, FIT_LONG };
+/* Named after the library whose bits they give; formulas in jobs/doc/preprocess.md. BILINEAR and NEAREST are PIL's. */
+enum resize_filter {
+    FILTER_BILINEAR,
+    FILTER_OPENCV_LINEAR,
+    FILTER_NEAREST,
+    FILTER_PIL_BOX,
+    FILTER_PIL_HAMMING,
+    FILTER_PIL_BICUBIC,
+    FILTER_PIL_LANCZOS,
+    FILTER_OPENCV_NEAREST,
+    FILTER_OPENCV_AREA,
+    FILTER_OPENCV_CUBIC,
+    FILTER_STB_BOX,
+    FILTER_STB_TRIANGLE,
+    FILTER_STB_CUBICBSPLINE,
+    FILTER_STB_CATMULLROM,
+    FILTER_STB_MITCHELL,
+    FILTER_STB_DEFAULT,
+    N_FILTERS
+};
+enum crop_place { CROP_CENTRE, CROP_AT };
+enum crop_rounding { CROP_DOWN, CROP_HALF_EVEN }; /* of half the difference */
+enum pad_form { PAD_SIDES, PAD_TO };
+enum gray_formula { GRAY_PIL, GRAY_OPENCV };
+enum axis_order { AXES_CHW, AXES_HWC };
+enum yuv_form { YUV_IMAGE, YUV_444, YUV_NV12, YUV_RGB, YUV_BGR };
+enum yuv_matrix { YUV_BT601, YUV_BT709, YUV_OPENCV };
+enum yuv_range { YUV_FULL, YUV_LIMITED };
+enum grid_type { GRID_INT8, GRID_UINT8 };
 enum channel_order { CHANNELS_RGB, CHANNELS_BGR, CHANNELS_GRAY };
 enum preset_name { PRESET_VGG, PRESET_INCEPTION, PRESET_SSD_V, PRESET_SSD_I, N_PRESETS };
 
@@ -44,12 +76,34 @@ struct preprocess_step {
     struct {
         enum resize_fit fit;
         enum resize_filter filter;
-        size_t height, width; /* WARP: both; SHORT and SIDE_PAD: height is the side */
+        size_t height, width; /* WARP: both; SHORT, LONG and SIDE_PAD: height is the side */
         float pad;
     } resize;
     struct {
-        size_t height, width; /* centre; offset floor((size - crop) / 2) */
+        size_t height, width;
+        enum crop_place place;
+        enum crop_rounding rounding; /* CENTRE */
+        size_t top, left;            /* AT */
     } crop;
+    float fraction; /* CROP_FRACTION: of both sides, more than 0, at most 1 */
+    struct {
+        enum pad_form form;
+        size_t top, bottom, left, right; /* SIDES */
+        size_t height, width;            /* TO: at least this size, the picture in the centre */
+        float value;
+    } pad;
+    enum gray_formula gray;
+    enum standard_scope { STANDARDIZE_IMAGE } standardize;
+    enum axis_order axes; /* TRANSPOSE: what the tensor becomes */
+    struct {
+        enum yuv_form from, to;
+        enum yuv_matrix matrix;
+        enum yuv_range range;
+    } yuv;
+    struct {
+        float scale, zero; /* zero: a whole number of the grid */
+        enum grid_type type;
+    } grid; /* QUANTIZE */
     enum channel_order channels;
     enum preset_name preset; /* stands for several steps, once the network is known: preprocess_preset.h */
     struct step_file file;   /* MEAN_FILE */

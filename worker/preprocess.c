@@ -16,9 +16,20 @@
 
 /* Kind -> operation. */
 static const struct preprocess_op *const ops[] = {
-    [STEP_RESIZE] = &preprocess_resize,       [STEP_CROP] = &preprocess_crop,   [STEP_CHANNELS] = &preprocess_channels,
-    [STEP_MEAN] = &preprocess_mean,           [STEP_SCALE] = &preprocess_scale, [STEP_DIVIDE] = &preprocess_divide,
+    [STEP_RESIZE] = &preprocess_resize,
+    [STEP_CROP] = &preprocess_crop,
+    [STEP_CHANNELS] = &preprocess_channels,
+    [STEP_MEAN] = &preprocess_mean,
+    [STEP_SCALE] = &preprocess_scale,
+    [STEP_DIVIDE] = &preprocess_divide,
     [STEP_MEAN_FILE] = &preprocess_mean_file,
+    [STEP_CROP_FRACTION] = &preprocess_crop_fraction,
+    [STEP_PAD] = &preprocess_pad,
+    [STEP_GRAY] = &preprocess_gray,
+    [STEP_STANDARDIZE] = &preprocess_standardize,
+    [STEP_TRANSPOSE] = &preprocess_transpose,
+    [STEP_YUV] = &preprocess_yuv,
+    [STEP_QUANTIZE] = &preprocess_quantize,
 };
 
 struct preprocessor {
@@ -36,7 +47,8 @@ struct preprocessor {
 static size_t first_channels(const struct preprocess_plan *plan, const struct shape *out)
 {
     for (size_t i = 0; i < plan->n_steps; i++)
-        if (plan->steps[i].kind == STEP_CHANNELS)
+        if (plan->steps[i].kind < N_STEP_KINDS && ops[plan->steps[i].kind] != NULL &&
+            ops[plan->steps[i].kind]->changes_channels)
             return 0;
     return out->rank == 3 ? (size_t)out->dims[0] : 0;
 }

@@ -14,6 +14,13 @@ static int refuse(const struct preprocess_step *step, struct error *err)
                      preprocess_step_name(step->kind));
 }
 
+/* Data layers crop at the centre, and have no step that keeps the longer side. */
+static bool has_no_form(const struct preprocess_step *step)
+{
+    return (step->kind == STEP_CROP && (step->crop.place != CROP_CENTRE || step->crop.rounding != CROP_DOWN)) ||
+           (step->kind == STEP_RESIZE && step->resize.fit == FIT_LONG);
+}
+
 static void mention_filter(const struct preprocess_step *step)
 {
     if (step->resize.filter != FILTER_OPENCV_LINEAR)
@@ -214,6 +221,10 @@ Caffe__TransformationParameter *caffe_put_transform(struct caffe_writer *w, cons
     if (param != NULL && !is_flat)
         param->transform_op = arena_create_array(w->arena, plan->n_steps, sizeof *param->transform_op, &w->err);
     for (size_t i = 0; w->err.code == 0 && i < plan->n_steps; i++) {
+        if (has_no_form(&plan->steps[i])) {
+            refuse(&plan->steps[i], err);
+            return NULL;
+        }
         if (is_flat)
             put_flat(w, param, &plan->steps[i]);
         else if (put_listed(w, param, &plan->steps[i], i == 0, err) < 0)

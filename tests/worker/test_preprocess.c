@@ -9,6 +9,20 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define STB_IMAGE_RESIZE_IMPLEMENTATION
+#define STB_IMAGE_RESIZE_STATIC
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wall"
+#pragma GCC diagnostic ignored "-Wextra"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wdouble-promotion"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include <stb/stb_image_resize.h>
+#pragma GCC diagnostic pop
+
 struct golden {
     enum resize_filter filter;
     size_t height, width, channels, to_height, to_width;
@@ -181,6 +195,189 @@ static void gray_is_pils_luma_and_orders_reverse(void **state)
     free(pixels);
 }
 
+static void opencvs_gray_has_its_own_weights(void **state)
+{
+    enum { H = 9, W = 11, N = H * W };
+    uint8_t *pixels = draw(H, W, 3), bytes[N];
+    struct preprocess_plan plan = {1, {{.kind = STEP_GRAY, .gray = GRAY_OPENCV}}};
+    float out[N];
+
+    (void)state;
+    for (int is_planar = 0; is_planar < 2; is_planar++) {
+        struct record record = make_record(pixels, 3, H, W, is_planar, false);
+
+        assert_int_equal(run(&plan, &record, chw(1, H, W), out, NULL), 0);
+        for (size_t i = 0; i < N; i++)
+            bytes[i] = (uint8_t)out[i];
+        assert_int_equal(fnv1a(bytes, N), golden_opencv_gray);
+        record_fini(&record);
+    }
+    free(pixels);
+}
+
+/* What the plan makes of the record, as bytes of H x W x C. */
+static uint64_t hash_of(const struct preprocess_plan *plan, const struct record *record, size_t channels, size_t height,
+                        size_t width)
+{
+    size_t n = height * width;
+    float *out = malloc(n * channels * sizeof *out);
+    uint8_t *bytes = malloc(n * channels);
+    struct error err = {0};
+    uint64_t hash;
+
+    assert_non_null(out);
+    assert_non_null(bytes);
+    if (run(plan, record, chw(channels, height, width), out, &err) < 0)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < n * channels; i++)
+        bytes[i % n * channels + i / n] = (uint8_t)out[i];
+    hash = fnv1a(bytes, n * channels);
+    free(out);
+    free(bytes);
+    return hash;
+}
+
+static struct preprocess_step yuv_step(enum yuv_form from, enum yuv_form to, enum yuv_matrix matrix,
+                                       enum yuv_range range)
+{
+    struct preprocess_step step = {.kind = STEP_YUV};
+
+    step.yuv.from = from;
+    step.yuv.to = to;
+    step.yuv.matrix = matrix;
+    step.yuv.range = range;
+    return step;
+}
+
+static void yuv_by_opencvs_integers_equals_opencv(void **state)
+{
+    uint8_t *pixels = draw(10, 14, 3);
+    const struct preprocess_step to_nv12 = yuv_step(YUV_IMAGE, YUV_NV12, YUV_OPENCV, 0),
+                                 from_nv12 = yuv_step(YUV_NV12, YUV_RGB, YUV_OPENCV, 0),
+                                 to_444 = yuv_step(YUV_IMAGE, YUV_444, YUV_OPENCV, 0),
+                                 from_444 = yuv_step(YUV_444, YUV_RGB, YUV_OPENCV, 0);
+
+    (void)state;
+    for (int is_planar = 0; is_planar < 2; is_planar++) {
+        struct record record = make_record(pixels, 3, 10, 14, is_planar, false);
+        struct preprocess_plan plan = {2, {to_nv12, from_nv12}};
+
+        assert_int_equal(hash_of(&plan, &record, 3, 10, 14), golden_yuv[1]);
+        plan.n_steps = 1;
+        assert_int_equal(hash_of(&plan, &record, 1, 15, 14), golden_yuv[0]);
+        plan.steps[0] = to_444;
+        assert_int_equal(hash_of(&plan, &record, 3, 10, 14), golden_yuv[2]);
+        plan.steps[0] = from_444;
+        assert_int_equal(hash_of(&plan, &record, 3, 10, 14), golden_yuv[3]);
+        record_fini(&record);
+    }
+    free(pixels);
+}
+
+/* White, black and the primaries have the values of the standards' tables; there and back is within one step of 255
+ * in full range (chroma is rounded), within two in the narrower limited range. */
+static void yuv_by_the_standards_matrices(void **state)
+{
+    static const uint8_t rgb[5][3] = {{255, 255, 255}, {0, 0, 0}, {255, 0, 0}, {0, 255, 0}, {0, 0, 255}};
+    static const struct {
+        enum yuv_matrix matrix;
+        enum yuv_range range;
+        uint8_t yuv[5][3];
+    } cases[] = {
+        {YUV_BT601, YUV_FULL, {{255, 128, 128}, {0, 128, 128}, {76, 85, 255}, {150, 44, 21}, {29, 255, 107}}},
+        {YUV_BT601, YUV_LIMITED, {{235, 128, 128}, {16, 128, 128}, {81, 90, 240}, {145, 54, 34}, {41, 240, 110}}},
+        {YUV_BT709, YUV_LIMITED, {{235, 128, 128}, {16, 128, 128}, {63, 102, 240}, {173, 42, 26}, {32, 240, 118}}},
+    };
+
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct record record = make_record(&rgb[0][0], 3, 1, 5, false, false);
+        struct preprocess_plan plan = {2,
+                                       {yuv_step(YUV_IMAGE, YUV_444, cases[k].matrix, cases[k].range),
+                                        yuv_step(YUV_444, YUV_BGR, cases[k].matrix, cases[k].range)}};
+        float out[15];
+
+        assert_int_equal(run(&plan, &record, chw(3, 1, 5), out, NULL), 0);
+        for (size_t i = 0; i < 15; i++)
+            assert_true(fabsf(out[i] - rgb[i % 5][2 - i / 5]) <= (cases[k].range == YUV_FULL ? 1 : 2));
+        plan.n_steps = 1;
+        assert_int_equal(run(&plan, &record, chw(3, 1, 5), out, NULL), 0);
+        for (size_t i = 0; i < 15; i++)
+            assert_true(out[i] == cases[k].yuv[i % 5][i / 5]);
+        record_fini(&record);
+    }
+}
+
+static void transposing_there_and_back_changes_nothing(void **state)
+{
+    uint8_t *pixels = draw(4, 5, 3);
+    struct preprocess_plan plan = {2, {{.kind = STEP_TRANSPOSE, .axes = AXES_HWC}, {.kind = STEP_TRANSPOSE}}};
+    float out[60];
+
+    (void)state;
+    for (int is_planar = 0; is_planar < 2; is_planar++) {
+        struct record record = make_record(pixels, 3, 4, 5, is_planar, false);
+
+        plan.n_steps = 2;
+        assert_int_equal(run(&plan, &record, chw(3, 4, 5), out, NULL), 0);
+        for (size_t i = 0; i < 60; i++)
+            assert_true(out[i] == pixels[i % 20 * 3 + i / 20]);
+        plan.n_steps = 1;
+        assert_int_equal(run(&plan, &record, chw(4, 5, 3), out, NULL), 0);
+        for (size_t i = 0; i < 60; i++)
+            assert_true(out[i] == pixels[i]);
+        record_fini(&record);
+    }
+    free(pixels);
+}
+
+/* TensorFlow's formula in long double; the tolerance is that of single precision results of magnitude 2. */
+static void standardizing_gives_mean_0_and_deviation_1(void **state)
+{
+    enum { N = 7 * 9 * 3 };
+    uint8_t *pixels = draw(7, 9, 3);
+    struct preprocess_plan plan = {1, {{.kind = STEP_STANDARDIZE}}};
+    struct record record = make_record(pixels, 3, 7, 9, false, false);
+    long double mean = 0, variance = 0;
+    float out[N];
+
+    (void)state;
+    for (size_t i = 0; i < N; i++)
+        mean += pixels[i] / (long double)N;
+    for (size_t i = 0; i < N; i++)
+        variance += (pixels[i] - mean) * (pixels[i] - mean) / N;
+    assert_int_equal(run(&plan, &record, chw(3, 7, 9), out, NULL), 0);
+    for (size_t i = 0; i < N; i++)
+        assert_true(fabsl(out[i] - (pixels[i % 63 * 3 + i / 63] - mean) / sqrtl(variance)) < 1e-6L);
+    memset(record.byte_buffer, 9, N); /* no deviation: it counts as 1 / sqrt(n) */
+    assert_int_equal(run(&plan, &record, chw(3, 7, 9), out, NULL), 0);
+    for (size_t i = 0; i < N; i++)
+        assert_true(out[i] == 0);
+    record_fini(&record);
+    free(pixels);
+}
+
+static void quantizing_rounds_half_to_even_and_clamps(void **state)
+{
+    static const float in[] = {0.25f, 0.75f, -0.25f, 100, -100, 0.3f}, want[] = {0, 1, 0, 63.5f, -64, 0.5f};
+    static const float affine[] = {0.0f, 1.0f, 0.0f, 63.5f, -64, 0.5f};
+    struct preprocess_plan plan = {1, {{.kind = STEP_QUANTIZE, .grid = {.scale = 0.5f}}}};
+    struct record record = {.key = "k", .is_planar = true, .order = PIXELS_NONE};
+    float out[6];
+
+    (void)state;
+    assert_int_equal(record_reserve(&record, 6, 1, 1, true, NULL), 0);
+    memcpy(record.value_buffer, in, sizeof in);
+    assert_int_equal(run(&plan, &record, chw(6, 1, 1), out, NULL), 0);
+    assert_memory_equal(out, want, sizeof want);
+    plan.steps[0].grid.type = GRID_UINT8; /* the same range around a zero of 128 */
+    plan.steps[0].grid.zero = 128;
+    assert_int_equal(run(&plan, &record, chw(6, 1, 1), out, NULL), 0);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(out[i] == affine[i]);
+    record_fini(&record);
+}
+
 static void gray_pixels_become_three_equal_channels(void **state)
 {
     uint8_t *pixels = draw(4, 5, 1);
@@ -289,6 +486,88 @@ static void arithmetic_before_geometry_is_done_in_float(void **state)
     free(pixels);
 }
 
+/* tf.image.central_crop: starts at int((size - size * fraction) / 2); torchvision.CenterCrop at round((size - crop) /
+ * 2)
+ */
+static void crops_at_a_place_and_by_a_fraction(void **state)
+{
+    static const struct {
+        struct preprocess_step step;
+        size_t height, width, top, left;
+    } cases[] = {
+        {{.kind = STEP_CROP_FRACTION, .fraction = 0.875f}, 7, 10, 0, 0},
+        {{.kind = STEP_CROP_FRACTION, .fraction = 0.5f}, 5, 6, 1, 2},
+        {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7, .rounding = CROP_HALF_EVEN}}, 4, 7, 2, 2},
+        {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7}}, 4, 7, 1, 1},
+        {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7, .place = CROP_AT, .top = 3}}, 4, 7, 3, 0},
+    };
+    uint8_t *pixels = draw(7, 10, 3);
+    struct record record = make_record(pixels, 3, 7, 10, false, false);
+
+    (void)state;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        struct preprocess_plan plan = {1, {cases[k].step}};
+        size_t n = cases[k].height * cases[k].width;
+        float out[210];
+
+        assert_int_equal(run(&plan, &record, chw(3, cases[k].height, cases[k].width), out, NULL), 0);
+        for (size_t i = 0; i < 3 * n; i++) {
+            size_t y = cases[k].top + i % n / cases[k].width, x = cases[k].left + i % cases[k].width;
+
+            assert_true(out[i] == pixels[(y * 10 + x) * 3 + i / n]);
+        }
+    }
+    record_fini(&record);
+    free(pixels);
+}
+
+static void padding_surrounds_with_the_value(void **state)
+{
+    uint8_t *pixels = draw(3, 4, 1);
+    struct record record = make_record(pixels, 1, 3, 4, false, false);
+    struct preprocess_plan plan = {1, {{.kind = STEP_PAD, .pad = {.top = 1, .right = 2, .value = 9}}}};
+    float out[36];
+
+    (void)state;
+    assert_int_equal(run(&plan, &record, chw(1, 4, 6), out, NULL), 0);
+    for (size_t i = 0; i < 24; i++)
+        assert_true(out[i] == (i < 6 || i % 6 > 3 ? 9 : pixels[(i / 6 - 1) * 4 + i % 6]));
+    plan.steps[0].pad.form = PAD_TO;
+    plan.steps[0].pad.height = plan.steps[0].pad.width = 6;
+    assert_int_equal(run(&plan, &record, chw(1, 6, 6), out, NULL), 0);
+    for (size_t i = 0; i < 36; i++)
+        assert_true(out[i] == (i / 6 - 1 < 3 && i % 6 - 1 < 4 ? pixels[(i / 6 - 1) * 4 + i % 6 - 1] : 9));
+    plan.steps[0].pad.width = 3;
+    {
+        struct error err = {0};
+
+        assert_int_equal(run(&plan, &record, chw(1, 6, 3), out, &err), -1);
+        assert_string_equal(err.text, "the key: pad: expected at most 6x3 pixels, found 3x4");
+    }
+    record_fini(&record);
+    free(pixels);
+}
+
+/* The reference is the library, called as its users call it. */
+static void filters_of_stb_equal_stb(void **state)
+{
+    uint8_t *pixels = draw(13, 17, 3), want[29 * 40 * 3];
+    static const size_t sizes[][2] = {{8, 5}, {29, 40}, {20, 9}};
+
+    (void)state;
+    for (int is_planar = 0; is_planar < 2; is_planar++)
+        for (size_t k = 0; k < 3; k++) {
+            struct record record = make_record(pixels, 3, 13, 17, is_planar, false);
+            struct preprocess_plan plan = {1, {resize_step(FIT_WARP, FILTER_STB_DEFAULT, sizes[k][0], sizes[k][1])}};
+
+            assert_true(stbir_resize_uint8(pixels, 17, 13, 0, want, (int)sizes[k][1], (int)sizes[k][0], 0, 3) != 0);
+            assert_int_equal(hash_of(&plan, &record, 3, sizes[k][0], sizes[k][1]),
+                             fnv1a(want, sizes[k][0] * sizes[k][1] * 3));
+            record_fini(&record);
+        }
+    free(pixels);
+}
+
 static void crops_come_from_the_centre_rounded_down(void **state)
 {
     uint8_t *pixels = draw(7, 10, 3);
@@ -324,7 +603,7 @@ static void fits_choose_the_sizes_of_torchvision_and_caffe(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (int filter = FILTER_BILINEAR; filter <= FILTER_NEAREST; filter++)
+        for (int filter = FILTER_BILINEAR; filter < N_FILTERS; filter++)
             for (int layout = 0; layout < 2; layout++) {
                 struct record record = {.key = "k", .is_planar = layout == 1, .order = PIXELS_RGB};
                 struct preprocess_plan plan = {
@@ -476,6 +755,15 @@ int main(void)
         cmocka_unit_test(arithmetic_rounds_once_a_step),
         cmocka_unit_test(a_mean_file_is_cropped_as_the_picture),
         cmocka_unit_test(arithmetic_before_geometry_is_done_in_float),
+        cmocka_unit_test(opencvs_gray_has_its_own_weights),
+        cmocka_unit_test(yuv_by_opencvs_integers_equals_opencv),
+        cmocka_unit_test(yuv_by_the_standards_matrices),
+        cmocka_unit_test(transposing_there_and_back_changes_nothing),
+        cmocka_unit_test(standardizing_gives_mean_0_and_deviation_1),
+        cmocka_unit_test(quantizing_rounds_half_to_even_and_clamps),
+        cmocka_unit_test(crops_at_a_place_and_by_a_fraction),
+        cmocka_unit_test(padding_surrounds_with_the_value),
+        cmocka_unit_test(filters_of_stb_equal_stb),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),
         cmocka_unit_test(fits_choose_the_sizes_of_torchvision_and_caffe),
         cmocka_unit_test(a_wrong_record_is_named_with_expected_and_found),

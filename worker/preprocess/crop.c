@@ -1,4 +1,6 @@
-/* crop.c — a window from the centre; its offset is floor((size - crop) / 2), as Caffe's at test time. */
+/* crop.c — a window of the picture: from the centre, its offset floor((size - crop) / 2) as Caffe's at test time or
+ * rounded half to even as torchvision's, or at a given place.
+ */
 #include "worker/preprocess/steps.h"
 
 #include <string.h>
@@ -18,20 +20,14 @@ static int crop_check(const struct preprocess_step *step, struct step_shape *sha
     return 0;
 }
 
-static int crop_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
+int crop_window(struct picture *picture, size_t top, size_t left, size_t height, size_t width, struct error *err)
 {
     struct picture from = *picture;
-    size_t height = step->crop.height, width = step->crop.width;
-    size_t pixel = from.interleave * (from.is_float ? sizeof(float) : 1), top, left;
+    size_t pixel = from.interleave * (from.is_float ? sizeof(float) : 1);
     char *to;
 
-    if (height > from.height || width > from.width)
-        return error_set(err, EX_DATAERR, "expected at least %zux%zu pixels to crop from, found %zux%zu", height, width,
-                         from.height, from.width);
     if (height == from.height && width == from.width)
         return 0;
-    top = (from.height - height) / 2;
-    left = (from.width - width) / 2;
     to = picture_renew(picture, from.planes, height, width, from.interleave, from.is_float, err);
     if (to == NULL)
         return -1;
@@ -42,4 +38,27 @@ static int crop_apply(const struct preprocess_step *step, struct picture *pictur
     return 0;
 }
 
-const struct preprocess_op preprocess_crop = {"crop", crop_check, crop_apply, NULL};
+/* Python's round(difference / 2): half goes to the even number. */
+static size_t offset_of(size_t difference, enum crop_rounding rounding)
+{
+    size_t half = difference / 2;
+
+    return rounding == CROP_HALF_EVEN && difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
+}
+
+static int crop_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
+{
+    size_t height = step->crop.height, width = step->crop.width, top = step->crop.top, left = step->crop.left;
+    bool is_at = step->crop.place == CROP_AT;
+
+    if (height + (is_at ? top : 0) > picture->height || width + (is_at ? left : 0) > picture->width)
+        return error_set(err, EX_DATAERR, "expected at least %zux%zu pixels to crop from, found %zux%zu",
+                         height + (is_at ? top : 0), width + (is_at ? left : 0), picture->height, picture->width);
+    if (!is_at) {
+        top = offset_of(picture->height - height, step->crop.rounding);
+        left = offset_of(picture->width - width, step->crop.rounding);
+    }
+    return crop_window(picture, top, left, height, width, err);
+}
+
+const struct preprocess_op preprocess_crop = {"crop", crop_check, crop_apply, NULL, false};

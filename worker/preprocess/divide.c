@@ -25,4 +25,4 @@ static void divide_compute(const struct preprocess_step *step, float *x, const s
     }
 }
 
-const struct preprocess_op preprocess_divide = {"divide", divide_check, NULL, divide_compute};
+const struct preprocess_op preprocess_divide = {"divide", divide_check, NULL, divide_compute, false};

@@ -29,4 +29,4 @@ static void mean_compute(const struct preprocess_step *step, float *x, const str
     }
 }
 
-const struct preprocess_op preprocess_mean = {"mean", step_check_values, NULL, mean_compute};
+const struct preprocess_op preprocess_mean = {"mean", step_check_values, NULL, mean_compute, false};

@@ -39,4 +39,4 @@ static void mean_file_compute(const struct preprocess_step *step, float *x, cons
         }
 }
 
-const struct preprocess_op preprocess_mean_file = {"mean_file", mean_file_check, NULL, mean_file_compute};
+const struct preprocess_op preprocess_mean_file = {"mean_file", mean_file_check, NULL, mean_file_compute, false};

@@ -34,6 +34,16 @@ static inline size_t picture_channels(const struct picture *picture)
     return picture->planes * picture->interleave;
 }
 
+/* Where pixel i of channel c lies (first + i * stride): the same code for both layouts. */
+struct lane {
+    size_t first, stride;
+};
+static inline struct lane picture_lane(const struct picture *picture, size_t c)
+{
+    return picture->interleave == 1 ? (struct lane){c * picture->height * picture->width, 1}
+                                    : (struct lane){c, picture->interleave};
+}
+
 /* Makes *picture one of the given dims, and returns its memory for writing, of unspecified content. A copy of *picture
  * made before still shows the old pixels, until the next call. NULL with EX_DATAERR beyond a record's limits, or
  * EX_OSERR. */

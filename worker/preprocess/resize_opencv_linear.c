@@ -1,8 +1,10 @@
 /* resize_opencv_linear.c — two taps around the half-pixel position, as OpenCV's INTER_LINEAR: no antialiasing.
  *
- * What Caffe's convert_imageset used. Target i looks at s = (i + 0.5) * in / out - 0.5 (in float precision from there
- * on), between floor(s) and its right neighbour, both clipped to the picture. On uint8, OpenCV's fixed point: weights
- * in units of 2^-11, the sum of a row's two taps kept exactly, then two taps of rows on values cut by 4 and 16 bits.
+ * What Caffe's convert_imageset used. Where INTER_AREA enlarges, it is this with weights of its own: the next pixel
+ * counts by what the target covers of it. Target i looks at s = (i + 0.5) * in / out - 0.5 (in float precision from
+ * there on), between floor(s) and its right neighbour, both clipped to the picture. On uint8, OpenCV's fixed point:
+ * weights in units of 2^-11, the sum of a row's two taps kept exactly, then two taps of rows on values cut by 4 and 16
+ * bits.
  */
 #include "worker/preprocess/steps.h"
 
@@ -21,7 +23,7 @@ struct tap {
 
 /* Beyond the edge both taps are the edge pixel. Columns then get the weights (1, 0); rows keep theirs, which matters on
  * uint8 because each tap is cut on its own. */
-static struct tap *create_taps(size_t in, size_t out, bool is_rows, struct error *err)
+static struct tap *create_taps(size_t in, size_t out, bool is_rows, bool is_area, struct error *err)
 {
     struct tap *taps = memory_create(out, sizeof *taps, "resize weights", err);
     double ratio = 1.0 / ((double)out / (double)in);
@@ -32,6 +34,11 @@ static struct tap *create_taps(size_t in, size_t out, bool is_rows, struct error
         size_t last = in - 1;
         struct tap *tap = &taps[i];
 
+        if (is_area) {
+            whole = (float)floor((double)i * ratio);
+            fraction = (float)((double)(i + 1) - ((double)whole + 1) * ((double)out / (double)in));
+            fraction = fraction <= 0 ? 0 : fraction - floorf(fraction);
+        }
         tap->first = whole < 0 ? 0 : (size_t)whole > last ? last : (size_t)whole;
         tap->second = whole < 0 ? 0 : tap->first < last ? tap->first + 1 : last;
         if (!is_rows && (whole < 0 || tap->first == last))
@@ -95,11 +102,13 @@ static void resize_floats(const struct picture *from, const struct picture *to, 
     }
 }
 
-int resize_opencv_linear(struct picture *picture, size_t height, size_t width, struct error *err)
+int resize_opencv_linear(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
+                         struct error *err)
 {
     struct picture from = *picture;
-    struct tap *rows = create_taps(from.height, height, true, err);
-    struct tap *columns = rows == NULL ? NULL : create_taps(from.width, width, false, err);
+    struct tap *rows = create_taps(from.height, height, true, filter == FILTER_OPENCV_AREA, err);
+    struct tap *columns =
+        rows == NULL ? NULL : create_taps(from.width, width, false, filter == FILTER_OPENCV_AREA, err);
     void *to = columns == NULL
                    ? NULL
                    : picture_renew(picture, from.planes, height, width, from.interleave, from.is_float, err);

@@ -13,4 +13,4 @@ static void scale_compute(const struct preprocess_step *step, float *x, const st
     }
 }
 
-const struct preprocess_op preprocess_scale = {"scale", step_check_values, NULL, scale_compute};
+const struct preprocess_op preprocess_scale = {"scale", step_check_values, NULL, scale_compute, false};

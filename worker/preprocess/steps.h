@@ -25,10 +25,12 @@ struct preprocess_op {
     int (*apply)(const struct preprocess_step *step, struct picture *picture, struct error *err);
     /* x[channels][height][width] in place, of a shape that `check` has accepted. */
     void (*compute)(const struct preprocess_step *step, float *x, const struct step_shape *shape);
+    bool changes_channels; /* so that nothing is known of them before it */
 };
 
 extern const struct preprocess_op preprocess_resize, preprocess_crop, preprocess_channels, preprocess_mean,
-    preprocess_scale, preprocess_divide, preprocess_mean_file;
+    preprocess_scale, preprocess_divide, preprocess_mean_file, preprocess_crop_fraction, preprocess_pad,
+    preprocess_gray, preprocess_standardize, preprocess_transpose, preprocess_yuv, preprocess_quantize;
 
 enum { STEP_MAX_SIDE = 1 << 16 }; /* a typing error in a size is caught before it costs gigabytes */
 
@@ -40,9 +42,24 @@ static inline float step_value(const struct preprocess_step *step, size_t c)
     return step->values[step->n_values == 1 ? 0 : c];
 }
 
-/* The filters of `resize`: *picture becomes height x width. */
-int resize_bilinear(struct picture *picture, size_t height, size_t width, struct error *err);
-int resize_nearest(struct picture *picture, size_t height, size_t width, struct error *err);
-int resize_opencv_linear(struct picture *picture, size_t height, size_t width, struct error *err);
+/* The window [top, top + height) x [left, left + width) of *picture, which has it; crop.c. */
+int crop_window(struct picture *picture, size_t top, size_t left, size_t height, size_t width, struct error *err);
+/* *picture becomes height x width, at least its own size, with its pixels at (top, left) and `value` around; pad.c. */
+int pad_around(struct picture *picture, size_t top, size_t left, size_t height, size_t width, float value,
+               struct error *err);
+/* EX_CONFIG: no finite number, or while the pixels may be bytes, none of 0 to 255. */
+int pad_check_value(float value, const struct step_shape *shape, struct error *err);
+/* Three channels in R, G, B or B, G, R order become one by integer weights in 2^-bits, rounded half up; on floats by
+ * the same weights, unrounded; gray.c. EX_DATAERR: a tensor. */
+struct luma {
+    uint32_t r, g, b, bits;
+};
+extern const struct luma luma_pil;
+int gray_apply_luma(struct picture *picture, struct luma luma, struct error *err);
+
+/* The filters of `resize`: *picture becomes height x width. One file a library, which the word begins with. */
+typedef int resize_function(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
+                            struct error *err);
+resize_function resize_pil, resize_nearest, resize_opencv_linear, resize_opencv_area, resize_opencv_cubic, resize_stb;
 
 #endif

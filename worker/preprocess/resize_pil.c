@@ -1,6 +1,6 @@
-/* resize_bilinear.c — the triangle filter with antialiasing, bit for bit as PIL's Image.resize(BILINEAR).
+/* resize_pil.c — filters with antialiasing, bit for bit as PIL's Image.resize.
  *
- * Target pixel i looks at the source around (i + 0.5) * in / out; when shrinking, the triangle is widened by in / out,
+ * Target pixel i looks at the source around (i + 0.5) * in / out; when shrinking, the filter is widened by in / out,
  * so that every source pixel counts. Weights are computed in double precision and normalised. On uint8 they become
  * integers in units of 2^-22 (8 bits of pixel and the sum of weights leave 32 - 8 - 2), and each pass rounds to 8 bits:
  * columns first, then rows. On floats sums are kept in double precision, as in PIL's mode F. The golden arrays of
@@ -8,6 +8,7 @@
  */
 #include "worker/preprocess/steps.h"
 
+#include "common/math.h"
 #include "common/memory.h"
 
 #include <math.h>
@@ -34,38 +35,91 @@ static void taps_fini(struct taps *taps)
     free(taps->fixed);
 }
 
+/* ---- Filters, as functions of the distance in target pixels */
+
+static double box(double x)
+{
+    return x > -0.5 && x <= 0.5 ? 1.0 : 0.0;
+}
+
 static double triangle(double x)
 {
     x = fabs(x);
     return x < 1.0 ? 1.0 - x : 0.0;
 }
 
-/* The weights of target i, whose triangle is `scale` wide to each side (at least 1). */
-static void compute_tap(struct taps *taps, size_t i, size_t in, double center, double scale)
+/* The constants are single precision there. */
+static double hamming(double x)
 {
-    double low = center - scale + 0.5, high = center + scale + 0.5, sum = 0.0;
+    x = fabs(x);
+    if (x == 0.0)
+        return 1.0;
+    if (x >= 1.0)
+        return 0.0;
+    x *= M_PI;
+    return math_sin(x) / x * ((double)0.54f + (double)0.46f * math_cos(x));
+}
+
+/* Keys' cubic convolution with a = -0.5. */
+static double bicubic(double x)
+{
+    const double a = -0.5;
+
+    x = fabs(x);
+    return x < 1.0 ? ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0 : x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
+}
+
+static double sinc(double x)
+{
+    x *= M_PI;
+    return x == 0.0 ? 1.0 : math_sin(x) / x;
+}
+
+static double lanczos(double x)
+{
+    return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0;
+}
+
+struct kernel {
+    double (*weight)(double x);
+    double support; /* 0 from there on */
+};
+
+static const struct kernel kernels[] = {
+    [FILTER_BILINEAR] = {triangle, 1.0},   [FILTER_PIL_BOX] = {box, 0.5},         [FILTER_PIL_HAMMING] = {hamming, 1.0},
+    [FILTER_PIL_BICUBIC] = {bicubic, 2.0}, [FILTER_PIL_LANCZOS] = {lanczos, 3.0},
+};
+
+/* ---- */
+
+/* The weights of target i, whose filter is widened by `scale`, at least 1. */
+static void compute_tap(struct taps *taps, size_t i, size_t in, const struct kernel *kernel, double center,
+                        double scale)
+{
+    double support = kernel->support * scale;
+    double low = center - support + 0.5, high = center + support + 0.5, sum = 0.0;
     size_t first = low < 0 ? 0 : (size_t)low, end = (size_t)high < in ? (size_t)high : in;
     double *weight = taps->weight + i * taps->stride, inverse = 1.0 / scale;
 
     taps->first[i] = first;
     taps->count[i] = end - first;
     for (size_t k = 0; k < end - first; k++) {
-        weight[k] = triangle(((double)(k + first) - center + 0.5) * inverse);
+        weight[k] = kernel->weight(((double)(k + first) - center + 0.5) * inverse);
         sum += weight[k];
     }
     for (size_t k = 0; k < end - first; k++) {
         if (sum != 0.0)
             weight[k] /= sum;
-        taps->fixed[i * taps->stride + k] = (int32_t)(0.5 + weight[k] * (1 << WEIGHT_BITS));
+        taps->fixed[i * taps->stride + k] = (int32_t)((weight[k] < 0 ? -0.5 : 0.5) + weight[k] * (1 << WEIGHT_BITS));
     }
 }
 
-static int taps_init(struct taps *taps, size_t in, size_t out, struct error *err)
+static int taps_init(struct taps *taps, enum resize_filter filter, size_t in, size_t out, struct error *err)
 {
     double ratio = (double)in / (double)out, scale = ratio < 1.0 ? 1.0 : ratio;
     size_t n;
 
-    *taps = (struct taps){.stride = 2 * (size_t)ceil(scale) + 1};
+    *taps = (struct taps){.stride = 2 * (size_t)ceil(kernels[filter].support * scale) + 1};
     if (!size_multiply(taps->stride, out, &n))
         return error_set(err, EX_DATAERR, "cannot be resized from %zu to %zu", in, out);
     if ((taps->first = memory_create(out, sizeof *taps->first, "resize weights", err)) == NULL ||
@@ -76,15 +130,15 @@ static int taps_init(struct taps *taps, size_t in, size_t out, struct error *err
         return -1;
     }
     for (size_t i = 0; i < out; i++)
-        compute_tap(taps, i, in, ((double)i + 0.5) * ratio, scale);
+        compute_tap(taps, i, in, &kernels[filter], ((double)i + 0.5) * ratio, scale);
     return 0;
 }
 
-/* Weights are not negative and sum to one within rounding: only the upper end can be passed. */
+/* Negative weights reach below 0, too. */
 static uint8_t to_pixel(int32_t sum)
 {
     sum >>= WEIGHT_BITS;
-    return (uint8_t)(sum > 255 ? 255 : sum);
+    return (uint8_t)(sum > 255 ? 255 : sum < 0 ? 0 : sum);
 }
 
 /* One row. The common case of three interleaved channels walks over the taps once, with a sum for each channel. */
@@ -135,13 +189,13 @@ static void columns_of_floats(const float *from, float *to, size_t width, size_t
         }
 }
 
-static int resize_columns(struct picture *picture, size_t width, struct error *err)
+static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width, struct error *err)
 {
     struct picture from = *picture;
     struct taps taps;
     void *to = picture_renew(picture, from.planes, from.height, width, from.interleave, from.is_float, err);
 
-    if (to == NULL || taps_init(&taps, from.width, width, err) < 0)
+    if (to == NULL || taps_init(&taps, filter, from.width, width, err) < 0)
         return -1;
     for (size_t y = 0; y < from.planes * from.height; y++) {
         size_t source = y * from.width * from.interleave, target = y * width * from.interleave;
@@ -198,14 +252,14 @@ static void row_of_floats(const float *from, float *to, size_t n, size_t y, cons
     }
 }
 
-static int resize_rows(struct picture *picture, size_t height, struct error *err)
+static int resize_rows(struct picture *picture, enum resize_filter filter, size_t height, struct error *err)
 {
     struct picture from = *picture;
     size_t n = from.width * from.interleave;
     struct taps taps;
     void *to = picture_renew(picture, from.planes, height, from.width, from.interleave, from.is_float, err);
 
-    if (to == NULL || taps_init(&taps, from.height, height, err) < 0)
+    if (to == NULL || taps_init(&taps, filter, from.height, height, err) < 0)
         return -1;
     for (size_t p = 0; p < from.planes; p++)
         for (size_t y = 0; y < height; y++)
@@ -219,9 +273,9 @@ static int resize_rows(struct picture *picture, size_t height, struct error *err
     return 0;
 }
 
-int resize_bilinear(struct picture *picture, size_t height, size_t width, struct error *err)
+int resize_pil(struct picture *picture, enum resize_filter filter, size_t height, size_t width, struct error *err)
 {
-    if (width != picture->width && resize_columns(picture, width, err) < 0)
+    if (width != picture->width && resize_columns(picture, filter, width, err) < 0)
         return -1;
-    return height != picture->height ? resize_rows(picture, height, err) : 0;
+    return height != picture->height ? resize_rows(picture, filter, height, err) : 0;
 }
