@@ -2,6 +2,7 @@
 #include "coordinator/fingerprint.h"
 
 #include "common/preprocess_text.h"
+#include "formats/records/elements.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -72,6 +73,21 @@ static int add_plans(struct sha256 *state, const struct run_request *q, struct e
     return 0;
 }
 
+/* How stored bytes are read: the same bytes in another way are other records. What a job leaves alone adds nothing. */
+static void add_reading(struct sha256 *state, const struct dataset_request *request)
+{
+    char shape[SHAPE_TEXT_BYTES];
+
+    for (size_t i = 0; i < request->n_inputs; i++)
+        add_reading(state, &request->inputs[i].request);
+    if (request->shape.rank > 0)
+        add(state, "record %s\n", shape_text(&request->shape, shape));
+    if (request->dtype != NULL)
+        add(state, "elements %s\n", request->dtype->name);
+    if (request->is_interleaved || request->order != PIXELS_NONE)
+        add(state, "interleaved %d channels %d\n", request->is_interleaved, (int)request->order);
+}
+
 /* The names of several inputs decide which of the network's inputs each feeds. */
 static void add_inputs(struct sha256 *state, const struct dataset *dataset)
 {
@@ -86,7 +102,7 @@ static int add_labels(struct sha256 *state, const struct dataset_request *reques
     for (size_t i = 0; i < request->n_inputs; i++)
         if (add_labels(state, &request->inputs[i].request, err) < 0)
             return -1;
-    return add_file(state, "list", request->list, err);
+    return add_file(state, "labels", request->labels, err) < 0 ? -1 : add_file(state, "list", request->list, err);
 }
 
 /* The model's files, and the graph that is made of them. */
@@ -135,6 +151,7 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
         return -1;
     add(state, "etalon statistics 3\nmodel %s\ndataset %s\n", model, dataset_hex);
     add_inputs(state, dataset);
+    add_reading(state, &q->dataset);
     rc = add_plans(state, q, err);
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
@@ -180,8 +197,12 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         return -1;
     add(state, "etalon decisions 2 version %s\nstatistics %s\nevaluation %s\n", ETALON_VERSION, statistics, digest);
     if (evaluation != NULL) {
+        const struct dataset_request *request =
+            dataset_is_given(&q->evaluate.dataset) ? &q->evaluate.dataset : &q->dataset;
+
         add_inputs(state, evaluation);
-        rc = add_labels(state, dataset_is_given(&q->evaluate.dataset) ? &q->evaluate.dataset : &q->dataset, err);
+        add_reading(state, request);
+        rc = add_labels(state, request, err);
     }
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
         rc = fingerprint_target(q, statistics, q->targets[i], digest, err);

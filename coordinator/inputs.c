@@ -21,6 +21,29 @@ static struct shape record_shape(const struct graph *graph, size_t input)
     return shape;
 }
 
+bool inputs_need_shapes(const struct dataset_request *request)
+{
+    for (size_t i = 0; i < request->n_inputs; i++)
+        if (dataset_needs_shape(&request->inputs[i].request))
+            return true;
+    return dataset_needs_shape(request);
+}
+
+void inputs_give_shapes(const struct graph *graph, struct dataset_request *request,
+                        struct dataset_input inputs[DATASET_MAX_INPUTS])
+{
+    if (dataset_needs_shape(request))
+        request->shape = record_shape(graph, 0);
+    for (size_t i = 0; i < request->n_inputs && i < DATASET_MAX_INPUTS; i++) {
+        inputs[i] = request->inputs[i];
+        for (size_t k = 0; k < graph->n_inputs; k++)
+            if (strcmp(input_name(graph, k), inputs[i].name) == 0 && dataset_needs_shape(&inputs[i].request))
+                inputs[i].request.shape = record_shape(graph, k);
+    }
+    if (request->n_inputs > 0)
+        request->inputs = inputs;
+}
+
 /* Every name that somebody wrote must be one of the network's. */
 static int check_name(const struct graph *graph, const char *what, const char *name, struct error *err)
 {

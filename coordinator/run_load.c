@@ -10,12 +10,23 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Collective. With the network's shapes where it has been read before. */
+static int open_dataset(const struct run *run, struct dataset_request request, struct dataset **dataset,
+                        struct error *err)
+{
+    struct dataset_input inputs[DATASET_MAX_INPUTS];
+
+    if (run->graph != NULL)
+        inputs_give_shapes(run->graph, &request, inputs);
+    return comm_open_dataset(run->comm, request, dataset, err);
+}
+
 /* Collective. */
 static int open_datasets(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
 
-    if (comm_open_dataset(run->comm, q->dataset, &run->dataset, err) != 0)
+    if (open_dataset(run, q->dataset, &run->dataset, err) != 0)
         return run->dataset_origin == NULL
                    ? error_in(err, "dataset")
                    : error_in(err, "dataset, from %s of %s", run->dataset_origin, q->model.file);
@@ -23,7 +34,7 @@ static int open_datasets(struct run *run, struct error *err)
         return 0;
     if (!dataset_is_given(&q->evaluate.dataset))
         run->evaluation_dataset = run->dataset;
-    else if (comm_open_dataset(run->comm, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
+    else if (open_dataset(run, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
         return error_in(err, "evaluation dataset");
     return 0;
 }
@@ -88,10 +99,15 @@ static int check_ranks(struct run *run, struct error *err)
 
 int run_load(struct run *run, struct error *err)
 {
-    int rc = comm_agree(run->comm, engine_pin_isa(run->request->isa, err), err);
+    const struct run_request *q = run->request;
+    /* An empty dataset is found before a large model is read; but the model may have to say what and how large it is.
+     */
+    bool opens_first =
+        dataset_is_given(&q->dataset) && !inputs_need_shapes(&q->dataset) && !inputs_need_shapes(&q->evaluate.dataset);
+    int rc = comm_agree(run->comm, engine_pin_isa(q->isa, err), err);
 
-    if (rc == 0 && dataset_is_given(&run->request->dataset))
-        rc = open_datasets(run, err); /* an empty dataset is found before a large model is read */
+    if (rc == 0 && opens_first)
+        rc = open_datasets(run, err);
     if (rc == 0)
         rc = run_import_model(run, err);
     if (rc == 0)

@@ -17,6 +17,36 @@ bool dataset_is_given(const struct dataset_request *request)
     return request->kind != NULL || request->n_inputs > 0;
 }
 
+bool dataset_needs_shape(const struct dataset_request *request)
+{
+    const struct record_kind *kind = request->kind == NULL ? NULL : record_kind_find(request->kind, NULL);
+
+    return kind != NULL && (kind->takes & DATASET_SHAPE) != 0 && request->shape.rank == 0;
+}
+
+/* Every key that was given must be one that the kind takes. */
+static int check_keys(const struct record_kind *kind, const struct dataset_request *request, struct error *err)
+{
+    const struct {
+        const char *name;
+        bool is_given;
+        enum dataset_key key;
+    } keys[] = {
+        {"list", request->list != NULL, DATASET_LIST},
+        {"labels", request->labels != NULL, DATASET_LABELS},
+        {"shape", request->shape.rank > 0, DATASET_SHAPE},
+        {"dtype", request->dtype != NULL, DATASET_DTYPE},
+        {"layout", request->is_interleaved, DATASET_LAYOUT},
+        {"channels", request->order != PIXELS_NONE, DATASET_LAYOUT},
+    };
+
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (keys[i].is_given && (kind->takes & keys[i].key) == 0)
+            return error_set(err, EX_CONFIG, "%s: a dataset of kind \"%s\" takes no %s", request->path, kind->name,
+                             keys[i].name);
+    return 0;
+}
+
 static int copy_text(char **copy, const char *text, struct error *err)
 {
     *copy = strdup(text);
@@ -28,7 +58,8 @@ static int open_part(struct dataset_part *part, const struct record_kind *kind, 
 {
     if (request->path == NULL)
         return error_set(err, EX_CONFIG, "the dataset of kind \"%s\" has no path", kind->name);
-    if (copy_text(&part->path, request->path, err) < 0 || kind->open(request, &part->state, &part->n_records, err) < 0)
+    if (check_keys(kind, request, err) < 0 || copy_text(&part->path, request->path, err) < 0 ||
+        kind->open(request, &part->state, &part->n_records, err) < 0)
         return -1;
     part->kind = kind;
     return part->n_records > 0 ? 0

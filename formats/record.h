@@ -16,7 +16,7 @@
 enum { RECORD_KEY_BYTES = 512, DATASET_MAX_INPUTS = 16 };
 
 /* Channel order of the pixels as stored. Decoded images are RGB or GRAY; Caffe datums are BGR. */
-enum pixel_order { PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR, PIXELS_NONE /* no image: a tensor */ };
+enum pixel_order { PIXELS_NONE /* no image: a tensor */, PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR };
 
 /* One record, reused from call to call: buffers grow and are freed by record_fini. Its pixels lie in a buffer of its
  * own, or are lent by the dataset (a raw datum in an LMDB is not copied): look at them before the next dataset_read. */
@@ -52,6 +52,9 @@ int record_reserve(struct record *record, size_t channels, size_t height, size_t
 int record_lend(struct record *record, size_t channels, size_t height, size_t width, const uint8_t *pixels,
                 struct error *err);
 
+struct element_type;
+struct dataset_input;
+
 struct dataset_request {
     const char *kind;  /* "images", "lmdb", ... */
     const char *path;  /* a folder; lmdb: also the data file itself */
@@ -60,6 +63,11 @@ struct dataset_request {
     uint64_t limit;    /* first N records; 0 = all */
     const void *index; /* what dataset_index gave for the same request elsewhere; NULL: open finds out */
     size_t index_size;
+    const char *labels;               /* one label a record, for a file that holds records: IDX, .npy or text */
+    struct shape shape;               /* of a record, where files do not say; rank 0: that of the network's input */
+    const struct element_type *dtype; /* of numbers, where files do not say; NULL: float32 (records/elements.h) */
+    bool is_interleaved;              /* arrays: height, width, channels rather than channels, height, width */
+    enum pixel_order order;           /* arrays: what their channels are; NONE: one is gray, more are no image */
     /* Several inputs a record: a dataset of its own for each, whose records belong together where their keys without
      * folders' order and extension are equal ("a/7.png" and "a/7.npy"). Kind and path are NULL then, and `limit` counts
      * matched records. */
@@ -74,12 +82,24 @@ struct dataset_input {
 
 /* Whether the request asks for anything: a kind, or inputs. */
 bool dataset_is_given(const struct dataset_request *request);
+/* Whether it lacks a shape that its kind needs. */
+bool dataset_needs_shape(const struct dataset_request *request);
 
 struct dataset;        /* one opened dataset */
 struct dataset_cursor; /* one thread's position in it */
 
+/* Keys of a request that only some kinds take. */
+enum dataset_key {
+    DATASET_LIST = 1,
+    DATASET_LABELS = 2,
+    DATASET_SHAPE = 4,
+    DATASET_DTYPE = 8,
+    DATASET_LAYOUT = 16, /* is_interleaved and order */
+};
+
 struct record_kind {
     const char *name, *summary;
+    unsigned takes; /* of enum dataset_key */
     int (*open)(const struct dataset_request *request, void **state, uint64_t *n_records, struct error *err);
     void (*close)(void *state);
     int (*cursor_open)(void *state, void **cursor, struct error *err); /* optional */
@@ -99,6 +119,9 @@ struct record_kind {
 };
 
 extern const struct record_kind *const record_kinds[]; /* NULL-terminated */
+
+/* The name of the kind that a folder (at worst "images") or file seems to be, by names and first bytes; NULL: none. */
+const char *dataset_recognise(const char *path);
 
 /* NULL: EX_CONFIG "dataset kind "x" does not exist; the nearest is "y"". */
 const struct record_kind *record_kind_find(const char *name, struct error *err);

@@ -9,23 +9,6 @@
 
 /* ---- model ---- */
 
-static int read_shape(struct schema *r, const struct yaml *node, struct shape *shape)
-{
-    if (node->kind != YAML_LIST || node->n == 0 || node->n > TENSOR_MAX_RANK)
-        return schema_wrong(r, node, "a list of 1 to 8 dimensions");
-    shape->rank = node->n;
-    for (size_t i = 0; i < node->n; i++) {
-        uint64_t dim = 0;
-
-        if (schema_count(r, node->items[i], &dim) != 0)
-            return -1;
-        if (dim == 0 || dim > INT32_MAX)
-            return schema_wrong(r, node->items[i], "a dimension of at least 1");
-        shape->dims[i] = (int64_t)dim;
-    }
-    return 0;
-}
-
 static int read_inputs(struct schema *r, const struct yaml *node, void *target)
 {
     struct model_request *model = target;
@@ -34,7 +17,7 @@ static int read_inputs(struct schema *r, const struct yaml *node, void *target)
         return schema_wrong(r, node, "at most 16 keys: the inputs' names");
     for (size_t i = 0; i < node->n; i++) {
         model->inputs[i].name = node->keys[i]->text;
-        if (read_shape(r, node->items[i], &model->inputs[i].shape) != 0)
+        if (schema_shape(r, node->items[i], &model->inputs[i].shape) != 0)
             return -1;
     }
     model->n_inputs = node->n;

@@ -151,3 +151,22 @@ int schema_size(struct schema *r, const struct yaml *node, void *target)
     *(size_t *)target = (size_t)value;
     return 0;
 }
+
+int schema_shape(struct schema *r, const struct yaml *node, void *target)
+{
+    struct shape *shape = target;
+
+    if (node->kind != YAML_LIST || node->n == 0 || node->n > TENSOR_MAX_RANK)
+        return schema_wrong(r, node, "a list of 1 to 8 dimensions");
+    shape->rank = node->n;
+    for (size_t i = 0; i < node->n; i++) {
+        uint64_t dim = 0;
+
+        if (schema_count(r, node->items[i], &dim) != 0)
+            return -1;
+        if (dim == 0 || dim > INT32_MAX)
+            return schema_wrong(r, node->items[i], "a dimension of at least 1");
+        shape->dims[i] = (int64_t)dim;
+    }
+    return 0;
+}

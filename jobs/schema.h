@@ -40,6 +40,8 @@ int schema_number(struct schema *r, const struct yaml *node, void *target); /* d
 int schema_truth(struct schema *r, const struct yaml *node, void *target);  /* bool */
 int schema_size(struct schema *r, const struct yaml *node, void *target);   /* size_t, 1 to 65536 */
 
+int schema_shape(struct schema *r, const struct yaml *node, void *target); /* struct shape: 1 to 8 dims above 0 */
+
 /* One of n words; *index becomes its place. */
 int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
                 size_t *index);

@@ -1,4 +1,5 @@
 /* schema_dataset.c — the keys under `dataset:` of a job file. */
+#include "formats/records/elements.h"
 #include "jobs/schema.h"
 
 #include <string.h>
@@ -23,14 +24,54 @@ static int read_inputs_later(struct schema *r, const struct yaml *node, void *ta
     return 0;
 }
 
+static int read_dtype(struct schema *r, const struct yaml *node, void *target)
+{
+    char where[64];
+
+    if (node->kind != YAML_SCALAR)
+        return schema_wrong(r, node, "a type of elements");
+    *(const struct element_type **)target = element_type_find(node->text, r->err);
+    return *(const struct element_type **)target != NULL ? 0 : error_in(r->err, "%s", yaml_where(node, where));
+}
+
+static int read_layout(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {"chw", "hwc"};
+    size_t index;
+
+    if (schema_word(r, node, "layout", words, COUNT(words), &index) != 0)
+        return -1;
+    *(bool *)target = index == 1;
+    return 0;
+}
+
+static int read_channels(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {"gray", "rgb", "bgr"};
+    static const enum pixel_order orders[] = {PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR};
+    size_t index;
+
+    if (schema_word(r, node, "channel order", words, COUNT(words), &index) != 0)
+        return -1;
+    *(enum pixel_order *)target = orders[index];
+    return 0;
+}
+
 /* The keys of one dataset; what is under `inputs`, where that may be, goes to *inputs. */
 static int read_keys(struct schema *r, const struct yaml *node, struct dataset_request *dataset,
                      const struct yaml **inputs)
 {
     const struct schema_field fields[] = {
-        {"kind", read_kind, &dataset->kind},   {"path", schema_path, &dataset->path},
-        {"list", schema_path, &dataset->list}, {"limit", schema_count, &dataset->limit},
-        {"inputs", read_inputs_later, inputs},
+        {"kind", read_kind, &dataset->kind},
+        {"path", schema_path, &dataset->path},
+        {"list", schema_path, &dataset->list},
+        {"limit", schema_count, &dataset->limit},
+        {"labels", schema_path, &dataset->labels},
+        {"shape", schema_shape, &dataset->shape},
+        {"dtype", read_dtype, &dataset->dtype},
+        {"layout", read_layout, &dataset->is_interleaved},
+        {"channels", read_channels, &dataset->order},
+        {"inputs", read_inputs_later, inputs}, /* the last: some readers leave it out */
     };
 
     return schema_map(r, node, fields, COUNT(fields) - (inputs == NULL));

@@ -5,7 +5,6 @@
 #include "common/bytes.h"
 #include "common/memory.h"
 #include "formats/record.h"
-#include "formats/records/decode_image.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -138,7 +137,7 @@ struct folder {
 static int scan_folder(struct image_list *list, int fd, char path[PATH_MAX], size_t length, const struct folder *parent,
                        struct error *err);
 
-/* Takes what `name` inside the folder `fd` is: a folder is entered, an image added, anything else left out. */
+/* Takes what `name` inside the folder `fd` is: a folder is entered, a file of ours added, anything else left out. */
 static int scan_name(struct image_list *list, int fd, char path[PATH_MAX], size_t length, const char *name,
                      unsigned char type, const struct folder *here, struct error *err)
 {
@@ -146,7 +145,7 @@ static int scan_name(struct image_list *list, int fd, char path[PATH_MAX], size_
     struct stat info;
     int sub;
 
-    if (name[0] == '.' || (type == DT_REG && !decode_image_is_name(name)))
+    if (name[0] == '.' || (type == DT_REG && !list->is_mine(name)))
         return 0;
     if (length + name_length + 2 > PATH_MAX)
         return error_set(err, EX_DATAERR, "%.*s: the path below is too long", (int)length, path);
@@ -154,7 +153,7 @@ static int scan_name(struct image_list *list, int fd, char path[PATH_MAX], size_
     if (type != DT_REG && type != DT_DIR) { /* a link, or a file system that does not say */
         if (fstatat(fd, name, &info, 0) != 0)
             return 0; /* a dangling link is no file */
-        type = S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) && decode_image_is_name(name) ? DT_REG : DT_CHR;
+        type = S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) && list->is_mine(name) ? DT_REG : DT_CHR;
     }
     if (type == DT_REG)
         return add_entry(list, path, length + name_length, -1, 0, err) == 0 ? 0 : error_in(err, "%s", path);
@@ -213,13 +212,14 @@ static int compare_paths(const void *a, const void *b, void *text)
     return strcmp((const char *)text + x->path, (const char *)text + y->path);
 }
 
-int image_list_scan(struct image_list *list, const char *folder, struct error *err)
+int image_list_scan(struct image_list *list, const char *folder, bool (*is_mine)(const char *name), struct error *err)
 {
     char path[PATH_MAX] = "";
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0)
         return error_set(err, EX_NOINPUT, "%s: cannot be opened: %s", folder, strerror(errno));
+    list->is_mine = is_mine;
     if (scan_folder(list, fd, path, 0, NULL, err) < 0)
         return error_in(err, "%s", folder);
     if (list->n > 0)

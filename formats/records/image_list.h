@@ -1,10 +1,11 @@
-/* image_list.h — which images a dataset consists of, in order: from a list file or from a folder.
+/* image_list.h — which files (images, mostly) a dataset consists of, in order: from a list file or from a folder.
  */
 #ifndef ETALON_IMAGE_LIST_H
 #define ETALON_IMAGE_LIST_H
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@ struct image_list {
     size_t n;
     struct image_entry *entries;
     char *text;                                        /* all paths, each with its NUL */
-    size_t entries_capacity, text_size, text_capacity; /* private */
+    size_t entries_capacity, text_size, text_capacity; /* private, as: */
+    bool (*is_mine)(const char *name);                 /* which names a scan takes */
 };
 
 /* Reads a list: "path label" a line, split at the last space or tab, so that paths may hold spaces; a line without one
@@ -29,10 +31,10 @@ struct image_list {
  * RECORD_KEY_BYTES - 1 bytes. *list is {0}; freed by image_list_fini in any case. */
 int image_list_read(struct image_list *list, const char *path, uint64_t limit, struct error *err);
 
-/* Every file under `folder` whose name says that it is an image, sorted bytewise by relative path, labels -1. Hidden
+/* Every file under `folder` whose name is_mine says yes to, sorted bytewise by relative path, labels -1. Hidden
  * files and folders are left out, symbolic links followed. EX_NOINPUT: a folder cannot be read. EX_DATAERR: a link
  * leads back into its own folder, nesting beyond 64, a path too long. */
-int image_list_scan(struct image_list *list, const char *folder, struct error *err);
+int image_list_scan(struct image_list *list, const char *folder, bool (*is_mine)(const char *name), struct error *err);
 
 const char *image_list_path(const struct image_list *list, size_t i); /* borrowed */
 void image_list_fini(struct image_list *list);                        /* may be called on {0} and twice */

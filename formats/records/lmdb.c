@@ -56,8 +56,6 @@ static int lmdb_open(const struct dataset_request *request, void **state, uint64
 {
     struct lmdb *lmdb;
 
-    if (request->list != NULL)
-        return error_set(err, EX_CONFIG, "%s: a dataset of kind \"lmdb\" takes no list", request->path);
     lmdb = memory_create(1, sizeof *lmdb, "an LMDB dataset", err);
     if (lmdb == NULL)
         return -1;

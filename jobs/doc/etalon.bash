@@ -3,7 +3,8 @@
 
 _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_nodes.types model.remove_nodes.names
   model.keep model.input_batch model.separate_batch model.separate_name
-  dataset.kind dataset.path dataset.list dataset.limit dataset.inputs preprocess
+  dataset.kind dataset.path dataset.list dataset.limit dataset.labels dataset.shape
+  dataset.dtype dataset.layout dataset.channels dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.tnn.mode
@@ -19,7 +20,10 @@ _etalon_values() {
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
     calibration.equalization) echo auto weights none ;;
-    dataset.kind | evaluate.dataset.kind) echo images lmdb ;;
+    dataset.kind | evaluate.dataset.kind) echo images lmdb npy bin txt idx ;;
+    dataset.layout) echo chw hwc ;;
+    dataset.channels) echo gray rgb bgr ;;
+    dataset.dtype) echo float32 float64 float16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;
     evaluate.skip | model.separate_batch) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
     targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { SHOWN_RECORDS = 5, DEFAULT_TILES = 64, MAX_TILES = 10000 };
 
@@ -185,17 +184,16 @@ static bool is_hdf5(const char *path)
 
 static int inspect(const char *path, const struct inspect_options *options, struct error *err)
 {
+    const char *kind;
     struct stat info;
-    char inner[4096];
 
     if (stat(path, &info) != 0)
         return error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
-    if (options->as_json && (S_ISDIR(info.st_mode) || is_hdf5(path)))
+    if (options->as_json && (dataset_recognise(path) != NULL || is_hdf5(path)))
         return error_set(err, EX_USAGE, "%s: --json prints models only", path);
-    if (S_ISDIR(info.st_mode)) {
-        snprintf(inner, sizeof inner, "%s/data.mdb", path);
-        return inspect_dataset(access(inner, F_OK) == 0 ? "lmdb" : "images", path, err);
-    }
+    kind = dataset_recognise(path);
+    if (kind != NULL)
+        return inspect_dataset(kind, path, err);
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
     if (is_hdf5(path))
@@ -255,7 +253,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                    ? 0
                    : verb_help("inspect FILE [options]",
                                "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
-                               "a dataset folder, or an archive; of a job, draws what its network is given.\n\n"
+                               "a dataset, or an archive; of a job, draws what its network is given.\n\n"
                                "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n"
                                "         etalon inspect job.yaml --sheet input.png\n",
                                options);

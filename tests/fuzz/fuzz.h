@@ -7,6 +7,7 @@
 #define ETALON_TESTS_FUZZ_H
 
 #include "common/error.h"
+#include "formats/record.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,6 +28,9 @@ const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
 /* Imports the model file `name` whose content is data[0..size), up to the first NUL where `weights` is the name of a
  * second file that takes the rest. */
 int fuzz_import(const char *name, const char *weights, const uint8_t *data, size_t size, struct error *err);
+
+/* Opens the dataset and reads records of it. */
+int fuzz_dataset(const struct dataset_request *request, struct error *err);
 
 /* Bytes allocated at the moment, and the most since the last fuzz_memory_mark. */
 size_t fuzz_memory_used(void);

@@ -148,6 +148,24 @@ put("datum", "planes", b"\x08\x03\x10\x02\x18\x04\x22" + varint(24) + planes + b
 put("datum", "floats", b"\x08\x01\x10\x02\x18\x02\x28\x01\x32\x10" + struct.pack("<4f", 1, -2, 3, 0.5))
 put("datum", "encoded", b"\x22" + varint(len(jpeg)) + jpeg + b"\x28\x07\x38\x01")
 put("image_list", "plain", b"\xef\xbb\xbfa.jpg 0\nsome folder/b c.png 12\r\n\nplain.bmp\n  d.ppm\t-1\n")
+
+
+def npy(array, **options):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, **options)
+    return file.getvalue()
+
+
+ramp = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2)
+put("npy", "float", npy(ramp))
+put("npy", "fortran", npy(np.asfortranarray(ramp.astype(">f2")), version=(2, 0)))
+put("npy", "batch", npy(ramp[:1].astype(np.uint8), version=(3, 0)))
+put("idx", "bytes", bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + planes[:12])
+put("idx", "floats", bytes([0, 0, 13, 2, 0, 0, 0, 2, 0, 0, 0, 1, 64, 0, 0, 0, 65, 0, 0, 0]))
+put("txt", "four", b"1 -2.5e1\n+0.25\t7\r\n")
+put("labels", "text", b"0\n-1\n12\n")
+put("labels", "npy", npy(np.array([3, 1, 2])))
+put("labels", "idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]))
 put("job", "full", b"""# every kind of value
 model: {file: net.onnx, inputs: {x: [1, 3, 8, 8]}, outputs: [y]}
 dataset: &data
