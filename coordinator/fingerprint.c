@@ -86,6 +86,10 @@ static void add_reading(struct sha256 *state, const struct dataset_request *requ
         add(state, "elements %s\n", request->dtype->name);
     if (request->is_interleaved || request->order != PIXELS_NONE)
         add(state, "interleaved %d channels %d\n", request->is_interleaved, (int)request->order);
+    if (request->member != NULL)
+        add_text(state, "member", request->member);
+    if (request->is_oriented)
+        add(state, "oriented\n");
 }
 
 /* The names of several inputs decide which of the network's inputs each feeds. */

@@ -38,6 +38,8 @@ static int check_keys(const struct record_kind *kind, const struct dataset_reque
         {"dtype", request->dtype != NULL, DATASET_DTYPE},
         {"layout", request->is_interleaved, DATASET_LAYOUT},
         {"channels", request->order != PIXELS_NONE, DATASET_LAYOUT},
+        {"member", request->member != NULL, DATASET_MEMBER},
+        {"orientation", request->is_oriented, DATASET_ORIENTATION},
     };
 
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -14,7 +14,9 @@ static const struct {
     const char *kind, *file, *ending;
 } folders[] = {
     {"lmdb", "data.mdb", NULL},
+    {"leveldb", "CURRENT", NULL},
     {"npy", NULL, ".npy"},
+    {"tar", NULL, ".tar"},
 };
 
 /* What a kind's files hold at an offset. */
@@ -27,6 +29,7 @@ static const struct {
     {"npy", 0, "\x93NUMPY", 6},
     {"idx", 0, "\0\0\x08", 3},
     {"idx", 0, "\0\0\x0d", 3},
+    {"tar", 257, "ustar", 5},
 };
 
 enum { N_FOLDERS = sizeof folders / sizeof *folders, N_FILES = sizeof files / sizeof *files, HEAD_BYTES = 512 };

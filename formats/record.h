@@ -68,6 +68,8 @@ struct dataset_request {
     const struct element_type *dtype; /* of numbers, where files do not say; NULL: float32 (records/elements.h) */
     bool is_interleaved;              /* arrays: height, width, channels rather than channels, height, width */
     enum pixel_order order;           /* arrays: what their channels are; NONE: one is gray, more are no image */
+    const char *member;               /* tar: the ending of the members that are records; NULL: a picture or array */
+    bool is_oriented;                 /* images, tar: the orientation in EXIF data is honoured */
     /* Several inputs a record: a dataset of its own for each, whose records belong together where their keys without
      * folders' order and extension are equal ("a/7.png" and "a/7.npy"). Kind and path are NULL then, and `limit` counts
      * matched records. */
@@ -95,6 +97,8 @@ enum dataset_key {
     DATASET_SHAPE = 4,
     DATASET_DTYPE = 8,
     DATASET_LAYOUT = 16, /* is_interleaved and order */
+    DATASET_MEMBER = 32,
+    DATASET_ORIENTATION = 64,
 };
 
 struct record_kind {

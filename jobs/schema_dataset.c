@@ -45,6 +45,17 @@ static int read_layout(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+static int read_orientation(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {"stored", "exif"};
+    size_t index;
+
+    if (schema_word(r, node, "orientation", words, COUNT(words), &index) != 0)
+        return -1;
+    *(bool *)target = index == 1;
+    return 0;
+}
+
 static int read_channels(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"gray", "rgb", "bgr"};
@@ -71,6 +82,8 @@ static int read_keys(struct schema *r, const struct yaml *node, struct dataset_r
         {"dtype", read_dtype, &dataset->dtype},
         {"layout", read_layout, &dataset->is_interleaved},
         {"channels", read_channels, &dataset->order},
+        {"member", schema_text, &dataset->member},
+        {"orientation", read_orientation, &dataset->is_oriented},
         {"inputs", read_inputs_later, inputs}, /* the last: some readers leave it out */
     };
 

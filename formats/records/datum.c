@@ -3,6 +3,7 @@
 
 #include "formats/proto_wire.h"
 #include "formats/records/decode_image.h"
+#include "formats/records/elements.h"
 
 #include <string.h>
 
@@ -39,6 +40,52 @@ static int take_floats(const struct wire_field *field, size_t *n, struct error *
     return 0;
 }
 
+static int add_dim(uint64_t dim, struct shape *shape, struct error *err)
+{
+    if (shape->rank == TENSOR_MAX_RANK || dim == 0 || dim > RECORD_MAX_ELEMENTS)
+        return error_set(err, EX_DATAERR, "Datum field \"shape\": expected at most %d dims of 1 to %d", TENSOR_MAX_RANK,
+                         RECORD_MAX_ELEMENTS);
+    shape->dims[shape->rank++] = (int64_t)dim;
+    return 0;
+}
+
+/* Dims packed or one by one. */
+static int take_shape(const struct wire_field *field, struct shape *shape, struct error *err)
+{
+    struct wire message = field->contents;
+    struct wire_field dim;
+    int rc;
+
+    if (field->type != WIRE_LENGTH)
+        return wrong_type("shape", err);
+    while ((rc = wire_next(&message, &dim, err)) > 0) {
+        struct wire packed = dim.contents;
+        uint64_t value;
+
+        if (dim.number != 1)
+            continue;
+        if (dim.type == WIRE_VARINT ? add_dim(dim.integer, shape, err) < 0 : dim.type != WIRE_LENGTH)
+            return dim.type == WIRE_VARINT ? -1 : wrong_type("shape", err);
+        while (dim.type == WIRE_LENGTH && packed.at < packed.end)
+            if (wire_varint(&packed, &value, err) < 0 || add_dim(value, shape, err) < 0)
+                return -1;
+    }
+    return rc;
+}
+
+static int take_dtype(const struct wire_field *field, const struct element_type **type, struct error *err)
+{
+    static const char *const names[] = {"float32", "float16", "int8", "uint8", "int16", "uint16", "int32", "uint32"};
+
+    if (field->type != WIRE_VARINT)
+        return wrong_type("dtype", err);
+    if (field->integer >= sizeof names / sizeof *names)
+        return error_set(err, EX_DATAERR, "Datum field \"dtype\": expected 0 to 7, found %llu",
+                         (unsigned long long)field->integer);
+    *type = element_type_find(names[field->integer], err);
+    return *type == NULL ? -1 : 0;
+}
+
 static int take_field(const struct wire_field *field, struct datum *datum, struct error *err)
 {
     switch (field->number) {
@@ -63,6 +110,10 @@ static int take_field(const struct wire_field *field, struct datum *datum, struc
             return wrong_type("encoded", err);
         datum->is_encoded = field->integer != 0;
         return 0;
+    case FIELD_SHAPE:
+        return take_shape(field, &datum->shape, err);
+    case FIELD_DTYPE:
+        return take_dtype(field, &datum->type, err);
     default:
         return 0; /* a field of some fork: does not concern pixels */
     }
@@ -151,6 +202,35 @@ static int decode_encoded(const struct datum *datum, struct record *record, stru
     return 0;
 }
 
+/* The variant's dims, where the ordinary ones are absent: the last two are height and width, all before them channels.
+ */
+static int use_shape(struct datum *datum, struct error *err)
+{
+    const struct shape *shape = &datum->shape;
+    int64_t n = shape_elements(shape);
+    char text[SHAPE_TEXT_BYTES];
+
+    if (shape->rank == 0 || datum->channels != 0 || datum->height != 0 || datum->width != 0)
+        return 0;
+    if (n <= 0 || n > RECORD_MAX_ELEMENTS)
+        return error_set(err, EX_DATAERR, "Datum field \"shape\": %s is too large", shape_text(shape, text));
+    datum->width = shape->rank > 1 ? shape->dims[shape->rank - 1] : 1;
+    datum->height = shape->rank > 1 ? shape->dims[shape->rank - 2] : 1;
+    datum->channels = n / (datum->height * datum->width);
+    return 0;
+}
+
+/* `data` of another type than bytes. */
+static int take_elements(const struct datum *datum, struct record *record, struct error *err)
+{
+    struct dataset_request planes = {.order = datum->channels == 3   ? PIXELS_BGR
+                                              : datum->channels == 1 ? PIXELS_GRAY
+                                                                     : PIXELS_NONE};
+    struct elements elements = {.type = datum->type, .shape = {3, {datum->channels, datum->height, datum->width}}};
+
+    return elements_to_record(&elements, &planes, datum->data, datum->size, record, err);
+}
+
 static int take_planes(struct wire message, const struct datum *datum, struct record *record, struct error *err)
 {
     bool is_float = datum->data == NULL;
@@ -182,10 +262,14 @@ int datum_to_record(const uint8_t *message, size_t size, struct record *record, 
     struct wire wire = {message, message, message + size};
     struct datum datum;
 
-    if (enter_annotated(&wire, err) < 0 || parse(wire, &datum, err) < 0)
+    if (enter_annotated(&wire, err) < 0 || parse(wire, &datum, err) < 0 || use_shape(&datum, err) < 0)
         return -1;
     record->label = datum.label;
     if (datum.data == NULL && (datum.is_encoded || datum.n_values == 0))
         return error_set(err, EX_DATAERR, "expected pixels, found a Datum without data");
-    return datum.is_encoded ? decode_encoded(&datum, record, err) : take_planes(wire, &datum, record, err);
+    if (datum.is_encoded)
+        return decode_encoded(&datum, record, err);
+    return datum.data != NULL && datum.type != NULL && strcmp(datum.type->name, "uint8") != 0
+               ? take_elements(&datum, record, err)
+               : take_planes(wire, &datum, record, err);
 }

@@ -3,6 +3,8 @@
  *   1 channels, 2 height, 3 width: int32      4 data: bytes, uint8 CHW, planes in B, G, R order
  *   5 label: int32                            6 float_data: repeated float, used when data is absent
  *   7 encoded: bool, then `data` is an image file and the dims are absent
+ * and of the variant in Sophgo's tools:
+ *   8 shape: message, 1 dim: repeated int64, in place of 1 to 3   9 dtype: the type of `data`, 3 (uint8) when absent
  *
  * Read with our wire reader rather than unpacked by protobuf-c: that would allocate and copy 150 KB per ImageNet record
  * which we lend from where they are, and would recurse into bytes from strangers. Field numbers: caffe.proto, message
@@ -21,6 +23,8 @@ enum datum_field {
     FIELD_LABEL = 5,
     FIELD_FLOAT_DATA = 6,
     FIELD_ENCODED = 7,
+    FIELD_SHAPE = 8,
+    FIELD_DTYPE = 9,
 };
 
 struct datum {
@@ -29,7 +33,9 @@ struct datum {
     bool is_encoded;
     const uint8_t *data; /* borrowed from the message; NULL: absent or empty */
     size_t size;
-    size_t n_values; /* of float_data, packed or not */
+    size_t n_values;                 /* of float_data, packed or not */
+    struct shape shape;              /* rank 0: absent */
+    const struct element_type *type; /* of data; NULL: uint8 */
 };
 
 /* Takes the message message[0..size) apart. An AnnotatedDatum (SSD: first byte 0x0A, the tag of its field 1; a Datum

@@ -4,12 +4,14 @@
 
 #include "formats/records/decode_image.h"
 #include "formats/records/folder.h"
+#include "formats/records/orientation.h"
 
 static int decode(const struct dataset_request *request, const uint8_t *data, size_t size, struct record *record,
                   struct error *err)
 {
-    (void)request;
-    return decode_image(data, size, record, err);
+    if (decode_image(data, size, record, err) < 0)
+        return -1;
+    return request->is_oriented ? orientation_apply(record, orientation_of(data, size), size, err) : 0;
 }
 
 static const struct folder_format format = {
@@ -45,7 +47,7 @@ static int images_read_key(void *state, void *cursor, uint64_t ordinal, char key
 const struct record_kind record_kind_images = {
     .name = "images",
     .summary = "image files (JPEG, PNG, BMP, PGM, PPM) of a folder, in the order of a list or sorted",
-    .takes = DATASET_LIST,
+    .takes = DATASET_LIST | DATASET_ORIENTATION,
     .open = images_open,
     .close = images_close,
     .cursor_open = file_cursor_open,

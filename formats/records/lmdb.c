@@ -23,7 +23,7 @@ enum {
 
 struct lmdb {
     struct lmdb_env *env;
-    struct lmdb_index index;
+    struct key_index index;
 };
 
 struct lmdb_cursor {
@@ -41,7 +41,7 @@ static void lmdb_close(void *state)
     struct lmdb *lmdb = state;
 
     lmdb_env_close(lmdb->env);
-    lmdb_index_fini(&lmdb->index);
+    key_index_fini(&lmdb->index);
     free(lmdb);
 }
 
@@ -98,16 +98,16 @@ static void lmdb_cursor_close(void *cursor)
 }
 
 /* Puts the cursor on record `ordinal` and lends its key and value. */
-static int place(const struct lmdb_index *index, struct lmdb_cursor *cursor, uint64_t ordinal, MDB_val *key,
+static int place(const struct key_index *index, struct lmdb_cursor *cursor, uint64_t ordinal, MDB_val *key,
                  MDB_val *value, struct error *err)
 {
-    uint64_t at = ordinal - ordinal % LMDB_INDEX_STRIDE;
+    uint64_t at = ordinal - ordinal % KEY_INDEX_STRIDE;
     MDB_cursor_op op = MDB_SET_KEY;
     int code;
 
-    *key = lmdb_index_key(index, ordinal);
+    *key = lmdb_key_at(index, ordinal);
     if (cursor->is_placed && cursor->ordinal <= ordinal &&
-        ordinal - cursor->ordinal <= ordinal % LMDB_INDEX_STRIDE + 1) {
+        ordinal - cursor->ordinal <= ordinal % KEY_INDEX_STRIDE + 1) {
         at = cursor->ordinal;
         op = MDB_GET_CURRENT;
     }
@@ -124,30 +124,6 @@ static int place(const struct lmdb_index *index, struct lmdb_cursor *cursor, uin
     cursor->is_placed = true;
     cursor->ordinal = ordinal;
     return 0;
-}
-
-/* Text stays as it is; keys with control bytes are written as 0x..., cut where the record's field ends. */
-static void copy_key(const MDB_val *key, char text[RECORD_KEY_BYTES])
-{
-    const uint8_t *bytes = key->mv_data;
-    size_t n = key->mv_size < RECORD_KEY_BYTES ? key->mv_size : RECORD_KEY_BYTES - 1;
-    bool is_text = true;
-
-    for (size_t i = 0; i < n; i++)
-        is_text = is_text && bytes[i] >= 0x20 && bytes[i] != 0x7f;
-    if (is_text) {
-        memcpy(text, bytes, n);
-        text[n] = '\0';
-        return;
-    }
-    memcpy(text, "0x", 3);
-    for (size_t i = 0; i < n && 2 * i + 5 <= RECORD_KEY_BYTES; i++) {
-        static const char digits[] = "0123456789abcdef";
-
-        text[2 * i + 2] = digits[bytes[i] >> 4];
-        text[2 * i + 3] = digits[bytes[i] & 15];
-        text[2 * i + 4] = '\0';
-    }
 }
 
 static bool is_cached(const void *page)
@@ -183,7 +159,7 @@ static int lmdb_read(void *state, void *cursor, uint64_t ordinal, struct record 
         lmdb_let_go(&mine->touched);
     if (place(&lmdb->index, cursor, ordinal, &key, &value, err) < 0)
         return -1;
-    copy_key(&key, record->key);
+    key_text(key.mv_data, key.mv_size, record->key);
     if (value.mv_size > lmdb_env_size_bytes(lmdb->env))
         return error_set(err, EX_DATAERR, "a value of %zu bytes in a file of %zu", value.mv_size,
                          lmdb_env_size_bytes(lmdb->env));
@@ -200,7 +176,7 @@ static int lmdb_read_key(void *state, void *cursor, uint64_t ordinal, char text[
 
     if (place(&lmdb->index, mine, ordinal, &key, &value, err) < 0)
         return -1;
-    copy_key(&key, text);
+    key_text(key.mv_data, key.mv_size, text);
     if (mine->touched.bytes >= LET_GO_BYTES)
         lmdb_let_go(&mine->touched);
     return 0;
@@ -208,7 +184,7 @@ static int lmdb_read_key(void *state, void *cursor, uint64_t ordinal, char text[
 
 static int lmdb_index(void *state, void **bytes, size_t *size, struct error *err)
 {
-    return lmdb_index_pack(&((struct lmdb *)state)->index, bytes, size, err);
+    return key_index_pack(&((struct lmdb *)state)->index, bytes, size, err);
 }
 
 static int lmdb_check_unchanged(void *state, struct error *err)

@@ -11,7 +11,7 @@ enum { LET_GO_BYTES = 1 << 20 }; /* read before pages are let go */
 
 struct lmdb_split {
     struct lmdb_env *env;
-    struct lmdb_index index;
+    struct key_index index;
 };
 
 struct lmdb_split *lmdb_split_open(const char *path, struct error *err)
@@ -35,7 +35,7 @@ void lmdb_split_close(struct lmdb_split *split)
     if (split == NULL)
         return;
     lmdb_env_close(split->env);
-    lmdb_index_fini(&split->index);
+    key_index_fini(&split->index);
     free(split);
 }
 
@@ -49,10 +49,10 @@ static int copy_records(const struct lmdb_split *split, MDB_cursor *cursor, uint
                         struct lmdb_writer *writer, struct error *err)
 {
     struct lmdb_touched touched = {0};
-    MDB_val key = lmdb_index_key(&split->index, first), value;
+    MDB_val key = lmdb_key_at(&split->index, first), value;
     int rc = 0, code = mdb_cursor_get(cursor, &key, NULL, MDB_SET_KEY);
 
-    for (uint64_t i = first / LMDB_INDEX_STRIDE * LMDB_INDEX_STRIDE; rc == 0 && code == 0; i++) {
+    for (uint64_t i = first / KEY_INDEX_STRIDE * KEY_INDEX_STRIDE; rc == 0 && code == 0; i++) {
         if (i >= first) {
             code = mdb_cursor_get(cursor, &key, &value, MDB_GET_CURRENT);
             if (code != 0)

@@ -4,7 +4,7 @@
 _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_nodes.types model.remove_nodes.names
   model.keep model.input_batch model.separate_batch model.separate_name
   dataset.kind dataset.path dataset.list dataset.limit dataset.labels dataset.shape
-  dataset.dtype dataset.layout dataset.channels dataset.inputs preprocess
+  dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.tnn.mode
@@ -20,7 +20,8 @@ _etalon_values() {
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
     calibration.equalization) echo auto weights none ;;
-    dataset.kind | evaluate.dataset.kind) echo images lmdb npy bin txt idx ;;
+    dataset.kind | evaluate.dataset.kind) echo images lmdb leveldb tar npy bin txt idx ;;
+    dataset.orientation) echo stored exif ;;
     dataset.layout) echo chw hwc ;;
     dataset.channels) echo gray rgb bgr ;;
     dataset.dtype) echo float32 float64 float16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;

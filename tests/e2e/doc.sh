@@ -119,7 +119,8 @@ same "keys that the completion offers" "$scratch/offered" <(grep -vF '[]' "$scra
 # accepted KEY=VALUE: the program goes on until the files are missing, or beyond what this machine can do.
 accepted() {
   local rc=0 kind=images
-  case $1 in dataset.kind=*) kind=${1#*=} ;; dataset.dtype=* | dataset.layout=* | dataset.channels=*) kind=bin ;; esac
+  case $1 in dataset.kind=*) kind=${1#*=} ;; dataset.dtype=* | dataset.layout=* | dataset.channels=*) kind=bin ;;
+    dataset.member=*) kind=tar ;; esac
   "$ETALON" calibrate --dry-run -q "$scratch/job.yaml" --set "dataset.kind=$kind" --set "$1" >/dev/null 2>"$scratch/stderr" || rc=$?
   [ "$rc" -eq 66 ] || [[ $rc -eq 69 && $1 == engine.isa=* ]] || { cat "$scratch/stderr" >&2; fail "job.md has $1"; }
 }

@@ -49,6 +49,18 @@ for kind, ending in ("images", "png"), ("pictures", "ppm"), ("bitmaps", "bmp"):
         file.writelines(f"{name}.{ending} {label}\n" for name, label in zip(names, labels))
     source(ending, f"kind: images, path: {kind}, list: {kind}.txt")
 
+# --- JPEG files of all eight orientations, and what PIL makes of them
+from PIL import ImageOps
+
+for kind in "turned", "upright":
+    os.makedirs(kind, exist_ok=True)
+for turn in range(1, 9):
+    size = (H, W, 3) if turn < 5 else (W, H, 3)
+    exif = Image.Exif()
+    exif[0x112] = turn
+    Image.fromarray(draw.integers(0, 256, size, dtype=np.uint8)).save(f"turned/{turn}.jpg", exif=exif)
+    ImageOps.exif_transpose(Image.open(f"turned/{turn}.jpg")).save(f"upright/{turn}.png")
+
 # --- arrays
 np.save("labels.npy", labels)
 with open("labels.txt", "w") as file:
@@ -97,3 +109,97 @@ idx("floats.idx", chw.astype(">f4"), 13)
 idx("labels.idx", labels.astype(np.uint8), 8)
 source("idx", "kind: idx, path: images.idx, labels: labels.idx, channels: rgb")
 source("idx floats", "kind: idx, path: floats.idx, labels: labels.idx, channels: rgb")
+
+# --- tar shards: two files, three formats of headers, names that fit no ordinary header
+import io
+import tarfile
+
+
+def shard(path, first, last, headers, deep=""):
+    with tarfile.open(path, "w", format=headers) as tar:
+        for i in range(first, last):
+            image = io.BytesIO()
+            Image.fromarray(hwc[i]).save(image, "PNG")
+            for ending, data in ("png", image.getvalue()), ("json", b"{}"), ("cls", f"{labels[i]}\n".encode()):
+                info = tarfile.TarInfo(f"{deep}{names[i]}.{ending}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+
+
+os.makedirs("shards", exist_ok=True)
+shard("shards/train-00.tar", 0, n // 2, tarfile.USTAR_FORMAT)
+shard("shards/train-01.tar", n // 2, n, tarfile.PAX_FORMAT, "d" * 150 + "/" + "e" * 140 + "/")
+source("tar", "kind: tar, path: shards")
+source("tar range", "kind: tar, path: 'shards/train-{00..01}.tar'")
+shard("gnu.tar", 0, n, tarfile.GNU_FORMAT, "f" * 200 + "/")
+source("tar gnu", "kind: tar, path: gnu.tar")
+with tarfile.open("arrays.tar", "w") as tar:
+    for i in range(n):
+        for ending, data in ("left.npy", chw[i]), ("right.npy", chw[n - 1 - i]):
+            file = io.BytesIO()
+            np.save(file, data)
+            info = tarfile.TarInfo(f"{names[i]}.{ending}")
+            info.size = file.tell()
+            file.seek(0)
+            tar.addfile(info, file)
+        info = tarfile.TarInfo(f"{names[i]}.cls")
+        info.size = 1
+        tar.addfile(info, io.BytesIO(f"{labels[i]}".encode()))
+source("tar member", "kind: tar, path: arrays.tar, member: left.npy, channels: rgb")
+
+# --- databases of Datum; planes are blue first
+import lmdb
+
+
+def field(number, kind, data):
+    return bytes([number << 3 | kind]) + data
+
+
+def varint(value):
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
+
+
+def block(number, data):
+    return field(number, 2, varint(len(data)) + data)
+
+
+def plain(i):
+    return (field(1, 0, varint(3)) + field(2, 0, varint(H)) + field(3, 0, varint(W)) + block(4, chw[i, ::-1].tobytes())
+            + field(5, 0, varint(int(labels[i]))))
+
+
+def floats(i):  # unpacked, and dims as a shape
+    values = chw[i, ::-1].astype("<f4").tobytes()
+    data = b"".join(field(6, 5, values[k:k + 4]) for k in range(0, len(values), 4))
+    return data + field(5, 0, varint(int(labels[i]))) + block(8, b"".join(field(1, 0, varint(d)) for d in (3, H, W)))
+
+
+def halves(i):  # float16 by dtype, dims packed
+    return (block(4, chw[i, ::-1].astype("<f2").tobytes()) + field(5, 0, varint(int(labels[i])))
+            + block(8, block(1, bytes([3, H, W]))) + field(9, 0, varint(1)))
+
+
+def encoded(i):
+    return block(4, open(f"images/{names[i]}.png", "rb").read()) + field(5, 0, varint(int(labels[i]))) + field(7, 0, b"\1")
+
+
+def annotated(i):
+    return block(1, plain(i)) + field(2, 0, b"\0")
+
+
+for name, datum in ("plain", plain), ("floats", floats), ("halves", halves), ("encoded", encoded), ("annotated", annotated):
+    with lmdb.open(f"{name}_lmdb", map_size=1 << 24) as env, env.begin(write=True) as write:
+        for i in range(n):
+            write.put(f"{i:08}_{names[i]}.png".encode(), datum(i))
+    source(f"lmdb {name}", f"kind: lmdb, path: {name}_lmdb")
+
+try:
+    import plyvel
+except ImportError:
+    sys.exit()
+for name, size in ("journal", 4 << 20), ("tables", 1 << 10):  # all in the log; nearly all in tables
+    db = plyvel.DB(f"{name}_leveldb", create_if_missing=True, write_buffer_size=size)
+    for i in range(n):
+        db.put(f"{i:08}_{names[i]}.png".encode(), plain(i))
+    db.close()
+    source(f"leveldb {name}", f"kind: leveldb, path: {name}_leveldb")

@@ -13,7 +13,8 @@ static void write_records(const char *folder, const char *prefix, unsigned n)
     struct lmdb_writer *writer = lmdb_writer_open(folder, &err);
 
     for (unsigned i = 0; writer != NULL && i < n; i++) {
-        struct datum datum = {1, 1, 1, i, false, (const uint8_t *)"p", 1, 0};
+        struct datum datum = {
+            .channels = 1, .height = 1, .width = 1, .label = i, .data = (const uint8_t *)"p", .size = 1};
         uint8_t message[128];
         char key[32];
 

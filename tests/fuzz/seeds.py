@@ -10,6 +10,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import tarfile
 import tempfile
 
 import numpy as np
@@ -166,6 +167,22 @@ put("txt", "four", b"1 -2.5e1\n+0.25\t7\r\n")
 put("labels", "text", b"0\n-1\n12\n")
 put("labels", "npy", npy(np.array([3, 1, 2])))
 put("labels", "idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]))
+
+
+def tar(headers, folder):
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=headers) as made:
+        for name, data in ("0.pgm", b"P5 1 1 255 x"), ("0.cls", b"3\n"), ("1.npy", npy(ramp[0])):
+            info = tarfile.TarInfo(folder + name)
+            info.size = len(data)
+            made.addfile(info, io.BytesIO(data))
+    return file.getvalue()[:9 * 512]
+
+
+put("tar", "ustar", tar(tarfile.USTAR_FORMAT, "a/"))
+put("tar", "pax", tar(tarfile.PAX_FORMAT, "p" * 120 + "/"))
+put("tar", "gnu", tar(tarfile.GNU_FORMAT, "g" * 120 + "/"))
+put("datum", "variant", b"\x22\x08" + bytes(range(8)) + b"\x42\x05\x0a\x03\x01\x02\x02\x48\x01")
 put("job", "full", b"""# every kind of value
 model: {file: net.onnx, inputs: {x: [1, 3, 8, 8]}, outputs: [y]}
 dataset: &data
