@@ -26,10 +26,8 @@ static const struct {
     const char *bytes;
     size_t n;
 } files[] = {
-    {"npy", 0, "\x93NUMPY", 6},
-    {"idx", 0, "\0\0\x08", 3},
-    {"idx", 0, "\0\0\x0d", 3},
-    {"tar", 257, "ustar", 5},
+    {"lmdb", 16, "\xde\xc0\xef\xbe", 4}, /* behind the header of its first page */
+    {"npy", 0, "\x93NUMPY", 6},          {"idx", 0, "\0\0\x08", 3}, {"idx", 0, "\0\0\x0d", 3}, {"tar", 257, "ustar", 5},
 };
 
 enum { N_FOLDERS = sizeof folders / sizeof *folders, N_FILES = sizeof files / sizeof *files, HEAD_BYTES = 512 };

@@ -2,11 +2,9 @@
 #include "jobs/dataset/dataset.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 int dataset_number(const char *option, const char *text, uint64_t *value, struct error *err)
 {
@@ -21,40 +19,17 @@ int dataset_number(const char *option, const char *text, uint64_t *value, struct
     return 0;
 }
 
-/* What a path holds, as far as names tell: a folder by the file that only its kind has, a file by its ending. */
-static const struct {
-    const char *inner, *ending, *kind;
-} marks[] = {
-    {"data.mdb", NULL, "lmdb"}, {NULL, ".mdb", "lmdb"}, {"CURRENT", NULL, "leveldb"},
-    {NULL, ".npy", "npy"},      {NULL, ".bin", "bin"},  {NULL, ".tar", "tar"},
-};
-
-static bool has_ending(const char *path, const char *ending)
-{
-    size_t n = strlen(path), m = strlen(ending);
-
-    return n > m && strcmp(path + n - m, ending) == 0;
-}
-
 static const char *guess_kind(const char *path, struct error *err)
 {
+    const char *kind = dataset_recognise(path);
     struct stat info;
-    char inner[4096];
 
+    if (kind != NULL)
+        return kind;
     if (stat(path, &info) != 0) {
         error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
         return NULL;
     }
-    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
-        if (S_ISDIR(info.st_mode) && marks[i].inner != NULL &&
-            (size_t)snprintf(inner, sizeof inner, "%s/%s", path, marks[i].inner) < sizeof inner &&
-            access(inner, F_OK) == 0)
-            return marks[i].kind;
-        if (S_ISREG(info.st_mode) && marks[i].ending != NULL && has_ending(path, marks[i].ending))
-            return marks[i].kind;
-    }
-    if (S_ISDIR(info.st_mode))
-        return "images";
     error_set(err, EX_USAGE, "%s: what kind of dataset is it? Say so with --kind", path);
     return NULL;
 }
