@@ -73,17 +73,42 @@ int folder_read(const struct folder *folder, struct file_buffer *buffer, uint64_
     return entry->line > 0 ? error_in(err, "line %u of the list", entry->line) : -1;
 }
 
-int file_cursor_open(void *state, void **cursor, struct error *err)
+int folder_kind_open(const struct folder_format *format, const struct dataset_request *request, void **state,
+                     uint64_t *n_records, struct error *err)
+{
+    *state = folder_open(format, request, n_records, err);
+    return *state == NULL ? -1 : 0;
+}
+
+void folder_kind_close(void *state)
+{
+    folder_close(state);
+}
+
+int folder_kind_cursor_open(void *state, void **cursor, struct error *err)
 {
     (void)state;
     *cursor = memory_create(1, sizeof(struct file_buffer), "a file buffer", err);
     return *cursor == NULL ? -1 : 0;
 }
 
-void file_cursor_close(void *cursor)
+void folder_kind_cursor_close(void *cursor)
 {
     file_buffer_fini(cursor);
     free(cursor);
+}
+
+int folder_kind_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err)
+{
+    return folder_read(state, cursor, ordinal, record, err);
+}
+
+int folder_kind_read_key(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err)
+{
+    (void)cursor;
+    (void)err;
+    folder_read_key(state, ordinal, key);
+    return 0;
 }
 
 bool folder_name_ends(const char *name, const char *const *endings, size_t n)

@@ -28,9 +28,14 @@ int folder_read(const struct folder *folder, struct file_buffer *buffer, uint64_
                 struct error *err);
 void folder_read_key(const struct folder *folder, uint64_t ordinal, char key[RECORD_KEY_BYTES]);
 
-/* Cursors of kinds that need nothing but a buffer: record_kind.cursor_open and cursor_close. */
-int file_cursor_open(void *state, void **cursor, struct error *err);
-void file_cursor_close(void *cursor);
+/* The same as slots of a record_kind whose state is the folder and whose cursor a file buffer. */
+int folder_kind_open(const struct folder_format *format, const struct dataset_request *request, void **state,
+                     uint64_t *n_records, struct error *err);
+void folder_kind_close(void *state);
+int folder_kind_cursor_open(void *state, void **cursor, struct error *err);
+void folder_kind_cursor_close(void *cursor);
+int folder_kind_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err);
+int folder_kind_read_key(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err);
 
 /* Whether the name ends in one of the n endings, ".jpg" ..., in any case. */
 bool folder_name_ends(const char *name, const char *const *endings, size_t n);

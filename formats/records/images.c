@@ -22,26 +22,7 @@ static const struct folder_format format = {
 
 static int images_open(const struct dataset_request *request, void **state, uint64_t *n_records, struct error *err)
 {
-    *state = folder_open(&format, request, n_records, err);
-    return *state == NULL ? -1 : 0;
-}
-
-static void images_close(void *state)
-{
-    folder_close(state);
-}
-
-static int images_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err)
-{
-    return folder_read(state, cursor, ordinal, record, err);
-}
-
-static int images_read_key(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err)
-{
-    (void)cursor;
-    (void)err;
-    folder_read_key(state, ordinal, key);
-    return 0;
+    return folder_kind_open(&format, request, state, n_records, err);
 }
 
 const struct record_kind record_kind_images = {
@@ -49,9 +30,9 @@ const struct record_kind record_kind_images = {
     .summary = "image files (JPEG, PNG, BMP, PGM, PPM) of a folder, in the order of a list or sorted",
     .takes = DATASET_LIST | DATASET_ORIENTATION,
     .open = images_open,
-    .close = images_close,
-    .cursor_open = file_cursor_open,
-    .cursor_close = file_cursor_close,
-    .read = images_read,
-    .read_key = images_read_key,
+    .close = folder_kind_close,
+    .cursor_open = folder_kind_cursor_open,
+    .cursor_close = folder_kind_cursor_close,
+    .read = folder_kind_read,
+    .read_key = folder_kind_read_key,
 };

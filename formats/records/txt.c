@@ -89,26 +89,7 @@ static int txt_open(const struct dataset_request *request, void **state, uint64_
 {
     static const struct folder_format format = {is_mine, (size_t)1 << 32, text_numbers_decode};
 
-    *state = folder_open(&format, request, n_records, err);
-    return *state == NULL ? -1 : 0;
-}
-
-static void txt_close(void *state)
-{
-    folder_close(state);
-}
-
-static int txt_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err)
-{
-    return folder_read(state, cursor, ordinal, record, err);
-}
-
-static int txt_read_key(void *state, void *cursor, uint64_t ordinal, char key[RECORD_KEY_BYTES], struct error *err)
-{
-    (void)cursor;
-    (void)err;
-    folder_read_key(state, ordinal, key);
-    return 0;
+    return folder_kind_open(&format, request, state, n_records, err);
 }
 
 const struct record_kind record_kind_txt = {
@@ -116,9 +97,9 @@ const struct record_kind record_kind_txt = {
     .summary = "a folder of text files with the numbers of one record each, as TNN's tools read them",
     .takes = DATASET_LIST | DATASET_LAYOUT | DATASET_SHAPE,
     .open = txt_open,
-    .close = txt_close,
-    .cursor_open = file_cursor_open,
-    .cursor_close = file_cursor_close,
-    .read = txt_read,
-    .read_key = txt_read_key,
+    .close = folder_kind_close,
+    .cursor_open = folder_kind_cursor_open,
+    .cursor_close = folder_kind_cursor_close,
+    .read = folder_kind_read,
+    .read_key = folder_kind_read_key,
 };
