@@ -20,9 +20,14 @@ struct threshold_found {
     const char *by;  /* the method whose threshold it is, where one method chooses among others; else NULL */
 };
 
+/* What decides: the merged counts, which the archive keeps, so that a threshold can be found again without data; or
+ * what the model's file brings along. */
+enum threshold_source { THRESHOLD_FROM_ARCHIVE, THRESHOLD_FROM_MODEL };
+
 struct threshold_method {
-    const char *name;       /* what the user writes under calibration.activations */
-    const char *summary;    /* one line of `etalon methods`, with its source */
+    const char *name;    /* what the user writes under calibration.activations */
+    const char *summary; /* one line of `etalon methods`, with its source */
+    enum threshold_source reads;
     bool minimizes_error;   /* promises no more squared error than max|x|; the guard holds it to that */
     const void *parameters; /* of methods that share one search: the row of their table */
     /* EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */

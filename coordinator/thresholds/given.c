@@ -15,5 +15,6 @@ static int search(const struct threshold_method *method, const struct threshold_
 const struct threshold_method threshold_method_given = {
     .name = "given",
     .summary = "what a quantized model brings along; where it says nothing, as mse",
+    .reads = THRESHOLD_FROM_MODEL,
     .search = search,
 };

@@ -77,14 +77,13 @@ static void fill_run(const struct tables *t, size_t width)
     double *run = t->runs + width * t->bins;
     size_t n = t->bins + 1 - width;
 
-    for (size_t k = 0; k < n; k++) {
-        uint64_t mass = t->mass[k + width] - t->mass[k];
-
-        run[k] = mass > 0 ? (double)mass : 1;
-    }
+    for (size_t k = 0; k < n; k++) /* counts fit: histogram_merge keeps them below 2^63 */
+        run[k] = (double)(int64_t)(t->mass[k + width] - t->mass[k]);
+    for (size_t k = 0; k < n; k++)
+        run[k] = run[k] > 0 ? run[k] : 1;
     math_log_array(run, run, n);
     for (size_t k = 0; k < n; k++) {
-        uint64_t mass = t->mass[k + width] - t->mass[k];
+        int64_t mass = (int64_t)(t->mass[k + width] - t->mass[k]);
 
         run[k] = (double)mass * (run[k] - t->log_whole[t->filled[k + width] - t->filled[k]]);
     }
@@ -128,10 +127,12 @@ static void even_sums(const struct tables *t, const struct kl_request *request)
         for (size_t c = 1; c * levels <= t->bins; c++) {
             const double *run = t->runs + c * (t->bins + g); /* of c bins, from g c on; those of c + 1 lie behind */
             size_t n = t->bins - c * levels + 1 < levels ? t->bins - c * levels + 1 : levels;
+            const uint32_t *place = t->place;
             double *sums = t->sums + c * levels;
 
+#pragma GCC unroll 8
             for (size_t r = 0; r < n; r++)
-                sums[r] += run[t->place[r]];
+                sums[r] += run[place[r]];
         }
     }
 }

@@ -3,6 +3,8 @@
 #include "coordinator/weights.h"
 #include "jobs/verb.h"
 
+static const char *const sources[] = {[THRESHOLD_FROM_ARCHIVE] = "archive", [THRESHOLD_FROM_MODEL] = "model"};
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     const struct option options[] = {{0}};
@@ -16,9 +18,10 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return verb_help("methods", "Lists the methods for activations and for weights.\n\nExample: etalon methods\n",
                          options);
     for (size_t i = 0; threshold_methods[i] != NULL; i++)
-        printf("activations  %-17s %s\n", threshold_methods[i]->name, threshold_methods[i]->summary);
+        printf("activations  %-17s  %-7s  %s\n", threshold_methods[i]->name, sources[threshold_methods[i]->reads],
+               threshold_methods[i]->summary);
     for (size_t i = 0; weight_methods[i] != NULL; i++)
-        printf("weights      %-17s %s\n", weight_methods[i]->name, weight_methods[i]->summary);
+        printf("weights      %-17s  %-7s  %s\n", weight_methods[i]->name, "model", weight_methods[i]->summary);
     return 0;
 }
 
