@@ -4,82 +4,134 @@
 
 #include <stdlib.h>
 
-static tf_write_node *const writers[OP_COUNT] = {
-    [OP_CONV] = tf_write_conv,         [OP_DECONV] = tf_write_deconv,   [OP_DENSE] = tf_write_dense,
-    [OP_MATMUL] = tf_write_matmul,     [OP_POOL] = tf_write_pool,       [OP_ACTIVATION] = tf_write_activation,
-    [OP_PRELU] = tf_write_prelu,       [OP_BINARY] = tf_write_binary,   [OP_CONCAT] = tf_write_concat,
-    [OP_SOFTMAX] = tf_write_softmax,   [OP_RESHAPE] = tf_write_reshape, [OP_TRANSPOSE] = tf_write_transpose,
-    [OP_SLICE] = tf_write_slice,       [OP_PAD] = tf_write_pad,         [OP_NORMALIZE] = tf_write_normalize,
-    [OP_LRN] = tf_write_lrn,           [OP_REDUCE] = tf_write_reduce,   [OP_RESIZE] = tf_write_resize,
-    [OP_IDENTITY] = tf_write_identity, [OP_GATHER] = tf_write_gather,
+enum form { PLAIN, LAST, EITHER };
+
+/* How an operator is written, and in which form of its values: see tf_write.h. */
+static const struct {
+    tf_write_node *write;
+    enum form form;
+} writers[OP_COUNT] = {
+    [OP_CONV] = {tf_write_conv, LAST},
+    [OP_DECONV] = {tf_write_deconv, LAST},
+    [OP_DENSE] = {tf_write_dense, PLAIN},
+    [OP_MATMUL] = {tf_write_matmul, PLAIN},
+    [OP_POOL] = {tf_write_pool, LAST},
+    [OP_ACTIVATION] = {tf_write_activation, EITHER},
+    [OP_PRELU] = {tf_write_prelu, EITHER},
+    [OP_BINARY] = {tf_write_binary, EITHER},
+    [OP_CONCAT] = {tf_write_concat, EITHER},
+    [OP_SOFTMAX] = {tf_write_softmax, EITHER},
+    [OP_RESHAPE] = {tf_write_reshape, EITHER},
+    [OP_TRANSPOSE] = {tf_write_transpose, EITHER},
+    [OP_SLICE] = {tf_write_slice, EITHER},
+    [OP_PAD] = {tf_write_pad, EITHER},
+    [OP_NORMALIZE] = {tf_write_normalize, EITHER},
+    [OP_LRN] = {tf_write_lrn, LAST},
+    [OP_REDUCE] = {tf_write_reduce, EITHER},
+    [OP_RESIZE] = {tf_write_resize, LAST},
+    [OP_IDENTITY] = {tf_write_identity, EITHER},
+    [OP_GATHER] = {tf_write_gather, EITHER},
+    [OP_LAYER_NORM] = {tf_write_layer_norm, EITHER},
 };
 
+static bool is_output(const struct tf_writer *w, int v)
+{
+    for (size_t i = 0; i < w->graph->n_outputs; i++)
+        if (w->graph->outputs[i] == v)
+            return true;
+    return false;
+}
+
+/* Is it an input, handed on? */
+static bool is_input(const struct tf_writer *w, const struct node *node, const char *name)
+{
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        const struct tf_forms *x = node->inputs[i] == GRAPH_NONE ? NULL : &w->forms[node->inputs[i]];
+
+        if (x != NULL && (x->plain == name || x->last == name))
+            return true;
+    }
+    return false;
+}
+
+/* The result of a node, in the form w->is_last. */
+static void keep_value(struct tf_writer *w, int v, const char *name)
+{
+    bool is_last = w->is_last && tf_has_channels_last(w->graph->values[v].shape.rank);
+
+    *(is_last ? &w->forms[v].last : &w->forms[v].plain) = is_output(w, v) ? name : tf_name_result(w, v, name);
+}
+
+/* Images come with channels last; sequences as the graph has them: which axis is which, only their reader knows. */
 static void write_inputs(struct tf_writer *w)
 {
     for (size_t i = 0; i < w->graph->n_inputs; i++) {
         int v = w->graph->inputs[i];
-        struct shape shape = tf_file_shape(&w->graph->values[v].shape);
+        struct shape shape;
 
-        w->value[v] = tf_put(w, "Placeholder", tf_unique_name(w, w->graph->values[v].name), NULL, 0);
+        w->is_last = w->graph->values[v].shape.rank == 4;
+        shape = tf_file_shape(w, &w->graph->values[v].shape);
+        *(w->is_last ? &w->forms[v].last : &w->forms[v].plain) =
+            tf_put(w, "Placeholder", w->err.code != 0 ? "" : tf_take_name(w, v), NULL, 0);
         tf_put_type(w, "dtype", TF_FLOAT);
         tf_put_shape(w, "shape", &shape);
     }
 }
 
-/* Outputs bear the user's names, so these are taken before any other; each is an Identity of what gives the value, in
- * the graph's own order of axes: what reads them shall not notice. */
-static const char **take_output_names(struct tf_writer *w)
+/* Outputs are the last nodes, in their order, which nothing reads: so importers find them. They have the graph's own
+ * order of axes: what reads them shall not notice. */
+static void write_outputs(struct tf_writer *w)
 {
-    const char **names =
-        w->err.code != 0 ? NULL : arena_create_array(w->arena, w->graph->n_outputs, sizeof *names, &w->err);
+    for (size_t i = 0; i < w->graph->n_outputs; i++) {
+        int v = w->graph->outputs[i];
+        const char *y = tf_plain(w, v);
 
-    for (size_t i = 0; names != NULL && i < w->graph->n_outputs; i++) {
-        const struct value *v = &w->graph->values[w->graph->outputs[i]];
-
-        if (v->producer != GRAPH_NONE)
-            names[i] = tf_unique_name(w, v->name);
+        if (w->err.code == 0 && w->wanted[v] != NULL)
+            tf_name_result(w, v, y);
     }
-    return names;
 }
 
-static void write_outputs(struct tf_writer *w, const char *const *names)
+/* The form that the first value has which is computed. */
+static bool has_last(const struct tf_writer *w, const struct node *node)
 {
-    for (size_t i = 0; names != NULL && i < w->graph->n_outputs; i++)
-        if (names[i] != NULL) {
-            tf_put(w, "Identity", names[i], TF_INPUTS(tf_plain(w, w->graph->outputs[i])));
-            tf_put_type(w, "T", TF_FLOAT);
-        }
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != GRAPH_NONE && !w->graph->values[node->inputs[i]].is_constant)
+            return w->forms[node->inputs[i]].last != NULL;
+    return false;
 }
 
 static int write_nodes(struct tf_writer *w)
 {
-    for (size_t n = 0; n < w->graph->n_nodes; n++) {
+    for (size_t n = 0; n < w->graph->n_nodes && w->err.code == 0; n++) {
         const struct node *node = &w->graph->nodes[n];
+        const char *y;
 
-        if (writers[node->op] == NULL || node->n_outputs != 1)
+        w->is_last = writers[node->op].form == LAST || (writers[node->op].form == EITHER && has_last(w, node));
+        if (writers[node->op].write == NULL || node->n_outputs != 1)
             tf_cannot(w, "%s has no form in the exporter", op_name(node->op));
-        else
-            w->value[node->outputs[0]] =
-                tf_activate(w, node->fused, writers[node->op](w, node, node->name), node->name);
+        else {
+            y = tf_activate(w, node->fused, writers[node->op].write(w, node, node->name), node->name);
+            if (is_input(w, node, y))
+                y = tf_step(w, "Identity", node->name, TF_INPUTS(y));
+            keep_value(w, node->outputs[0], y);
+        }
         if (w->err.code != 0)
             return error_in(&w->err, "node \"%s\" (%s)", node->name, node->type);
     }
-    return 0;
+    return w->err.code == 0 ? 0 : -1;
 }
 
 static int write(const struct graph *graph, const char *base, struct output *output, struct error *err)
 {
     struct tf_writer w;
-    const char **names;
     uint8_t *bytes = NULL;
     size_t size;
     int rc = tf_writer_init(&w, graph, err);
 
     if (rc == 0) {
         write_inputs(&w);
-        names = take_output_names(&w);
         if (write_nodes(&w) == 0)
-            write_outputs(&w, names);
+            write_outputs(&w);
         rc = tf_writer_finish(&w, &bytes, &size, err) == 0 ? 0 : error_in(err, "tensorflow");
     }
     tf_writer_fini(&w);

@@ -37,11 +37,14 @@ int tf_build_power(struct tf_import *in, struct tf_node *node, struct error *err
     return add_activation(in, node, (struct activation){ACTIVATION_POWER, (float)node->row->variant / 100, 0}, err);
 }
 
-/* Pow. One constant exponent makes it an activation; networks use no other. */
+/* Pow. One constant exponent makes it an activation. */
 int tf_build_power_by(struct tf_import *in, struct tf_node *node, struct error *err)
 {
     struct activation power = {.kind = ACTIVATION_POWER};
+    struct shape exponents = tf_shape(in, &node->inputs[1]);
 
+    if (!tf_is_constant(in, node, 1) || shape_elements(&exponents) != 1)
+        return tf_build_binary(in, node, err);
     if (tf_constant_number(in, node, 1, &power.alpha, err) != 0)
         return -1;
     return add_activation(in, node, power, err);

@@ -105,6 +105,8 @@ int tf_build_product(struct tf_import *in, struct tf_node *node, struct error *e
     bool keep_dims;
     size_t n;
 
+    if (!tf_is_constant(in, node, 0))
+        return tf_build_reduce(in, node, err);
     if (tf_constant_ints(in, node, 0, items, TENSOR_MAX_RANK, &n, err) != 0 ||
         tf_flag(node, "keep_dims", false, &keep_dims, err) != 0)
         return -1;

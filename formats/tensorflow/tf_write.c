@@ -11,15 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error *err)
-{
-    *w = (struct tf_writer){.graph = graph, .arena = arena_create(err)};
-    if (w->arena == NULL)
-        return -1;
-    w->value = arena_create_array(w->arena, graph->n_values, sizeof *w->value, err);
-    return w->value == NULL ? -1 : 0;
-}
-
 static void keep(void *name)
 {
     (void)name; /* the arena's */
@@ -112,7 +103,7 @@ static char *make_legal(struct tf_writer *w, const char *wanted)
     return name;
 }
 
-const char *tf_unique_name(struct tf_writer *w, const char *wanted)
+static const char *unique_name(struct tf_writer *w, const char *wanted)
 {
     char *legal = make_legal(w, wanted), *name = legal;
 
@@ -127,7 +118,45 @@ const char *tf_name_near(struct tf_writer *w, const char *base, const char *what
 {
     char *wanted = w->err.code != 0 ? NULL : arena_format(w->arena, &w->err, "%s/%s", base, what);
 
-    return wanted == NULL ? "" : tf_unique_name(w, wanted);
+    return wanted == NULL ? "" : unique_name(w, wanted);
+}
+
+const char *tf_take_name(struct tf_writer *w, int value)
+{
+    const char *name = w->wanted[value];
+
+    w->wanted[value] = NULL;
+    return name != NULL ? name : tf_name_near(w, w->graph->values[value].name, "again");
+}
+
+/* All values' names, before any other is made up; outputs first, should two become the same when they are made legal.
+ */
+static int keep_names(struct tf_writer *w)
+{
+    const struct graph *graph = w->graph;
+
+    for (size_t i = 0; i < graph->n_outputs; i++)
+        if (w->wanted[graph->outputs[i]] == NULL)
+            w->wanted[graph->outputs[i]] = unique_name(w, graph->values[graph->outputs[i]].name);
+    for (size_t v = 0; v < graph->n_values; v++)
+        if (w->wanted[v] == NULL)
+            w->wanted[v] = unique_name(w, graph->values[v].name);
+    return w->err.code == 0 ? 0 : -1;
+}
+
+int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error *err)
+{
+    *w = (struct tf_writer){.graph = graph, .arena = arena_create(err)};
+    if (w->arena == NULL)
+        return -1;
+    w->forms = arena_create_array(w->arena, graph->n_values, sizeof *w->forms, err);
+    w->wanted = w->forms == NULL ? NULL : arena_create_array(w->arena, graph->n_values, sizeof *w->wanted, err);
+    if (w->wanted == NULL)
+        return -1;
+    if (keep_names(w) == 0)
+        return 0;
+    *err = w->err;
+    return -1;
 }
 
 /* ---- nodes and attributes ---- */
@@ -147,6 +176,23 @@ const char *tf_put(struct tf_writer *w, const char *op, const char *name, const 
     for (size_t i = 0; w->err.code == 0 && i < n; i++)
         node->input[i] = copy_text(w, inputs[i]);
     w->nodes[w->n_nodes++] = node;
+    return name;
+}
+
+const char *tf_name_result(struct tf_writer *w, int value, const char *y)
+{
+    const char *name;
+
+    if (w->err.code != 0)
+        return "";
+    name = tf_take_name(w, value);
+    if (strcmp(w->nodes[w->n_nodes - 1]->name, y) == 0) {
+        tdelete(y, &w->names, compare);
+        w->nodes[w->n_nodes - 1]->name = copy_text(w, name);
+    } else {
+        tf_put(w, "Identity", name, TF_INPUTS(y));
+        tf_put_type(w, "T", TF_FLOAT);
+    }
     return name;
 }
 
@@ -249,7 +295,7 @@ static Tensorflow__TensorShapeProto *make_shape(struct tf_writer *w, const int64
 
 void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shape)
 {
-    Tensorflow__TensorShapeProto *message = make_shape(w, shape->dims, shape->rank, true);
+    Tensorflow__TensorShapeProto *message = make_shape(w, shape->dims, shape->rank, !w->graph->is_unbatched);
     Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_SHAPE);
 
     if (v != NULL)
@@ -258,15 +304,15 @@ void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shap
 
 /* ---- constants ---- */
 
-static const char *put_constant(struct tf_writer *w, const char *base, int32_t type, const int64_t *dims, size_t rank,
+static const char *put_constant(struct tf_writer *w, const char *name, int32_t type, const int64_t *dims, size_t rank,
                                 const void *data, size_t bytes)
 {
-    const char *name = tf_put(w, "Const", tf_name_near(w, base, "const"), NULL, 0);
     Tensorflow__TensorShapeProto *shape = make_shape(w, dims, rank, false);
     Tensorflow__TensorProto *tensor = create(w, 1, sizeof *tensor);
     Tensorflow__AttrValue *value;
     uint8_t *copy = create(w, bytes, 1);
 
+    name = tf_put(w, "Const", name, NULL, 0);
     tf_put_type(w, "dtype", type);
     value = put_attribute(w, "value", TENSORFLOW__ATTR_VALUE__VALUE_TENSOR);
     if (value == NULL || copy == NULL)
@@ -282,15 +328,26 @@ static const char *put_constant(struct tf_writer *w, const char *base, int32_t t
     return name;
 }
 
+static const char *put_near(struct tf_writer *w, const char *base, int32_t type, const int64_t *dims, size_t rank,
+                            const void *data, size_t bytes)
+{
+    return put_constant(w, tf_name_near(w, base, "const"), type, dims, rank, data, bytes);
+}
+
+const char *tf_const_value(struct tf_writer *w, int value, const struct shape *shape, const float *data)
+{
+    return put_constant(w, w->err.code != 0 ? "" : tf_take_name(w, value), TF_FLOAT, shape->dims, shape->rank, data,
+                        (size_t)shape_elements(shape) * sizeof *data);
+}
+
 const char *tf_const_floats(struct tf_writer *w, const char *base, const struct shape *shape, const float *data)
 {
-    return put_constant(w, base, TF_FLOAT, shape->dims, shape->rank, data,
-                        (size_t)shape_elements(shape) * sizeof *data);
+    return put_near(w, base, TF_FLOAT, shape->dims, shape->rank, data, (size_t)shape_elements(shape) * sizeof *data);
 }
 
 const char *tf_const_scalar(struct tf_writer *w, const char *base, float value)
 {
-    return put_constant(w, base, TF_FLOAT, NULL, 0, &value, sizeof value);
+    return put_near(w, base, TF_FLOAT, NULL, 0, &value, sizeof value);
 }
 
 static const char *put_ints(struct tf_writer *w, const char *base, const int64_t *values, const int64_t *dims,
@@ -304,7 +361,7 @@ static const char *put_ints(struct tf_writer *w, const char *base, const int64_t
         if (narrow[i] != values[i])
             tf_cannot(w, "%lld is more than an int32 holds", (long long)values[i]);
     }
-    return narrow == NULL ? "" : put_constant(w, base, TF_INT32, dims, rank, narrow, n * sizeof *narrow);
+    return narrow == NULL ? "" : put_near(w, base, TF_INT32, dims, rank, narrow, n * sizeof *narrow);
 }
 
 const char *tf_const_ints(struct tf_writer *w, const char *base, const int64_t *values, size_t n)
@@ -321,7 +378,7 @@ const char *tf_const_index(struct tf_writer *w, const char *base, int64_t value)
 {
     int32_t narrow = (int32_t)value;
 
-    return put_constant(w, base, TF_INT32, NULL, 0, &narrow, sizeof narrow);
+    return put_near(w, base, TF_INT32, NULL, 0, &narrow, sizeof narrow);
 }
 
 const char *tf_step(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n)
@@ -330,4 +387,41 @@ const char *tf_step(struct tf_writer *w, const char *op, const char *base, const
 
     tf_put_type(w, "T", TF_FLOAT);
     return name;
+}
+
+const char *tf_step_ints(struct tf_writer *w, const char *op, const char *base, const char *x, const int64_t *values,
+                         size_t n, const char *type_key)
+{
+    const char *y = tf_step(w, op, base, TF_INPUTS(x, tf_const_ints(w, base, values, n)));
+
+    tf_put_type(w, type_key, TF_INT32);
+    return y;
+}
+
+const char *tf_step_reshape(struct tf_writer *w, const char *x, const struct shape *to, const char *base)
+{
+    struct shape open = *to;
+
+    if (open.rank > 0 && !w->graph->is_unbatched)
+        open.dims[0] = -1;
+    return tf_step_ints(w, "Reshape", base, x, open.dims, open.rank, "Tshape");
+}
+
+const char *tf_batched_ints(struct tf_writer *w, const char *x, const int64_t *values, size_t n, const char *base)
+{
+    const char *shape = tf_step(w, "Shape", base, TF_INPUTS(x)), *batch, *list, *axis;
+
+    tf_put_type(w, "out_type", TF_INT32);
+    batch = tf_put(w, "StridedSlice", tf_name_near(w, base, "batch"),
+                   TF_INPUTS(shape, tf_const_ints(w, base, (int64_t[]){0}, 1),
+                             tf_const_ints(w, base, (int64_t[]){1}, 1), tf_const_ints(w, base, (int64_t[]){1}, 1)));
+    tf_put_type(w, "T", TF_INT32);
+    tf_put_type(w, "Index", TF_INT32);
+    list = tf_const_ints(w, base, values, n);
+    axis = tf_const_index(w, base, 0);
+    list = tf_put(w, "ConcatV2", tf_name_near(w, base, "sizes"), TF_INPUTS(batch, list, axis));
+    tf_put_type(w, "T", TF_INT32);
+    tf_put_int(w, "N", 2);
+    tf_put_type(w, "Tidx", TF_INT32);
+    return list;
 }

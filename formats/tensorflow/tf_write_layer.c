@@ -6,8 +6,9 @@
 /* One convolution of the file: of the whole, or of one group. */
 struct kernel {
     const float *from; /* [O][I][h][w], or [I][O][h][w] where transposed */
-    size_t outputs, inputs, height, width;
-    bool is_transposed;
+    size_t outputs, inputs;
+    const struct window *window;
+    bool is_transposed, is_depthwise;
 };
 
 static const struct shape *shape_of(const struct tf_writer *w, int value)
@@ -15,46 +16,51 @@ static const struct shape *shape_of(const struct tf_writer *w, int value)
     return &w->graph->values[value].shape;
 }
 
-/* [h][w][I][O]; of transposed convolutions [h][w][O][I]. A depthwise layer's [C M][1][h][w] as [h][w][C][M] is the same
- * with C M outputs. */
-static const char *put_kernel(struct tf_writer *w, const char *base, const struct kernel *k, const struct shape *shape)
+/* Places of a kernel along an axis. TensorFlow has no dilation of transposed convolutions on a CPU: zeros between the
+ * weights say the same. */
+static size_t places(const struct kernel *k, size_t axis)
 {
-    size_t taps = k->height * k->width, n = taps * k->inputs * k->outputs;
+    size_t taps = (size_t)k->window->kernel[axis];
+
+    return k->is_transposed ? (taps - 1) * (size_t)k->window->dilation[axis] + 1 : taps;
+}
+
+/* [h][w][I][O]; of transposed convolutions [h][w][O][I]. A depthwise layer's [C M][1][h][w] as [h][w][C][M] is the same
+ * with C M outputs. `value`: the weights, where they are written as a whole; else GRAPH_NONE. */
+static const char *put_kernel(struct tf_writer *w, const char *base, int value, const struct kernel *k, size_t channels)
+{
+    size_t height = places(k, 0), width = places(k, 1), taps[2], step[2], n = height * width * k->inputs * k->outputs;
+    struct shape shape = {4, {(int64_t)height, (int64_t)width, (int64_t)k->inputs, (int64_t)k->outputs}};
     float *turned = w->err.code != 0 ? NULL : arena_create_array(w->arena, n, sizeof *turned, &w->err);
 
     if (turned == NULL)
         return "";
+    for (size_t axis = 0; axis < 2; axis++) {
+        taps[axis] = (size_t)k->window->kernel[axis];
+        step[axis] = k->is_transposed ? (size_t)k->window->dilation[axis] : 1;
+    }
     for (size_t o = 0; o < k->outputs; o++)
         for (size_t i = 0; i < k->inputs; i++)
-            for (size_t t = 0; t < taps; t++) {
-                size_t from = ((k->is_transposed ? i * k->outputs + o : o * k->inputs + i)) * taps + t;
-                size_t to =
-                    k->is_transposed ? (t * k->outputs + o) * k->inputs + i : (t * k->inputs + i) * k->outputs + o;
+            for (size_t t = 0; t < taps[0] * taps[1]; t++) {
+                size_t from = (k->is_transposed ? i * k->outputs + o : o * k->inputs + i) * taps[0] * taps[1] + t;
+                size_t place = t / taps[1] * step[0] * width + t % taps[1] * step[1];
 
-                turned[to] = k->from[from];
+                turned[k->is_transposed ? (place * k->outputs + o) * k->inputs + i
+                                        : (place * k->inputs + i) * k->outputs + o] = k->from[from];
             }
-    return tf_const_floats(w, base, shape, turned);
+    if (k->is_transposed || k->is_depthwise) {
+        shape.dims[2] = k->is_depthwise ? (int64_t)channels : (int64_t)k->outputs;
+        shape.dims[3] = k->is_depthwise ? (int64_t)(k->outputs / channels) : (int64_t)k->inputs;
+    }
+    return value != GRAPH_NONE ? tf_const_value(w, value, &shape, turned) : tf_const_floats(w, base, &shape, turned);
 }
 
-static void put_window(struct tf_writer *w, const struct window *window)
+static void put_window(struct tf_writer *w, const struct window *window, const char *padding)
 {
     tf_put_ints(w, "strides", (const int64_t[]){1, window->stride[0], window->stride[1], 1}, 4);
-    tf_put_text(w, "padding", "VALID");
+    tf_put_text(w, "padding", padding);
     tf_put_text(w, "data_format", "NHWC");
     tf_put_ints(w, "dilations", (const int64_t[]){1, window->dilation[0], window->dilation[1], 1}, 4);
-}
-
-static const char *pad_zeros(struct tf_writer *w, const char *x, const int64_t begin[2], const int64_t end[2],
-                             const char *base)
-{
-    const char *y;
-
-    if (begin[0] == 0 && begin[1] == 0 && end[0] == 0 && end[1] == 0)
-        return x;
-    y = tf_const_pairs(w, base, (const int64_t[]){0, 0, begin[0], end[0], begin[1], end[1], 0, 0}, 4);
-    y = tf_step(w, "Pad", base, TF_INPUTS(x, y));
-    tf_put_type(w, "Tpaddings", TF_INT32);
-    return y;
 }
 
 static const char *add_bias(struct tf_writer *w, const struct node *node, const char *y, const char *base)
@@ -93,37 +99,56 @@ static const char *join(struct tf_writer *w, const char **parts, size_t n, const
     return y;
 }
 
+/* How the convolutions of one layer are written. */
+struct layer {
+    const struct node *node;
+    const char *padding;
+    int64_t size[2]; /* of what transposed ones give */
+};
+
+typedef const char *write_group(struct tf_writer *w, const struct layer *layer, size_t group, const char *x,
+                                const char *base);
+
 /* Applies `one` to each group of channels. */
-static const char *by_group(struct tf_writer *w, const struct node *node, const char *x, const char *base,
-                            const char *(*one)(struct tf_writer *, const struct node *, size_t group, const char *x,
-                                               const char *base))
+static const char *by_group(struct tf_writer *w, const struct layer *layer, const char *x, const char *base,
+                            write_group *one)
 {
-    size_t groups = (size_t)node->attr.conv.group;
+    size_t groups = (size_t)layer->node->attr.conv.group;
     const char **results, *parts;
 
     if (groups == 1)
-        return one(w, node, 0, x, base);
+        return one(w, layer, 0, x, base);
     results = w->err.code != 0 ? NULL : arena_create_array(w->arena, groups + 1, sizeof *results, &w->err);
     parts = split(w, x, (int64_t)groups, base);
     for (size_t g = 0; results != NULL && g < groups; g++)
-        results[g] = one(w, node, g, part(w, parts, g), base);
+        results[g] = one(w, layer, g, part(w, parts, g), base);
     return results == NULL ? "" : join(w, results, groups, base);
 }
 
-static const char *convolve_group(struct tf_writer *w, const struct node *node, size_t group, const char *x,
-                                  const char *base)
+/* The weights of one group; *value as put_kernel wants it. */
+static struct kernel kernel_of(const struct tf_writer *w, const struct node *node, size_t group, bool is_transposed,
+                               int *value)
 {
     const struct value *weights = &w->graph->values[node->inputs[1]];
-    const int64_t *d = weights->shape.dims;
-    struct kernel k = {.outputs = (size_t)(d[0] / node->attr.conv.group),
-                       .inputs = (size_t)d[1],
-                       .height = (size_t)d[2],
-                       .width = (size_t)d[3]};
-    struct shape shape = {.rank = 4, .dims = {d[2], d[3], d[1], d[0] / node->attr.conv.group}};
+    size_t groups = (size_t)node->attr.conv.group, first = (size_t)weights->shape.dims[0] / groups;
+    size_t second = (size_t)weights->shape.dims[1], all = (size_t)shape_elements(&weights->shape) / groups;
 
-    k.from = (const float *)weights->data + group * k.outputs * k.inputs * k.height * k.width;
-    x = tf_step(w, "Conv2D", base, TF_INPUTS(x, put_kernel(w, base, &k, &shape)));
-    put_window(w, &node->attr.conv.window);
+    *value = groups == 1 ? node->inputs[1] : GRAPH_NONE;
+    return (struct kernel){.from = (const float *)weights->data + group * all,
+                           .outputs = is_transposed ? second : first,
+                           .inputs = is_transposed ? first : second,
+                           .window = &node->attr.conv.window,
+                           .is_transposed = is_transposed};
+}
+
+static const char *convolve_group(struct tf_writer *w, const struct layer *layer, size_t group, const char *x,
+                                  const char *base)
+{
+    int value;
+    struct kernel k = kernel_of(w, layer->node, group, false, &value);
+
+    x = tf_step(w, "Conv2D", base, TF_INPUTS(x, put_kernel(w, base, value, &k, 1)));
+    put_window(w, k.window, layer->padding);
     return x;
 }
 
@@ -137,153 +162,122 @@ static bool is_depthwise(const struct tf_writer *w, const struct node *node)
            window->dilation[0] == 1 && window->dilation[1] == 1;
 }
 
-static const char *convolve_depthwise(struct tf_writer *w, const struct node *node, const char *x, const char *base)
+static const char *convolve_depthwise(struct tf_writer *w, const struct layer *layer, const char *x, const char *base)
 {
-    const struct value *weights = &w->graph->values[node->inputs[1]];
-    const int64_t *d = weights->shape.dims;
-    struct kernel k = {weights->data, (size_t)d[0], 1, (size_t)d[2], (size_t)d[3], false};
-    struct shape shape = {.rank = 4, .dims = {d[2], d[3], node->attr.conv.group, d[0] / node->attr.conv.group}};
+    int value = layer->node->inputs[1];
+    const struct value *weights = &w->graph->values[value];
+    struct kernel k = {.from = weights->data,
+                       .outputs = (size_t)weights->shape.dims[0],
+                       .inputs = 1,
+                       .window = &layer->node->attr.conv.window,
+                       .is_depthwise = true};
 
-    x = tf_step(w, "DepthwiseConv2dNative", base, TF_INPUTS(x, put_kernel(w, base, &k, &shape)));
-    put_window(w, &node->attr.conv.window);
+    x = tf_step(w, "DepthwiseConv2dNative", base,
+                TF_INPUTS(x, put_kernel(w, base, value, &k, (size_t)layer->node->attr.conv.group)));
+    put_window(w, k.window, layer->padding);
     return x;
-}
-
-static bool is_image_layer(struct tf_writer *w, const struct node *node)
-{
-    if (shape_of(w, node->inputs[0])->rank == 4 && w->graph->values[node->inputs[1]].is_constant)
-        return true;
-    tf_cannot(w, "only convolutions of images by constant weights are written");
-    return false;
 }
 
 const char *tf_write_conv(struct tf_writer *w, const struct node *node, const char *base)
 {
     const struct window *window = &node->attr.conv.window;
-    const char *x;
+    const char *x = tf_as_image(w, node, base);
+    struct layer layer = {.node = node};
+    int64_t in[2], out[2];
 
-    if (!is_image_layer(w, node))
-        return "";
-    x = pad_zeros(w, tf_value(w, node->inputs[0]), window->pad_begin, window->pad_end, base);
-    x = is_depthwise(w, node) ? convolve_depthwise(w, node, x, base) : by_group(w, node, x, base, convolve_group);
-    return add_bias(w, node, x, base);
+    tf_image_size(shape_of(w, node->inputs[0]), in);
+    tf_image_size(shape_of(w, node->outputs[0]), out);
+    layer.padding = tf_padding(window, in, out);
+    if (layer.padding == NULL) {
+        x = tf_frame(w, x, window->pad_begin, window->pad_end, 0, base);
+        layer.padding = "VALID";
+    }
+    x = is_depthwise(w, node) ? convolve_depthwise(w, &layer, x, base) : by_group(w, &layer, x, base, convolve_group);
+    return tf_from_image(w, node, add_bias(w, node, x, base), base);
 }
 
 /* ---- transposed ---- */
-
-/* [batch, h, w, c] with the batch of x. */
-static const char *sizes(struct tf_writer *w, const char *x, const int64_t hwc[3], const char *base)
-{
-    const char *shape = tf_step(w, "Shape", base, TF_INPUTS(x)), *batch, *list, *axis;
-
-    tf_put_type(w, "out_type", TF_INT32);
-    batch = tf_put(w, "StridedSlice", tf_name_near(w, base, "batch"),
-                   TF_INPUTS(shape, tf_const_ints(w, base, (int64_t[]){0}, 1),
-                             tf_const_ints(w, base, (int64_t[]){1}, 1), tf_const_ints(w, base, (int64_t[]){1}, 1)));
-    tf_put_type(w, "T", TF_INT32);
-    tf_put_type(w, "Index", TF_INT32);
-    list = tf_const_ints(w, base, hwc, 3);
-    axis = tf_const_index(w, base, 0);
-    list = tf_put(w, "ConcatV2", tf_name_near(w, base, "sizes"), TF_INPUTS(batch, list, axis));
-    tf_put_type(w, "T", TF_INT32);
-    tf_put_int(w, "N", 2);
-    tf_put_type(w, "Tidx", TF_INT32);
-    return list;
-}
 
 /* Everything that the windows touch: the graph's pads are cropped from it afterwards. */
 static void whole_size(const struct tf_writer *w, const struct node *node, int64_t whole[2])
 {
     const struct window *window = &node->attr.conv.window;
 
+    tf_image_size(shape_of(w, node->inputs[0]), whole);
     for (size_t k = 0; k < 2; k++)
-        whole[k] = (shape_of(w, node->inputs[0])->dims[2 + k] - 1) * window->stride[k] + window->kernel[k];
+        whole[k] = (whole[k] - 1) * window->stride[k] + (window->kernel[k] - 1) * window->dilation[k] + 1;
 }
 
-static const char *spread_group(struct tf_writer *w, const struct node *node, size_t group, const char *x,
+static const char *spread_group(struct tf_writer *w, const struct layer *layer, size_t group, const char *x,
                                 const char *base)
 {
-    const struct value *weights = &w->graph->values[node->inputs[1]];
-    const int64_t *d = weights->shape.dims;
-    struct kernel k = {.outputs = (size_t)d[1],
-                       .inputs = (size_t)(d[0] / node->attr.conv.group),
-                       .height = (size_t)d[2],
-                       .width = (size_t)d[3],
-                       .is_transposed = true};
-    struct shape shape = {.rank = 4, .dims = {d[2], d[3], d[1], d[0] / node->attr.conv.group}};
-    int64_t whole[2];
-    const char *to;
+    int value;
+    struct kernel k = kernel_of(w, layer->node, group, true, &value);
+    struct window window = *k.window;
+    const char *to =
+        tf_batched_ints(w, x, (const int64_t[]){layer->size[0], layer->size[1], (int64_t)k.outputs}, 3, base);
 
-    whole_size(w, node, whole);
-    k.from = (const float *)weights->data + group * k.outputs * k.inputs * k.height * k.width;
-    to = sizes(w, x, (const int64_t[]){whole[0], whole[1], d[1]}, base);
-    x = tf_step(w, "Conv2DBackpropInput", base, TF_INPUTS(to, put_kernel(w, base, &k, &shape), x));
-    put_window(w, &node->attr.conv.window);
+    x = tf_step(w, "Conv2DBackpropInput", base, TF_INPUTS(to, put_kernel(w, base, value, &k, 1), x));
+    window.dilation[0] = window.dilation[1] = 1;
+    put_window(w, &window, layer->padding);
     return x;
 }
 
 const char *tf_write_deconv(struct tf_writer *w, const struct node *node, const char *base)
 {
     const struct window *window = &node->attr.conv.window;
-    int64_t whole[2], begin[4] = {0}, size[4] = {-1, 0, 0, -1}, none[2] = {0}, more[2];
-    const char *y;
+    const char *x = tf_as_image(w, node, base);
+    struct layer layer = {.node = node};
+    int64_t begin[4] = {0}, size[4] = {-1, 0, 0, -1}, none[2] = {0}, more[2], in[2], out[2];
+    bool is_cut = false;
 
-    if (!is_image_layer(w, node))
-        return "";
-    if (window->dilation[0] != 1 || window->dilation[1] != 1) {
-        tf_cannot(w, "transposed convolutions with dilation are not written");
-        return "";
+    tf_image_size(shape_of(w, node->inputs[0]), in);
+    tf_image_size(shape_of(w, node->outputs[0]), out);
+    whole_size(w, node, layer.size);
+    layer.padding = tf_padding(window, out, in); /* of the convolution that it turns round */
+    if (layer.padding != NULL && strcmp(layer.padding, "SAME") == 0) {
+        memcpy(layer.size, out, sizeof out);
+        return tf_from_image(w, node, add_bias(w, node, by_group(w, &layer, x, base, spread_group), base), base);
     }
-    y = by_group(w, node, tf_value(w, node->inputs[0]), base, spread_group);
-    whole_size(w, node, whole);
+    layer.padding = "VALID";
+    x = by_group(w, &layer, x, base, spread_group);
     for (size_t k = 0; k < 2; k++) { /* what lies behind the windows is zero */
-        int64_t out = shape_of(w, node->outputs[0])->dims[2 + k], left = whole[k] - window->pad_begin[k];
+        int64_t left = layer.size[k] - window->pad_begin[k];
 
         begin[1 + k] = window->pad_begin[k];
-        size[1 + k] = out < left ? out : left;
-        more[k] = out - size[1 + k];
+        size[1 + k] = out[k] < left ? out[k] : left;
+        more[k] = out[k] - size[1 + k];
+        is_cut = is_cut || size[1 + k] != layer.size[k];
     }
-    y = tf_step(w, "Slice", base, TF_INPUTS(y, tf_const_ints(w, base, begin, 4), tf_const_ints(w, base, size, 4)));
-    tf_put_type(w, "Index", TF_INT32);
-    return add_bias(w, node, pad_zeros(w, y, none, more, base), base);
+    if (is_cut) {
+        x = tf_step(w, "Slice", base, TF_INPUTS(x, tf_const_ints(w, base, begin, 4), tf_const_ints(w, base, size, 4)));
+        tf_put_type(w, "Index", TF_INT32);
+    }
+    return tf_from_image(w, node, add_bias(w, node, tf_frame(w, x, none, more, 0, base), base), base);
 }
 
 /* ---- products ---- */
 
 const char *tf_write_dense(struct tf_writer *w, const struct node *node, const char *base)
 {
-    const struct shape *in = shape_of(w, node->inputs[0]), *out = shape_of(w, node->outputs[0]);
+    const struct shape *in = shape_of(w, node->inputs[0]);
     const char *x = tf_plain(w, node->inputs[0]);
-    struct shape flat = *out;
 
-    if (in->rank != 2) {
-        x = tf_step(w, "Reshape", base,
-                    TF_INPUTS(x, tf_const_ints(w, base, (const int64_t[]){-1, in->dims[in->rank - 1]}, 2)));
-        tf_put_type(w, "Tshape", TF_INT32);
-    }
+    if (in->rank != 2)
+        x = tf_step_reshape(w, x, &(struct shape){2, {-1, in->dims[in->rank - 1]}}, base);
     x = tf_step(w, "MatMul", base, TF_INPUTS(x, tf_plain(w, node->inputs[1])));
     tf_put_bool(w, "transpose_a", false);
     tf_put_bool(w, "transpose_b", true);
     x = add_bias(w, node, x, base);
-    if (in->rank == 2)
-        return x;
-    flat.dims[0] = -1;
-    x = tf_step(w, "Reshape", base, TF_INPUTS(x, tf_const_ints(w, base, flat.dims, flat.rank)));
-    tf_put_type(w, "Tshape", TF_INT32);
-    return tf_to_file(w, x, out->rank, base);
+    return in->rank == 2 ? x : tf_step_reshape(w, x, shape_of(w, node->outputs[0]), base);
 }
 
 const char *tf_write_matmul(struct tf_writer *w, const struct node *node, const char *base)
 {
-    size_t rank = shape_of(w, node->outputs[0])->rank;
-    const char *y;
+    const char *y =
+        tf_step(w, "BatchMatMulV2", base, TF_INPUTS(tf_plain(w, node->inputs[0]), tf_plain(w, node->inputs[1])));
 
-    if (shape_of(w, node->inputs[0])->rank < 2 || shape_of(w, node->inputs[1])->rank < 2) {
-        tf_cannot(w, "products of vectors are not written");
-        return "";
-    }
-    y = tf_step(w, "BatchMatMulV2", base, TF_INPUTS(tf_plain(w, node->inputs[0]), tf_plain(w, node->inputs[1])));
     tf_put_bool(w, "adj_x", false);
     tf_put_bool(w, "adj_y", false);
-    return tf_to_file(w, y, rank, base);
+    return y;
 }

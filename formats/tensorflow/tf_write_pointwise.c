@@ -55,6 +55,24 @@ static const char *gelu(struct tf_writer *w, const char *x, const char *base)
     return times(w, with_number(w, "Mul", x, 0.5F, base), with_number(w, "AddV2", bell, 1, base), base);
 }
 
+/* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+static const char *gelu_tanh(struct tf_writer *w, const char *x, const char *base)
+{
+    const char *cube = with_number(w, "Mul", times(w, unary(w, "Square", x, base), x, base), 0.044715F, base);
+    const char *sum = tf_step(w, "AddV2", base, TF_INPUTS(x, cube));
+    const char *bell = unary(w, "Tanh", with_number(w, "Mul", sum, 0.79788456080286536F, base), base);
+
+    return times(w, with_number(w, "Mul", x, 0.5F, base), with_number(w, "AddV2", bell, 1, base), base);
+}
+
+/* x > alpha ? x : 0: x times the sign of what is above alpha. */
+static const char *threshold(struct tf_writer *w, float alpha, const char *x, const char *base)
+{
+    const char *above = unary(w, "Relu", with_number(w, "Sub", x, alpha, base), base);
+
+    return times(w, x, unary(w, "Sign", above, base), base);
+}
+
 static const char *elu(struct tf_writer *w, struct activation a, const char *x, const char *base)
 {
     const char *y = unary(w, "Elu", x, base);
@@ -91,6 +109,10 @@ const char *tf_activate(struct tf_writer *w, struct activation a, const char *x,
         return times(w, x, hard_sigmoid(w, a, x, base), base);
     case ACTIVATION_GELU:
         return gelu(w, x, base);
+    case ACTIVATION_GELU_TANH:
+        return gelu_tanh(w, x, base);
+    case ACTIVATION_THRESHOLDED_RELU:
+        return threshold(w, a.alpha, x, base);
     case ACTIVATION_MISH:
         return times(w, x, unary(w, "Tanh", unary(w, "Softplus", x, base), base), base);
     case ACTIVATION_POWER:
@@ -106,15 +128,16 @@ const char *tf_write_activation(struct tf_writer *w, const struct node *node, co
     return tf_activate(w, node->attr.activation, tf_value(w, node->inputs[0]), base);
 }
 
-/* A vector of the channels beside a value in the file's layout. */
+/* A vector of the channels, to be broadcast beside a value of `rank` axes. */
 static const char *channels(struct tf_writer *w, int value, size_t rank)
 {
     const struct value *v = &w->graph->values[value];
-    struct shape shape = {.rank = rank < 3 || rank == 4 ? 1 : rank - 1};
+    bool are_last = rank < 3 || (w->is_last && tf_has_channels_last(rank));
+    struct shape shape = {.rank = are_last ? 1 : rank - 1};
 
     for (size_t i = 0; i < shape.rank; i++)
         shape.dims[i] = i == 0 ? shape_elements(&v->shape) : 1;
-    return tf_const_floats(w, v->name, &shape, v->data);
+    return tf_const_value(w, value, &shape, v->data);
 }
 
 /* relu(x) - slope relu(-x) */
@@ -148,4 +171,28 @@ const char *tf_write_binary(struct tf_writer *w, const struct node *node, const 
     }
     return tf_step(w, types[kind], base,
                    TF_INPUTS(tf_operand(w, node->inputs[0], rank), tf_operand(w, node->inputs[1], rank)));
+}
+
+/* d / sqrt(mean(d^2) + epsilon), where d = x - mean(x); then scale and shift. */
+const char *tf_write_layer_norm(struct tf_writer *w, const struct node *node, const char *base)
+{
+    static const char *const steps[] = {NULL, "Mul", "AddV2"};
+    const char *x = tf_value(w, node->inputs[0]), *d, *y;
+    size_t rank = shape_of(w, node->inputs[0])->rank, n = 0;
+    int64_t axes[TENSOR_MAX_RANK];
+
+    for (size_t i = 0; i < rank; i++)
+        if ((node->attr.layer_norm.axes >> i & 1) != 0)
+            axes[n++] = (int64_t)tf_file_axis(w, rank, i);
+    y = tf_step_ints(w, "Mean", base, x, axes, n, "Tidx");
+    tf_put_bool(w, "keep_dims", true);
+    d = tf_step(w, "Sub", base, TF_INPUTS(x, y));
+    y = tf_step_ints(w, "Mean", base, unary(w, "Square", d, base), axes, n, "Tidx");
+    tf_put_bool(w, "keep_dims", true);
+    y = unary(w, "Rsqrt", with_number(w, "AddV2", y, node->attr.layer_norm.epsilon, base), base);
+    y = times(w, d, y, base);
+    for (size_t i = 1; i < node->n_inputs; i++)
+        if (node->inputs[i] != GRAPH_NONE)
+            y = tf_step(w, steps[i], base, TF_INPUTS(y, tf_operand(w, node->inputs[i], rank)));
+    return y;
 }

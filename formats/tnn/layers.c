@@ -54,6 +54,7 @@ static const struct tnn_kind kinds[] = {
     {"ReduceMax", 1, tnn_reduce, REDUCE_MAX},
     {"ReduceMin", 1, tnn_reduce, REDUCE_MIN},
     {"ReduceL2", 1, tnn_reduce, REDUCE_L2},
+    {"ReduceProd", 1, tnn_reduce, REDUCE_PROD},
     {"ReduceL1", 1, tnn_reduce_composed, TNN_REDUCE_L1},
     {"ReduceLogSum", 1, tnn_reduce_composed, TNN_REDUCE_LOG_SUM},
     {"ReduceSumSquare", 1, tnn_reduce_composed, TNN_REDUCE_SUM_SQUARE},

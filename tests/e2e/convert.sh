@@ -56,6 +56,14 @@ to caffe "$scratch/sequence" "$scratch/sequence.onnx"
 to onnx "$scratch/from-sequence" "$(files caffe "$scratch/sequence/net")"
 "$PYTHON" "$here/check_converted.py" "$scratch/sequence.onnx" "$scratch/from-sequence/net.onnx" || fail "a sequence as caffe"
 
+# a sequence, attention, and layers with the newer normalisations: as TensorFlow
+"$PYTHON" "$SOURCE/tests/random_networks.py" transformer "$scratch/transformer.onnx" || fail "transformer: not made"
+for name in sequence transformer; do
+  to tensorflow "$scratch/$name-tensorflow" "$scratch/$name.onnx"
+  to onnx "$scratch/$name-from-tensorflow" "$scratch/$name-tensorflow/net.pb"
+  "$PYTHON" "$here/check_converted.py" "$scratch/$name.onnx" "$scratch/$name-from-tensorflow/net.onnx" || fail "$name as tensorflow"
+done
+
 # for several records at once
 for format in onnx caffe; do
   to $format "$scratch/batch-$format" "$demo/demo.onnx" --batch 4

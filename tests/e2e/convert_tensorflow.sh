@@ -4,6 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 need_data
 need_python onnxruntime
+need_python PIL
 
 tensorflow=$SOURCE/build/tf-venv
 if ! "$tensorflow/bin/python" -c 'import tensorflow' 2>/dev/null; then
@@ -11,7 +12,11 @@ if ! "$tensorflow/bin/python" -c 'import tensorflow' 2>/dev/null; then
 fi
 export TF_CPP_MIN_LOG_LEVEL=3
 
-for source in "$data"/resnet20/*.onnx "$data"/mobilenet025/*.onnx "$data"/ultraface/*.onnx; do
+for name in features sequence two_inputs resnext transformer vit_tiny unet shufflenetv2 mobilenetv2 ssd_mobilenet densenet121 \
+  inceptionv3 resnet50 vgg16; do
+  "$PYTHON" "$SOURCE/tests/random_networks.py" "$name" "$scratch/$name.onnx" || fail "$name: not made"
+done
+for source in "$scratch"/*.onnx "$data"/resnet20/*.onnx "$data"/mobilenet025/*.onnx "$data"/ultraface/*.onnx; do
   for normalised in "" --normalised; do
     "$ETALON" convert "$source" --to tensorflow -o "$scratch/out" --name net $normalised >/dev/null || fail "$source"
     "$tensorflow/bin/python" "$SOURCE/tests/e2e/check_tensorflow.py" run "$scratch/out/net.pb" "$scratch/out.npz" 7 \

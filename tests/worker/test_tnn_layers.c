@@ -529,7 +529,7 @@ static void broken_layers_are_refused_by_name(void **state)
         {"4 1 4 2 3", "Reshape l 1 1 x y 0 3 3 1 4 6 1", EX_UNAVAILABLE, "NHWC"},
         {"4 1 4 2 3", "Const l 0 1 y 1 3", EX_DATAERR, "no weights"},
         {"4 1 4 2 3", "Convolution1D l 1 1 x y 1 4 4 1 1 0 0 0 -1 1 0", EX_UNAVAILABLE, "3 axes"},
-        {"4 1 4 2 3", "ReduceProd l 1 1 x y 1 2", EX_UNAVAILABLE, "does not know"},
+        {"4 1 4 2 3", "LSTMONNX l 1 1 x y 1 2", EX_UNAVAILABLE, "does not know"},
     };
     const struct file model = no_weights();
 
