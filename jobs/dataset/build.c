@@ -8,7 +8,8 @@
 #include <string.h>
 
 struct build_words {
-    const char *kind, *height, *width, *seed, *limit, *max_bad;
+    struct dataset_source source; /* its list is the second word of the command */
+    const char *height, *width, *seed, *max_bad;
 };
 
 static int read_numbers(const struct build_words *words, struct dataset_build_options *build, struct error *err)
@@ -18,7 +19,6 @@ static int read_numbers(const struct build_words *words, struct dataset_build_op
     if (dataset_number("resize_height", words->height, &rows, err) != 0 ||
         dataset_number("resize_width", words->width, &columns, err) != 0 ||
         dataset_number("seed", words->seed, &build->seed, err) != 0 ||
-        dataset_number("limit", words->limit, &build->source.limit, err) != 0 ||
         dataset_number("max_bad_records", words->max_bad, &build->max_bad_records, err) != 0)
         return -1;
     build->encode.resize_height = (size_t)rows;
@@ -29,7 +29,7 @@ static int read_numbers(const struct build_words *words, struct dataset_build_op
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     struct dataset_build_options build = {.database = "lmdb"};
-    struct build_words text = {.kind = "images"};
+    struct build_words text = {0};
     const char *words[3];
     bool wants_help = false;
     size_t n_words;
@@ -43,8 +43,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"resize_width", 0, OPTION_TEXT, &text.width, "N", "columns"},
         {"shuffle", 0, OPTION_FLAG, &build.is_shuffled, NULL, "in an order that the seed decides"},
         {"seed", 0, OPTION_TEXT, &text.seed, "N", "of the shuffle (default 0)"},
-        {"kind", 0, OPTION_TEXT, &text.kind, "KIND", "of the dataset that is read (default images)"},
-        {"limit", 0, OPTION_TEXT, &text.limit, "N", "the first N records only"},
+        {"kind", 0, OPTION_TEXT, &text.source.kind, "KIND",
+         "of the dataset that is read; else told by what lies there"},
+        {"limit", 0, OPTION_TEXT, &text.source.limit, "N", "the first N records only"},
         {"max_bad_records", 0, OPTION_TEXT, &text.max_bad, "N", "records that may be unreadable (default 0)"},
         {0},
     };
@@ -64,11 +65,15 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          options);
     if (n_words != 3)
         return error_set(err, EX_USAGE, "dataset build needs FOLDER, LIST (or -) and OUTPUT");
-    build.source.kind = text.kind;
-    build.source.path = build.encode.folder = words[0];
-    build.source.list = strcmp(words[1], "-") == 0 ? NULL : words[1];
+    text.source.list = strcmp(words[1], "-") == 0 ? NULL : words[1];
+    if (text.source.list != NULL && text.source.kind == NULL)
+        text.source.kind = "images"; /* only they have lists */
+    build.encode.folder = words[0];
     build.output = words[2];
-    return read_numbers(&text, &build, err) != 0 ? -1 : dataset_build(comm, &build, err);
+    return dataset_source_request(&text.source, words[0], &build.source, err) != 0 ||
+                   read_numbers(&text, &build, err) != 0
+               ? -1
+               : dataset_build(comm, &build, err);
 }
 
 const struct dataset_verb dataset_verb_build = {"build", true, run};

@@ -124,7 +124,13 @@ lmdb.mdb_env_close(env)
 PYTHON
 [ "$(stat -c %s huge/data.mdb)" -gt 199000000000 ] || fail "expected a file of 200 GB"
 opened huge "$(sized 1 10)" "$(sized 32 200)"
-"$ETALON" dataset verify -q huge --limit 40 >huge.log || fail "verify of 40 records of 16 MB"
+"$PYTHON" - "$ETALON" "$(sized 150 500)" >huge.log <<'PYTHON' || fail "verify of 40 records of 16 MB"
+import resource, subprocess, sys
+subprocess.run([sys.argv[1], "dataset", "verify", "-q", "huge", "--limit", "40"], check=True)
+mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+if mib > float(sys.argv[2]):
+    sys.exit(f"expected at most {sys.argv[2]} MiB of memory for 640 MB of records, found {mib:.0f}")
+PYTHON
 grep -q '^sizes: 3 x 2310 x 2310, 40 of bytes' huge.log || { cat huge.log >&2; fail "verify of the huge set"; }
 "$ETALON" dataset split -q huge huge-parts --parts 3000 --block 4 2>/dev/null & pid=$! # it begins at once, wherever a part lies
 wait_for 60 test -e huge-parts/part-00002-of-03000

@@ -4,6 +4,7 @@
 need_tool pkg-config
 need_tool nm
 need_python onnx
+need_python lmdb
 cd "$scratch"
 
 cmake --install "$(dirname "$ETALON")" --prefix "$scratch/usr" >/dev/null || fail "install"
@@ -38,6 +39,22 @@ expect 73 "one: exists already" ./cascade one 20
 expect 73 "nowhere" ./cascade nowhere/one 20
 "$ETALON" inspect one | grep -qF "dataset of kind lmdb: 40 records" || fail "inspect"
 "$ETALON" inspect one | grep -qF "00000001_picture0_window1: label -1, 3 x 24 x 24 floats" || fail "inspect: a record"
+
+# Tensors are packed anew as they are.
+"$ETALON" dataset build -q one - again --kind lmdb --shuffle --seed 4 || fail "build from tensors"
+"$ETALON" dataset verify -q again --check_size | grep -qF "sizes: 3 x 24 x 24, 0 of bytes, 40 of floats" || fail "tensors"
+"$ETALON" dataset build -q one - same || fail "build from what lies there"
+"$PYTHON" - <<'PYTHON' || fail "tensors: other values"
+import lmdb
+def rows(path):
+    with lmdb.open(path, readonly=True, lock=False) as env, env.begin() as txn:
+        return list(txn.cursor())
+one, again, same = (rows(path) for path in ("one", "again", "same"))
+assert sorted((key[9:], value) for key, value in again) == one
+assert [value for _, value in again] != [value for _, value in one]
+assert [(b"%08d_" % i + key, value) for i, (key, value) in enumerate(one)] == same
+PYTHON
+expect 65 "expected an image for the options given, found floats" "$ETALON" dataset build one - none --gray
 
 # The second stage: with and without the box.
 "$PYTHON" - <<'PYTHON'
