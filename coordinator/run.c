@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
 #include "coordinator/finished.h"
@@ -240,6 +241,36 @@ static void describe_data(const struct run *run, FILE *out)
         describe_preprocessing(q->preprocess_inputs[i].name, &q->preprocess_inputs[i].plan, NULL, out);
 }
 
+/* The chain on one record: a plan that cannot give the network's input is found out, and one that suits no record is
+ * not left to the full run. A bad record is an error where the job allows none. */
+static int try_first_record(const struct run *run, FILE *out, struct error *err)
+{
+    struct feed *feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
+    float *rows[DATASET_MAX_INPUTS] = {NULL};
+    struct error why = {0};
+    uint64_t digest;
+    int64_t label;
+    int rc = feed == NULL ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < run->graph->n_inputs; i++) {
+        rows[i] = memory_create((size_t)shape_elements(&run->inputs[i].shape), sizeof(float), "an input", err);
+        rc = rows[i] == NULL ? -1 : 0;
+    }
+    if (rc == 0 && feed_read(feed, 0, rows, &label, &digest, &why) < 0) {
+        if (why.code == EX_DATAERR && run->request->max_bad_records > 0) {
+            fputs("the first record is bad: ", out);
+            printable_print(why.text, out);
+            fputc('\n', out);
+        } else {
+            rc = error_set(err, why.code, "the first record: %s", why.text);
+        }
+    }
+    for (size_t i = 0; i < DATASET_MAX_INPUTS; i++)
+        free(rows[i]);
+    feed_destroy(feed);
+    return rc;
+}
+
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
 {
     struct run run = {.comm = comm, .request = request};
@@ -252,7 +283,11 @@ int run_describe(const struct comm *comm, const struct run_request *request, FIL
         for (size_t i = 0; i < request->n_targets; i++)
             fprintf(out, "target %s: %s\n", request->targets[i]->name, request->targets[i]->summary);
         fprintf(out, "would be written to %s\n", request->output);
+        rc = try_first_record(&run, out, err);
+        if (rc == 0)
+            rc = (run.output = output_open(request->output, err)) == NULL ? -1 : 0; /* run_fini removes what is empty */
     }
+    rc = comm_agree(comm, rc, err);
     run_fini(&run);
     return rc;
 }

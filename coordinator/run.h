@@ -93,7 +93,8 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
 int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err);
 
 /* Collective. What would happen: model, dataset and targets, as text on `out` (rank 0). Of the dataset it reads the
- * records of its fingerprint only. */
+ * records of its fingerprint, and runs the preprocessing on the first: EX_DATAERR if that is bad and the job allows no
+ * bad record. EX_CANTCREAT: the output folder could not be made or written; it leaves none behind. */
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
 
 /* Collective. Draws what the network is given for n records, at least 1, evenly spaced, as the contact sheet `path`, a
