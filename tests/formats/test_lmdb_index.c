@@ -93,7 +93,7 @@ static void a_damaged_index_is_an_error_or_finds_records(void **state)
         size_t n = i < size ? i : size;
 
         if (i >= size)
-            bytes[i - size] ^= 1u << (i % 8);
+            bytes[i - size] = (uint8_t)(bytes[i - size] ^ 1u << (i % 8));
         dataset = open_with(folder, bytes, n, &err);
         if (dataset == NULL) {
             assert_true(err.code == EX_DATAERR);
@@ -107,7 +107,7 @@ static void a_damaged_index_is_an_error_or_finds_records(void **state)
             dataset_close(dataset);
         }
         if (i >= size)
-            bytes[i - size] ^= 1u << (i % 8);
+            bytes[i - size] = (uint8_t)(bytes[i - size] ^ 1u << (i % 8));
     }
     free(bytes);
     record_fini(&record);
