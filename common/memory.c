@@ -53,6 +53,29 @@ int memory_grow(void **array, size_t *capacity, size_t count, size_t size, const
     return 0;
 }
 
+int buffer_add(struct buffer *buffer, const void *data, size_t size, const char *what, struct error *err)
+{
+    size_t capacity = buffer->capacity;
+    void *grown;
+
+    if (size == 0)
+        return 0;
+    if (size > SIZE_MAX / 2 - buffer->size)
+        return error_set(err, EX_OSERR, "%zu more bytes for %s is more than memory can address", size, what);
+    while (capacity < buffer->size + size)
+        capacity = capacity < 64 ? 64 : capacity * 2;
+    if (capacity > buffer->capacity) {
+        grown = realloc(buffer->data, capacity);
+        if (grown == NULL)
+            return error_set(err, EX_OSERR, "cannot allocate %zu bytes for %s", capacity, what);
+        buffer->data = grown;
+        buffer->capacity = capacity;
+    }
+    memcpy(buffer->data + buffer->size, data, size);
+    buffer->size += size;
+    return 0;
+}
+
 struct chunk {
     struct chunk *next;
     size_t used, size;

@@ -20,6 +20,14 @@ void *memory_create(size_t n, size_t size, const char *what, struct error *err);
 /* Grows *array (NULL at first, from malloc) so that index `count` is valid; doubles *capacity. New items are zeroed. */
 int memory_grow(void **array, size_t *capacity, size_t count, size_t size, const char *what, struct error *err);
 
+/* A run of bytes that grows at its end; starts as {0}, its data is freed with free(). */
+struct buffer {
+    unsigned char *data;
+    size_t size, capacity; /* what is allocated and not used yet is not touched: it takes no memory */
+};
+/* EX_OSERR: "cannot allocate <bytes> bytes for <what>"; the buffer is as before. */
+int buffer_add(struct buffer *buffer, const void *data, size_t size, const char *what, struct error *err);
+
 /* Things that die together: importers only allocate, one call frees everything. Not thread safe. */
 struct arena;
 struct arena *arena_create(struct error *err);

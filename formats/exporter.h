@@ -10,6 +10,8 @@
 #include "common/graph.h"
 #include "common/output.h"
 
+#include <protobuf-c/protobuf-c.h>
+
 struct model_data; /* formats/model_data.h */
 
 struct exporter {
@@ -33,5 +35,8 @@ const struct exporter *exporter_find(const char *name);
 /* For exporters: data[0..size) as <base><ending>. */
 int exporter_write_file(struct output *output, const char *base, const char *ending, const void *data, size_t size,
                         struct error *err);
+/* `message` packed as <base><ending>, without a copy of it in memory. EX_UNAVAILABLE beyond the 2 GiB of protobuf. */
+int exporter_write_message(struct output *output, const char *base, const char *ending, const ProtobufCMessage *message,
+                           struct error *err);
 
 #endif

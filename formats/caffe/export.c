@@ -59,23 +59,8 @@ static int write_weights(struct caffe_writer *w, const char *base, const char *e
                          struct error *err)
 {
     Caffe__NetParameter net = CAFFE__NET_PARAMETER__INIT;
-    uint8_t *bytes;
-    size_t size;
-    int rc;
 
-    if (strip(w, &net, err) != 0)
-        return -1;
-    size = caffe__net_parameter__get_packed_size(&net);
-    if (size > INT32_MAX)
-        return error_set(err, EX_UNAVAILABLE, "the weights take %zu bytes, a protobuf file holds at most 2^31 - 1",
-                         size);
-    bytes = memory_create(size, 1, "a file of weights", err);
-    if (bytes == NULL)
-        return -1;
-    caffe__net_parameter__pack(&net, bytes);
-    rc = exporter_write_file(output, base, ending, bytes, size, err);
-    free(bytes);
-    return rc;
+    return strip(w, &net, err) != 0 ? -1 : exporter_write_message(output, base, ending, &net.base, err);
 }
 
 /* ---- The exporters */

@@ -2,18 +2,18 @@
 #include "formats/exporter.h"
 #include "formats/onnx/write.h"
 
-#include <stdlib.h>
-
 static int write(const struct graph *graph, const char *base, struct output *output, struct error *err)
 {
-    uint8_t *bytes;
-    size_t size;
+    struct onnx_writer *writer = onnx_writer_create(graph->name[0] == '\0' ? "graph" : graph->name, err);
+    const ProtobufCMessage *model;
     int rc;
 
-    if (onnx_write_graph(graph, &bytes, &size, err) != 0)
-        return error_in(err, "onnx");
-    rc = exporter_write_file(output, base, ".onnx", bytes, size, err);
-    free(bytes);
+    if (writer == NULL)
+        return -1;
+    onnx_write_graph(writer, graph);
+    model = onnx_writer_finish(writer, err);
+    rc = model == NULL ? error_in(err, "onnx") : exporter_write_message(output, base, ".onnx", model, err);
+    onnx_writer_destroy(writer);
     return rc;
 }
 

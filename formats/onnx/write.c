@@ -287,31 +287,16 @@ void onnx_writer_string(struct onnx_writer *writer, const char *attribute, const
 
 /* --- the file --- */
 
-static int pack(const Onnx__ModelProto *model, uint8_t **bytes, size_t *size, struct error *err)
+const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct error *err)
 {
-    size_t n = onnx__model_proto__get_packed_size(model);
-    uint8_t *buffer;
+    Onnx__ModelProto *model = create(writer, &onnx__model_proto__descriptor, NULL);
+    Onnx__OperatorSetIdProto *opset = create(writer, &onnx__operator_set_id_proto__descriptor, NULL);
+    Onnx__OperatorSetIdProto **opsets = copy(writer, &opset, 1, sizeof opset);
 
-    if (n > INT32_MAX)
-        return error_set(err, EX_UNAVAILABLE, "the model takes %zu bytes, a protobuf file holds at most 2^31 - 1", n);
-    buffer = memory_create(n, 1, "an ONNX file", err);
-    if (buffer == NULL)
-        return -1;
-    onnx__model_proto__pack(model, buffer);
-    *bytes = buffer;
-    *size = n;
-    return 0;
-}
-
-int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size, struct error *err)
-{
-    Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = {&opset};
-    Onnx__ModelProto model = ONNX__MODEL_PROTO__INIT;
-
-    if (writer->err.code != 0) {
+    if (opsets == NULL) {
         if (err != NULL)
             *err = writer->err;
-        return -1;
+        return NULL;
     }
     writer->graph.n_node = writer->nodes.n;
     writer->graph.node = (Onnx__NodeProto **)writer->nodes.items;
@@ -321,16 +306,16 @@ int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size
     writer->graph.input = (Onnx__ValueInfoProto **)writer->inputs.items;
     writer->graph.n_output = writer->outputs.n;
     writer->graph.output = (Onnx__ValueInfoProto **)writer->outputs.items;
-    opset.domain = text("");
-    opset.has_version = true;
-    opset.version = OPSET;
-    model.has_ir_version = true;
-    model.ir_version = IR_VERSION;
-    model.producer_name = text("etalon");
-    model.n_opset_import = 1;
-    model.opset_import = opsets;
-    model.graph = &writer->graph;
-    model.n_metadata_props = writer->metadata.n;
-    model.metadata_props = (Onnx__StringStringEntryProto **)writer->metadata.items;
-    return pack(&model, bytes, size, err);
+    opset->domain = text("");
+    opset->has_version = true;
+    opset->version = OPSET;
+    model->has_ir_version = true;
+    model->ir_version = IR_VERSION;
+    model->producer_name = text("etalon");
+    model->n_opset_import = 1;
+    model->opset_import = opsets;
+    model->graph = &writer->graph;
+    model->n_metadata_props = writer->metadata.n;
+    model->metadata_props = (Onnx__StringStringEntryProto **)writer->metadata.items;
+    return &model->base;
 }

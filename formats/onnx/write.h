@@ -4,7 +4,7 @@
  *   onnx_writer_input(w, "x", &shape);
  *   onnx_writer_node(w, "Relu", "relu1", (const char *[]){"x"}, 1, "y");
  *   onnx_writer_output(w, "y", &shape);
- *   rc = onnx_writer_finish(w, &bytes, &size, err);
+ *   message = onnx_writer_finish(w, err);
  *   onnx_writer_destroy(w);
  *
  * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
@@ -16,12 +16,15 @@
 
 #include "common/graph.h"
 
+#include <protobuf-c/protobuf-c.h>
+
 struct onnx_writer;
 
 struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err); /* NULL with EX_OSERR */
 void onnx_writer_destroy(struct onnx_writer *writer);                              /* NULL is allowed */
-/* The file's bytes, to be freed with free(). -1: the first failure of any call; EX_UNAVAILABLE beyond 2 GiB. */
-int onnx_writer_finish(struct onnx_writer *writer, uint8_t **bytes, size_t *size, struct error *err);
+/* The file as a message, for exporter_write_message; lives as long as the writer. NULL: the first failure of any call.
+ */
+const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct error *err);
 /* For callers that find a fault themselves: kept like the writer's own. */
 void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
 
@@ -73,7 +76,7 @@ void onnx_graph_input(struct onnx_graph_writer *gw, int value);
 void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
                      const char *output);
 
-/* The whole graph in float32, under the user's names; bytes as from onnx_writer_finish. */
-int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, struct error *err);
+/* The whole graph in float32, under the user's names, for a writer just created. */
+void onnx_write_graph(struct onnx_writer *writer, const struct graph *graph);
 
 #endif

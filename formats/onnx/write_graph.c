@@ -148,14 +148,10 @@ void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *
         onnx_write_activation(&job, fused, onnx_graph_name(gw, n->name, "activation"), job.output, output);
 }
 
-int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, struct error *err)
+void onnx_write_graph(struct onnx_writer *writer, const struct graph *graph)
 {
-    struct onnx_writer *writer = onnx_writer_create(graph->name[0] == '\0' ? "graph" : graph->name, err);
     struct onnx_graph_writer gw;
-    int rc;
 
-    if (writer == NULL)
-        return -1;
     onnx_graph_writer_init(&gw, writer, graph);
     for (size_t i = 0; i < graph->n_inputs; i++)
         onnx_graph_input(&gw, graph->inputs[i]);
@@ -163,7 +159,4 @@ int onnx_write_graph(const struct graph *graph, uint8_t **bytes, size_t *size, s
         onnx_graph_node(&gw, (int)i, NULL, graph->nodes[i].fused, graph->values[graph->nodes[i].outputs[0]].name);
     for (size_t i = 0; i < graph->n_outputs; i++)
         onnx_writer_output(writer, graph->values[graph->outputs[i]].name, &graph->values[graph->outputs[i]].shape);
-    rc = onnx_writer_finish(writer, bytes, size, err);
-    onnx_writer_destroy(writer);
-    return rc;
 }

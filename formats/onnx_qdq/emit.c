@@ -11,6 +11,7 @@
  * CPUs without VNNI: the runtime's u8 x s8 kernels add pairs of products in saturating 16 bits there. Its session
  * option session.x64quantprecision = 1 makes them exact; the file is the same.
  */
+#include "formats/exporter.h"
 #include "formats/onnx/write.h"
 #include "formats/onnx_qdq/profile.h"
 #include "formats/target.h"
@@ -188,12 +189,12 @@ static int check(const struct plan *plan, struct error *err)
     return 0;
 }
 
-static int write_model(const struct plan *plan, const struct emit_info *info, uint8_t **bytes, size_t *size,
-                       struct error *err)
+static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     struct emitter e = {.plan = plan, .writer = onnx_writer_create(info->model_name, err)};
-    char records[24];
-    int rc;
+    char base[512], records[24];
+    const ProtobufCMessage *model;
+    int rc = -1;
 
     if (e.writer == NULL)
         return -1;
@@ -203,24 +204,14 @@ static int write_model(const struct plan *plan, const struct emit_info *info, ui
     onnx_writer_metadata(e.writer, "etalon.records", records);
     onnx_writer_metadata(e.writer, "etalon.version", info->version);
     add_graph(&e);
-    rc = onnx_writer_finish(e.writer, bytes, size, err);
+    model = onnx_writer_finish(e.writer, err);
+    if (model == NULL)
+        error_in(err, "onnx-qdq");
+    else if (snprintf(base, sizeof base, "onnx-qdq/%s", info->model_name) >= (int)sizeof base)
+        error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
+    else
+        rc = exporter_write_message(output, base, ".onnx", model, err);
     onnx_writer_destroy(e.writer);
-    return rc;
-}
-
-static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
-{
-    char name[512];
-    uint8_t *bytes;
-    size_t size;
-    int rc;
-
-    if (snprintf(name, sizeof name, "onnx-qdq/%s.onnx", info->model_name) >= (int)sizeof name)
-        return error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
-    if (write_model(plan, info, &bytes, &size, err) != 0)
-        return error_in(err, "onnx-qdq");
-    rc = output_write(output, name, bytes, size, true, err);
-    free(bytes);
     return rc;
 }
 

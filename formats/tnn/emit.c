@@ -7,7 +7,7 @@
 
 static int check(const struct plan *plan, struct error *err)
 {
-    struct tnn_buffer proto, model;
+    struct buffer proto, model;
     int rc = tnn_write_model(plan, &proto, &model, err);
 
     free(proto.data);
@@ -15,8 +15,8 @@ static int check(const struct plan *plan, struct error *err)
     return rc;
 }
 
-static int write_file(struct output *output, const char *model_name, const char *suffix,
-                      const struct tnn_buffer *buffer, struct error *err)
+static int write_file(struct output *output, const char *model_name, const char *suffix, const struct buffer *buffer,
+                      struct error *err)
 {
     char name[512];
 
@@ -27,7 +27,7 @@ static int write_file(struct output *output, const char *model_name, const char 
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
-    struct tnn_buffer proto, model;
+    struct buffer proto, model;
     int rc = tnn_write_model(plan, &proto, &model, err);
 
     if (rc == 0)

@@ -49,7 +49,7 @@ const char *tnn_fresh_name(struct tnn_emit *e, const char *base, const char *wha
 
 /* Both files in memory, to be freed with free(). A plan with nothing quantized gives a float model. EX_UNAVAILABLE
  * naming the node. */
-int tnn_write_model(const struct plan *plan, struct tnn_buffer *proto, struct tnn_buffer *model, struct error *err);
+int tnn_write_model(const struct plan *plan, struct buffer *proto, struct buffer *model, struct error *err);
 
 /* Is the node computed on codes? Then all its activations have scales. */
 bool tnn_is_integer(const struct tnn_emit *e, const struct node *node);

@@ -217,7 +217,7 @@ static int emit_nodes(struct tnn_emit *e)
     return 0;
 }
 
-static int build(struct tnn_emit *e, struct tnn_buffer *proto, struct tnn_buffer *model, struct error *err)
+static int build(struct tnn_emit *e, struct buffer *proto, struct buffer *model, struct error *err)
 {
     const struct graph *graph = e->graph;
     const char *inputs, *outputs;
@@ -240,12 +240,12 @@ static int build(struct tnn_emit *e, struct tnn_buffer *proto, struct tnn_buffer
     return tnn_writer_finish(&e->writer, inputs, outputs, proto, model);
 }
 
-int tnn_write_model(const struct plan *plan, struct tnn_buffer *proto, struct tnn_buffer *model, struct error *err)
+int tnn_write_model(const struct plan *plan, struct buffer *proto, struct buffer *model, struct error *err)
 {
     struct tnn_emit e = {.plan = plan, .graph = plan->graph, .arena = arena_create(err)};
     int rc = -1;
 
-    *proto = *model = (struct tnn_buffer){0};
+    *proto = *model = (struct buffer){0};
     tnn_writer_init(&e.writer, err);
     if (e.arena != NULL)
         rc = build(&e, proto, model, err);

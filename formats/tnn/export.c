@@ -7,7 +7,7 @@
 static int write(const struct graph *graph, const char *base, struct output *output, struct error *err)
 {
     struct plan *plan = plan_create(graph, &tnn_profile, err);
-    struct tnn_buffer proto, model;
+    struct buffer proto, model;
     int rc;
 
     if (plan == NULL)

@@ -10,9 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- Bytes */
+
+static void append(struct tnn_writer *writer, struct buffer *buffer, const void *data, size_t n)
+{
+    if (writer->has_failed || n == 0)
+        return;
+    writer->has_failed = buffer_add(buffer, data, n, "a TNN model", writer->err) != 0;
+}
+
+static void append_text(struct tnn_writer *writer, struct buffer *buffer, const char *text)
+{
+    append(writer, buffer, text, strlen(text));
+}
+
+/* ---- The writer */
+
 void tnn_writer_init(struct tnn_writer *writer, struct error *err)
 {
     *writer = (struct tnn_writer){.err = err};
+    append(writer, &writer->resources, &(uint32_t){TNN_MAGIC_V2}, sizeof(uint32_t));
+    append(writer, &writer->resources, &(int32_t){0}, sizeof(int32_t)); /* their number */
 }
 
 void tnn_writer_fini(struct tnn_writer *writer)
@@ -36,26 +54,6 @@ int tnn_writer_fail(struct tnn_writer *writer, int code, const char *format, ...
     va_end(args);
     writer->has_failed = true;
     return error_set(writer->err, code, "%s", text);
-}
-
-/* ---- Bytes */
-
-static void append(struct tnn_writer *writer, struct tnn_buffer *buffer, const void *data, size_t n)
-{
-    if (writer->has_failed || n == 0)
-        return;
-    if (memory_grow((void **)&buffer->data, &buffer->capacity, buffer->size + n - 1, 1, "a TNN model", writer->err) !=
-        0) {
-        writer->has_failed = true;
-        return;
-    }
-    memcpy(buffer->data + buffer->size, data, n);
-    buffer->size += n;
-}
-
-static void append_text(struct tnn_writer *writer, struct tnn_buffer *buffer, const char *text)
-{
-    append(writer, buffer, text, strlen(text));
 }
 
 /* ---- Layers */
@@ -209,7 +207,7 @@ static int by_text(const void *a, const void *b)
 }
 
 /* The third record: every blob once, sorted, each after a space. */
-static void append_blobs(struct tnn_writer *writer, struct tnn_buffer *proto)
+static void append_blobs(struct tnn_writer *writer, struct buffer *proto)
 {
     for (size_t i = 0; i < writer->n_blobs; i++) {
         if (i > 0 && strcmp(writer->blobs[i - 1], writer->blobs[i]) == 0)
@@ -228,7 +226,7 @@ static size_t count_blobs(const struct tnn_writer *writer)
     return n;
 }
 
-static void write_proto(struct tnn_writer *writer, const char *inputs, const char *outputs, struct tnn_buffer *proto)
+static void write_proto(struct tnn_writer *writer, const char *inputs, const char *outputs, struct buffer *proto)
 {
     char line[64];
 
@@ -249,20 +247,20 @@ static void write_proto(struct tnn_writer *writer, const char *inputs, const cha
     append(writer, proto, writer->layers.data, writer->layers.size);
 }
 
-int tnn_writer_finish(struct tnn_writer *writer, const char *inputs, const char *outputs, struct tnn_buffer *proto,
-                      struct tnn_buffer *model)
+int tnn_writer_finish(struct tnn_writer *writer, const char *inputs, const char *outputs, struct buffer *proto,
+                      struct buffer *model)
 {
     int32_t n_resources = (int32_t)writer->n_resources;
 
-    *proto = *model = (struct tnn_buffer){0};
+    *proto = *model = (struct buffer){0};
     write_proto(writer, inputs, outputs, proto);
-    append(writer, model, &(uint32_t){TNN_MAGIC_V2}, sizeof(uint32_t));
-    append(writer, model, &n_resources, sizeof n_resources);
-    append(writer, model, writer->resources.data, writer->resources.size);
-    if (!writer->has_failed)
-        return 0;
-    free(proto->data);
-    free(model->data);
-    *proto = *model = (struct tnn_buffer){0};
-    return -1;
+    if (writer->has_failed) {
+        free(proto->data);
+        *proto = (struct buffer){0};
+        return -1;
+    }
+    memcpy(writer->resources.data + sizeof(uint32_t), &n_resources, sizeof n_resources);
+    *model = writer->resources; /* weights are moved, not copied */
+    writer->resources = (struct buffer){0};
+    return 0;
 }

@@ -7,17 +7,13 @@
 #ifndef ETALON_TNN_WRITER_H
 #define ETALON_TNN_WRITER_H
 
-#include "common/error.h"
+#include "common/memory.h"
 #include "common/tensor.h"
 #include "formats/tnn/tnn.h"
 
-struct tnn_buffer {
-    uint8_t *data;
-    size_t size, capacity;
-};
-
 struct tnn_writer {
-    struct tnn_buffer layers, resources; /* what follows the headers */
+    struct buffer layers;    /* what follows the header of the .tnnproto */
+    struct buffer resources; /* the .tnnmodel, whose count of resources is put in at the end */
     size_t n_layers, n_resources;
     size_t record_start; /* of the layer being written */
     char **blobs;        /* names of all blobs, in order of appearance, owned */
@@ -50,8 +46,9 @@ void tnn_put_zeros(struct tnn_writer *writer, enum tnn_dtype dtype, size_t n);
 /* A blob appears; known names are remembered once. */
 void tnn_add_blob(struct tnn_writer *writer, const char *name);
 
-/* The finished files, to be freed with free(). `inputs` and `outputs` are records without quotes and commas. */
-int tnn_writer_finish(struct tnn_writer *writer, const char *inputs, const char *outputs, struct tnn_buffer *proto,
-                      struct tnn_buffer *model);
+/* The finished files, to be freed with free(); the writer is good for nothing else afterwards. `inputs` and `outputs`
+ * are records without quotes and commas. */
+int tnn_writer_finish(struct tnn_writer *writer, const char *inputs, const char *outputs, struct buffer *proto,
+                      struct buffer *model);
 
 #endif

@@ -175,6 +175,7 @@ static int rebuild(struct torch_reader *reader, int arguments, struct tensor *ou
         memcpy(to, from, n * size);
     else
         gather(&layout, from, size, n, to);
+    bytes_forget(&reader->state->file, from, n * size); /* a view without gaps, nearly always */
     out->data = to;
     return 0;
 }

@@ -11,8 +11,7 @@ static const uint8_t magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
                                 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, '.'};
 
 struct writer {
-    uint8_t *data;
-    size_t size, capacity;
+    struct buffer file;
     int key_digits; /* keys are as wide as each other: then their order as texts, PyTorch's, is that of numbers */
     bool has_failed;
     struct error *err;
@@ -20,14 +19,7 @@ struct writer {
 
 static void put(struct writer *w, const void *data, size_t n)
 {
-    if (w->has_failed || n == 0)
-        return;
-    if (memory_grow((void **)&w->data, &w->capacity, w->size + n - 1, 1, "a checkpoint", w->err) != 0) {
-        w->has_failed = true;
-        return;
-    }
-    memcpy(w->data + w->size, data, n);
-    w->size += n;
+    w->has_failed = w->has_failed || buffer_add(&w->file, data, n, "a checkpoint", w->err) != 0;
 }
 
 /* An opcode and, behind it, `width` bytes of a little-endian number. */
@@ -201,7 +193,7 @@ int torch_write_legacy(const struct torch_tensor *tensors, size_t n, struct outp
     put_keys(&w, n);
     for (size_t i = 0; i < n; i++)
         put_elements(&w, &tensors[i].tensor);
-    rc = w.has_failed ? -1 : output_write(output, name, w.data, w.size, true, err);
-    free(w.data);
+    rc = w.has_failed ? -1 : output_write(output, name, w.file.data, w.file.size, true, err);
+    free(w.file.data);
     return rc;
 }

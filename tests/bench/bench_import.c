@@ -1,13 +1,15 @@
-/* bench_import.c — how long the import of a large model takes, in passes of SHA-256 over the same warm file, and how
- * much memory it needs at its peak, in sizes of that file. Files of dense layers, 4096 x 4096 each, are written to the
- * current folder first and removed again.
+/* bench_import.c — how long import and export of a large model take, in passes of SHA-256 over the same warm file, and
+ * how much memory they need at their peak, in sizes of that file. Networks of dense layers or matrix products, 4096 x
+ * 4096 each, are written to the current folder by each exporter first, read by its importer, and removed again.
  *
  *   bench_import [LAYERS]        64 MiB a layer; default 8
  */
 #include "common/bytes.h"
 #include "common/memory.h"
 #include "common/output.h"
+#include "formats/exporter.h"
 #include "formats/model.h"
+#include "formats/torch/torch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,269 +19,200 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WIDTH = 4096, WEIGHT_BYTES = WIDTH * WIDTH * 4 };
+enum { WIDTH = 4096, MAX_LAYERS = 9 }; /* a protobuf file holds 2 GiB, and this is to be quick */
 
-/* A protobuf message in the making; what is too large for it follows as weights. */
-struct message {
-    unsigned char bytes[1 << 16];
-    size_t size;
+static const char folder[] = "bench_import.tmp";
+
+/* A file format, and the operator that the network is made of. */
+static const struct row {
+    const char *what, *exporter;
+    enum op op;
+    const char *file, *weights; /* the large one is the last */
+    bool is_checkpoint;         /* the weights are written by themselves, over those of the model */
+} rows[] = {
+    {"ONNX, Gemm", "onnx", OP_DENSE, "m.onnx", NULL, false},
+    {"ONNX, MatMul", "onnx", OP_MATMUL, "m.onnx", NULL, false},
+    {"GraphDef, MatMul", "tensorflow", OP_DENSE, "m.pb", NULL, false},
+    {"caffemodel", "caffe", OP_DENSE, "m.prototxt", "m.caffemodel", false},
+    {"tnnmodel", "tnn", OP_DENSE, "m.tnnproto", "m.tnnmodel", false},
+    {"prototxt with .pth", "caffe", OP_DENSE, "m.prototxt", "m.pth", true},
 };
 
-static void add_varint(struct message *m, uint64_t number)
+static void must(bool is_true, const struct error *err)
 {
-    for (; number >= 128; number >>= 7)
-        m->bytes[m->size++] = (unsigned char)(number | 128);
-    m->bytes[m->size++] = (unsigned char)number;
+    if (is_true)
+        return;
+    fprintf(stderr, "bench_import: %s\n", err->text);
+    exit(EXIT_FAILURE);
 }
 
-static void add_number(struct message *m, unsigned field, uint64_t number)
+/* y<i> to y<i + 1> by the weights w<i>, which all are the same. */
+static struct graph *build(enum op op, int layers)
 {
-    add_varint(m, field << 3);
-    add_varint(m, number);
-}
+    struct error err = {0};
+    struct graph *graph = graph_create("bench", &err);
+    struct shape row = {2, {1, WIDTH}};
+    struct tensor weights = {DTYPE_FLOAT32, {2, {WIDTH, WIDTH}}, NULL};
+    float *data;
+    int x;
 
-static void begin_bytes(struct message *m, unsigned field, size_t size)
-{
-    add_varint(m, field << 3 | 2);
-    add_varint(m, size);
-}
-
-static void add_bytes(struct message *m, unsigned field, const void *bytes, size_t size)
-{
-    begin_bytes(m, field, size);
-    memcpy(m->bytes + m->size, bytes, size);
-    m->size += size;
-}
-
-static void add_text(struct message *m, unsigned field, const char *text)
-{
-    add_bytes(m, field, text, strlen(text));
-}
-
-static void add_message(struct message *m, unsigned field, const struct message *part)
-{
-    add_bytes(m, field, part->bytes, part->size);
-}
-
-static void must_write(FILE *file, const void *bytes, size_t size)
-{
-    if (fwrite(bytes, 1, size, file) != size) {
-        perror("fwrite");
-        exit(EXIT_FAILURE);
-    }
-}
-
-static FILE *must_open(const char *path)
-{
-    FILE *file = fopen(path, "wb");
-
-    if (file == NULL) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
-    return file;
-}
-
-static void must_close(FILE *file)
-{
-    if (fclose(file) != 0) {
-        perror("fclose");
-        exit(EXIT_FAILURE);
-    }
-}
-
-static struct message value_info(const char *name)
-{
-    struct message info = {0}, type = {0}, tensor = {0}, shape = {0}, dim = {0};
-
-    add_number(&dim, 1, 1);
-    add_message(&shape, 1, &dim);
-    dim.size = 0;
-    add_number(&dim, 1, WIDTH);
-    add_message(&shape, 1, &dim);
-    add_number(&tensor, 1, 1); /* float32 */
-    add_message(&tensor, 2, &shape);
-    add_message(&type, 1, &tensor);
-    add_text(&info, 1, name);
-    add_message(&info, 2, &type);
-    return info;
-}
-
-/* ModelProto: ir_version 1, graph 7, opset_import 8. GraphProto: node 1, initializer 5, input 11, output 12. */
-static void write_onnx(const char *path, int layers, const float *weights)
-{
-    struct message nodes = {0}, tensor = {0}, head = {0}, opset = {0}, part;
-    FILE *file = must_open(path);
-    unsigned char *digit;
-    char name[32];
-
+    must(graph != NULL, &err);
+    x = graph_add_value(graph, "y0", DTYPE_FLOAT32, &row, &err);
+    must(x >= 0 && graph_add_input(graph, x, &err) >= 0, &err);
     for (int i = 0; i < layers; i++) {
-        part = (struct message){0};
-        for (int j = 0; j < 3; j++) { /* input y<i>, input w<i>, output y<i+1> */
-            snprintf(name, sizeof name, "%s%d", j == 1 ? "w" : "y", j == 2 ? i + 1 : i);
-            add_text(&part, j == 2 ? 2 : 1, name);
-        }
-        add_text(&part, 4, "MatMul");
-        add_message(&nodes, 1, &part);
-    }
-    part = value_info("y0");
-    add_message(&nodes, 11, &part);
-    snprintf(name, sizeof name, "y%d", layers);
-    part = value_info(name);
-    add_message(&nodes, 12, &part);
+        char name[3][32];
+        int inputs[2] = {x}, y;
 
-    add_number(&tensor, 1, WIDTH);
-    add_number(&tensor, 1, WIDTH);
-    add_number(&tensor, 2, 1);
-    add_text(&tensor, 8, "w0");
-    digit = &tensor.bytes[tensor.size - 1];
-    begin_bytes(&tensor, 9, WEIGHT_BYTES);
-    part = (struct message){0};
-    begin_bytes(&part, 5, tensor.size + WEIGHT_BYTES);
-
-    add_number(&opset, 2, 13);
-    add_number(&head, 1, 7);
-    add_message(&head, 8, &opset);
-    begin_bytes(&head, 7, nodes.size + (size_t)layers * (part.size + tensor.size + WEIGHT_BYTES));
-    must_write(file, head.bytes, head.size);
-    must_write(file, nodes.bytes, nodes.size);
-    for (int i = 0; i < layers; i++) {
-        *digit = (unsigned char)('0' + i);
-        must_write(file, part.bytes, part.size);
-        must_write(file, tensor.bytes, tensor.size);
-        must_write(file, weights, WEIGHT_BYTES);
+        snprintf(name[0], sizeof name[0], "fc%d", i);
+        snprintf(name[1], sizeof name[1], "fc%d.weight", i);
+        snprintf(name[2], sizeof name[2], "y%d", i + 1);
+        weights.data = data = arena_create_array(graph->arena, (size_t)WIDTH * WIDTH, sizeof *data, &err);
+        must(data != NULL, &err);
+        for (size_t k = 0; k < (size_t)WIDTH * WIDTH; k++)
+            data[k] = (float)(k * 2654435761u % 2001) / 1000.0f - 1.0f;
+        inputs[1] = graph_add_constant(graph, name[1], &weights, &err);
+        y = graph_add_value(graph, name[2], DTYPE_FLOAT32, &row, &err);
+        must(inputs[1] >= 0 && y >= 0 && graph_add_node(graph, op, name[0], op_name(op), inputs, 2, &y, 1, &err) >= 0,
+             &err);
+        x = y;
     }
-    must_close(file);
+    must(graph_add_output(graph, x, &err) >= 0, &err);
+    return graph;
 }
 
-/* NetParameter: layer 100. LayerParameter: name 1, blobs 7. BlobProto: data 5 (packed), shape 7 { dim 1 }. */
-static void write_caffe(const char *prototxt, const char *caffemodel, int layers, const float *weights)
-{
-    FILE *text = must_open(prototxt), *file = must_open(caffemodel);
-
-    fprintf(text, "input: \"y0\" input_shape { dim: 1 dim: %d }\n", WIDTH);
-    for (int i = 0; i < layers; i++) {
-        struct message shape = {0}, blob = {0}, layer = {0}, head = {0};
-        char name[32];
-
-        snprintf(name, sizeof name, "w%d", i);
-        fprintf(text,
-                "layer { name: \"%s\" type: \"InnerProduct\" bottom: \"y%d\" top: \"y%d\"\n"
-                "  inner_product_param { num_output: %d bias_term: false } }\n",
-                name, i, i + 1, WIDTH);
-        add_number(&shape, 1, WIDTH);
-        add_number(&shape, 1, WIDTH);
-        add_message(&blob, 7, &shape);
-        begin_bytes(&blob, 5, WEIGHT_BYTES);
-        add_text(&layer, 1, name);
-        begin_bytes(&layer, 7, blob.size + WEIGHT_BYTES);
-        begin_bytes(&head, 100, layer.size + blob.size + WEIGHT_BYTES);
-        must_write(file, head.bytes, head.size);
-        must_write(file, layer.bytes, layer.size);
-        must_write(file, blob.bytes, blob.size);
-        must_write(file, weights, WEIGHT_BYTES);
-    }
-    must_close(text);
-    must_close(file);
-}
-
+/* Of this thread: others use the machine too. */
 static double seconds(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static const char *path_of(const char *name)
+{
+    static char paths[2][64];
+    static int i;
+
+    i = !i;
+    snprintf(paths[i], sizeof paths[i], "%s/%s", folder, name);
+    return paths[i];
 }
 
 static double digest_seconds(const char *path, size_t *size)
 {
     struct error err = {0};
     struct bytes file = {0};
-    struct sha256 *state = sha256_create(&err);
     char hex[SHA256_HEX_BYTES];
     double start;
 
-    if (state == NULL || bytes_read(path, SIZE_MAX, &file, &err) != 0) {
-        fprintf(stderr, "%s\n", err.text);
-        exit(EXIT_FAILURE);
-    }
+    must(bytes_read(path, SIZE_MAX, &file, &err) == 0, &err);
     start = seconds();
-    sha256_add(state, file.data, file.size);
-    sha256_finish(state, hex);
+    sha256_bytes(file.data, file.size, hex);
     *size = file.size;
     bytes_free(&file);
     return seconds() - start;
 }
 
-static double import_seconds(const char *path, const char *weights)
+static void export_checkpoint(const struct graph *graph, struct output *output)
 {
-    struct model_request request = {.file = path, .weights = weights};
+    struct torch_tensor tensors[MAX_LAYERS];
     struct error err = {0};
-    double start = seconds(), spent;
-    struct graph *graph = model_import(&request, &err);
+    size_t n = 0;
 
-    spent = seconds() - start;
-    if (graph == NULL) {
-        fprintf(stderr, "%s\n", err.text);
+    for (size_t i = 0; i < graph->n_nodes; i++, n++) {
+        tensors[n].name = graph->values[graph->nodes[i].inputs[1]].name;
+        must(graph_constant(graph, graph->nodes[i].inputs[1], &tensors[n].tensor), &err);
+    }
+    must(torch_write_legacy(tensors, n, output, "m.pth", &err) == 0, &err);
+}
+
+static double export_seconds(const struct row *row, int layers)
+{
+    struct graph *graph = build(row->op, layers);
+    struct error err = {0};
+    struct output *output = output_open(folder, &err);
+    double start = seconds();
+
+    must(output != NULL, &err);
+    must(exporter_find(row->exporter)->write(graph, "m", output, &err) == 0, &err);
+    if (row->is_checkpoint)
+        export_checkpoint(graph, output);
+    output_close(output);
+    return seconds() - start;
+}
+
+static double import_seconds(const struct row *row, int layers)
+{
+    struct model_request request = {.file = path_of(row->file),
+                                    .weights = row->weights == NULL ? NULL : path_of(row->weights)};
+    struct error err = {0};
+    double start = seconds();
+
+    (void)layers;
+    must(model_import(&request, &err) != NULL, &err);
+    return seconds() - start;
+}
+
+/* In a process of its own, so that the peak is its own. */
+static double measure(double (*work)(const struct row *, int), const struct row *row, int layers, double *peak_bytes)
+{
+    int ends[2], status;
+    struct rusage usage;
+    double spent = 0;
+    pid_t child;
+
+    fflush(stdout);
+    if (pipe(ends) != 0 || (child = fork()) < 0) {
+        perror("bench_import");
         exit(EXIT_FAILURE);
     }
-    graph_destroy(graph);
+    if (child == 0) {
+        spent = work(row, layers);
+        _exit(write(ends[1], &spent, sizeof spent) == (ssize_t)sizeof spent ? 0 : 1);
+    }
+    if (wait4(child, &status, 0, &usage) != child || status != 0 ||
+        read(ends[0], &spent, sizeof spent) != (ssize_t)sizeof spent)
+        exit(EXIT_FAILURE);
+    close(ends[0]);
+    close(ends[1]);
+    *peak_bytes = (double)usage.ru_maxrss * 1024;
     return spent;
 }
 
-/* In processes of their own, so that the peak is this import's; the best of three. */
-static void measure(const char *what, const char *path, const char *weights)
+static void measure_row(const struct row *row, int layers)
 {
-    double digest = 1e9, import = 1e9, once;
+    const char *large = row->weights == NULL ? row->file : row->weights;
+    double digest = 1e9, import = 1e9, export, export_peak, import_peak = 0;
     size_t size = 1;
-    struct rusage usage;
-    long peak_kb = 0;
 
-    fflush(stdout);
-    for (int i = 0; i < 3; i++) {
-        int ends[2], status;
-        pid_t child;
+    export = measure(export_seconds, row, layers, &export_peak);
+    for (int i = 0; i < 3; i++) { /* the best of three */
+        double d = digest_seconds(path_of(large), &size), once = measure(import_seconds, row, layers, &import_peak);
 
-        once = digest_seconds(weights != NULL ? weights : path, &size);
-        digest = once < digest ? once : digest;
-        if (pipe(ends) != 0 || (child = fork()) < 0) {
-            perror("fork");
-            exit(EXIT_FAILURE);
-        }
-        if (child == 0) {
-            once = import_seconds(path, weights);
-            _exit(write(ends[1], &once, sizeof once) == (ssize_t)sizeof once ? 0 : 1);
-        }
-        if (wait4(child, &status, 0, &usage) != child || status != 0 ||
-            read(ends[0], &once, sizeof once) != (ssize_t)sizeof once)
-            exit(EXIT_FAILURE);
-        close(ends[0]);
-        close(ends[1]);
+        digest = d < digest ? d : digest;
         import = once < import ? once : import;
-        peak_kb = usage.ru_maxrss;
     }
-    printf("%s of %zu MiB: SHA-256 %.3f s, import %.3f s: %.2f passes; peak %.2f times its size\n", what, size >> 20,
-           digest, import, import / digest, (double)peak_kb * 1024 / (double)size);
+    printf("| %s | %zu | %.2f | %.2f | %.2f | %.2f |\n", row->what, size >> 20, import / digest,
+           import_peak / (double)size, export / digest, export_peak / (double)size);
+    unlink(path_of(row->file));
+    if (row->weights != NULL)
+        unlink(path_of(row->weights));
+    unlink(path_of("m.caffemodel"));
 }
 
 int main(int argc, char **argv)
 {
     int layers = argc > 1 ? atoi(argv[1]) : 8;
-    float *weights = malloc(WEIGHT_BYTES);
 
-    if (weights == NULL || layers < 1 || layers > 9) {
-        fprintf(stderr, "usage: bench_import [LAYERS], 1 to 9\n");
+    if (layers < 1 || layers > MAX_LAYERS) {
+        fprintf(stderr, "usage: bench_import [LAYERS], 1 to %d\n", MAX_LAYERS);
         return 64;
     }
-    for (size_t i = 0; i < WEIGHT_BYTES / sizeof *weights; i++)
-        weights[i] = (float)(i * 2654435761u % 2001) / 1000.0f - 1.0f;
-    write_onnx("bench_import.onnx", layers, weights);
-    write_caffe("bench_import.prototxt", "bench_import.caffemodel", layers, weights);
-    free(weights);
-    measure("ONNX", "bench_import.onnx", NULL);
-    measure("caffemodel", "bench_import.prototxt", "bench_import.caffemodel");
-    unlink("bench_import.onnx");
-    unlink("bench_import.prototxt");
-    unlink("bench_import.caffemodel");
+    printf("| file | MiB | import: passes | peak, sizes | export: passes | peak, sizes, with the network |\n"
+           "|---|---|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        measure_row(&rows[i], layers);
+    rmdir(folder);
     return 0;
 }

@@ -114,6 +114,28 @@ static void growing_keeps_items_and_zeroes_new_ones(void **unused)
     free(items);
 }
 
+static void a_buffer_holds_what_was_added_in_order(void **unused)
+{
+    struct buffer buffer = {0};
+    struct error err = {0};
+    unsigned char piece[300];
+    size_t total = 0;
+
+    (void)unused;
+    for (size_t n = 0; n <= sizeof piece; n++) {
+        memset(piece, (int)(n % 251), n);
+        assert_int_equal(buffer_add(&buffer, piece, n, "a test", &err), 0);
+    }
+    for (size_t n = 0; n <= sizeof piece; n++)
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(buffer.data[total++], n % 251);
+    assert_int_equal(buffer.size, total);
+    assert_int_equal(buffer_add(&buffer, piece, SIZE_MAX - 1, "a test", &err), -1);
+    assert_int_equal(err.code, EX_OSERR);
+    assert_int_equal(buffer.size, total);
+    free(buffer.data);
+}
+
 static void an_arena_keeps_everything_apart_until_it_dies(void **unused)
 {
     enum { N = 2000 };
@@ -159,6 +181,7 @@ int main(void)
         cmocka_unit_test(impossible_sizes_are_errors_that_say_how_much_for_what),
         cmocka_unit_test(the_last_sizes_that_a_number_can_hold_are_refused),
         cmocka_unit_test(growing_keeps_items_and_zeroes_new_ones),
+        cmocka_unit_test(a_buffer_holds_what_was_added_in_order),
         cmocka_unit_test(an_arena_keeps_everything_apart_until_it_dies),
         cmocka_unit_test(strings_are_copied_and_formatted_into_the_arena),
     };

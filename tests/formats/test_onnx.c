@@ -763,13 +763,20 @@ static void what_is_written_imports_again_to_an_equal_graph(void **state)
         struct graph *graph = import_shared(networks[i]), *again;
         struct onnx_file *f = new_model(13); /* for its folder */
         struct error err = {0};
+        struct onnx_writer *writer = onnx_writer_create(networks[i], &err);
+        const ProtobufCMessage *model;
         uint8_t *bytes;
-        size_t size;
 
-        if (onnx_write_graph(graph, &bytes, &size, &err) != 0)
+        assert_non_null(writer);
+        onnx_write_graph(writer, graph);
+        model = onnx_writer_finish(writer, &err);
+        if (model == NULL)
             fail_msg("%s: %s", networks[i], err.text);
-        write_bytes(f->path, bytes, size);
+        bytes = malloc(protobuf_c_message_get_packed_size(model));
+        assert_non_null(bytes);
+        write_bytes(f->path, bytes, protobuf_c_message_pack(model, bytes));
         free(bytes);
+        onnx_writer_destroy(writer);
         again = model_import(&f->request, &err);
         if (again == NULL)
             fail_msg("%s: %s", networks[i], err.text);
