@@ -28,6 +28,11 @@ static void mention_filter(const struct preprocess_step *step)
                     step_word(resize_filter_words, (int)step->resize.filter));
 }
 
+static char *copy_path(struct caffe_writer *w, const struct preprocess_step *step)
+{
+    return arena_copy_string(w->arena, step->file.path, &w->err);
+}
+
 static float *copy_values(struct caffe_writer *w, const struct preprocess_step *step)
 {
     float *values = caffe_put_floats(w, step->n_values);
@@ -41,8 +46,8 @@ static float *copy_values(struct caffe_writer *w, const struct preprocess_step *
 
 static bool fits_flat_fields(const struct preprocess_plan *plan)
 {
-    static const int places[] = {
-        [STEP_CHANNELS] = 1, [STEP_RESIZE] = 2, [STEP_CROP] = 3, [STEP_MEAN] = 4, [STEP_SCALE] = 5};
+    static const int places[] = {[STEP_CHANNELS] = 1, [STEP_RESIZE] = 2,    [STEP_CROP] = 3,
+                                 [STEP_MEAN] = 4,     [STEP_MEAN_FILE] = 4, [STEP_SCALE] = 5};
     int latest = 0;
 
     for (size_t i = 0; i < plan->n_steps; i++) {
@@ -98,6 +103,8 @@ static void put_flat(struct caffe_writer *w, Caffe__TransformationParameter *par
     } else if (step->kind == STEP_MEAN) {
         param->mean_value = copy_values(w, step);
         param->n_mean_value = step->n_values;
+    } else if (step->kind == STEP_MEAN_FILE) {
+        param->mean_file = copy_path(w, step);
     } else {
         param->has_scale = true;
         param->scale = step->values[0];
@@ -174,8 +181,12 @@ static void put_mean_op(struct caffe_writer *w, Caffe__TransformationParameter *
 
     if (op == NULL)
         return;
-    op->mean_value = copy_values(w, step);
-    op->n_mean_value = step->n_values;
+    if (step->kind == STEP_MEAN_FILE) {
+        op->mean_file = copy_path(w, step);
+    } else {
+        op->mean_value = copy_values(w, step);
+        op->n_mean_value = step->n_values;
+    }
 }
 
 /* Behind a mean it is part of the same op. */
@@ -184,7 +195,7 @@ static void put_factor_op(struct caffe_writer *w, Caffe__TransformationParameter
 {
     Caffe__TransformOp *op = param->n_transform_op > 0 ? param->transform_op[param->n_transform_op - 1] : NULL;
 
-    if (op == NULL || op->n_mean_value == 0 || op->n_scale + op->n_div > 0)
+    if (op == NULL || (op->n_mean_value == 0 && op->mean_file == NULL) || op->n_scale + op->n_div > 0)
         op = put_op(w, param, CAFFE__TRANSFORM_OP__OP__STAND);
     if (op == NULL)
         return;
@@ -201,7 +212,7 @@ static int put_listed(struct caffe_writer *w, Caffe__TransformationParameter *pa
         return put_resize_op(w, param, step, err);
     if (step->kind == STEP_CROP)
         put_crop_op(w, param, step);
-    else if (step->kind == STEP_MEAN)
+    else if (step->kind == STEP_MEAN || step->kind == STEP_MEAN_FILE)
         put_mean_op(w, param, step);
     else if (step->kind == STEP_SCALE || step->kind == STEP_DIVIDE)
         put_factor_op(w, param, step);
