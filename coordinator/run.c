@@ -4,7 +4,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/memory.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
 #include "coordinator/finished.h"
@@ -250,12 +249,8 @@ static int try_first_record(const struct run *run, FILE *out, struct error *err)
     struct error why = {0};
     uint64_t digest;
     int64_t label;
-    int rc = feed == NULL ? -1 : 0;
+    int rc = feed == NULL ? -1 : run_create_rows(run, rows, err);
 
-    for (size_t i = 0; rc == 0 && i < run->graph->n_inputs; i++) {
-        rows[i] = memory_create((size_t)shape_elements(&run->inputs[i].shape), sizeof(float), "an input", err);
-        rc = rows[i] == NULL ? -1 : 0;
-    }
     if (rc == 0 && feed_read(feed, 0, rows, &label, &digest, &why) < 0) {
         if (why.code == EX_DATAERR && run->request->max_bad_records > 0) {
             fputs("the first record is bad: ", out);
@@ -265,8 +260,7 @@ static int try_first_record(const struct run *run, FILE *out, struct error *err)
             rc = error_set(err, why.code, "the first record: %s", why.text);
         }
     }
-    for (size_t i = 0; i < DATASET_MAX_INPUTS; i++)
-        free(rows[i]);
+    run_free_rows(rows);
     feed_destroy(feed);
     return rc;
 }

@@ -3,6 +3,7 @@
 #include "coordinator/run_private.h"
 
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
 #include "formats/model_data.h"
@@ -105,4 +106,20 @@ int run_take_data(struct run *run, struct error *err)
     run->preprocess_origin = data.has_preprocess ? data.origin : NULL;
     run->dataset_origin = data.records.kind != NULL ? data.origin : NULL;
     return 0;
+}
+
+int run_create_rows(const struct run *run, float *rows[DATASET_MAX_INPUTS], struct error *err)
+{
+    for (size_t i = 0; i < run->graph->n_inputs; i++) {
+        rows[i] = memory_create((size_t)shape_elements(&run->inputs[i].shape), sizeof(float), "an input", err);
+        if (rows[i] == NULL)
+            return -1;
+    }
+    return 0;
+}
+
+void run_free_rows(float *rows[DATASET_MAX_INPUTS])
+{
+    for (size_t i = 0; i < DATASET_MAX_INPUTS; i++)
+        free(rows[i]);
 }

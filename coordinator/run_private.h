@@ -43,6 +43,10 @@ int run_load(struct run *run, struct error *err);
 
 /* --- run_data.c --- */
 
+/* Room for one record of every input of the network; freed in any case, after a failure too. */
+int run_create_rows(const struct run *run, float *rows[DATASET_MAX_INPUTS], struct error *err);
+void run_free_rows(float *rows[DATASET_MAX_INPUTS]);
+
 /* Completes the request by what the model says of its data. EX_CONFIG: nobody names a dataset, a preset that the
  * network's input does not suit. */
 int run_take_data(struct run *run, struct error *err);

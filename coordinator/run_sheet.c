@@ -22,22 +22,6 @@ static int find_picture(const struct run *run, size_t *input, struct error *err)
                      run->request->model_name);
 }
 
-static void fini_rows(float *rows[DATASET_MAX_INPUTS])
-{
-    for (size_t i = 0; i < DATASET_MAX_INPUTS; i++)
-        free(rows[i]);
-}
-
-static int init_rows(const struct run *run, float *rows[DATASET_MAX_INPUTS], struct error *err)
-{
-    for (size_t i = 0; i < run->graph->n_inputs; i++) {
-        rows[i] = memory_create((size_t)shape_elements(&run->inputs[i].shape), sizeof(float), "an input", err);
-        if (rows[i] == NULL)
-            return -1;
-    }
-    return 0;
-}
-
 /* n records, evenly spaced; a bad one leaves its tile dark. */
 static int draw_tiles(const struct run *run, size_t input, size_t n, struct contact_sheet *sheet, FILE *out,
                       struct error *err)
@@ -45,7 +29,7 @@ static int draw_tiles(const struct run *run, size_t input, size_t n, struct cont
     uint64_t count = dataset_count(run->dataset);
     struct feed *feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
     float *rows[DATASET_MAX_INPUTS] = {NULL};
-    int rc = feed == NULL ? -1 : init_rows(run, rows, err);
+    int rc = feed == NULL ? -1 : run_create_rows(run, rows, err);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         uint64_t ordinal = count / n * i + count % n * i / n, digest;
@@ -65,7 +49,7 @@ static int draw_tiles(const struct run *run, size_t input, size_t n, struct cont
             rc = error_set(err, why.code, "%s", why.text);
         }
     }
-    fini_rows(rows);
+    run_free_rows(rows);
     feed_destroy(feed);
     return rc;
 }
