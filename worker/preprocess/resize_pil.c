@@ -6,6 +6,7 @@
  * columns first, then rows. On floats sums are kept in double precision, as in PIL's mode F. The golden arrays of
  * tests/worker/test_preprocess.c come from PIL itself.
  */
+#include "worker/preprocess/resize_kernels.h"
 #include "worker/preprocess/steps.h"
 
 #include "common/math.h"
@@ -14,10 +15,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum {
-    WEIGHT_BITS = 32 - 8 - 2,
-    STRIP = 64 /* sums kept at once: 256 bytes, in registers or first-level cache */
-};
+enum { WEIGHT_BITS = 32 - 8 - 2 };
 
 /* Target index i is the sum of weight[i * stride + k] * source[first[i] + k], k < count[i]. */
 struct taps {
@@ -189,15 +187,30 @@ static void columns_of_floats(const float *from, float *to, size_t width, size_t
         }
 }
 
+/* Rows of RGB, several at once as far as a byte behind them may be read. Returns how many are done. */
+static size_t columns_of_rows(const struct picture *from, uint8_t *to, size_t width, const struct taps *taps)
+{
+    const struct columns columns = {width, taps->stride, taps->first, taps->count, taps->fixed, WEIGHT_BITS};
+    columns_kernel *kernel = columns_find(isa_best());
+    const uint8_t *bytes = from->data;
+    size_t y = 0;
+
+    for (; kernel != NULL && y + COLUMNS_ROWS < from->height; y += COLUMNS_ROWS)
+        kernel(&columns, bytes + y * from->width * 3, from->width * 3, to + y * width * 3, width * 3);
+    return y;
+}
+
 static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width, struct error *err)
 {
     struct picture from = *picture;
     struct taps taps;
+    size_t y;
     void *to = picture_renew(picture, from.planes, from.height, width, from.interleave, from.is_float, err);
 
     if (to == NULL || taps_init(&taps, filter, from.width, width, err) < 0)
         return -1;
-    for (size_t y = 0; y < from.planes * from.height; y++) {
+    y = !from.is_float && from.interleave == 3 ? columns_of_rows(&from, to, width, &taps) : 0;
+    for (; y < from.planes * from.height; y++) {
         size_t source = y * from.width * from.interleave, target = y * width * from.interleave;
 
         if (from.is_float)
@@ -210,33 +223,6 @@ static int resize_columns(struct picture *picture, enum resize_filter filter, si
     }
     taps_fini(&taps);
     return 0;
-}
-
-/* m <= STRIP elements of a target row from `count` source rows that lie n apart. */
-static inline void strip_of_bytes(const uint8_t *restrict from, uint8_t *restrict to, size_t n, size_t m,
-                                  const int32_t *weight, size_t count)
-{
-    int32_t sums[STRIP];
-
-    for (size_t i = 0; i < m; i++)
-        sums[i] = 1 << (WEIGHT_BITS - 1);
-    for (size_t k = 0; k < count; k++)
-        for (size_t i = 0; i < m; i++)
-            sums[i] += from[k * n + i] * weight[k];
-    for (size_t i = 0; i < m; i++)
-        to[i] = to_pixel(sums[i]);
-}
-
-/* Target row y from source rows of n elements. Whole strips pass a literal length: the compiler vectorises those. */
-static void row_of_bytes(const uint8_t *from, uint8_t *to, size_t n, size_t y, const struct taps *taps)
-{
-    const int32_t *weight = taps->fixed + y * taps->stride;
-    size_t x = 0;
-
-    from += taps->first[y] * n;
-    for (; x + STRIP <= n; x += STRIP)
-        strip_of_bytes(from + x, to + x, n, STRIP, weight, taps->count[y]);
-    strip_of_bytes(from + x, to + x, n, n - x, weight, taps->count[y]);
 }
 
 static void row_of_floats(const float *from, float *to, size_t n, size_t y, const struct taps *taps)
@@ -256,6 +242,7 @@ static int resize_rows(struct picture *picture, enum resize_filter filter, size_
 {
     struct picture from = *picture;
     size_t n = from.width * from.interleave;
+    row_kernel *kernel = row_find(isa_best());
     struct taps taps;
     void *to = picture_renew(picture, from.planes, height, from.width, from.interleave, from.is_float, err);
 
@@ -267,8 +254,9 @@ static int resize_rows(struct picture *picture, enum resize_filter filter, size_
                 row_of_floats((const float *)from.data + p * from.height * n, (float *)to + (p * height + y) * n, n, y,
                               &taps);
             else
-                row_of_bytes((const uint8_t *)from.data + p * from.height * n, (uint8_t *)to + (p * height + y) * n, n,
-                             y, &taps);
+                kernel((const uint8_t *)from.data + (p * from.height + taps.first[y]) * n,
+                       (uint8_t *)to + (p * height + y) * n, n, taps.fixed + y * taps.stride, taps.count[y],
+                       WEIGHT_BITS);
     taps_fini(&taps);
     return 0;
 }
