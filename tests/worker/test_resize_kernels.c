@@ -18,11 +18,11 @@ static uint32_t draw(void)
     return state >> 8;
 }
 
-/* Some are negative, so that sums pass both ends of a byte. */
+/* Some are negative, so that sums pass both ends of a byte; five stay below 2, so that none overflows. */
 static void draw_weights(int32_t *weight, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        weight[i] = (int32_t)(draw() % (1 << BITS)) - (1 << (BITS - 2));
+        weight[i] = (int32_t)(draw() % (1 << (BITS - 1))) - (1 << (BITS - 3));
 }
 
 static void draw_bytes(uint8_t *bytes, size_t n)
