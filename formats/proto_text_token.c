@@ -152,7 +152,7 @@ int tokenizer_next(struct tokenizer *t, struct token *token, struct error *err)
         error_set(err, EX_DATAERR, "expected a field, found the byte 0x%02x", (unsigned char)first);
         return token_error(token, err);
     }
-    if (token->length > PROTO_TEXT_MAX_TOKEN_BYTES) {
+    if (token->kind != TOKEN_STRING && token->length > PROTO_TEXT_MAX_TOKEN_BYTES) { /* strings: their reader decides */
         error_set(err, EX_DATAERR, "a token of %zu bytes is longer than %d", token->length, PROTO_TEXT_MAX_TOKEN_BYTES);
         return token_error(token, err);
     }

@@ -135,7 +135,7 @@ int text_enum(struct text_parser *p, const ProtobufCEnumDescriptor *descriptor, 
     return 0;
 }
 
-int text_bytes(struct text_parser *p, char **out, size_t *length, struct error *err)
+static int read_literals(struct text_parser *p, size_t limit, char **out, size_t *length, struct error *err)
 {
     size_t capacity = 0;
 
@@ -146,8 +146,8 @@ int text_bytes(struct text_parser *p, char **out, size_t *length, struct error *
     while (p->token.kind == TOKEN_STRING) {
         size_t needed = *length + p->token.length + 1, added;
 
-        if (needed > PROTO_TEXT_MAX_TOKEN_BYTES) {
-            error_set(err, EX_DATAERR, "a string is longer than %d bytes", PROTO_TEXT_MAX_TOKEN_BYTES);
+        if (needed > limit) {
+            error_set(err, EX_DATAERR, "a string is longer than %zu bytes", limit);
             return token_error(&p->token, err);
         }
         if (needed > capacity) {
@@ -170,12 +170,17 @@ int text_bytes(struct text_parser *p, char **out, size_t *length, struct error *
     return 0;
 }
 
+int text_bytes(struct text_parser *p, char **out, size_t *length, struct error *err)
+{
+    return read_literals(p, SIZE_MAX, out, length, err);
+}
+
 int text_string(struct text_parser *p, char **out, struct error *err)
 {
     struct token start = p->token;
     size_t length;
 
-    if (text_bytes(p, out, &length, err) < 0)
+    if (read_literals(p, PROTO_TEXT_MAX_TOKEN_BYTES, out, &length, err) < 0)
         return -1;
     if (memchr(*out, '\0', length) != NULL) {
         error_set(err, EX_DATAERR, "a name or text holds a zero byte");

@@ -1,11 +1,13 @@
 /* import.c — frozen TensorFlow graphs into our graph.
  *
- * A file is one serialized GraphDef without magic or length. Whatever holds weights in variables beside the graph (a
- * SavedModel, a checkpoint) must be frozen first: it is recognised, and refused by name.
+ * A file is one GraphDef, serialized without magic or length, or in protobuf's text format. Whatever holds weights in
+ * variables beside the graph (a SavedModel, a checkpoint) must be frozen first: it is recognised, and refused by name.
  */
 #include "formats/tensorflow/tf_import.h"
 
+#include "common/log.h"
 #include "formats/proto_guard.h"
+#include "formats/proto_text.h"
 #include "formats/proto_wire.h"
 
 #include <string.h>
@@ -83,9 +85,59 @@ static struct wire wire_of(const struct bytes *file)
     return (struct wire){file->data, file->data, file->data + file->size};
 }
 
+/* As TensorFlow writes it: the first field, after comments, is a node. What else is text has no bytes below the blanks.
+ */
+static bool is_text_graph(const struct bytes *file)
+{
+    const char *at = (const char *)file->data, *end = at + file->size;
+
+    while (at < end && (*at == '#' || strchr(" \t\r\n", *at) != NULL) && *at != '\0') {
+        const char *newline = *at == '#' ? memchr(at, '\n', (size_t)(end - at)) : at;
+
+        at = newline == NULL ? end : newline + 1;
+    }
+    if ((size_t)(end - at) < strlen("node {") || strncmp(at, "node", 4) != 0)
+        return false;
+    for (at += 4; at < end && (*at == ' ' || *at == ':'); at++)
+        ;
+    return at < end && *at == '{';
+}
+
 static int recognise(const char *path, const struct bytes *file)
 {
-    return is_graph(wire_of(file)) || is_saved_model(wire_of(file)) ? 2 : has_suffix(path, ".pb");
+    if (is_text_graph(file) || is_graph(wire_of(file)) || is_saved_model(wire_of(file)))
+        return 2;
+    return has_suffix(path, ".pb") || has_suffix(path, ".pbtxt");
+}
+
+struct text_warnings {
+    struct proto_text_listener listener;
+    const char *path;
+};
+
+static void warn(struct proto_text_listener *self, const char *text)
+{
+    log_warning("%s: %s", ((struct text_warnings *)self)->path, text);
+}
+
+/* NULL with EX_DATAERR, EX_OSERR; freed with proto_free. */
+static Tensorflow__GraphDef *parse_text(const char *path, const struct bytes *file, struct error *err)
+{
+    struct text_warnings warnings = {{warn}, path};
+
+    return (Tensorflow__GraphDef *)proto_text_parse(&tensorflow__graph_def__descriptor, file->data, file->size,
+                                                    &warnings.listener, err);
+}
+
+/* NULL with EX_DATAERR, EX_UNAVAILABLE, EX_OSERR; freed with proto_free_unpacked. */
+static Tensorflow__GraphDef *unpack(const struct bytes *file, struct error *err)
+{
+    if (!is_saved_model(wire_of(file)))
+        return (Tensorflow__GraphDef *)proto_unpack(&tensorflow__graph_def__descriptor, file->data, file->size,
+                                                    proto_budget(file->size), err);
+    error_set(err, EX_UNAVAILABLE,
+              "this is a SavedModel, whose weights are in variables beside it: freeze it into one GraphDef");
+    return NULL;
 }
 
 static int read_graph(const struct model_request *request, const struct bytes *file, struct graph *graph,
@@ -96,19 +148,15 @@ static int read_graph(const struct model_request *request, const struct bytes *f
                            .file = file,
                            .batch = INT32_MAX,
                            .decoded_limit = proto_budget(file->size)};
-    Tensorflow__GraphDef *proto;
+    bool is_text = is_text_graph(file) || has_suffix(request->file, ".pbtxt");
+    Tensorflow__GraphDef *proto = is_text ? parse_text(request->file, file, err) : unpack(file, err);
     int rc;
 
-    if (is_saved_model(wire_of(file)))
-        return error_set(err, EX_UNAVAILABLE,
-                         "this is a SavedModel, whose weights are in variables beside it: freeze it into one GraphDef");
-    proto = (Tensorflow__GraphDef *)proto_unpack(&tensorflow__graph_def__descriptor, file->data, file->size,
-                                                 proto_budget(file->size), err);
     if (proto == NULL)
         return -1;
     in.proto = proto;
     rc = tf_read_graph(&in, err);
-    proto_free_unpacked(&proto->base);
+    (is_text ? proto_free : proto_free_unpacked)(&proto->base);
     return rc;
 }
 
@@ -126,7 +174,7 @@ static int import(const struct model_request *request, struct graph *graph, stru
 
 const struct importer importer_tensorflow = {
     .name = "tensorflow",
-    .summary = "frozen TensorFlow graphs (.pb)",
+    .summary = "frozen TensorFlow graphs (.pb, .pbtxt)",
     .recognise = recognise,
     .import = import,
 };

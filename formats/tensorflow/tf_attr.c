@@ -69,7 +69,7 @@ int tf_type(const struct tf_node *node, const char *name, int32_t fallback, int3
 
     if (find_typed(node->proto, name, CASE(TYPE), &attribute, err) != 0)
         return -1;
-    *out = attribute == NULL ? fallback : attribute->type;
+    *out = attribute == NULL ? fallback : (int32_t)attribute->type;
     return 0;
 }
 

@@ -201,3 +201,10 @@ evaluate: {top_k: [1, 3], dataset: *data}
 output: out
 limits: {max_bad_records: 3}
 """)
+put("tensorflow", "text", b"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "shape" value { shape { dim { size: 1 } dim { size: 2 } } } } }
+node { name: "b" op: "Const" attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } }
+  tensor_content: "\\000\\000\\200?\\000\\000\\000@" } } } }
+node { name: "y" op: "BiasAdd" input: "x" input: "b:0" } # not [1] < 2 >
+versions { producer: 27 }
+""")
