@@ -136,7 +136,7 @@ void graph_print(const struct graph *graph, FILE *out)
 {
     struct graph_totals totals = graph_totals(graph);
 
-    fprintf(out, "graph ");
+    fprintf(out, "graph%s", graph->name[0] == '\0' ? "" : " ");
     printable_print(graph->name, out);
     fprintf(out, ": %zu nodes, %zu values\n", graph->n_nodes, graph->n_values);
     print_ports(graph, "inputs:", graph->inputs, graph->n_inputs, out);

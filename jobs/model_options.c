@@ -68,7 +68,11 @@ static int make_request(const struct model_options *options, struct arena *arena
     for (size_t i = 0; i < options->inputs.n; i++)
         if (read_input(options->inputs.items[i], arena, request, err) != 0)
             return -1;
+    if ((options->is_separate || options->separate.n > 0) && options->batch == NULL)
+        return error_set(err, EX_USAGE, "--separate and --separate-batch need --batch: how many records they split");
     request->weights = options->weights;
+    request->n_outputs = options->ends.n;
+    request->outputs = options->ends.items;
     request->remove = (struct edge_nodes){options->removed_names.n, options->removed_types.n,
                                           options->removed_names.items, options->removed_types.items};
     request->n_kept = options->kept.n;
@@ -80,6 +84,27 @@ static int make_request(const struct model_options *options, struct arena *arena
     return check_types(&options->removed_types, err);
 }
 
+/* Messages of the floors below advise in the words of a job file; here the same are options. A word after a blank is
+ * advice, others belong to paths. */
+static void say_options(struct error *err)
+{
+    static const struct {
+        const char *key, *option;
+    } words[] = {{" model.weights", " --weights"},
+                 {" model.inputs", " --input"},
+                 {" model.outputs", " --end"},
+                 {" model.keep", " --keep"},
+                 {" model.remove_nodes", " --remove-node"}};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (char *at = err->text; (at = strstr(at, words[i].key)) != NULL; at++) {
+            size_t from = strlen(words[i].key), to = strlen(words[i].option);
+
+            memcpy(at, words[i].option, to); /* none is longer than its key */
+            memmove(at + to, at + from, strlen(at + from) + 1);
+        }
+}
+
 struct graph *model_options_import(const struct model_options *options, const char *file, struct error *err)
 {
     struct arena *arena = arena_create(err);
@@ -88,6 +113,8 @@ struct graph *model_options_import(const struct model_options *options, const ch
 
     if (arena != NULL && make_request(options, arena, &request, err) == 0)
         graph = model_import(&request, err);
+    if (graph == NULL)
+        say_options(err);
     arena_destroy(arena);
     if (graph != NULL && options->is_normalised && graph_normalise(graph, err) != 0) {
         graph_destroy(graph);

@@ -8,7 +8,7 @@
 
 struct model_options {
     const char *weights;
-    struct option_list inputs, removed_names, removed_types, kept;
+    struct option_list inputs, ends, removed_names, removed_types, kept;
     bool is_normalised;
     const char *batch; /* of `convert` only, which writes */
     bool is_separate;
@@ -19,6 +19,7 @@ struct model_options {
 #define MODEL_OPTIONS(m)                                                                                               \
     {"weights", 0, OPTION_TEXT, &(m)->weights, "FILE", "the weights, where the model has two files"},                  \
         {"input", 0, OPTION_LIST, &(m)->inputs, "NAME=SHAPE", "the shape of an input that the model leaves open"},     \
+        {"end", 0, OPTION_LIST, &(m)->ends, "VALUE", "the network ends at this value"},                                \
         {"remove-node", 0, OPTION_LIST, &(m)->removed_names, "NAME", "leave out this node at an input or output"},     \
         {"remove-type", 0, OPTION_LIST, &(m)->removed_types, "TYPE", "leave out such nodes there, e.g. Softmax"},      \
         {"keep", 0, OPTION_LIST, &(m)->kept, "PATTERN", "fold and fuse no nodes of such names"},                       \
@@ -26,8 +27,9 @@ struct model_options {
         "normalised", 0, OPTION_FLAG, &(m)->is_normalised, NULL, "after folding and fusing, as the engine runs it"     \
     }
 
-/* Imports `file` as the options say, and normalises it where they do. Owned by the caller; NULL on failure. EX_USAGE: a
- * shape that cannot be read, no such type of node. */
+/* Imports `file` as the options say, and normalises it where they do. Owned by the caller; NULL on failure, with advice
+ * in the options' words. EX_USAGE: a shape that cannot be read, no such type of node, a batch to be split that is none.
+ */
 struct graph *model_options_import(const struct model_options *options, const char *file, struct error *err);
 
 #endif

@@ -158,6 +158,22 @@ static int check_data_options(const struct data_options *data, const struct expo
         exporter->name);
 }
 
+static int help(const struct option *options)
+{
+    char text[1024];
+    size_t n = (size_t)snprintf(text, sizeof text,
+                                "Writes a model that Etalon reads as one of another format, in fp32.\n\n"
+                                "Example: etalon convert deploy.prototxt --weights net.caffemodel --to onnx --output "
+                                "out\n\nFORMAT:\n");
+
+    for (size_t i = 0; exporters[i] != NULL && n < sizeof text; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "  %-12s %s\n", exporters[i]->name, exporters[i]->summary);
+    if (n < sizeof text)
+        snprintf(text + n, sizeof text - n, "  %-12s a PyTorch checkpoint in its older container: <name>.pth\n",
+                 checkpoint_format);
+    return verb_help("convert FILE --to FORMAT --output FOLDER [options]", text, options);
+}
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     const char *to = NULL, *folder = NULL, *name = NULL, *words[1];
@@ -185,10 +201,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("convert FILE --to FORMAT --output FOLDER [options]",
-                         "Writes a model that Etalon reads as one of another format, in fp32.\n\n"
-                         "Example: etalon convert deploy.prototxt --weights net.caffemodel --to onnx --output out\n",
-                         options);
+        return help(options);
     if (n_words != 1 || folder == NULL)
         return error_set(err, EX_USAGE, "convert needs one model, and --output with a folder");
     if (name == NULL)

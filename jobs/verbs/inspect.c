@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { SHOWN_RECORDS = 5, DEFAULT_TILES = 64, MAX_TILES = 10000 };
 
@@ -182,6 +183,14 @@ static bool is_hdf5(const char *path)
     return is;
 }
 
+static bool is_results(const char *folder)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/archive.h5", folder);
+    return access(path, F_OK) == 0;
+}
+
 static int inspect(const char *path, const struct inspect_options *options, struct error *err)
 {
     const char *kind;
@@ -191,9 +200,14 @@ static int inspect(const char *path, const struct inspect_options *options, stru
         return error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
     if (options->as_json && (dataset_recognise(path) != NULL || is_hdf5(path)))
         return error_set(err, EX_USAGE, "%s: --json prints models only", path);
+    if (is_results(path))
+        return error_set(err, EX_USAGE,
+                         "%s: a folder of results: inspect its archive.h5, or one of the models in its folders", path);
     kind = dataset_recognise(path);
+    if (kind != NULL && inspect_dataset(kind, path, err) != 0)
+        return S_ISDIR(info.st_mode) ? error_in(err, "a folder is inspected as a data set, of kind %s", kind) : -1;
     if (kind != NULL)
-        return inspect_dataset(kind, path, err);
+        return 0;
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
     if (is_hdf5(path))
@@ -217,7 +231,10 @@ static int inspect_job(const struct comm *comm, const char *path, const struct i
     int rc = 0;
 
     if (options->sheet == NULL)
-        rc = error_set(err, EX_USAGE, "%s: of a job, --sheet FILE.png shows what its network is given", path);
+        rc = error_set(err, EX_USAGE,
+                       "%s: of a job, --sheet FILE.png shows what its network is given; its network is shown by etalon "
+                       "calibrate --dry-run",
+                       path);
     if (rc == 0)
         rc = dataset_number("tiles", options->tiles, &n, err);
     if (rc == 0 && (n == 0 || n > MAX_TILES))
@@ -251,12 +268,13 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (wants_help)
         return comm->rank > 0
                    ? 0
-                   : verb_help("inspect FILE [options]",
-                               "Prints a model (.onnx, .pb, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
-                               "a dataset, or an archive; of a job, draws what its network is given.\n\n"
-                               "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n"
-                               "         etalon inspect job.yaml --sheet input.png\n",
-                               options);
+                   : verb_help(
+                         "inspect FILE [options]",
+                         "Prints a model (.onnx, .pb, .pbtxt, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
+                         "a dataset, or an archive; of a job, draws what its network is given.\n\n"
+                         "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n"
+                         "         etalon inspect job.yaml --sheet input.png\n",
+                         options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "inspect needs one file or folder");
     if (is_job(words[0]))

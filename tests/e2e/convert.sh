@@ -77,7 +77,19 @@ expect 69 'batch' "$ETALON" convert "$demo/demo.onnx" --to tnn --output "$scratc
 
 # --- refusals ---
 
+printf '%s\n' 'input: "x" input_shape { dim: 1 dim: 2 dim: 4 dim: 4 }' \
+  'layer { name: "p" type: "Pooling" bottom: "x" top: "pooled" pooling_param { kernel_size: 2 } }' \
+  'layer { name: "t" type: "NoSuchLayer" bottom: "pooled" top: "y" }' >"$scratch/unknown.prototxt"
+mkdir "$scratch/results" && touch "$scratch/results/archive.h5"
 expect 64 'one of onnx' "$ETALON" convert "$demo/demo.onnx" --to gif --output "$scratch/none"
+expect 64 'need --batch' "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/none" --separate x
+expect 69 'choose --end above it' "$ETALON" convert "$scratch/unknown.prototxt" --to onnx -o "$scratch/none"
+"$ETALON" convert "$scratch/unknown.prototxt" --to onnx -o "$scratch/ended" --name net --end pooled >/dev/null || fail "--end"
+"$ETALON" inspect "$scratch/ended/net.onnx" | grep -q '^outputs: pooled' || fail "--end leads elsewhere"
+expect 64 'its archive.h5' "$ETALON" inspect "$scratch/results"
+expect 64 'calibrate --dry-run' "$ETALON" inspect "$demo/demo.yaml"
+expect 65 'inspected as a data set' "$ETALON" inspect "$scratch/ended"
+"$ETALON" convert --help | grep -q '  tensorflow ' || fail "--help names no formats"
 expect 64 '--input takes a name and a shape' "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/none" --input x=1x
 "$PYTHON" - "$scratch/erf.onnx" <<'PYTHON'
 import sys
