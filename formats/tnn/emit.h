@@ -85,6 +85,11 @@ void tnn_emit_transpose(struct tnn_emit *e, const struct node *node);
 void tnn_emit_slice(struct tnn_emit *e, const struct node *node);
 void tnn_emit_pad(struct tnn_emit *e, const struct node *node);
 void tnn_emit_resize(struct tnn_emit *e, const struct node *node);
+void tnn_emit_layer_norm(struct tnn_emit *e, const struct node *node);
+
+/* A constant as a blob of its own, <base>_<what>, for layers that take one as an input. NULL after latching. */
+const char *tnn_put_const(struct tnn_emit *e, const char *base, const char *what, const struct shape *shape,
+                          const float *data);
 
 /* An activation layer between two blobs (ReLU on codes where is_quantized). */
 void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool is_quantized, const char *name,

@@ -11,13 +11,16 @@
 #include <string.h>
 
 static void (*const emitters[OP_COUNT])(struct tnn_emit *, const struct node *) = {
-    [OP_CONV] = tnn_emit_conv,        [OP_DECONV] = tnn_emit_conv,     [OP_DENSE] = tnn_emit_dense,
-    [OP_MATMUL] = tnn_emit_matmul,    [OP_POOL] = tnn_emit_pool,       [OP_ACTIVATION] = tnn_emit_activation,
-    [OP_PRELU] = tnn_emit_prelu,      [OP_BINARY] = tnn_emit_binary,   [OP_CONCAT] = tnn_emit_concat,
-    [OP_SOFTMAX] = tnn_emit_softmax,  [OP_RESHAPE] = tnn_emit_reshape, [OP_TRANSPOSE] = tnn_emit_transpose,
-    [OP_SLICE] = tnn_emit_slice,      [OP_PAD] = tnn_emit_pad,         [OP_NORMALIZE] = tnn_emit_normalize,
-    [OP_LRN] = tnn_emit_lrn,          [OP_REDUCE] = tnn_emit_reduce,   [OP_RESIZE] = tnn_emit_resize,
-    [OP_IDENTITY] = tnn_emit_reshape,
+    [OP_CONV] = tnn_emit_conv,           [OP_DECONV] = tnn_emit_conv,
+    [OP_DENSE] = tnn_emit_dense,         [OP_MATMUL] = tnn_emit_matmul,
+    [OP_POOL] = tnn_emit_pool,           [OP_ACTIVATION] = tnn_emit_activation,
+    [OP_PRELU] = tnn_emit_prelu,         [OP_BINARY] = tnn_emit_binary,
+    [OP_CONCAT] = tnn_emit_concat,       [OP_SOFTMAX] = tnn_emit_softmax,
+    [OP_RESHAPE] = tnn_emit_reshape,     [OP_TRANSPOSE] = tnn_emit_transpose,
+    [OP_SLICE] = tnn_emit_slice,         [OP_PAD] = tnn_emit_pad,
+    [OP_NORMALIZE] = tnn_emit_normalize, [OP_LRN] = tnn_emit_lrn,
+    [OP_REDUCE] = tnn_emit_reduce,       [OP_RESIZE] = tnn_emit_resize,
+    [OP_IDENTITY] = tnn_emit_reshape,    [OP_LAYER_NORM] = tnn_emit_layer_norm,
 };
 
 /* ---- What emitters of operators share */

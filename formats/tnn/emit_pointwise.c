@@ -49,6 +49,26 @@ static void put_power(struct tnn_emit *e, const char *name, const char *from, co
     tnn_layer_end(&e->writer);
 }
 
+static void put_plain(struct tnn_emit *e, const char *type, const char *name, const char *from, const char *to)
+{
+    tnn_layer_begin(&e->writer, false, type, name, &from, 1, &to, 1);
+    tnn_layer_end(&e->writer);
+}
+
+/* x tanh(softplus(x)) */
+static void put_mish(struct tnn_emit *e, const char *name, const char *from, const char *to)
+{
+    const char *soft = tnn_fresh_name(e, name, "softplus"), *gate = tnn_fresh_name(e, name, "tanh");
+
+    if (soft == NULL || gate == NULL)
+        return;
+    put_plain(e, "Softplus", soft, from, soft);
+    put_plain(e, "Tanh", gate, soft, gate);
+    tnn_layer_begin(&e->writer, false, "Mul", name, (const char *const[]){from, gate}, 2, &to, 1);
+    tnn_param(&e->writer, -1); /* no operand is constant */
+    tnn_layer_end(&e->writer);
+}
+
 void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool is_quantized, const char *name,
                         const char *from, const char *to)
 {
@@ -61,6 +81,10 @@ void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool i
     }
     if (activation.kind == ACTIVATION_POWER) {
         put_power(e, name, from, to, activation.alpha);
+        return;
+    }
+    if (activation.kind == ACTIVATION_MISH) {
+        put_mish(e, name, from, to);
         return;
     }
     if (type == NULL || (activation.kind == ACTIVATION_SWISH && activation.alpha != 1)) {
@@ -107,6 +131,7 @@ static bool element_shape(const struct shape *x, const struct shape *own, struct
 {
     int64_t n = shape_elements(own), channels = x->rank > 1 ? x->dims[1] : 0;
 
+    *out = (struct shape){0};
     if (own->rank > x->rank)
         return false;
     *out = (struct shape){x->rank, {1, 1, 1, 1, 1, 1, 1, 1}};
@@ -119,11 +144,19 @@ static void put_binary_constant(struct tnn_emit *e, const struct node *node, con
                                 const char *to)
 {
     const struct value *element = &e->graph->values[node->inputs[constant]];
-    const char *from = e->blobs[node->inputs[1 - constant]], *name = tnn_layer_name(e, node);
+    const char *from = e->blobs[node->inputs[1 - constant]], *name = tnn_layer_name(e, node), *inputs[2];
     struct shape shape;
 
     if (!element_shape(tnn_value_shape(e, node->inputs[1 - constant]), &element->shape, &shape)) {
-        tnn_cannot(e, "TNN cannot tell how its constant \"%s\" is to be broadcast", element->name);
+        inputs[1 - constant] = from; /* as a blob with all its axes, it is broadcast by numpy's rule */
+        inputs[constant] = shape.rank == 0 ? NULL : tnn_put_const(e, name, "const", &shape, element->data);
+        if (inputs[constant] == NULL) {
+            tnn_cannot(e, "TNN cannot tell how its constant \"%s\" is to be broadcast", element->name);
+            return;
+        }
+        tnn_layer_begin(&e->writer, false, type, name, inputs, 2, &to, 1);
+        tnn_param(&e->writer, -1);
+        tnn_layer_end(&e->writer);
         return;
     }
     tnn_layer_begin(&e->writer, false, type, name, &from, 1, &to, 1);

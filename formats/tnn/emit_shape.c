@@ -1,6 +1,8 @@
 /* emit_shape.c — operators that move elements. */
 #include "formats/tnn/emit.h"
 
+#include <stdio.h>
+
 enum { CHANNELS = 1, ROWS = 2, COLUMNS = 3 }; /* axes of an image */
 
 static void put_list(struct tnn_emit *e, const int64_t *items, size_t n)
@@ -22,11 +24,18 @@ void tnn_emit_concat(struct tnn_emit *e, const struct node *node)
         return;
     }
     for (size_t i = 0; i < node->n_inputs; i++) {
-        if (e->graph->values[node->inputs[i]].is_constant) {
-            tnn_cannot(e, "joining with a constant is not written");
+        const struct value *x = &e->graph->values[node->inputs[i]];
+        char what[32];
+
+        if (x->is_constant && is_integer) {
+            tnn_cannot(e, "joining codes with a constant is not written");
             return;
         }
-        inputs[i] = e->blobs[node->inputs[i]];
+        snprintf(what, sizeof what, "const%zu", i);
+        inputs[i] = x->is_constant ? tnn_put_const(e, tnn_layer_name(e, node), what, &x->shape, x->data)
+                                   : e->blobs[node->inputs[i]];
+        if (inputs[i] == NULL)
+            return;
         if (is_integer)
             tnn_put_scale(e, node->inputs[i]);
     }

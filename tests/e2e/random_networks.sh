@@ -79,7 +79,7 @@ if [ "${SANITIZED:-0}" = 0 ]; then
 fi
 int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it
 int8 features 99
-int8 transformer 99 onnx-qdq # TNN has no layer normalisation
+int8 transformer 99 onnx-qdq # TNN has no gather
 again transformer
 int8 sequence 99 onnx-qdq # TNN has no convolutions over one axis
 
