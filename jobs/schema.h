@@ -48,6 +48,12 @@ int schema_word(struct schema *r, const struct yaml *node, const char *what, con
 /* A list of at most `max` numbers, or one number alone; finite as float. */
 int schema_floats(struct schema *r, const struct yaml *node, float *values, size_t max, size_t *n);
 
+/* What is under `model:`; target is a struct model_request. In schema_model.c. */
+int schema_model(struct schema *r, const struct yaml *node, void *target);
+
+/* What is under `calibration:`; target is a struct run_request. In schema_calibration.c. */
+int schema_calibration(struct schema *r, const struct yaml *node, void *target);
+
 /* What is under `dataset:`; target is a struct dataset_request. That of the calibration may be a limit alone: on the
  * records that the model's data layer names. In schema_dataset.c. */
 int schema_dataset(struct schema *r, const struct yaml *node, void *target);
