@@ -1,6 +1,7 @@
 /* verb.c — see verb.h. */
 #include "jobs/verb.h"
 
+#include "common/bus_error.h"
 #include "common/log.h"
 #include "common/suggest.h"
 #include "coordinator/run.h"
@@ -95,7 +96,7 @@ int verb_main(int argc, char **argv)
     }
     if (print_about(argv[1]))
         return end(flush_results(&err), &comm, &err);
-    if (comm_init(&argc, &argv, &comm, &err) == 0) {
+    if (comm_init(&argc, &argv, &comm, &err) == 0 && bus_error_listen(&err) == 0) { /* MPI has a handler of its own */
         log_setup(log_level_now(), comm.size > 1 ? comm.rank : -1);
         verb = find_verb(argv[1], &err);
     }

@@ -3,8 +3,8 @@
  * LMDB must not be opened twice in a process, so users of the same file share one environment. It is opened without
  * locks (read-only folders work; nobody may write during a run, which lmdb_env_check_unchanged finds out) and without
  * read-ahead. A truncated file would open and then kill the process by SIGBUS at the first missing page: sizes are
- * compared first. What remains: a file that shrinks *while* it is mapped still raises SIGBUS (a handler that says so is
- * main's affair), and LMDB trusts the contents of pages: a maliciously crafted environment can crash it.
+ * compared first. What remains: a file that shrinks *while* it is mapped raises SIGBUS (common/bus_error.h), and LMDB
+ * trusts the contents of pages: a maliciously crafted environment can crash it.
  */
 #ifndef ETALON_LMDB_ENV_H
 #define ETALON_LMDB_ENV_H

@@ -1,6 +1,7 @@
 /* test_lmdb.c — LMDBs of Datum messages: every form of Datum, ordinal access, damage, writing. */
 #include "image_files.h"
 
+#include "common/bus_error.h"
 #include "common/log.h"
 #include "formats/record.h"
 #include "formats/records/datum.h"
@@ -517,6 +518,36 @@ static void a_write_during_the_run_is_noticed(void **state)
     place_destroy(&place);
 }
 
+/* LMDB reads a mapping: the fault is a signal. */
+static void a_file_that_shrinks_during_the_run_ends_it_with_74(void **state)
+{
+    struct place place = place_create();
+    const char *folder = in_place(&place, "db"), *file = in_place(&place, "db/data.mdb");
+    int status;
+    pid_t child;
+
+    (void)state;
+    write_lmdb(folder, 200, 4000);
+    child = fork();
+    if (child == 0) {
+        struct dataset *dataset = open_lmdb(folder, NULL);
+        struct dataset_cursor *cursor = dataset == NULL ? NULL : dataset_cursor_open(dataset, NULL);
+        struct record record = {0};
+
+        if (cursor == NULL || freopen("/dev/null", "w", stderr) == NULL || bus_error_listen(NULL) != 0 ||
+            truncate(file, 65536) != 0)
+            _exit(1);
+        for (uint64_t i = 0; i < 200; i++)
+            if (dataset_read(cursor, i, &record, NULL) != 0)
+                _exit(2);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), EX_IOERR);
+    place_destroy(&place);
+}
+
 static void read_only_folders_work_and_stay_as_they_are(void **state)
 {
     struct place place = place_create();
@@ -700,6 +731,7 @@ int main(void)
         cmocka_unit_test(empty_and_missing_environments_are_refused),
         cmocka_unit_test(bad_records_are_named_by_key_and_do_not_end_the_walk),
         cmocka_unit_test(a_write_during_the_run_is_noticed),
+        cmocka_unit_test(a_file_that_shrinks_during_the_run_ends_it_with_74),
         cmocka_unit_test(read_only_folders_work_and_stay_as_they_are),
         cmocka_unit_test(limits_stop_the_walk),
         cmocka_unit_test(writing_twice_gives_the_same_bytes),
