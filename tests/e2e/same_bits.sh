@@ -67,6 +67,8 @@ for n in 1 2 5; do
 done
 calibrate resnet20 0 --set engine.threads=2
 same resnet20 "2 threads"
+calibrate resnet20 2 --set engine.decode_threads=3 --set engine.prefetch=1
+same resnet20 "2 ranks of 3 decoding threads"
 standing_still ${SEED:-$((RANDOM * 32768 + RANDOM))}
 same resnet20 "ranks that stand still"
 
