@@ -17,6 +17,15 @@ enum isa {
     ISA_COUNT
 };
 
+/* For plain loops that the compiler is to turn into AVX-512. GCC takes half-wide vectors unless told; Clang has no such
+ * word and does not take it. */
+#ifdef __clang__
+#define ISA_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl")))
+#else
+#define ISA_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
+#endif
+#define ISA_TARGET_AVX2 __attribute__((target("avx2")))
+
 const char *isa_name(enum isa isa); /* "reference", "neon", "avx2", "avx512" */
 bool isa_is_supported(enum isa isa);
 enum isa isa_best(void); /* supported and not above ETALON_ISA; decided at the first call, thread safe */

@@ -1,6 +1,6 @@
 /* bench_data.c — what reading, decoding and preprocessing cost against the least that they could.
  *
- *   bench_data [raw] [jpeg] [index]     all without arguments; data sets of 0.2 GB come and go below $TMPDIR
+ *   bench_data [raw] [jpeg] [wait] [index]     all without arguments; data sets of 0.2 GB come and go below $TMPDIR
  *
  * Prints ratios, measured in turns so that both sides meet the same disturbance; time is the thread's own, and the
  * fastest of the runs counts.
@@ -8,12 +8,16 @@
  *   convert   such bytes through mean and scale into the rows of blocks, bytes moved over those of a memcpy into the
  *             same rows
  *   jpeg      500x375 files to 224x224 (short side 256, crop), over libjpeg-turbo's decoding of them
+ *   wait      SqueezeNet's engine on such files, one engine and one decoding thread: how long it waits for data
  *   index     the walk over a million keys
  */
+#include "coordinator/pass.h"
 #include "formats/record.h"
 #include "formats/records/datum.h"
 #include "formats/records/lmdb_write.h"
 #include "worker/preprocess.h"
+
+#include "networks.h"
 
 #include <errno.h>
 #include <math.h>
@@ -21,7 +25,6 @@
 #include <jpeglib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,14 +37,13 @@ enum {
     ROWS = 24,     /* of inputs, 15 MB: the three blocks of eight that a source holds for one engine */
     COPIES = DATUMS / 4,
     JPEGS = 16,
+    JPEG_ROUNDS = 40, /* 640 images: SqueezeNet takes them in 3 s */
     JPEG_HEIGHT = 375,
     JPEG_WIDTH = 500,
     JPEG_QUALITY = 92, /* about 100 KB each, as ImageNet's are on average */
     KEYS = 1000000,
     RUNS = 7,
 };
-
-static char folder[4096];
 
 static double seconds(void)
 {
@@ -73,21 +75,13 @@ static void *need(size_t bytes)
     return memory;
 }
 
-static const char *in_folder(const char *name)
-{
-    static char path[5000];
-
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
 static void remove_lmdb(const char *name)
 {
-    char path[5100];
+    char path[64];
 
-    snprintf(path, sizeof path, "%s/data.mdb", in_folder(name));
+    snprintf(path, sizeof path, "%s/data.mdb", name);
     unlink(path);
-    rmdir(in_folder(name));
+    rmdir(name);
 }
 
 /* The better of two ways of doing the same, in turns. */
@@ -165,7 +159,7 @@ static void convert_records(void *context)
 static void write_datums(const uint8_t *pixels)
 {
     struct error err = {0};
-    struct lmdb_writer *writer = lmdb_writer_open(in_folder("raw"), &err);
+    struct lmdb_writer *writer = lmdb_writer_open("raw", &err);
     uint8_t *message = need(PIXELS + 128);
 
     check(writer != NULL, &err);
@@ -187,7 +181,7 @@ static void bench_raw(void)
                                                 {{.kind = STEP_MEAN, .n_values = 3, .values = {104, 117, 123}},
                                                  {.kind = STEP_SCALE, .n_values = 1, .values = {0.017f}}}};
     const struct shape shape = {3, {CHANNELS, SIDE, SIDE}};
-    struct dataset_request request = {.kind = "lmdb", .path = in_folder("raw")};
+    struct dataset_request request = {.kind = "lmdb", .path = "raw"};
     struct raw raw = {.source = need((size_t)DATUMS * PIXELS), .target = need(PIXELS)};
     struct error err = {0};
     struct dataset *dataset;
@@ -251,7 +245,7 @@ static void draw(uint8_t *pixels, unsigned seed)
 
 static void write_jpeg(const uint8_t *pixels, const char *name)
 {
-    FILE *file = fopen(in_folder(name), "wb");
+    FILE *file = fopen(name, "wb");
     struct jpeg_compress_struct jpeg = {0};
     struct jpeg_error_mgr manager;
 
@@ -315,13 +309,46 @@ static void decode_and_preprocess(void *context)
 
 static void read_whole(const char *name, uint8_t **bytes, unsigned long *size)
 {
-    FILE *file = fopen(in_folder(name), "rb");
+    FILE *file = fopen(name, "rb");
 
     if (file == NULL)
         give_up(strerror(errno));
     *bytes = need(1 << 20);
     *size = fread(*bytes, 1, 1 << 20, file);
     fclose(file); /* read only */
+}
+
+/* The files, and a list that names each of them JPEG_ROUNDS times. */
+static void write_jpegs(void)
+{
+    uint8_t *pixels = need(JPEG_HEIGHT * JPEG_WIDTH * 3);
+    FILE *list = fopen("list.txt", "w");
+    char name[64];
+
+    if (list == NULL || mkdir("jpeg", 0755) != 0)
+        give_up(strerror(errno));
+    for (unsigned i = 0; i < JPEGS; i++) {
+        snprintf(name, sizeof name, "jpeg/%02u.jpg", i);
+        draw(pixels, i);
+        write_jpeg(pixels, name);
+    }
+    for (unsigned i = 0; i < JPEGS * JPEG_ROUNDS; i++)
+        fprintf(list, "%02u.jpg 0\n", i % JPEGS);
+    if (fclose(list) != 0)
+        give_up(strerror(errno));
+    free(pixels);
+}
+
+static void remove_jpegs(void)
+{
+    char name[64];
+
+    for (unsigned i = 0; i < JPEGS; i++) {
+        snprintf(name, sizeof name, "jpeg/%02u.jpg", i);
+        unlink(name);
+    }
+    rmdir("jpeg");
+    unlink("list.txt");
 }
 
 static void bench_jpeg(void)
@@ -333,22 +360,18 @@ static void bench_jpeg(void)
          {.kind = STEP_MEAN, .n_values = 3, .values = {123.675f, 116.28f, 103.53f}},
          {.kind = STEP_DIVIDE, .n_values = 3, .values = {58.395f, 57.12f, 57.375f}}}};
     const struct shape shape = {3, {3, 224, 224}};
-    struct dataset_request request = {.kind = "images", .path = in_folder("jpeg")};
+    struct dataset_request request = {.kind = "images", .path = "jpeg"};
     struct jpegs jpegs = {.pixels = need(JPEG_HEIGHT * JPEG_WIDTH * 3), .input = need(3 * 224 * 224 * sizeof(float))};
     struct error err = {0};
     struct dataset *dataset;
     struct contest c;
     unsigned long total = 0;
-    char path[5000], name[64];
 
-    snprintf(path, sizeof path, "%s", request.path);
-    request.path = path;
-    if (mkdir(path, 0755) != 0)
-        give_up(strerror(errno));
+    write_jpegs();
     for (unsigned i = 0; i < JPEGS; i++) {
+        char name[64];
+
         snprintf(name, sizeof name, "jpeg/%02u.jpg", i);
-        draw(jpegs.pixels, i);
-        write_jpeg(jpegs.pixels, name);
         read_whole(name, &jpegs.files[i], &jpegs.sizes[i]);
         total += jpegs.sizes[i];
     }
@@ -364,14 +387,62 @@ static void bench_jpeg(void)
     record_fini(&jpegs.record);
     dataset_cursor_close(jpegs.cursor);
     dataset_close(dataset);
-    for (unsigned i = 0; i < JPEGS; i++) {
+    for (unsigned i = 0; i < JPEGS; i++)
         free(jpegs.files[i]);
-        snprintf(name, sizeof name, "jpeg/%02u.jpg", i);
-        unlink(in_folder(name));
-    }
-    rmdir(path);
+    remove_jpegs();
     free(jpegs.pixels);
     free(jpegs.input);
+}
+
+/* ---- waiting ---- */
+
+static void *nothing_create(void *context, struct error *err)
+{
+    (void)err;
+    return context;
+}
+
+static void nothing_destroy(void *context, void *state)
+{
+    (void)context;
+    (void)state;
+}
+
+static int run_plainly(void *state, struct engine *engine, const struct block *block, struct error *err)
+{
+    (void)state;
+    return engine_run(engine, block->inputs, block->n_records, NULL, NULL, err);
+}
+
+/* SqueezeNet 1.1 without observers, the hardest case for the data's side: one engine thread, one decoding thread. */
+static void bench_wait(void)
+{
+    static const struct preprocess_plan plan = {
+        4,
+        {{.kind = STEP_RESIZE, .resize = {FIT_SHORT, FILTER_BILINEAR, 256, 256, 0}},
+         {.kind = STEP_CROP, .crop = {227, 227}},
+         {.kind = STEP_MEAN, .n_values = 3, .values = {123.675f, 116.28f, 103.53f}},
+         {.kind = STEP_DIVIDE, .n_values = 3, .values = {58.395f, 57.12f, 57.375f}}}};
+    const struct feed_input input = {.plan = &plan, .shape = {3, {3, 227, 227}}};
+    struct comm comm = {0, 1};
+    struct error err = {0};
+    struct graph *graph = network_find("squeezenet")->build(&err);
+    struct pass_worker worker = {&comm, nothing_create, nothing_destroy, run_plainly};
+    struct pass_request request = {
+        .graph = graph, .inputs = &input, .block_size = 8, .n_threads = 1, .n_decoders = 1, .what = "bench"};
+    struct dataset_request files = {.kind = "images", .path = "jpeg", .list = "list.txt"};
+    struct pass_result result;
+
+    check(graph != NULL, &err);
+    write_jpegs();
+    check((request.dataset = dataset_open(&files, &err)) != NULL, &err);
+    check(pass_run(&comm, &request, &worker, &result, &err) == 0, &err);
+    printf("wait       engines waited %.1f %% of the time for data (%.0f images/s; goal 0)\n",
+           100 * stages_wait_share(&result.stages), (double)result.n_used / result.seconds);
+    pass_result_fini(&result);
+    dataset_close(request.dataset);
+    graph_destroy(graph);
+    remove_jpegs();
 }
 
 /* ---- index ---- */
@@ -379,10 +450,9 @@ static void bench_jpeg(void)
 static void bench_index(void)
 {
     struct error err = {0};
-    struct lmdb_writer *writer = lmdb_writer_open(in_folder("keys"), &err);
-    struct dataset_request request = {.kind = "lmdb", .path = in_folder("keys")};
+    struct lmdb_writer *writer = lmdb_writer_open("keys", &err);
+    struct dataset_request request = {.kind = "lmdb", .path = "keys"};
     struct datum datum = {.channels = 1, .height = 1, .width = 1, .data = (const uint8_t *)"p", .size = 1};
-    struct rusage before, after;
     uint8_t message[128];
     size_t size = datum_write(&datum, NULL, message);
 
@@ -398,10 +468,8 @@ static void bench_index(void)
         double start = seconds();
         struct dataset *dataset;
 
-        getrusage(RUSAGE_SELF, &before);
         dataset = dataset_open(&request, &err);
         check(dataset != NULL, &err);
-        getrusage(RUSAGE_SELF, &after);
         if (run > 0)
             printf("index      %6.3f s for %d keys (goal 1.0)\n", seconds() - start, KEYS);
         dataset_close(dataset);
@@ -412,14 +480,15 @@ static void bench_index(void)
 static const struct {
     const char *name;
     void (*run)(void);
-} sections[] = {{"raw", bench_raw}, {"jpeg", bench_jpeg}, {"index", bench_index}};
+} sections[] = {{"raw", bench_raw}, {"jpeg", bench_jpeg}, {"wait", bench_wait}, {"index", bench_index}};
 
 int main(int argc, char **argv)
 {
     const char *place = getenv("TMPDIR");
+    char folder[4096];
 
     snprintf(folder, sizeof folder, "%s/etalon-bench.XXXXXX", place != NULL ? place : "/tmp");
-    if (mkdtemp(folder) == NULL)
+    if (mkdtemp(folder) == NULL || chdir(folder) != 0)
         give_up(strerror(errno));
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         for (int arg = 1; arg < argc || argc == 1; arg++)

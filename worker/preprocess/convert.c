@@ -58,14 +58,14 @@ void convert_reference(const struct conversion *c, const uint8_t *from, size_t s
 }
 
 #if defined __x86_64__
-__attribute__((target("avx2"))) static void convert_avx2(const struct conversion *c, const uint8_t *from, size_t stride,
-                                                         float *to, size_t n)
+ISA_TARGET_AVX2 static void convert_avx2(const struct conversion *c, const uint8_t *from, size_t stride, float *to,
+                                         size_t n)
 {
     convert_strips(c, from, stride, to, n);
 }
 
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512"))) static void
-convert_avx512(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+ISA_TARGET_AVX512 static void convert_avx512(const struct conversion *c, const uint8_t *from, size_t stride, float *to,
+                                             size_t n)
 {
     convert_strips(c, from, stride, to, n);
 }

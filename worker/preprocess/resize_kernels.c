@@ -93,27 +93,26 @@ static void row_reference(const uint8_t *from, uint8_t *to, size_t n, const int3
 }
 
 #if defined __x86_64__
-#define AVX2   __attribute__((target("avx2")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,prefer-vector-width=512")))
-
-AVX2 static void columns_avx2(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
-                              size_t to_stride)
+ISA_TARGET_AVX2 static void columns_avx2(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
+                                         size_t to_stride)
 {
     compute(columns, from, n, to, to_stride);
 }
 
-AVX512 static void columns_avx512(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
-                                  size_t to_stride)
+ISA_TARGET_AVX512 static void columns_avx512(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
+                                             size_t to_stride)
 {
     compute(columns, from, n, to, to_stride);
 }
 
-AVX2 static void row_avx2(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight, size_t count, int bits)
+ISA_TARGET_AVX2 static void row_avx2(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight, size_t count,
+                                     int bits)
 {
     compute_row(from, to, n, weight, count, bits);
 }
 
-AVX512 static void row_avx512(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight, size_t count, int bits)
+ISA_TARGET_AVX512 static void row_avx512(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight,
+                                         size_t count, int bits)
 {
     compute_row(from, to, n, weight, count, bits);
 }
