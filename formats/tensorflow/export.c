@@ -2,8 +2,6 @@
 #include "formats/exporter.h"
 #include "formats/tensorflow/tf_write.h"
 
-#include <stdlib.h>
-
 enum form { PLAIN, LAST, EITHER };
 
 /* How an operator is written, and in which form of its values: see tf_write.h. */
@@ -124,20 +122,17 @@ static int write_nodes(struct tf_writer *w)
 static int write(const struct graph *graph, const char *base, struct output *output, struct error *err)
 {
     struct tf_writer w;
-    uint8_t *bytes = NULL;
-    size_t size;
+    const ProtobufCMessage *file;
     int rc = tf_writer_init(&w, graph, err);
 
     if (rc == 0) {
         write_inputs(&w);
         if (write_nodes(&w) == 0)
             write_outputs(&w);
-        rc = tf_writer_finish(&w, &bytes, &size, err) == 0 ? 0 : error_in(err, "tensorflow");
+        file = tf_writer_finish(&w, err);
+        rc = file == NULL ? error_in(err, "tensorflow") : exporter_write_message(output, base, ".pb", file, err);
     }
     tf_writer_fini(&w);
-    if (rc == 0)
-        rc = exporter_write_file(output, base, ".pb", bytes, size, err);
-    free(bytes);
     return rc;
 }
 

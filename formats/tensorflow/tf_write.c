@@ -24,41 +24,6 @@ void tf_writer_fini(struct tf_writer *w)
     *w = (struct tf_writer){0};
 }
 
-/* What the attributes mean: those of TensorFlow 1.15, which every later one, and the vendors' converters, read. */
-enum { PRODUCER = 134, MIN_CONSUMER = 12 };
-
-static int by_key(const void *a, const void *b)
-{
-    return strcmp((*(Tensorflow__AttrEntry *const *)a)->key, (*(Tensorflow__AttrEntry *const *)b)->key);
-}
-
-int tf_writer_finish(struct tf_writer *w, uint8_t **bytes, size_t *size, struct error *err)
-{
-    Tensorflow__GraphDef file = TENSORFLOW__GRAPH_DEF__INIT;
-    Tensorflow__VersionDef versions = TENSORFLOW__VERSION_DEF__INIT;
-
-    versions.has_producer = versions.has_min_consumer = 1;
-    versions.producer = PRODUCER;
-    versions.min_consumer = MIN_CONSUMER;
-    file.versions = &versions;
-    for (size_t i = 0; w->err.code == 0 && i < w->n_nodes; i++)
-        if (w->nodes[i]->n_attr > 1)
-            qsort(w->nodes[i]->attr, w->nodes[i]->n_attr, sizeof *w->nodes[i]->attr, by_key);
-    if (w->err.code == 0) {
-        file.n_node = w->n_nodes;
-        file.node = w->nodes;
-        *size = tensorflow__graph_def__get_packed_size(&file);
-        if (*size > INT32_MAX)
-            error_set(&w->err, EX_UNAVAILABLE, "a file of %zu bytes; protobuf allows 2 GiB", *size);
-    }
-    if (w->err.code == 0 && (*bytes = memory_create(*size, 1, "a GraphDef", &w->err)) != NULL)
-        tensorflow__graph_def__pack(&file, *bytes);
-    if (w->err.code == 0)
-        return 0;
-    *err = w->err;
-    return -1;
-}
-
 void tf_cannot(struct tf_writer *w, const char *format, ...)
 {
     char text[ERROR_TEXT_BYTES];
@@ -304,26 +269,25 @@ void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shap
 
 /* ---- constants ---- */
 
+/* data is borrowed until tf_writer_fini. */
 static const char *put_constant(struct tf_writer *w, const char *name, int32_t type, const int64_t *dims, size_t rank,
                                 const void *data, size_t bytes)
 {
     Tensorflow__TensorShapeProto *shape = make_shape(w, dims, rank, false);
     Tensorflow__TensorProto *tensor = create(w, 1, sizeof *tensor);
     Tensorflow__AttrValue *value;
-    uint8_t *copy = create(w, bytes, 1);
 
     name = tf_put(w, "Const", name, NULL, 0);
     tf_put_type(w, "dtype", type);
     value = put_attribute(w, "value", TENSORFLOW__ATTR_VALUE__VALUE_TENSOR);
-    if (value == NULL || copy == NULL)
+    if (value == NULL)
         return "";
-    memcpy(copy, data, bytes);
     tensorflow__tensor_proto__init(tensor);
     tensor->has_dtype = 1;
     tensor->dtype = type;
     tensor->tensor_shape = shape;
     tensor->has_tensor_content = 1;
-    tensor->tensor_content = (ProtobufCBinaryData){bytes, copy};
+    tensor->tensor_content = (ProtobufCBinaryData){bytes, (uint8_t *)(uintptr_t)data}; /* protobuf-c has no const */
     value->tensor = tensor;
     return name;
 }
@@ -347,7 +311,12 @@ const char *tf_const_floats(struct tf_writer *w, const char *base, const struct 
 
 const char *tf_const_scalar(struct tf_writer *w, const char *base, float value)
 {
-    return put_near(w, base, TF_FLOAT, NULL, 0, &value, sizeof value);
+    float *copy = create(w, 1, sizeof *copy);
+
+    if (copy == NULL)
+        return "";
+    *copy = value;
+    return put_near(w, base, TF_FLOAT, NULL, 0, copy, sizeof *copy);
 }
 
 static const char *put_ints(struct tf_writer *w, const char *base, const int64_t *values, const int64_t *dims,
@@ -376,9 +345,12 @@ const char *tf_const_pairs(struct tf_writer *w, const char *base, const int64_t 
 
 const char *tf_const_index(struct tf_writer *w, const char *base, int64_t value)
 {
-    int32_t narrow = (int32_t)value;
+    int32_t *narrow = create(w, 1, sizeof *narrow);
 
-    return put_near(w, base, TF_INT32, NULL, 0, &narrow, sizeof narrow);
+    if (narrow == NULL)
+        return "";
+    *narrow = (int32_t)value;
+    return put_near(w, base, TF_INT32, NULL, 0, narrow, sizeof *narrow);
 }
 
 const char *tf_step(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n)
@@ -424,4 +396,37 @@ const char *tf_batched_ints(struct tf_writer *w, const char *x, const int64_t *v
     tf_put_int(w, "N", 2);
     tf_put_type(w, "Tidx", TF_INT32);
     return list;
+}
+
+/* ---- the file ---- */
+
+/* What the attributes mean: those of TensorFlow 1.15, which every later one, and the vendors' converters, read. */
+enum { PRODUCER = 134, MIN_CONSUMER = 12 };
+
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(Tensorflow__AttrEntry *const *)a)->key, (*(Tensorflow__AttrEntry *const *)b)->key);
+}
+
+const ProtobufCMessage *tf_writer_finish(struct tf_writer *w, struct error *err)
+{
+    Tensorflow__GraphDef *file = create(w, 1, sizeof *file);
+    Tensorflow__VersionDef *versions = create(w, 1, sizeof *versions);
+
+    if (versions == NULL) {
+        *err = w->err;
+        return NULL;
+    }
+    tensorflow__version_def__init(versions);
+    versions->has_producer = versions->has_min_consumer = 1;
+    versions->producer = PRODUCER;
+    versions->min_consumer = MIN_CONSUMER;
+    for (size_t i = 0; i < w->n_nodes; i++)
+        if (w->nodes[i]->n_attr > 1)
+            qsort(w->nodes[i]->attr, w->nodes[i]->n_attr, sizeof *w->nodes[i]->attr, by_key);
+    tensorflow__graph_def__init(file);
+    file->versions = versions;
+    file->n_node = w->n_nodes;
+    file->node = w->nodes;
+    return &file->base;
 }

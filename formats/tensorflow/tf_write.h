@@ -35,8 +35,8 @@ struct tf_writer {
 /* Keeps the names of all values. */
 int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error *err);
 void tf_writer_fini(struct tf_writer *w);
-/* The file's bytes, to be freed with free(). -1: the first failure. */
-int tf_writer_finish(struct tf_writer *w, uint8_t **bytes, size_t *size, struct error *err);
+/* The file as a message, for exporter_write_message; lives as long as the writer. NULL: the first failure. */
+const ProtobufCMessage *tf_writer_finish(struct tf_writer *w, struct error *err);
 /* EX_UNAVAILABLE; export.c puts the node in front. */
 void tf_cannot(struct tf_writer *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -60,7 +60,7 @@ void tf_put_text(struct tf_writer *w, const char *key, const char *value);
 /* Axis 0 is open where the graph has a batch. */
 void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shape);
 
-/* Constants near `base`. Data is copied. */
+/* Constants near `base`. Floats are borrowed until tf_writer_fini, all else is copied. */
 const char *tf_const_floats(struct tf_writer *w, const char *base, const struct shape *shape, const float *data);
 /* The same under the name kept for a constant of the graph. */
 const char *tf_const_value(struct tf_writer *w, int value, const struct shape *shape, const float *data);
