@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BLOBS = 16, BUDGET_FACTOR = 64, BUDGET_BYTES = 64 << 20 };
+enum { MAX_BLOBS = 16, MAX_DEPTH = 64, BUDGET_FACTOR = 64, BUDGET_BYTES = 64 << 20 };
 
 /* One conversion under way. */
 struct snapshot {
@@ -139,13 +139,26 @@ static int take_dataset(struct snapshot *s, hid_t dataset, const char *path)
     return 0;
 }
 
-/* Links to other places are not followed. */
+static size_t count_slashes(const char *path)
+{
+    size_t n = 0;
+
+    for (; *path != '\0'; path++)
+        n += *path == '/';
+    return n;
+}
+
+/* Links to other places are not followed. The library descends into a group after it has called us, and copies the
+ * whole path at each step: without a limit a small file of nested groups would take hours. */
 static herr_t visit(hid_t group, const char *path, const H5L_info_t *info, void *context)
 {
     struct snapshot *s = context;
-    hid_t object = info->type == H5L_TYPE_HARD ? H5Oopen(group, path, H5P_DEFAULT) : H5I_INVALID_HID;
+    hid_t object;
     int rc = 0;
 
+    if (count_slashes(path) >= MAX_DEPTH)
+        return error_set(s->err, EX_DATAERR, "groups are nested deeper than %d", MAX_DEPTH);
+    object = info->type == H5L_TYPE_HARD ? H5Oopen(group, path, H5P_DEFAULT) : H5I_INVALID_HID;
     if (object < 0)
         return 0;
     if (H5Iget_type(object) == H5I_DATASET && take_dataset(s, object, path) < 0)

@@ -151,6 +151,25 @@ static void what_is_no_snapshot_is_refused(void **state)
     refused(files, "it has no group \"data\"");
 }
 
+/* The library's walk takes a time that grows with the square of the depth: thousands of groups fit into a small file.
+ */
+static void groups_nested_too_deep_are_refused(void **state)
+{
+    enum { DEPTH = 70 };
+    static const hsize_t three = 3;
+    static const float values[3] = {1, 2, 3};
+    const struct caffe_files *files = *state;
+    char name[16 + 2 * DEPTH] = "data";
+    hid_t file = create(files->weights);
+
+    for (size_t i = 0; i < DEPTH; i++)
+        strcat(name, "/a");
+    strcat(name, "/0");
+    put(file, name, H5T_NATIVE_FLOAT, &three, 1, values);
+    H5Fclose(file);
+    refused(files, "groups are nested deeper than 64");
+}
+
 static int start(void **state)
 {
     log_setup(LOG_ERROR, -1);
@@ -162,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_snapshot_is_the_network_of_its_caffemodel),
         cmocka_unit_test(what_is_no_snapshot_is_refused),
+        cmocka_unit_test(groups_nested_too_deep_are_refused),
     };
 
     return cmocka_run_group_tests(tests, start, remove_files);
