@@ -78,8 +78,10 @@ static void add_reading(struct sha256 *state, const struct dataset_request *requ
 {
     char shape[SHAPE_TEXT_BYTES];
 
-    for (size_t i = 0; i < request->n_inputs; i++)
+    for (size_t i = 0; i < request->n_inputs; i++) {
+        add_text(state, "reading of input", request->inputs[i].name);
         add_reading(state, &request->inputs[i].request);
+    }
     if (request->shape.rank > 0)
         add(state, "record %s\n", shape_text(&request->shape, shape));
     if (request->dtype != NULL)
@@ -103,9 +105,11 @@ static void add_inputs(struct sha256 *state, const struct dataset *dataset)
 /* Labels decide accuracies; the dataset's own fingerprint is about pixels. */
 static int add_labels(struct sha256 *state, const struct dataset_request *request, struct error *err)
 {
-    for (size_t i = 0; i < request->n_inputs; i++)
+    for (size_t i = 0; i < request->n_inputs; i++) {
+        add_text(state, "labels of input", request->inputs[i].name);
         if (add_labels(state, &request->inputs[i].request, err) < 0)
             return -1;
+    }
     return add_file(state, "labels", request->labels, err) < 0 ? -1 : add_file(state, "list", request->list, err);
 }
 

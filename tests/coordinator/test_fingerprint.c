@@ -1,0 +1,41 @@
+/* test_fingerprint.c — what a job says of how its bytes are read is part of what its statistics are. */
+#include "../formats/image_files.h"
+
+#include "coordinator/fingerprint.h"
+
+/* The statistics' fingerprint of a job whose inputs are read so. */
+static void fingerprint(struct dataset *dataset, const struct dataset_input *inputs, size_t n, char hex[65])
+{
+    struct run_request request = {.dataset = {.n_inputs = n, .inputs = inputs}};
+
+    assert_int_equal(fingerprint_statistics(&request, "model", dataset, "probe", hex, NULL), 0);
+}
+
+static void which_input_is_read_in_another_way_matters(void **state)
+{
+    static const struct dataset_input first[] = {{"a", {.is_oriented = true}}, {"b", {.kind = "images"}}};
+    static const struct dataset_input second[] = {{"a", {.kind = "images"}}, {"b", {.is_oriented = true}}};
+    struct place place = place_create();
+    struct dataset_request request = {.kind = "images", .path = place.folder};
+    struct dataset *dataset;
+    char hex[2][65];
+
+    (void)state;
+    write_file(in_place(&place, "a.pgm"), "P5 1 1 255 x", 12);
+    dataset = dataset_open(&request, NULL);
+    assert_non_null(dataset);
+    fingerprint(dataset, first, 2, hex[0]);
+    fingerprint(dataset, second, 2, hex[1]);
+    assert_string_not_equal(hex[0], hex[1]);
+    dataset_close(dataset);
+    place_destroy(&place);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(which_input_is_read_in_another_way_matters),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
