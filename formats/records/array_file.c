@@ -27,6 +27,7 @@ struct array_set {
     struct elements record;         /* one record of it */
     uint64_t n_records;
     size_t n_elements, record_bytes; /* of one record */
+    uint64_t header;                 /* digest of what the file says of its numbers */
     int32_t *labels;                 /* [n_records]; NULL: none */
 };
 
@@ -70,6 +71,16 @@ int array_decode(array_describe *describe, const struct dataset_request *request
     return elements_to_record(&array.elements, request, data + array.offset, size - (size_t)array.offset, record, err);
 }
 
+/* The same bytes of another type, order or shape are another record. */
+static uint64_t digest_header(const struct elements *record)
+{
+    char shape[SHAPE_TEXT_BYTES], text[SHAPE_TEXT_BYTES + 64];
+    int n = snprintf(text, sizeof text, "%s %d %d %s", record->type->name, record->is_big_endian, record->is_fortran,
+                     shape_text(&record->shape, shape));
+
+    return record_digest(text, (size_t)n);
+}
+
 /* The array must fill the file to its end, and a record must be one that we can hold. */
 static int check_size(struct array_set *set, struct error *err)
 {
@@ -88,6 +99,7 @@ static int check_size(struct array_set *set, struct error *err)
         return error_set(err, EX_DATAERR,
                          "%s of %s needs %zu bytes a record, the file holds %" PRIu64 " behind byte %" PRIu64,
                          shape_text(shape, text), set->record.type->name, set->record_bytes, bytes, set->array.offset);
+    set->header = digest_header(&set->record);
     return 0;
 }
 
@@ -224,7 +236,8 @@ int array_read(void *state, void *cursor, uint64_t ordinal, struct record *recor
                                    set->record_bytes, err);
     if (rc < 0)
         return -1;
-    record->digest = record_digest(mine->file.bytes, set->record_bytes);
+    record->digest =
+        dataset_digest((const uint64_t[]){set->header, record_digest(mine->file.bytes, set->record_bytes)}, 2);
     return elements_to_record(&set->record, &set->request, mine->file.bytes, set->record_bytes, record, err);
 }
 

@@ -300,6 +300,8 @@ static int tar_read(void *state, void *cursor, uint64_t ordinal, struct record *
         file_buffer_read_at(&mine->buffer, 0, mine->fd, sample->offset, (size_t)sample->size, err) < 0)
         return -1;
     record->digest = record_digest(mine->buffer.bytes, (size_t)sample->size);
+    if (sample->label != 0) /* part of what is stored, as in a Datum: accuracies depend on it */
+        record->digest = dataset_digest((const uint64_t[]){record->digest, (uint64_t)record->label}, 2);
     return decode(&set->request, mine->buffer.bytes, (size_t)sample->size, record, err);
 }
 

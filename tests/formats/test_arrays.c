@@ -98,6 +98,32 @@ static void records_lie_along_the_first_axis(void **state)
     place_destroy(&place);
 }
 
+static void the_same_bytes_of_another_type_order_or_shape_are_another_dataset(void **state)
+{
+    static const char *const headers[] = {
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 1, 2), }",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 2, 1, 2), }",
+        "{'descr': '>f4', 'fortran_order': False, 'shape': (2, 2, 1, 2), }",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1, 2, 2), }",
+    };
+    static const uint8_t values[32] = {0};
+    struct place place = place_create();
+    char hex[4][65];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        struct dataset_request request = {.kind = "npy",
+                                          .path = write_npy(&place, "a.npy", headers[i], values, sizeof values)};
+        struct dataset *dataset = must_open(&request);
+
+        assert_int_equal(dataset_fingerprint(dataset, hex[i], NULL), 0);
+        dataset_close(dataset);
+        for (size_t k = 0; k < i; k++)
+            assert_string_not_equal(hex[i], hex[k]);
+    }
+    place_destroy(&place);
+}
+
 /* Element (n, i, j) is 100 n + 10 i + j; more records than a window holds, read out of order. */
 static void fortrans_order_is_turned(void **state)
 {
@@ -343,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_lie_along_the_first_axis),
+        cmocka_unit_test(the_same_bytes_of_another_type_order_or_shape_are_another_dataset),
         cmocka_unit_test(fortrans_order_is_turned),
         cmocka_unit_test(damaged_headers_are_told),
         cmocka_unit_test(a_folder_holds_a_record_a_file),

@@ -244,9 +244,30 @@ static void patterns_name_shards(void **state)
     place_destroy(&place);
 }
 
+static void a_dataset_with_another_label_is_another_one(void **state)
+{
+    static struct shard shards[2];
+    struct place place = place_create();
+    char hex[2][65];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct dataset *dataset;
+
+        add_pixel(&shards[i], "a.pgm", 1);
+        add_text(&shards[i], '0', "a.cls", i == 0 ? "3" : "4");
+        dataset = must_open(write_shard(&place, "a.tar", &shards[i]), NULL);
+        assert_int_equal(dataset_fingerprint(dataset, hex[i], NULL), 0);
+        dataset_close(dataset);
+    }
+    assert_string_not_equal(hex[0], hex[1]);
+    place_destroy(&place);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dataset_with_another_label_is_another_one),
         cmocka_unit_test(members_of_one_name_are_a_sample),
         cmocka_unit_test(damage_is_told),
         cmocka_unit_test(patterns_name_shards),
