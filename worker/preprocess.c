@@ -32,6 +32,12 @@ static const struct preprocess_op *const ops[] = {
     [STEP_QUANTIZE] = &preprocess_quantize,
 };
 
+/* Kind -> what a step that crops keeps. */
+static window_function *const windows[N_STEP_KINDS] = {
+    [STEP_CROP] = crop_find_window,
+    [STEP_CROP_FRACTION] = crop_fraction_find_window,
+};
+
 struct preprocessor {
     const struct preprocess_plan *plan;
     struct shape out;
@@ -162,6 +168,41 @@ static int apply_step(const struct preprocess_step *step, struct picture *pictur
     return 0;
 }
 
+/* The crop tells which pixels of the resized picture are worth computing. */
+static int apply_resize_and_crop(const struct preprocess_step *resize, const struct preprocess_step *crop,
+                                 struct picture *picture, struct error *err)
+{
+    struct window window;
+    size_t height, width;
+
+    resize_find_size(resize, picture, &height, &width);
+    if (windows[crop->kind](crop, height, width, &window, err) < 0)
+        return error_in(err, "%s", ops[crop->kind]->name);
+    return resize_to_window(resize, picture, height, width, &window, err) == 0
+               ? 0
+               : error_in(err, "%s", ops[resize->kind]->name);
+}
+
+static bool is_resize_and_crop(const struct preprocess_step *step, size_t n_left)
+{
+    return n_left > 1 && step->kind == STEP_RESIZE && step->resize.fit != FIT_SIDE_PAD && windows[step[1].kind] != NULL;
+}
+
+/* The steps before the tail. */
+static int apply_geometry(const struct preprocessor *preprocessor, struct picture *picture, struct error *err)
+{
+    const struct preprocess_step *step = preprocessor->plan->steps, *end = step + preprocessor->tail;
+
+    while (step < end) {
+        bool is_pair = is_resize_and_crop(step, (size_t)(end - step));
+
+        if ((is_pair ? apply_resize_and_crop(step, step + 1, picture, err) : apply_step(step, picture, err)) < 0)
+            return -1;
+        step += is_pair ? 2 : 1;
+    }
+    return 0;
+}
+
 /* An image must have the network's channels, height and width; of a tensor (a flat record, or an input that is no
  * image) the count decides. */
 static int check_shape(const struct preprocessor *preprocessor, const struct picture *picture, struct error *err)
@@ -216,16 +257,14 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
     const struct preprocess_plan *plan = preprocessor->plan;
     struct picture picture;
     struct step_shape shape;
-    size_t i;
 
     picture_from_record(&picture, record, &preprocessor->scratch);
-    for (i = 0; i < preprocessor->tail; i++)
-        if (apply_step(&plan->steps[i], &picture, err) < 0)
-            return -1;
+    if (apply_geometry(preprocessor, &picture, err) < 0)
+        return -1;
     if (check_shape(preprocessor, &picture, err) < 0)
         return -1;
     shape = shape_of(&picture);
-    for (; i < plan->n_steps; i++)
+    for (size_t i = preprocessor->tail; i < plan->n_steps; i++)
         if (check_step(&plan->steps[i], shape, err) < 0)
             return -1;
     if (!picture.is_float && preprocessor->n_conversions > 0) {
@@ -233,7 +272,7 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
         return 0;
     }
     picture_copy_planar(&picture, out);
-    for (i = preprocessor->tail; i < plan->n_steps; i++)
+    for (size_t i = preprocessor->tail; i < plan->n_steps; i++)
         ops[plan->steps[i].kind]->compute(&plan->steps[i], out, &shape);
     return check_finite(out, preprocessor->n_elements, err);
 }

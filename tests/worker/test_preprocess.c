@@ -587,6 +587,65 @@ static void crops_come_from_the_centre_rounded_down(void **state)
 }
 
 /* Constant pictures keep their value under any filter, so that sizes and borders are all there is to see. */
+/* Filters, sizes, layouts, types and places drawn at random; the crop alone runs on what the resize alone has made. */
+static void cropping_what_is_resized_equals_the_two_apart(void **unused)
+{
+    uint32_t state = 7;
+
+    (void)unused;
+    for (size_t round = 0; round < 3000; round++) {
+        uint32_t number[12];
+        size_t height, width, channels, h, w, top, left, crop_h, crop_w;
+        struct preprocess_plan both = {2, {{0}}}, resize = {1, {{0}}}, crop = {1, {{0}}};
+        struct record record, resized = {.key = "resized", .is_planar = true};
+        struct error err = {0};
+        uint8_t *pixels;
+        float *expected, *found;
+
+        for (size_t i = 0; i < 12; i++) {
+            state = state * 1664525u + 1013904223u;
+            number[i] = state >> 8;
+        }
+        height = 1 + number[0] % 40;
+        width = 1 + number[1] % 40;
+        channels = number[2] % 2 == 0 ? 3 : 1 + number[2] / 2 % 4;
+        h = number[3] % 4 == 0 ? height : 1 + number[3] / 4 % 40; /* one side often stays */
+        w = number[4] % 4 == 0 ? width : 1 + number[4] / 4 % 40;
+        crop_h = 1 + number[5] % h;
+        crop_w = 1 + number[6] % w;
+        top = number[7] % (h - crop_h + 1);
+        left = number[8] % (w - crop_w + 1);
+        both.steps[0] = resize_step(FIT_WARP, (enum resize_filter)(number[9] % N_FILTERS), h, w);
+        both.steps[1] = crop_step(crop_h, crop_w);
+        if (number[10] % 2 == 0) {
+            both.steps[1].crop.place = CROP_AT;
+            both.steps[1].crop.top = top;
+            both.steps[1].crop.left = left;
+        }
+        resize.steps[0] = both.steps[0];
+        crop.steps[0] = both.steps[1];
+
+        pixels = draw(height, width, channels);
+        record = make_record(pixels, channels, height, width, number[11] % 2, number[11] / 2 % 2);
+        assert_int_equal(record_reserve(&resized, channels, h, w, true, &err), 0);
+        resized.order = record.order;
+        expected = malloc(channels * crop_h * crop_w * sizeof *expected);
+        found = malloc(channels * crop_h * crop_w * sizeof *found);
+        assert_non_null(expected);
+        assert_non_null(found);
+        assert_int_equal(run(&resize, &record, chw(channels, h, w), resized.value_buffer, &err), 0);
+        assert_int_equal(run(&crop, &resized, chw(channels, crop_h, crop_w), expected, &err), 0);
+        if (run(&both, &record, chw(channels, crop_h, crop_w), found, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_memory_equal(found, expected, channels * crop_h * crop_w * sizeof *found);
+        record_fini(&record);
+        record_fini(&resized);
+        free(pixels);
+        free(expected);
+        free(found);
+    }
+}
+
 static void fits_choose_the_sizes_of_torchvision_and_caffe(void **state)
 {
     static const struct {
@@ -765,6 +824,7 @@ int main(void)
         cmocka_unit_test(padding_surrounds_with_the_value),
         cmocka_unit_test(filters_of_stb_equal_stb),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),
+        cmocka_unit_test(cropping_what_is_resized_equals_the_two_apart),
         cmocka_unit_test(fits_choose_the_sizes_of_torchvision_and_caffe),
         cmocka_unit_test(a_wrong_record_is_named_with_expected_and_found),
         cmocka_unit_test(tensors_need_only_the_right_count),

@@ -20,9 +20,10 @@ static int crop_check(const struct preprocess_step *step, struct step_shape *sha
     return 0;
 }
 
-int crop_window(struct picture *picture, size_t top, size_t left, size_t height, size_t width, struct error *err)
+int crop_window(struct picture *picture, const struct window *window, struct error *err)
 {
     struct picture from = *picture;
+    size_t height = window->height, width = window->width;
     size_t pixel = from.interleave * (from.is_float ? sizeof(float) : 1);
     char *to;
 
@@ -33,7 +34,8 @@ int crop_window(struct picture *picture, size_t top, size_t left, size_t height,
         return -1;
     for (size_t p = 0; p < from.planes; p++)
         for (size_t y = 0; y < height; y++, to += width * pixel)
-            memcpy(to, (const char *)from.data + ((p * from.height + top + y) * from.width + left) * pixel,
+            memcpy(to,
+                   (const char *)from.data + ((p * from.height + window->top + y) * from.width + window->left) * pixel,
                    width * pixel);
     return 0;
 }
@@ -46,19 +48,30 @@ static size_t offset_of(size_t difference, enum crop_rounding rounding)
     return rounding == CROP_HALF_EVEN && difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
 }
 
+int crop_find_window(const struct preprocess_step *step, size_t height, size_t width, struct window *window,
+                     struct error *err)
+{
+    bool is_at = step->crop.place == CROP_AT;
+    size_t least_height = step->crop.height + (is_at ? step->crop.top : 0);
+    size_t least_width = step->crop.width + (is_at ? step->crop.left : 0);
+
+    if (least_height > height || least_width > width)
+        return error_set(err, EX_DATAERR, "expected at least %zux%zu pixels to crop from, found %zux%zu", least_height,
+                         least_width, height, width);
+    window->height = step->crop.height;
+    window->width = step->crop.width;
+    window->top = is_at ? step->crop.top : offset_of(height - window->height, step->crop.rounding);
+    window->left = is_at ? step->crop.left : offset_of(width - window->width, step->crop.rounding);
+    return 0;
+}
+
 static int crop_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
-    size_t height = step->crop.height, width = step->crop.width, top = step->crop.top, left = step->crop.left;
-    bool is_at = step->crop.place == CROP_AT;
+    struct window window;
 
-    if (height + (is_at ? top : 0) > picture->height || width + (is_at ? left : 0) > picture->width)
-        return error_set(err, EX_DATAERR, "expected at least %zux%zu pixels to crop from, found %zux%zu",
-                         height + (is_at ? top : 0), width + (is_at ? left : 0), picture->height, picture->width);
-    if (!is_at) {
-        top = offset_of(picture->height - height, step->crop.rounding);
-        left = offset_of(picture->width - width, step->crop.rounding);
-    }
-    return crop_window(picture, top, left, height, width, err);
+    return crop_find_window(step, picture->height, picture->width, &window, err) < 0
+               ? -1
+               : crop_window(picture, &window, err);
 }
 
 const struct preprocess_op preprocess_crop = {"crop", crop_check, crop_apply, NULL, false};

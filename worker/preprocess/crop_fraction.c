@@ -18,11 +18,24 @@ static int crop_fraction_check(const struct preprocess_step *step, struct step_s
     return 0;
 }
 
+int crop_fraction_find_window(const struct preprocess_step *step, size_t height, size_t width, struct window *window,
+                              struct error *err)
+{
+    (void)err;
+    window->top = start_of(height, step->fraction);
+    window->left = start_of(width, step->fraction);
+    window->height = height - 2 * window->top;
+    window->width = width - 2 * window->left;
+    return 0;
+}
+
 static int crop_fraction_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
-    size_t top = start_of(picture->height, step->fraction), left = start_of(picture->width, step->fraction);
+    struct window window;
 
-    return crop_window(picture, top, left, picture->height - 2 * top, picture->width - 2 * left, err);
+    return crop_fraction_find_window(step, picture->height, picture->width, &window, err) < 0
+               ? -1
+               : crop_window(picture, &window, err);
 }
 
 const struct preprocess_op preprocess_crop_fraction = {"crop_fraction", crop_fraction_check, crop_fraction_apply, NULL,

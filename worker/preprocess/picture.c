@@ -28,6 +28,15 @@ void picture_from_record(struct picture *picture, const struct record *record, s
     };
 }
 
+int picture_check_size(size_t channels, size_t height, size_t width, struct error *err)
+{
+    /* Steps change one dim at a time, each below 2^32: only the product of all three may be too large. */
+    if (height <= RECORD_MAX_PIXELS / width && channels <= RECORD_MAX_ELEMENTS / (height * width))
+        return 0;
+    return error_set(err, EX_DATAERR, "%zux%zux%zu is larger than the limit of %d pixels", channels, height, width,
+                     RECORD_MAX_PIXELS);
+}
+
 void *picture_renew(struct picture *picture, size_t planes, size_t height, size_t width, size_t interleave,
                     bool is_float, struct error *err)
 {
@@ -35,12 +44,8 @@ void *picture_renew(struct picture *picture, size_t planes, size_t height, size_
     int slot = picture->slot == 0 ? 1 : 0;
     size_t channels = planes * interleave, bytes;
 
-    /* Steps change one dim at a time, each below 2^32: only the product of all three may be too large. */
-    if (height > RECORD_MAX_PIXELS / width || channels > RECORD_MAX_ELEMENTS / (height * width)) {
-        error_set(err, EX_DATAERR, "%zux%zux%zu is larger than the limit of %d pixels", channels, height, width,
-                  RECORD_MAX_PIXELS);
+    if (picture_check_size(channels, height, width, err) < 0)
         return NULL;
-    }
     bytes = channels * height * width * (is_float ? sizeof(float) : 1);
     if (bytes > scratch->capacity[slot]) {
         free(scratch->memory[slot]); /* its pixels are older than the ones being read */

@@ -44,6 +44,8 @@ static inline struct lane picture_lane(const struct picture *picture, size_t c)
                                     : (struct lane){c, picture->interleave};
 }
 
+/* EX_DATAERR: beyond a record's limits. */
+int picture_check_size(size_t channels, size_t height, size_t width, struct error *err);
 /* Makes *picture one of the given dims, and returns its memory for writing, of unspecified content. A copy of *picture
  * made before still shows the old pixels, until the next call. NULL with EX_DATAERR beyond a record's limits, or
  * EX_OSERR. */

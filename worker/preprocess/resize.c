@@ -38,30 +38,47 @@ static int resize_check(const struct preprocess_step *step, struct step_shape *s
     return 0;
 }
 
+void resize_find_size(const struct preprocess_step *step, const struct picture *picture, size_t *height, size_t *width)
+{
+    /* The other side keeps the aspect, rounded down as torchvision and Caffe's SSD branch do; at least one pixel. */
+    size_t h = picture->height, w = picture->width, side = step->resize.height;
+    bool height_is_side = step->resize.fit == FIT_SHORT ? h <= w : h >= w;
+    size_t other = height_is_side ? side * w / h : side * h / w;
+
+    other = other > 0 ? other : 1;
+    *height = height_is_side ? side : other;
+    *width = height_is_side ? other : side;
+    if (step->resize.fit == FIT_WARP) {
+        *height = step->resize.height;
+        *width = step->resize.width;
+    }
+}
+
+static int resize_whole(const struct preprocess_step *step, struct picture *picture, size_t height, size_t width,
+                        struct error *err)
+{
+    if (height == picture->height && width == picture->width)
+        return 0;
+    return filters[step->resize.filter](picture, step->resize.filter, height, width, err);
+}
+
+int resize_to_window(const struct preprocess_step *step, struct picture *picture, size_t height, size_t width,
+                     const struct window *window, struct error *err)
+{
+    if (filters[step->resize.filter] == resize_pil)
+        return resize_pil_window(picture, step->resize.filter, height, width, window, err);
+    return resize_whole(step, picture, height, width, err) < 0 ? -1 : crop_window(picture, window, err);
+}
+
 static int resize_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
-    size_t height = step->resize.height, width = step->resize.width, side;
+    size_t height, width, side = step->resize.height;
 
-    if (step->resize.fit != FIT_WARP) {
-        /* The other side keeps the aspect, rounded down as torchvision and Caffe's SSD branch do; at least one pixel.
-         */
-        size_t h = picture->height, w = picture->width;
-        bool height_is_side = step->resize.fit == FIT_SHORT ? h <= w : h >= w;
-        size_t other;
-
-        side = height;
-        other = height_is_side ? side * w / h : side * h / w;
-
-        other = other > 0 ? other : 1;
-        height = height_is_side ? side : other;
-        width = height_is_side ? other : side;
-    }
-    if ((height != picture->height || width != picture->width) &&
-        filters[step->resize.filter](picture, step->resize.filter, height, width, err) < 0)
+    resize_find_size(step, picture, &height, &width);
+    if (resize_whole(step, picture, height, width, err) < 0)
         return -1;
     if (step->resize.fit != FIT_SIDE_PAD)
         return 0;
-    side = step->resize.height;
     return pad_around(picture, (side - height) / 2, (side - width) / 2, side, side, step->resize.pad, err);
 }
 

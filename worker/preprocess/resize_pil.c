@@ -112,23 +112,25 @@ static void compute_tap(struct taps *taps, size_t i, size_t in, const struct ker
     }
 }
 
-static int taps_init(struct taps *taps, enum resize_filter filter, size_t in, size_t out, struct error *err)
+/* Those of the targets [begin, begin + n) of `out`; index 0 is `begin`. */
+static int taps_init(struct taps *taps, enum resize_filter filter, size_t in, size_t out, size_t begin, size_t n,
+                     struct error *err)
 {
     double ratio = (double)in / (double)out, scale = ratio < 1.0 ? 1.0 : ratio;
-    size_t n;
+    size_t n_weights;
 
     *taps = (struct taps){.stride = 2 * (size_t)ceil(kernels[filter].support * scale) + 1};
-    if (!size_multiply(taps->stride, out, &n))
+    if (!size_multiply(taps->stride, n, &n_weights))
         return error_set(err, EX_DATAERR, "cannot be resized from %zu to %zu", in, out);
-    if ((taps->first = memory_create(out, sizeof *taps->first, "resize weights", err)) == NULL ||
-        (taps->count = memory_create(out, sizeof *taps->count, "resize weights", err)) == NULL ||
-        (taps->weight = memory_create(n, sizeof *taps->weight, "resize weights", err)) == NULL ||
-        (taps->fixed = memory_create(n, sizeof *taps->fixed, "resize weights", err)) == NULL) {
+    if ((taps->first = memory_create(n, sizeof *taps->first, "resize weights", err)) == NULL ||
+        (taps->count = memory_create(n, sizeof *taps->count, "resize weights", err)) == NULL ||
+        (taps->weight = memory_create(n_weights, sizeof *taps->weight, "resize weights", err)) == NULL ||
+        (taps->fixed = memory_create(n_weights, sizeof *taps->fixed, "resize weights", err)) == NULL) {
         taps_fini(taps);
         return -1;
     }
-    for (size_t i = 0; i < out; i++)
-        compute_tap(taps, i, in, &kernels[filter], ((double)i + 0.5) * ratio, scale);
+    for (size_t i = 0; i < n; i++)
+        compute_tap(taps, i, in, &kernels[filter], ((double)(begin + i) + 0.5) * ratio, scale);
     return 0;
 }
 
@@ -187,39 +189,52 @@ static void columns_of_floats(const float *from, float *to, size_t width, size_t
         }
 }
 
-/* Rows of RGB, several at once as far as a byte behind them may be read. Returns how many are done. */
-static size_t columns_of_rows(const struct picture *from, uint8_t *to, size_t width, const struct taps *taps)
+/* The source rows [top, top + height) of RGB, several at once as far as a byte behind them may be read; the last few
+ * are done again together with some before. Returns how many are done. */
+static size_t columns_of_rows(const struct picture *from, size_t top, size_t height, uint8_t *to, size_t width,
+                              const struct taps *taps)
 {
     const struct columns columns = {width, taps->stride, taps->first, taps->count, taps->fixed, WEIGHT_BITS};
     columns_kernel *kernel = columns_find(isa_best());
-    const uint8_t *bytes = from->data;
-    size_t y = 0;
+    const uint8_t *bytes = (const uint8_t *)from->data + top * from->width * 3;
+    size_t n = top + height < from->height ? height : height - 1;
 
-    for (; kernel != NULL && y + COLUMNS_ROWS < from->height; y += COLUMNS_ROWS)
-        kernel(&columns, bytes + y * from->width * 3, from->width * 3, to + y * width * 3, width * 3);
-    return y;
+    if (kernel == NULL || n < COLUMNS_ROWS)
+        return 0;
+    for (size_t y = 0; y < n; y += COLUMNS_ROWS) {
+        size_t at = y + COLUMNS_ROWS <= n ? y : n - COLUMNS_ROWS;
+
+        kernel(&columns, bytes + at * from->width * 3, from->width * 3, to + at * width * 3, width * 3);
+    }
+    return n;
 }
 
-static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width, struct error *err)
+/* Brings rows to `width` pixels. Computes the window, whose rows are the source's. */
+static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width, const struct window *window,
+                          struct error *err)
 {
     struct picture from = *picture;
+    size_t n = window->width * from.interleave, y;
     struct taps taps;
-    size_t y;
-    void *to = picture_renew(picture, from.planes, from.height, width, from.interleave, from.is_float, err);
+    void *to = picture_renew(picture, from.planes, window->height, window->width, from.interleave, from.is_float, err);
 
-    if (to == NULL || taps_init(&taps, filter, from.width, width, err) < 0)
+    if (to == NULL || taps_init(&taps, filter, from.width, width, window->left, window->width, err) < 0)
         return -1;
-    y = !from.is_float && from.interleave == 3 ? columns_of_rows(&from, to, width, &taps) : 0;
-    for (; y < from.planes * from.height; y++) {
-        size_t source = y * from.width * from.interleave, target = y * width * from.interleave;
+    y = !from.is_float && from.interleave == 3
+            ? columns_of_rows(&from, window->top, window->height, to, window->width, &taps)
+            : 0;
+    for (; y < from.planes * window->height; y++) {
+        size_t row = y / window->height * from.height + window->top + y % window->height;
+        size_t source = row * from.width * from.interleave, target = y * n;
 
         if (from.is_float)
-            columns_of_floats((const float *)from.data + source, (float *)to + target, width, from.interleave, &taps);
+            columns_of_floats((const float *)from.data + source, (float *)to + target, window->width, from.interleave,
+                              &taps);
         else if (from.interleave == 3)
-            columns_of_rgb((const uint8_t *)from.data + source, (uint8_t *)to + target, width, &taps);
+            columns_of_rgb((const uint8_t *)from.data + source, (uint8_t *)to + target, window->width, &taps);
         else
-            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, width, from.interleave,
-                             &taps);
+            columns_of_bytes((const uint8_t *)from.data + source, (uint8_t *)to + target, window->width,
+                             from.interleave, &taps);
     }
     taps_fini(&taps);
     return 0;
@@ -238,32 +253,62 @@ static void row_of_floats(const float *from, float *to, size_t n, size_t y, cons
     }
 }
 
-static int resize_rows(struct picture *picture, enum resize_filter filter, size_t height, struct error *err)
+/* Brings columns to `height` pixels, by taps that count from the picture's first row. */
+static int resize_rows(struct picture *picture, size_t height, const struct taps *taps, struct error *err)
 {
     struct picture from = *picture;
     size_t n = from.width * from.interleave;
     row_kernel *kernel = row_find(isa_best());
-    struct taps taps;
     void *to = picture_renew(picture, from.planes, height, from.width, from.interleave, from.is_float, err);
 
-    if (to == NULL || taps_init(&taps, filter, from.height, height, err) < 0)
+    if (to == NULL)
         return -1;
     for (size_t p = 0; p < from.planes; p++)
         for (size_t y = 0; y < height; y++)
             if (from.is_float)
                 row_of_floats((const float *)from.data + p * from.height * n, (float *)to + (p * height + y) * n, n, y,
-                              &taps);
+                              taps);
             else
-                kernel((const uint8_t *)from.data + (p * from.height + taps.first[y]) * n,
-                       (uint8_t *)to + (p * height + y) * n, n, taps.fixed + y * taps.stride, taps.count[y],
+                kernel((const uint8_t *)from.data + (p * from.height + taps->first[y]) * n,
+                       (uint8_t *)to + (p * height + y) * n, n, taps->fixed + y * taps->stride, taps->count[y],
                        WEIGHT_BITS);
-    taps_fini(&taps);
     return 0;
+}
+
+/* The source rows [*top, *top + *height) are all that the n taps look at, which from now on count from *top. */
+static void confine(struct taps *taps, size_t n, size_t *top, size_t *height)
+{
+    *top = taps->first[0]; /* neither first nor first + count ever falls */
+    *height = taps->first[n - 1] + taps->count[n - 1] - *top;
+    for (size_t i = 0; i < n; i++)
+        taps->first[i] -= *top;
+}
+
+int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
+                      const struct window *window, struct error *err)
+{
+    struct window needed = *window; /* of the picture between the passes */
+    struct taps rows = {0};
+    int rc;
+
+    /* A picture too large is so whatever is kept of it. */
+    if (picture_check_size(picture_channels(picture), picture->height, width, err) < 0 ||
+        picture_check_size(picture_channels(picture), height, width, err) < 0)
+        return -1;
+    if (height != picture->height) {
+        if (taps_init(&rows, filter, picture->height, height, window->top, window->height, err) < 0)
+            return -1;
+        confine(&rows, window->height, &needed.top, &needed.height);
+    }
+    rc = width != picture->width ? resize_columns(picture, filter, width, &needed, err)
+                                 : crop_window(picture, &needed, err);
+    if (rc == 0 && rows.first != NULL)
+        rc = resize_rows(picture, window->height, &rows, err);
+    taps_fini(&rows);
+    return rc;
 }
 
 int resize_pil(struct picture *picture, enum resize_filter filter, size_t height, size_t width, struct error *err)
 {
-    if (width != picture->width && resize_columns(picture, filter, width, err) < 0)
-        return -1;
-    return height != picture->height ? resize_rows(picture, filter, height, err) : 0;
+    return resize_pil_window(picture, filter, height, width, &(struct window){0, 0, height, width}, err);
 }
