@@ -15,16 +15,10 @@ static int read_array(const struct bytes *file, array_describe *describe, uint64
                       struct error *err)
 {
     static const struct dataset_request as_it_is;
-    size_t n_head = file->size < ARRAY_HEAD_BYTES ? file->size : ARRAY_HEAD_BYTES;
     struct record record = {0};
-    struct array array;
-    int rc = 0;
+    int rc = array_decode(describe, &as_it_is, file->data, file->size, &record, err);
 
-    if (describe(&as_it_is, file->data, n_head, file->size, &array, err) < 0 ||
-        elements_to_record(&array.elements, &as_it_is, file->data + array.offset, file->size - (size_t)array.offset,
-                           &record, err) < 0)
-        rc = -1;
-    else if (record.channels * record.height * record.width != n)
+    if (rc == 0 && record.channels * record.height * record.width != n)
         rc = error_set(err, EX_DATAERR, "expected %" PRIu64 " labels, found %zu", n,
                        record.channels * record.height * record.width);
     for (uint64_t i = 0; rc == 0 && i < n; i++) {

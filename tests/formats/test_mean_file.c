@@ -1,4 +1,4 @@
-/* test_mean_file.c — Caffe's mean pictures: every shape that Caffe writes, and files that lie. */
+/* test_mean_file.c — mean pictures, Caffe's and NumPy's: every shape that they have, and files that lie. */
 #include "formats/caffe/mean.h"
 #include "formats/mean_file.h"
 
@@ -158,12 +158,78 @@ static void a_bad_file_is_named(void **state)
     arena_destroy(arena);
 }
 
+/* The file at `path`: a .npy of version 1 with this type and shape, and n bytes of elements. */
+static void write_npy(const char *path, const char *descr, const char *shape, const void *elements, size_t n)
+{
+    char header[128];
+    FILE *out = fopen(path, "wb");
+
+    assert_non_null(out);
+    snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }", descr, shape);
+    fprintf(out, "\x93NUMPY%c%c%c%c%s", 1, 0, (int)strlen(header), 0, header);
+    assert_int_equal(fwrite(elements, 1, n, out), n);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void arrays_of_numpy_are_read_by_their_ending(void **state)
+{
+    static const uint8_t bytes[] = {104, 117, 123};
+    static const struct {
+        const char *descr, *shape;
+        const void *elements;
+        size_t n, dims[3];
+        const char *refusal;
+    } cases[] = {
+        {"<f4", "(3, 2, 2)", values, sizeof values, {3, 2, 2}, NULL},
+        {"<f4", "(1, 3, 2, 2)", values, sizeof values, {3, 2, 2}, NULL},
+        {"<f4", "(4, 3)", values, sizeof values, {1, 4, 3}, NULL},
+        {"<f4", "(12,)", values, sizeof values, {12, 1, 1}, NULL},
+        {"|u1", "(3,)", bytes, sizeof bytes, {3, 1, 1}, NULL},
+        {"<f4", "(2, 3, 2, 1)", values, sizeof values, {0}, "expected one mean picture of 1 to 4 dims, found 2x3x2x1"},
+        {"<f4", "(1, 1, 3, 2, 2)", values, sizeof values, {0}, "found 1x1x3x2x2"},
+        {"<f4", "()", values, 4, {0}, "expected one mean picture"},
+        {"<f4", "(3, 2, 2)", values, 44, {0}, "expected 3x2x2 elements of float32, 48 bytes, found 44"},
+        {"<f4", "(3, 2, 2", values, sizeof values, {0}, "of the header"},
+        {"<f4", "(0, 2, 2)", values, 0, {0}, "expected 1 to"},
+    };
+    char path[] = "/tmp/etalon-test.mean.XXXXXX.npy";
+    struct arena *arena = arena_create(NULL);
+    int fd = mkstemps(path, 4);
+
+    (void)state;
+    assert_true(fd >= 0 && close(fd) == 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct step_file file = {.path = path};
+        struct error err = {0};
+        int rc;
+
+        write_npy(path, cases[i].descr, cases[i].shape, cases[i].elements, cases[i].n);
+        rc = mean_file_read(&file, arena, &err);
+        if (cases[i].refusal != NULL) {
+            if (rc == 0 || strstr(err.text, cases[i].refusal) == NULL || strstr(err.text, path) == NULL)
+                fail_msg("expected \"%s\", found %d \"%s\"", cases[i].refusal, rc, err.text);
+            assert_int_equal(err.code, EX_DATAERR);
+            continue;
+        }
+        if (rc != 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(file.channels, cases[i].dims[0]);
+        assert_int_equal(file.height, cases[i].dims[1]);
+        assert_int_equal(file.width, cases[i].dims[2]);
+        for (size_t k = 0; k < file.channels * file.height * file.width; k++)
+            assert_true(file.values[k] == (cases[i].elements == bytes ? (float)bytes[k] : values[k]));
+    }
+    assert_int_equal(unlink(path), 0);
+    arena_destroy(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_shapes_of_blobs_and_doubles_are_read),
         cmocka_unit_test(sizes_that_do_not_fit_the_values_are_refused),
         cmocka_unit_test(a_bad_file_is_named),
+        cmocka_unit_test(arrays_of_numpy_are_read_by_their_ending),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,11 @@ put("txt", "four", b"1 -2.5e1\n+0.25\t7\r\n")
 put("labels", "text", b"0\n-1\n12\n")
 put("labels", "npy", npy(np.array([3, 1, 2])))
 put("labels", "idx", bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2, 3]))
+four = struct.pack("<4f", 1, -2, 3, 0.5)
+put("mean_file", "npy", npy(ramp[:1]))
+put("mean_file", "npy-a-channel", npy(np.array([104, 117, 123], np.uint8)))
+put("mean_file", "blob", b"\x3a\x05\x0a\x03\x01\x02\x02" + b"\x2a\x10" + four)
+put("mean_file", "blob-legacy", b"\x08\x01\x10\x01\x18\x02\x20\x02" + b"\x2a\x10" + four)
 
 
 def tar(headers, folder):
