@@ -84,4 +84,4 @@ again transformer
 int8 sequence 99 onnx-qdq # TNN has no convolutions over one axis
 
 sed 's/unet.onnx/two_inputs.onnx/; s/^output: .*/output: two/' "$scratch/unet.yaml" >"$scratch/two_inputs.yaml"
-expect 69 'has 2 inputs (the second is "side")' "$ETALON" calibrate -q "$scratch/two_inputs.yaml"
+expect 78 'has 2 inputs (the second is "side"): the dataset needs "inputs"' "$ETALON" calibrate -q "$scratch/two_inputs.yaml"
