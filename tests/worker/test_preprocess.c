@@ -497,6 +497,7 @@ static void crops_at_a_place_and_by_a_fraction(void **state)
     } cases[] = {
         {{.kind = STEP_CROP_FRACTION, .fraction = 0.875f}, 7, 10, 0, 0},
         {{.kind = STEP_CROP_FRACTION, .fraction = 0.5f}, 5, 6, 1, 2},
+        {{.kind = STEP_CROP_FRACTION, .fraction = 1e-30f}, 1, 2, 3, 4},
         {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7, .rounding = CROP_HALF_EVEN}}, 4, 7, 2, 2},
         {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7}}, 4, 7, 1, 1},
         {{.kind = STEP_CROP, .crop = {.height = 4, .width = 7, .place = CROP_AT, .top = 3}}, 4, 7, 3, 0},

@@ -1,11 +1,14 @@
 /* crop_fraction.c — the central part of both sides, as tf.image.central_crop: the offset is floor((size - size *
- * fraction) / 2) in double precision, the same on both ends.
+ * fraction) / 2) in double precision, the same on both ends; but a
+ * pixel or two always remain.
  */
 #include "worker/preprocess/steps.h"
 
 static size_t start_of(size_t size, float fraction)
 {
-    return (size_t)(((double)size - (double)size * (double)fraction) / 2.0);
+    size_t start = (size_t)(((double)size - (double)size * (double)fraction) / 2.0);
+
+    return 2 * start < size || size == 0 ? start : (size - 1) / 2; /* a fraction that double precision loses */
 }
 
 static int crop_fraction_check(const struct preprocess_step *step, struct step_shape *shape, struct error *err)
