@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SWEEPS = 40, MAX_EXPONENT = 24 };
+enum { MAX_SWEEPS = 40, MAX_EXPONENT = EQUALIZATION_MAX_EXPONENT };
 static const double at_rest = 1e-3; /* |s - 1| */
 static const double dead = 1e-9;    /* of the layer's range: a channel that hardly is there */
 /* Of what a few records reach to what all may reach, for clips. */

@@ -18,6 +18,8 @@
 
 #include "common/graph.h"
 
+enum { EQUALIZATION_MAX_EXPONENT = 24 }; /* of either sign */
+
 /* The output of a layer, channel c of which is divided by 2^exponents[c]. */
 struct equalized_value {
     int value;

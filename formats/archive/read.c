@@ -1,4 +1,5 @@
 /* read.c — archive_read: nothing is believed that the digest and the counts do not confirm. */
+#include "common/equalize.h"
 #include "formats/archive/layout.h"
 
 #include <math.h>
@@ -102,6 +103,19 @@ static int check_target(const struct archive_target *target, const struct archiv
     return check_channels(target, values, err) != 0 ? -1 : check_layers(target, err);
 }
 
+static int check_equalized(const struct archive *archive, size_t i, struct error *err)
+{
+    const struct archive_equalized *row = &archive->equalized[i];
+
+    if (row->value >= archive->n_values || (i > 0 && row->value < row[-1].value))
+        return error_set(err, EX_DATAERR, "equalized channel %zu is of value %u of %zu, out of order", i, row->value,
+                         archive->n_values);
+    if (row->exponent < -EQUALIZATION_MAX_EXPONENT || row->exponent > EQUALIZATION_MAX_EXPONENT)
+        return error_set(err, EX_DATAERR, "equalized channel %zu: expected an exponent of -%d to %d, found %d", i,
+                         EQUALIZATION_MAX_EXPONENT, EQUALIZATION_MAX_EXPONENT, row->exponent);
+    return 0;
+}
+
 /* The invariants of archive.h, of an archive whose digest is right: only our own mistakes can break them. */
 static int check_content(const struct archive *archive, struct error *err)
 {
@@ -116,10 +130,8 @@ static int check_content(const struct archive *archive, struct error *err)
         if (check_value(&archive->values[i], err) != 0)
             return -1;
     for (size_t i = 0; i < archive->n_equalized; i++)
-        if (archive->equalized[i].value >= archive->n_values ||
-            (i > 0 && archive->equalized[i].value < archive->equalized[i - 1].value))
-            return error_set(err, EX_DATAERR, "equalized channel %zu is of value %u of %zu, out of order", i,
-                             archive->equalized[i].value, archive->n_values);
+        if (check_equalized(archive, i, err) != 0)
+            return -1;
     for (size_t i = 0; i < archive->n_targets; i++)
         if (check_target(&archive->targets[i], archive->values, archive->n_values, err) != 0)
             return -1;

@@ -670,6 +670,9 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
         broken.n_equalized = 2;
         assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
         assert_non_null(strstr(err.text, "equalized channel 1 is of value 0 of 3, out of order"));
+        disorder[0] = (struct archive_equalized){0, INT32_MIN};
+        assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
+        assert_non_null(strstr(err.text, "equalized channel 0: expected an exponent of -24 to 24"));
         broken.n_equalized = 0;
     }
     broken.bins = 2 * BINS;
