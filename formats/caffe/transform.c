@@ -118,16 +118,20 @@ static int add_mean(struct chain *chain, const float *values, size_t n, const ch
 static int refuse_fraction(const struct chain *chain)
 {
     return caffe_error(chain->layer, chain->err, EX_UNAVAILABLE,
-                       "crop_fraction has no step of ours: write preprocess in the job");
+                       "crop_fraction is not translated: write preprocess in the job");
 }
 
 /* ---- Flat fields */
 
 static const struct {
     Caffe__ResizeParameter__InterpMode mode;
-    const char *name;
     enum resize_filter filter;
-} interpolations[] = {{CAFFE__RESIZE_PARAMETER__INTERP_MODE__LINEAR, "LINEAR", FILTER_OPENCV_LINEAR}};
+} interpolations[] = {
+    {CAFFE__RESIZE_PARAMETER__INTERP_MODE__LINEAR, FILTER_OPENCV_LINEAR},
+    {CAFFE__RESIZE_PARAMETER__INTERP_MODE__AREA, FILTER_OPENCV_AREA},
+    {CAFFE__RESIZE_PARAMETER__INTERP_MODE__NEAREST, FILTER_OPENCV_NEAREST},
+    {CAFFE__RESIZE_PARAMETER__INTERP_MODE__CUBIC, FILTER_OPENCV_CUBIC},
+};
 
 /* Several modes are a random choice, for training. */
 static int find_filter(const struct chain *chain, const Caffe__ResizeParameter *param, enum resize_filter *filter)
@@ -216,7 +220,7 @@ static int add_flat(struct chain *chain, const Caffe__TransformationParameter *p
 
     if (param->standardization)
         return caffe_error(chain->layer, chain->err, EX_UNAVAILABLE,
-                           "standardization has no step of ours: write preprocess in the job");
+                           "standardization is not translated: write preprocess in the job");
     return add_resize_param(chain, param->resize_param) < 0 || add_flat_resize(chain, param) < 0 ||
                    add_flat_crop(chain, param) < 0 ||
                    add_mean(chain, param->mean_value, param->n_mean_value, param->mean_file) < 0 ||

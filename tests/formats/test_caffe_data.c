@@ -82,6 +82,12 @@ static void flat_fields_run_in_the_order_of_caffe(void **state)
     becomes(
         *state, TRANSFORM("crop_size: 8 resize_param { height: 9 width: 10 interp_mode: LINEAR }"), 3,
         "[{channels: bgr}, {resize: {height: 9, width: 10, filter: opencv_linear}}, {crop: {height: 8, width: 8}}]");
+    becomes(*state, TRANSFORM("resize_param { height: 8 width: 8 interp_mode: AREA }"), 1,
+            "[{resize: {height: 8, width: 8, filter: opencv_area}}]");
+    becomes(*state, TRANSFORM("resize_param { height: 8 width: 8 interp_mode: NEAREST }"), 1,
+            "[{resize: {height: 8, width: 8, filter: opencv_nearest}}]");
+    becomes(*state, TRANSFORM("resize_param { height: 8 width: 8 interp_mode: CUBIC }"), 1,
+            "[{resize: {height: 8, width: 8, filter: opencv_cubic}}]");
     becomes(*state,
             TRANSFORM("resize_param { resize_mode: FIT_LARGE_SIZE_AND_PAD height: 8 width: 8 pad_value: [7, 7, 7] }"),
             3, "[{channels: bgr}, {resize: {side: 8, pad: 7, filter: opencv_linear}}]");
@@ -165,6 +171,8 @@ static void what_cannot_be_done_is_said(void **state)
          "pad_mode number 2"},
         {"resize_param { height: 8 width: 8 resize_mode: FIT_LARGE_SIZE_AND_PAD pad_value: [1, 2, 3] }", EX_UNAVAILABLE,
          "another value in each channel"},
+        {"resize_param { height: 8 width: 8 interp_mode: LANCZOS4 }", EX_UNAVAILABLE, "interp_mode number 5"},
+        {"crop_fraction: 0.5", EX_UNAVAILABLE, "crop_fraction is not translated"},
         {"resize: [1, 2, 3]", EX_DATAERR, "3 numbers of resize"},
         {"crop_h: 8", EX_DATAERR, "it crops to 8x0"},
         {"mean_value: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", EX_UNAVAILABLE, "17 numbers of mean_value"},
