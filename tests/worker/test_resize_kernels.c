@@ -62,7 +62,7 @@ static void every_row_kernel_is_the_weighted_sum(void **unused)
 
 static void every_column_kernel_is_the_weighted_sum(void **unused)
 {
-    uint8_t from[COLUMNS_ROWS * IN * 3 + 1], to[COLUMNS_ROWS * OUT * 3];
+    uint8_t from[COLUMNS_ROWS * IN * 3 + COLUMNS_READ_BEHIND], to[COLUMNS_ROWS * OUT * 3];
     size_t first[OUT], count[OUT];
     int32_t weight[OUT * TAPS];
     const struct columns columns = {OUT, TAPS, first, count, weight, BITS};
@@ -77,6 +77,7 @@ static void every_column_kernel_is_the_weighted_sum(void **unused)
             for (size_t x = 0; x < OUT; x++) {
                 count[x] = 1 + draw() % TAPS;
                 first[x] = draw() % (IN - count[x] + 1);
+                memset(weight + x * TAPS + count[x], 0, (TAPS - count[x]) * sizeof *weight);
             }
             kernel(&columns, from, IN * 3, to, OUT * 3);
             for (size_t i = 0; i < sizeof to; i++) {

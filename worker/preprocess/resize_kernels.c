@@ -4,6 +4,9 @@
 #include "worker/preprocess/resize_kernels.h"
 
 #include <string.h>
+#if defined __x86_64__
+#include <immintrin.h>
+#endif
 
 /* One word a row: a pixel, and above it the next one's first byte. */
 typedef uint32_t words __attribute__((vector_size(4 * COLUMNS_ROWS)));
@@ -99,10 +102,84 @@ ISA_TARGET_AVX2 static void columns_avx2(const struct columns *columns, const ui
     compute(columns, from, n, to, to_stride);
 }
 
+/* Few taps, as of a bilinear filter that shrinks to a half at most: four pixels a vector, a target pixel's R, G, B and
+ * nothing in each quarter. Sixteen bytes of the source hold all five taps of a pixel. */
+enum { QUAD = 4, QUAD_TAPS = 5 };
+
+/* Moves the channels of tap k to the low bytes of three lanes; 0x80 gives 0. */
+ISA_TARGET_AVX512 INLINE __m512i tap_channels(int k)
+{
+    const int r = 3 * k | (int)0x80808000, g = r + 1, b = r + 2;
+
+    return _mm512_broadcast_i32x4(_mm_setr_epi32(r, g, b, (int)0x80808080));
+}
+
+ISA_TARGET_AVX512 INLINE __m512i load_quad(const uint8_t *from, const size_t *at)
+{
+    __m512i v = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(from + at[0])));
+
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(from + at[1])), 1);
+    v = _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(from + at[2])), 2);
+    return _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(from + at[3])), 3);
+}
+
+/* The target pixels x to x + 3 of eight rows; `taps`, a literal, is at least their counts. */
+ISA_TARGET_AVX512 INLINE void compute_quad(const struct columns *columns, size_t x, const uint8_t *from, size_t n,
+                                           uint8_t *to, size_t to_stride, int taps)
+{
+    const __m128i without_fourth = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+    const int32_t *weight = columns->weight + x * columns->stride;
+    size_t at[QUAD];
+    __m512i weights[QUAD_TAPS];
+
+    for (size_t i = 0; i < QUAD; i++)
+        at[i] = 3 * columns->first[x + i];
+    for (int k = 0; k < taps; k++) {
+        weights[k] = _mm512_set1_epi32(weight[k]);
+        for (size_t i = 1; i < QUAD; i++)
+            weights[k] =
+                _mm512_mask_set1_epi32(weights[k], (__mmask16)(0xf << 4 * i), weight[i * columns->stride + (size_t)k]);
+    }
+    for (size_t row = 0; row < COLUMNS_ROWS; row++, from += n, to += to_stride) {
+        __m512i source = load_quad(from, at), sum = _mm512_set1_epi32(1 << (columns->bits - 1));
+        __m128i bytes;
+        int last;
+
+        for (int k = 0; k < taps; k++)
+            sum = _mm512_add_epi32(sum, _mm512_mullo_epi32(_mm512_shuffle_epi8(source, tap_channels(k)), weights[k]));
+        sum = _mm512_max_epi32(_mm512_sra_epi32(sum, _mm_cvtsi32_si128(columns->bits)), _mm512_setzero_si512());
+        bytes = _mm_shuffle_epi8(_mm512_cvtusepi32_epi8(sum), without_fourth);
+        _mm_storel_epi64((__m128i *)(to + 3 * x), bytes);
+        last = _mm_extract_epi32(bytes, 2);
+        memcpy(to + 3 * x + 8, &last, sizeof last);
+    }
+}
+
+/* The last few pixels are computed again together with some before. */
+ISA_TARGET_AVX512 static void compute_quads(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
+                                            size_t to_stride)
+{
+    for (size_t i = 0; i < columns->width; i += QUAD) {
+        size_t x = i + QUAD <= columns->width ? i : columns->width - QUAD, taps = 0;
+
+        for (size_t j = 0; j < QUAD; j++)
+            taps = columns->count[x + j] > taps ? columns->count[x + j] : taps;
+        if (taps <= 3)
+            compute_quad(columns, x, from, n, to, to_stride, 3);
+        else if (taps == 4)
+            compute_quad(columns, x, from, n, to, to_stride, 4);
+        else
+            compute_quad(columns, x, from, n, to, to_stride, 5);
+    }
+}
+
 ISA_TARGET_AVX512 static void columns_avx512(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
                                              size_t to_stride)
 {
-    compute(columns, from, n, to, to_stride);
+    if (columns->stride >= 3 && columns->stride <= QUAD_TAPS && columns->width >= QUAD)
+        compute_quads(columns, from, n, to, to_stride);
+    else
+        compute(columns, from, n, to, to_stride);
 }
 
 ISA_TARGET_AVX2 static void row_avx2(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight, size_t count,

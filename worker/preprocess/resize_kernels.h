@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Of `width` target pixels, pixel x is the sum of weight[x * stride + k] * source[first[x] + k], k < count[x], in units
- * of 2^-bits. */
+ * of 2^-bits; weights from count[x] to stride are 0. */
 struct columns {
     size_t width, stride;
     const size_t *first, *count;
@@ -18,9 +18,10 @@ struct columns {
     int bits;
 };
 
-enum { COLUMNS_ROWS = 8 };
+enum { COLUMNS_ROWS = 8, COLUMNS_READ_BEHIND = 13 };
 
-/* Eight rows of interleaved RGB that lie from_stride and to_stride bytes apart. Reads one byte behind the last. */
+/* Eight rows of interleaved RGB that lie from_stride and to_stride bytes apart. Reads up to COLUMNS_READ_BEHIND bytes
+ * behind the last. */
 typedef void columns_kernel(const struct columns *columns, const uint8_t *from, size_t from_stride, uint8_t *to,
                             size_t to_stride);
 /* NULL: none for this instruction set; a plain loop over single rows is faster. */

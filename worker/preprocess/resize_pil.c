@@ -189,7 +189,7 @@ static void columns_of_floats(const float *from, float *to, size_t width, size_t
         }
 }
 
-/* The source rows [top, top + height) of RGB, several at once as far as a byte behind them may be read; the last few
+/* The source rows [top, top + height) of RGB, several at once as far as bytes behind them may be read; the last few
  * are done again together with some before. Returns how many are done. */
 static size_t columns_of_rows(const struct picture *from, size_t top, size_t height, uint8_t *to, size_t width,
                               const struct taps *taps)
@@ -197,8 +197,10 @@ static size_t columns_of_rows(const struct picture *from, size_t top, size_t hei
     const struct columns columns = {width, taps->stride, taps->first, taps->count, taps->fixed, WEIGHT_BITS};
     columns_kernel *kernel = columns_find(isa_best());
     const uint8_t *bytes = (const uint8_t *)from->data + top * from->width * 3;
-    size_t n = top + height < from->height ? height : height - 1;
+    size_t n = height;
 
+    while (n > 0 && (from->height - top - n) * from->width * 3 < COLUMNS_READ_BEHIND)
+        n--;
     if (kernel == NULL || n < COLUMNS_ROWS)
         return 0;
     for (size_t y = 0; y < n; y += COLUMNS_ROWS) {
