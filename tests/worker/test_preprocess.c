@@ -32,6 +32,7 @@ struct golden {
     uint8_t shown[64];
 };
 #include "preprocess_golden.h"
+#include "../golden/preprocess.h"
 
 /* Bytes of a linear congruential generator, in HWC order: the same as in make_preprocess_golden.py. */
 static uint8_t *draw(size_t height, size_t width, size_t channels)
@@ -357,6 +358,50 @@ static void standardizing_gives_mean_0_and_deviation_1(void **state)
     free(pixels);
 }
 
+/* TensorFlow's sums are in single precision: the tolerance is of a few roundings of values up to 8. */
+static void standardizing_equals_tensorflow(void **state)
+{
+    uint8_t *pixels = draw(4, 5, 3);
+    struct preprocess_plan plan = {1, {{.kind = STEP_STANDARDIZE}}};
+
+    (void)state;
+    for (size_t k = 0; k < 3; k++) {
+        struct record record = make_record(pixels, 3, 4, 5, false, false);
+        float out[60];
+
+        assert_int_equal(run(&plan, &record, chw(3, 4, 5), out, NULL), 0);
+        for (size_t i = 0; i < 60; i++)
+            assert_true(fabsf(out[i] - golden_standardized[k][i % 20 * 3 + i / 20]) < 4e-6f);
+        record_fini(&record);
+        memset(pixels, k == 0 ? 100 : 9, 60);
+        pixels[7] = k == 0 ? 101 : 9;
+    }
+    free(pixels);
+}
+
+static void central_crops_equal_tensorflow(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < sizeof golden_central_crops / sizeof *golden_central_crops; k++) {
+        size_t width = golden_central_crops[k].width, to_height = golden_central_crops[k].to_height;
+        size_t to_width = golden_central_crops[k].to_width, n = to_height * to_width;
+        uint8_t *pixels = draw(golden_central_crops[k].height, width, 1);
+        struct record record = make_record(pixels, 1, golden_central_crops[k].height, width, false, false);
+        struct preprocess_plan plan = {1, {{.kind = STEP_CROP_FRACTION, .fraction = golden_central_crops[k].fraction}}};
+        struct error err = {0};
+        float out[1200];
+
+        assert_true(n <= sizeof out / sizeof *out);
+        if (run(&plan, &record, chw(1, to_height, to_width), out, &err) < 0)
+            fail_msg("crop %zu: %s", k, err.text);
+        for (size_t i = 0; i < n; i++)
+            assert_true(out[i] == pixels[(golden_central_crops[k].top + i / to_width) * width +
+                                         golden_central_crops[k].left + i % to_width]);
+        record_fini(&record);
+        free(pixels);
+    }
+}
+
 static void quantizing_rounds_half_to_even_and_clamps(void **state)
 {
     static const float in[] = {0.25f, 0.75f, -0.25f, 100, -100, 0.3f}, want[] = {0, 1, 0, 63.5f, -64, 0.5f};
@@ -549,23 +594,99 @@ static void padding_surrounds_with_the_value(void **state)
     free(pixels);
 }
 
-/* The reference is the library, called as its users call it. */
-static void filters_of_stb_equal_stb(void **state)
+/* The reference is the library. */
+static void filters_of_stb_equal_stb_on_bytes_and_floats(void **state)
 {
-    uint8_t *pixels = draw(13, 17, 3), want[29 * 40 * 3];
     static const size_t sizes[][2] = {{8, 5}, {29, 40}, {20, 9}};
+    static const struct {
+        enum resize_filter ours;
+        stbir_filter theirs;
+    } filters[] = {
+        {FILTER_STB_DEFAULT, STBIR_FILTER_DEFAULT},       {FILTER_STB_BOX, STBIR_FILTER_BOX},
+        {FILTER_STB_TRIANGLE, STBIR_FILTER_TRIANGLE},     {FILTER_STB_CUBICBSPLINE, STBIR_FILTER_CUBICBSPLINE},
+        {FILTER_STB_CATMULLROM, STBIR_FILTER_CATMULLROM}, {FILTER_STB_MITCHELL, STBIR_FILTER_MITCHELL}};
+    static uint8_t bytes[29 * 40 * 3];
+    static float sevenths[13 * 17 * 3], want[29 * 40 * 3], out[29 * 40 * 3];
+    uint8_t *pixels = draw(13, 17, 3);
 
     (void)state;
-    for (int is_planar = 0; is_planar < 2; is_planar++)
-        for (size_t k = 0; k < 3; k++) {
-            struct record record = make_record(pixels, 3, 13, 17, is_planar, false);
-            struct preprocess_plan plan = {1, {resize_step(FIT_WARP, FILTER_STB_DEFAULT, sizes[k][0], sizes[k][1])}};
+    for (size_t i = 0; i < 13 * 17 * 3; i++)
+        sevenths[i] = (float)pixels[i] / 7.0f;
+    for (size_t k = 0; k < 2 * 3 * 6; k++) {
+        bool is_planar = k % 2 == 1;
+        size_t height = sizes[k / 2 % 3][0], width = sizes[k / 2 % 3][1], n = height * width;
+        struct preprocess_plan plan = {1, {resize_step(FIT_WARP, filters[k / 6].ours, height, width)}};
+        struct record record = make_record(pixels, 3, 13, 17, is_planar, false);
 
-            assert_true(stbir_resize_uint8(pixels, 17, 13, 0, want, (int)sizes[k][1], (int)sizes[k][0], 0, 3) != 0);
-            assert_int_equal(hash_of(&plan, &record, 3, sizes[k][0], sizes[k][1]),
-                             fnv1a(want, sizes[k][0] * sizes[k][1] * 3));
-            record_fini(&record);
+        assert_true(stbir_resize_uint8_generic(pixels, 17, 13, 0, bytes, (int)width, (int)height, 0, 3,
+                                               STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP, filters[k / 6].theirs,
+                                               STBIR_COLORSPACE_LINEAR, NULL) != 0);
+        assert_int_equal(hash_of(&plan, &record, 3, height, width), fnv1a(bytes, n * 3));
+        record_fini(&record);
+        assert_true(stbir_resize_float_generic(sevenths, 17, 13, 0, want, (int)width, (int)height, 0, 3,
+                                               STBIR_ALPHA_CHANNEL_NONE, 0, STBIR_EDGE_CLAMP, filters[k / 6].theirs,
+                                               STBIR_COLORSPACE_LINEAR, NULL) != 0);
+        record = make_record(pixels, 3, 13, 17, is_planar, true);
+        assert_int_equal(run(&plan, &record, chw(3, height, width), out, NULL), 0);
+        for (size_t i = 0; i < n * 3; i++)
+            assert_true(out[i] == want[i % n * 3 + i / n]);
+        record_fini(&record);
+    }
+    free(pixels);
+}
+
+/* How much source pixel k counts for target pixel i along a side. */
+static double area_weight(size_t in, size_t out, size_t i, size_t k)
+{
+    double r = (double)in / (double)out;
+
+    return fmax(0, fmin((double)(i + 1) * r, (double)k + 1) - fmax((double)i * r, (double)k)) / r;
+}
+
+/* Keys' cubic with a = -3/4; what lies outside is the pixel at the edge. */
+static double cubic_weight(size_t in, size_t out, size_t i, size_t k)
+{
+    double s = ((double)i + 0.5) * (double)in / (double)out - 0.5, sum = 0;
+
+    for (int j = -1; j <= 2; j++) {
+        double at = floor(s) + j, x = fabs(s - at);
+
+        if ((size_t)fmin(fmax(at, 0), (double)in - 1) == k)
+            sum += x <= 1 ? (1.25 * x - 2.25) * x * x + 1 : ((-0.75 * x + 3.75) * x - 6) * x + 3;
+    }
+    return sum;
+}
+
+/* In double precision, to single precision's roundings of values up to 37. */
+static void area_and_cubic_on_floats_follow_their_formulas(void **state)
+{
+    static const struct {
+        enum resize_filter filter;
+        size_t height, width;
+        double (*weight)(size_t in, size_t out, size_t i, size_t k);
+    } cases[] = {{FILTER_OPENCV_AREA, 8, 8, area_weight},     {FILTER_OPENCV_AREA, 12, 5, area_weight},
+                 {FILTER_OPENCV_AREA, 1, 17, area_weight},    {FILTER_OPENCV_CUBIC, 8, 5, cubic_weight},
+                 {FILTER_OPENCV_CUBIC, 29, 40, cubic_weight}, {FILTER_OPENCV_CUBIC, 20, 9, cubic_weight}};
+    uint8_t *pixels = draw(13, 17, 1);
+    struct record record = make_record(pixels, 1, 13, 17, false, true);
+    static float out[29 * 40];
+
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        size_t height = cases[c].height, width = cases[c].width;
+        struct preprocess_plan plan = {1, {resize_step(FIT_WARP, cases[c].filter, height, width)}};
+
+        assert_int_equal(run(&plan, &record, chw(1, height, width), out, NULL), 0);
+        for (size_t i = 0; i < height * width; i++) {
+            double want = 0;
+
+            for (size_t k = 0; k < 13 * 17; k++)
+                want += (double)record.values[k] * cases[c].weight(13, height, i / width, k / 17) *
+                        cases[c].weight(17, width, i % width, k % 17);
+            assert_true(fabs((double)out[i] - want) < 5e-5);
         }
+    }
+    record_fini(&record);
     free(pixels);
 }
 
@@ -823,7 +944,10 @@ int main(void)
         cmocka_unit_test(quantizing_rounds_half_to_even_and_clamps),
         cmocka_unit_test(crops_at_a_place_and_by_a_fraction),
         cmocka_unit_test(padding_surrounds_with_the_value),
-        cmocka_unit_test(filters_of_stb_equal_stb),
+        cmocka_unit_test(filters_of_stb_equal_stb_on_bytes_and_floats),
+        cmocka_unit_test(area_and_cubic_on_floats_follow_their_formulas),
+        cmocka_unit_test(standardizing_equals_tensorflow),
+        cmocka_unit_test(central_crops_equal_tensorflow),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),
         cmocka_unit_test(cropping_what_is_resized_equals_the_two_apart),
         cmocka_unit_test(fits_choose_the_sizes_of_torchvision_and_caffe),

@@ -4,9 +4,20 @@
  */
 #include "worker/preprocess/steps.h"
 
+#include <math.h>
+
+/* The number that the job wrote, where that has at most six decimals: 10 x 0.8f is more than 8, and TensorFlow, which
+ * multiplies by 0.8 in double precision, begins a pixel later. */
+static double decimal_of(float fraction)
+{
+    double decimal = rint((double)fraction * 1e6) / 1e6;
+
+    return (float)decimal == fraction ? decimal : (double)fraction;
+}
+
 static size_t start_of(size_t size, float fraction)
 {
-    size_t start = (size_t)(((double)size - (double)size * (double)fraction) / 2.0);
+    size_t start = (size_t)(((double)size - (double)size * decimal_of(fraction)) / 2.0);
 
     return 2 * start < size || size == 0 ? start : (size - 1) / 2; /* a fraction that double precision loses */
 }
