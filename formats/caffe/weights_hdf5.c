@@ -182,6 +182,7 @@ static int check_layers(const struct snapshot *s)
 static int read_layers(struct snapshot *s, const char *path)
 {
     hid_t file, data;
+    H5L_info_t link;
     int rc;
 
     H5dont_atexit(); /* as in formats/archive */
@@ -189,7 +190,9 @@ static int read_layers(struct snapshot *s, const char *path)
     file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (file < 0)
         return error_set(s->err, EX_DATAERR, "it is no HDF5 file, or a damaged one");
-    data = H5Gopen2(file, "data", H5P_DEFAULT);
+    data = H5Lget_info(file, "data", &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD
+               ? H5Gopen2(file, "data", H5P_DEFAULT)
+               : H5I_INVALID_HID; /* nor is a link to another file's followed, which no fingerprint would know */
     if (data < 0) {
         rc = error_set(s->err, EX_DATAERR, "it has no group \"data\": it is no snapshot of Caffe's");
     } else {

@@ -149,6 +149,14 @@ static void what_is_no_snapshot_is_refused(void **state)
     }
     H5Fclose(create(files->weights));
     refused(files, "it has no group \"data\"");
+    {
+        hid_t file = create(files->weights);
+
+        put(file, "other/ip/0", H5T_NATIVE_FLOAT, &three, 1, numbers);
+        assert_true(H5Lcreate_soft("/other", file, "data", H5P_DEFAULT, H5P_DEFAULT) >= 0);
+        H5Fclose(file);
+        refused(files, "it has no group \"data\"");
+    }
 }
 
 /* The library's walk takes a time that grows with the square of the depth: thousands of groups fit into a small file.
