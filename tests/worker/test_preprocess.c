@@ -709,62 +709,53 @@ static void crops_come_from_the_centre_rounded_down(void **state)
 }
 
 /* Constant pictures keep their value under any filter, so that sizes and borders are all there is to see. */
-/* Filters, sizes, layouts, types and places drawn at random; the crop alone runs on what the resize alone has made. */
-static void cropping_what_is_resized_equals_the_two_apart(void **unused)
+static size_t draw_below(size_t n)
 {
-    uint32_t state = 7;
+    static uint32_t state = 7;
 
-    (void)unused;
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % n;
+}
+
+/* A resize and a crop of it, either from the centre or at a place. One side in four keeps its length. */
+static struct preprocess_plan draw_resize_and_crop(size_t height, size_t width)
+{
+    size_t h = draw_below(4) == 0 ? height : 1 + draw_below(40), w = draw_below(4) == 0 ? width : 1 + draw_below(40);
+    struct preprocess_step crop = crop_step(1 + draw_below(h), 1 + draw_below(w));
+
+    if (draw_below(2) == 0) {
+        crop.crop.place = CROP_AT;
+        crop.crop.top = draw_below(h - crop.crop.height + 1);
+        crop.crop.left = draw_below(w - crop.crop.width + 1);
+    }
+    return (struct preprocess_plan){2, {resize_step(FIT_WARP, (enum resize_filter)draw_below(N_FILTERS), h, w), crop}};
+}
+
+/* Filters, sizes, layouts, types and places drawn at random; the crop alone runs on what the resize alone has made. */
+static void cropping_what_is_resized_equals_the_two_apart(void **state)
+{
+    (void)state;
     for (size_t round = 0; round < 3000; round++) {
-        uint32_t number[12];
-        size_t height, width, channels, h, w, top, left, crop_h, crop_w;
-        struct preprocess_plan both = {2, {{0}}}, resize = {1, {{0}}}, crop = {1, {{0}}};
-        struct record record, resized = {.key = "resized", .is_planar = true};
-        struct error err = {0};
-        uint8_t *pixels;
-        float *expected, *found;
+        size_t height = 1 + draw_below(40), width = 1 + draw_below(40);
+        size_t channels = draw_below(2) == 0 ? 3 : 1 + draw_below(4);
+        struct preprocess_plan both = draw_resize_and_crop(height, width), resize = {1, {both.steps[0]}},
+                               crop = {1, {both.steps[1]}};
+        struct shape middle = chw(channels, both.steps[0].resize.height, both.steps[0].resize.width);
+        struct shape last = chw(channels, both.steps[1].crop.height, both.steps[1].crop.width);
+        uint8_t *pixels = draw(height, width, channels);
+        struct record record = make_record(pixels, channels, height, width, draw_below(2), draw_below(2));
+        struct record resized = {.key = "resized", .is_planar = true, .order = record.order};
+        float expected[4 * 40 * 40], found[4 * 40 * 40];
 
-        for (size_t i = 0; i < 12; i++) {
-            state = state * 1664525u + 1013904223u;
-            number[i] = state >> 8;
-        }
-        height = 1 + number[0] % 40;
-        width = 1 + number[1] % 40;
-        channels = number[2] % 2 == 0 ? 3 : 1 + number[2] / 2 % 4;
-        h = number[3] % 4 == 0 ? height : 1 + number[3] / 4 % 40; /* one side often stays */
-        w = number[4] % 4 == 0 ? width : 1 + number[4] / 4 % 40;
-        crop_h = 1 + number[5] % h;
-        crop_w = 1 + number[6] % w;
-        top = number[7] % (h - crop_h + 1);
-        left = number[8] % (w - crop_w + 1);
-        both.steps[0] = resize_step(FIT_WARP, (enum resize_filter)(number[9] % N_FILTERS), h, w);
-        both.steps[1] = crop_step(crop_h, crop_w);
-        if (number[10] % 2 == 0) {
-            both.steps[1].crop.place = CROP_AT;
-            both.steps[1].crop.top = top;
-            both.steps[1].crop.left = left;
-        }
-        resize.steps[0] = both.steps[0];
-        crop.steps[0] = both.steps[1];
-
-        pixels = draw(height, width, channels);
-        record = make_record(pixels, channels, height, width, number[11] % 2, number[11] / 2 % 2);
-        assert_int_equal(record_reserve(&resized, channels, h, w, true, &err), 0);
-        resized.order = record.order;
-        expected = malloc(channels * crop_h * crop_w * sizeof *expected);
-        found = malloc(channels * crop_h * crop_w * sizeof *found);
-        assert_non_null(expected);
-        assert_non_null(found);
-        assert_int_equal(run(&resize, &record, chw(channels, h, w), resized.value_buffer, &err), 0);
-        assert_int_equal(run(&crop, &resized, chw(channels, crop_h, crop_w), expected, &err), 0);
-        if (run(&both, &record, chw(channels, crop_h, crop_w), found, &err) < 0)
-            fail_msg("%s", err.text);
-        assert_memory_equal(found, expected, channels * crop_h * crop_w * sizeof *found);
+        assert_int_equal(record_reserve(&resized, channels, (size_t)middle.dims[1], (size_t)middle.dims[2], true, NULL),
+                         0);
+        assert_int_equal(run(&resize, &record, middle, resized.value_buffer, NULL), 0);
+        assert_int_equal(run(&crop, &resized, last, expected, NULL), 0);
+        assert_int_equal(run(&both, &record, last, found, NULL), 0);
+        assert_memory_equal(found, expected, (size_t)shape_elements(&last) * sizeof *found);
         record_fini(&record);
         record_fini(&resized);
         free(pixels);
-        free(expected);
-        free(found);
     }
 }
 
