@@ -351,6 +351,15 @@ def unet(net, x):
     return [net.add("Sigmoid", [net.conv(x, 2, 1, bias=True)])]
 
 
+def segmentation(net, x):
+    """A map of classes, a mask, and classes at half the resolution beside them."""
+    fine = net.layer(x, 16, 3)
+    coarse = net.layer(net.pool("Max", fine, 2, 2), 32, 3)
+    up = net.conv(net.add("Resize", [coarse, "", net.constant([1, 1, 2, 2])], mode="nearest"), 16, 1)
+    y = net.layer(net.join(fine, up), 16, 3)
+    return [net.conv(y, 5, 1, bias=True), net.add("Sigmoid", [net.conv(y, 1, 1, bias=True)]), net.conv(coarse, 5, 1, bias=True)]
+
+
 # ---- several inputs, sequences, features ----
 
 
@@ -391,6 +400,7 @@ NETWORKS = {  # name: builder, {input: shape of a record}
     "transformer": (transformer, {"x": (3, 32, 32)}),
     "ssd_mobilenet": (ssd_mobilenet, {"x": (3, 300, 300)}),
     "unet": (unet, {"x": (3, 96, 96)}),
+    "segmentation": (segmentation, {"x": (3, 32, 32)}),
     "two_inputs": (two_inputs, {"x": (3, 32, 32), "side": (12,)}),
     "sequence": (sequence, {"x": (8, 100)}),
     "features": (features, {"x": (64,)}),

@@ -45,7 +45,7 @@ round() {
 }
 
 round demo "$demo/demo.onnx" "$demo/demo.onnx"
-for name in shufflenetv2 two_inputs features; do # splits and joins; several inputs; no image
+for name in shufflenetv2 two_inputs segmentation features; do # splits and joins; several inputs, outputs; no image
   "$PYTHON" "$SOURCE/tests/random_networks.py" $name "$scratch/$name.onnx" || fail "$name: not made"
   round $name "$scratch/$name.onnx" "$scratch/$name.onnx"
 done

@@ -45,7 +45,7 @@ if [ $# -gt 0 ]; then # the larger ones, nightly
     fail "resnet50: totals other than the published ones"
   exit
 fi
-fp32 features sequence two_inputs resnext vit_tiny transformer unet
+fp32 features sequence two_inputs segmentation resnext vit_tiny transformer unet
 [ "${SANITIZED:-0}" = 1 ] || fp32 shufflenetv2 mobilenetv2 ssd_mobilenet # minutes each
 "$ETALON" inspect "$scratch/resnext.onnx" --normalised >"$scratch/stdout"
 [ "$(grep -c ' conv .* group 8 ' "$scratch/stdout")" -eq 2 ] || fail "split, convolutions and join are no grouped layers"
@@ -78,6 +78,7 @@ if [ "${SANITIZED:-0}" = 0 ]; then
   int8 ssd_mobilenet 99
 fi
 int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it
+int8 segmentation "$(sized 80 0)" # three outputs; as for unet
 int8 features 99
 int8 transformer 99 onnx-qdq # TNN has no gather
 again transformer
