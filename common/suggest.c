@@ -1,6 +1,7 @@
 /* suggest.c — see suggest.h. */
 #include "common/suggest.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum { WORD_BYTES = 64 };
@@ -28,6 +29,14 @@ size_t edit_distance(const char *a, const char *b)
     return row[n];
 }
 
+/* What is only begun, or was written out beyond the name, is nearer than any mistyped word. */
+static bool is_beginning(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+
+    return n > 0 && m > 0 && strncmp(a, b, n < m ? n : m) == 0;
+}
+
 const char *suggest_nearest(const char *word, const char *const *first, size_t n, size_t stride)
 {
     const char *best = NULL;
@@ -36,6 +45,8 @@ const char *suggest_nearest(const char *word, const char *const *first, size_t n
     for (size_t i = 0; i < n; i++) {
         const char *name = *(const char *const *)((const char *)first + i * stride);
         size_t distance = edit_distance(word, name);
+
+        distance += is_beginning(word, name) ? 0 : WORD_BYTES;
 
         if (distance < least) {
             least = distance;

@@ -192,8 +192,9 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
         rc = run_check_finished(&run, &is_finished, err);
     if (rc == 0 && is_finished) {
         log_info("%s is finished with the same archive and choices; nothing to do", request->output);
+        rc = comm_agree(comm, comm->rank == 0 ? finished_verdict(request->output, err) : 0, err);
         run_fini(&run);
-        return 0;
+        return rc;
     }
     t1 = clock_seconds();
     if (rc == 0)
@@ -202,10 +203,10 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
     run.times = (struct run_times){t1 - t0, 0, t2 - t1, 0, 0};
     if (rc == 0)
         rc = run_write(&run, t2, err);
-    if (rc == 0 && comm->rank == 0)
-        printf("%s\n", request->output);
     if (rc == 0)
         rc = comm_agree(comm, verdict(&run, err), err);
+    if (rc == 0 && comm->rank == 0)
+        printf("%s\n", request->output);
     run_fini(&run);
     return rc;
 }
@@ -276,10 +277,11 @@ int run_describe(const struct comm *comm, const struct run_request *request, FIL
         describe_data(&run, out);
         for (size_t i = 0; i < request->n_targets; i++)
             fprintf(out, "target %s: %s\n", request->targets[i]->name, request->targets[i]->summary);
-        fprintf(out, "would be written to %s\n", request->output);
         rc = try_first_record(&run, out, err);
         if (rc == 0)
             rc = (run.output = output_open(request->output, err)) == NULL ? -1 : 0; /* run_fini removes what is empty */
+        if (rc == 0)
+            fprintf(out, "would be written to %s\n", request->output);
     }
     rc = comm_agree(comm, rc, err);
     run_fini(&run);

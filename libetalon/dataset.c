@@ -99,10 +99,10 @@ static int check_tensor(const struct etalon_tensor *tensor, size_t *n_values, st
 static int check_same(const struct input *input, const struct etalon_tensor *tensor, struct error *err)
 {
     const char *name = tensor->name == NULL ? "" : tensor->name;
+    const char *expected = input->first.name == NULL ? "" : input->first.name;
 
-    if (strcmp(input->first.name == NULL ? "" : input->first.name, name) != 0)
-        return error_set(err, EX_USAGE, "expected tensor \"%s\" as in the first record, found \"%s\"",
-                         input->first.name, name);
+    if (strcmp(expected, name) != 0)
+        return error_set(err, EX_USAGE, "expected tensor \"%s\" as in the first record, found \"%s\"", expected, name);
     if (input->first.rank != tensor->rank ||
         memcmp(input->first.dims, tensor->dims, tensor->rank * sizeof *tensor->dims) != 0)
         return error_set(err, EX_USAGE, "tensor \"%s\": expected the dims of the first record", name);

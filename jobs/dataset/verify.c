@@ -94,7 +94,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = judge(&result, words[0], checksum, err);
     }
     verify_result_fini(&result);
-    return rc;
+    return comm_agree(comm, rc, err);
 }
 
 const struct dataset_verb dataset_verb_verify = {"verify", true, run};

@@ -38,6 +38,7 @@ echo "ok: an archive gives its run's models, bit for bit, on 0 and 3 ranks"
 # --- what nobody has run yet
 expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
 [ ! -e "$scratch/kl/tnn" ] || fail "a target without decisions was written"
+expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
 methods=(--set calibration.activations=kl --set calibration.weights=maxabs --set calibration.bias_correction=analytic)
 expect 0 "" emit kl mixed "${methods[@]}" --force
 expect 73 "use --force" emit kl mixed
