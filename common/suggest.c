@@ -4,7 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { WORD_BYTES = 64 };
+enum {
+    WORD_BYTES = 64,
+    BEGINNING_SLIPS = 2, /* a word broken off, or written on, is as near as one with two slips of the pen */
+};
 
 size_t edit_distance(const char *a, const char *b)
 {
@@ -29,7 +32,6 @@ size_t edit_distance(const char *a, const char *b)
     return row[n];
 }
 
-/* What is only begun, or was written out beyond the name, is nearer than any mistyped word. */
 static bool is_beginning(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
@@ -44,9 +46,9 @@ const char *suggest_nearest(const char *word, const char *const *first, size_t n
 
     for (size_t i = 0; i < n; i++) {
         const char *name = *(const char *const *)((const char *)first + i * stride);
-        size_t distance = edit_distance(word, name);
-
-        distance += is_beginning(word, name) ? 0 : WORD_BYTES;
+        size_t edits = edit_distance(word, name);
+        size_t slips = edits > BEGINNING_SLIPS && is_beginning(word, name) ? BEGINNING_SLIPS : edits;
+        size_t distance = slips * (WORD_BYTES + 1) + edits;
 
         if (distance < least) {
             least = distance;

@@ -9,8 +9,8 @@
 size_t edit_distance(const char *a, const char *b);
 
 /* The name nearest to `word` among n pointers that lie `stride` bytes apart, starting at `first` (the first field of an
- * array of structs, or an array of strings): one that begins with the word, or the word with it, before all others.
- * NULL when n is 0. Of equals the first. */
+ * array of structs, or an array of strings), by edit_distance; one that begins with the word, or the word with it, is
+ * at most 2 away. NULL when n is 0. Of equals the one with fewer edits, then the first. */
 const char *suggest_nearest(const char *word, const char *const *first, size_t n, size_t stride);
 
 #endif
