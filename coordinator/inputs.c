@@ -73,7 +73,7 @@ static int check_names(const struct graph *graph, const struct dataset *dataset,
     return 0;
 }
 
-static const struct preprocess_plan *plan_of(const struct run_request *request, const char *name)
+const struct preprocess_plan *inputs_preprocess(const struct run_request *request, const char *name)
 {
     for (size_t i = 0; i < request->n_preprocess_inputs; i++)
         if (strcmp(request->preprocess_inputs[i].name, name) == 0)
@@ -114,7 +114,7 @@ int inputs_bind(const struct graph *graph, const struct dataset *dataset, const 
 
         if (part == dataset_n_inputs(dataset))
             return error_set(err, EX_CONFIG, "no input of the dataset is named \"%s\", as the network's is", name);
-        inputs[i] = (struct feed_input){part, plan_of(request, name), record_shape(graph, i)};
+        inputs[i] = (struct feed_input){part, inputs_preprocess(request, name), record_shape(graph, i)};
     }
     return 0;
 }

@@ -14,6 +14,9 @@ bool inputs_need_shapes(const struct dataset_request *request);
 void inputs_give_shapes(const struct graph *graph, struct dataset_request *request,
                         struct dataset_input inputs[DATASET_MAX_INPUTS]);
 
+/* The preprocessing of the network's input of that name; borrowed. */
+const struct preprocess_plan *inputs_preprocess(const struct run_request *request, const char *name);
+
 /* Fills inputs[0..graph->n_inputs), in the network's order. A plain dataset feeds the only input; the inputs of another
  * are found by their names. The plans are borrowed from the request. EX_CONFIG: an input that nobody feeds, or that the
  * network has not; preprocessing of one that is not there. */

@@ -173,6 +173,8 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
                        &run->earlier, err);
     if (rc == 0)
         rc = run_equalize(run, err);
+    if (rc == 0)
+        rc = run_take_preprocess(run, err);
     return comm_agree(run->comm, rc, err);
 }
 

@@ -83,6 +83,20 @@ static int read_files(struct run *run, struct error *err)
     return 0;
 }
 
+int run_take_preprocess(struct run *run, struct error *err)
+{
+    struct model_data data = {0};
+    struct error unknown = {0}; /* what records need, a model that only gives its weights may not tell */
+
+    run->completed = *run->request;
+    run->request = &run->completed;
+    if (run->graph->n_inputs == 1 && run->completed.may_take_preprocess &&
+        model_describe_data(&run->completed.model, run->graph, MODEL_DATA_PREPROCESS, &data, &unknown) == 0 &&
+        data.has_preprocess)
+        run->completed.preprocess = data.preprocess;
+    return expand_presets(run, err) != 0 ? error_in(err, "preprocess") : 0;
+}
+
 int run_take_data(struct run *run, struct error *err)
 {
     unsigned parts = run->graph->n_inputs == 1 ? parts_left_out(run->request) : 0; /* of several the job must tell */

@@ -47,6 +47,8 @@ int run_load(struct run *run, struct error *err);
 int run_create_rows(const struct run *run, float *rows[DATASET_MAX_INPUTS], struct error *err);
 void run_free_rows(float *rows[DATASET_MAX_INPUTS]);
 
+/* The request's preprocessing alone, its presets expanded, as far as it is known without data: for emit. */
+int run_take_preprocess(struct run *run, struct error *err);
 /* Completes the request by what the model says of its data. EX_CONFIG: nobody names a dataset, a preset that the
  * network's input does not suit. */
 int run_take_data(struct run *run, struct error *err);

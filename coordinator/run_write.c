@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/finished.h"
+#include "coordinator/inputs.h"
 #include "coordinator/keep.h"
 
 #include <stdlib.h>
@@ -36,11 +37,16 @@ static int write_text(struct run *run, const char *name, char *text, bool is_lis
 
 static int emit_targets(struct run *run, struct error *err)
 {
+    const struct preprocess_plan *preprocess[DATASET_MAX_INPUTS];
     struct emit_info info = {.version = ETALON_VERSION,
                              .records = run->records.n_used,
                              .method = run->request->calibration.activations->name,
-                             .model_name = run->request->model_name};
+                             .model_name = run->request->model_name,
+                             .preprocess = preprocess};
     const struct output_file *files;
+
+    for (size_t i = 0; i < run->graph->n_inputs; i++)
+        preprocess[i] = inputs_preprocess(run->request, run->graph->values[run->graph->inputs[i]].name);
 
     for (size_t i = 0; i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];

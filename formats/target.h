@@ -7,6 +7,7 @@
 
 #include "common/output.h"
 #include "common/plan.h"
+#include "common/preprocess_plan.h"
 
 struct emit_info {           /* what goes into a model's free-form metadata; nothing that differs between equal runs */
     const char *fingerprint; /* of this target's decisions, hex */
@@ -14,6 +15,9 @@ struct emit_info {           /* what goes into a model's free-form metadata; not
     uint64_t records;        /* calibration records used */
     const char *method;      /* activations method asked for */
     const char *model_name;  /* base name for files, e.g. "resnet20" */
+    /* What is done to records in front of each input, [graph->n_inputs] in its order; presets are expanded, files of
+     * steps may be unread. NULL: nothing is known of them. */
+    const struct preprocess_plan *const *preprocess;
 };
 
 struct target {

@@ -719,7 +719,8 @@ static void assert_imported(const struct net *n, const struct graph *again, cons
 
 static void what_is_emitted_for_tnn_holds_every_channel(void **state)
 {
-    static const struct emit_info info = {"0", "0", 1, "mse", "net"};
+    static const struct emit_info info = {
+        .fingerprint = "0", .version = "0", .records = 1, .method = "mse", .model_name = "net"};
     char root[] = "/tmp/etalon_channels_XXXXXX", path[300];
     struct net *n = new_net();
     struct arena *arena = arena_create(NULL);

@@ -158,7 +158,8 @@ static struct plan *make_plan(const struct graph *graph, bool is_quantized)
     return plan;
 }
 
-static const struct emit_info info = {"0", "0", 1, "mse", "net"};
+static const struct emit_info info = {
+    .fingerprint = "0", .version = "0", .records = 1, .method = "mse", .model_name = "net"};
 
 static int emit_plan(const struct plan *plan, struct error *err)
 {
