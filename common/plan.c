@@ -1,6 +1,8 @@
 /* plan.c — see plan.h. */
 #include "common/plan.h"
 
+#include <assert.h>
+
 struct plan *plan_create(const struct graph *graph, const struct profile *profile, struct error *err)
 {
     struct arena *arena = arena_create(err);
@@ -28,6 +30,14 @@ void plan_destroy(struct plan *plan)
         arena_destroy(plan->arena); /* the plan itself lives in it */
 }
 
+void plan_weight_bytes(const struct plan_node *node, size_t n, int8_t *bytes)
+{
+    for (size_t i = 0; i < n; i++) {
+        assert(node->weight_codes[i] >= INT8_MIN && node->weight_codes[i] <= INT8_MAX);
+        bytes[i] = (int8_t)node->weight_codes[i];
+    }
+}
+
 int64_t plan_output_offset(const struct plan *plan, int node, size_t channel)
 {
     const struct plan_node *layer = &plan->nodes[node];
@@ -52,6 +62,6 @@ int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)
     if (!input->hides_zero_point)
         return 0;
     for (size_t i = 0; i < row; i++)
-        sum += plan->nodes[node].weights[channel * row + i];
+        sum += plan->nodes[node].weight_codes[channel * row + i];
     return -input->codes.zero_point * sum;
 }

@@ -6,46 +6,7 @@
 #ifndef ETALON_PLAN_H
 #define ETALON_PLAN_H
 
-#include "common/graph.h"
-#include "common/quant.h"
-
-/* What one chip or runtime does with integers: the whole difference between targets, as data. Each is declared beside
- * its emitter in formats/<target>/ with the vendor's document as its source. */
-struct profile {
-    const char *name;
-    /* activations */
-    struct code_range signed_codes;   /* values that can be negative, e.g. [-128,127] z 0, or [0,255] z 128 */
-    struct code_range unsigned_codes; /* values known to be >= 0; equal to signed_codes where the target has no such */
-    bool saturates_low_at_minus_127;  /* informative: threshold T maps to this many steps either way */
-    int32_t signed_steps;             /* scale = threshold / signed_steps: 127 */
-    int32_t unsigned_steps;           /* 255, or 127 where unsigned is not available */
-    /* The arithmetic knows no zero points, but biases can make up for one: unsigned_codes serve where that works, see
-     * plan_value.hides_zero_point. */
-    bool zero_points_in_biases;
-    bool per_channel_activations; /* scales of activations may be per channel (granularity: per-channel): of what CONV
-                                   * reads and makes, ADD of equal shapes, max pools; a CONCAT of such channels then
-                                   * moves codes, whatever concat_shares_scale says */
-    enum rounding activation_rounding;
-    /* weights: symmetric, [-weight_limit, weight_limit] */
-    int32_t weight_limit;
-    bool per_channel_weights;
-    /* bias: int32 codes of step acc_scale where true, float otherwise */
-    bool integer_bias;
-    enum rounding bias_rounding;
-    /* y = round(acc * (acc_scale / out_scale)) in float32 where true; round((acc * acc_scale + bias) / out_scale) where
-     * false (a framework that dequantizes, computes in float and quantizes again). */
-    bool multiplies_by_ratio;
-    bool average_pool_truncates; /* integer average pool rounds toward zero and does not rescale */
-    /* operators by class: bit 1u << OP_x */
-    uint32_t quantized_ops;   /* computed on integers; inputs and output have codes */
-    uint32_t transparent_ops; /* move codes without computing: input and output share one scale */
-    bool average_pool_is_transparent;
-    bool activation_is_transparent; /* ReLU and clip left unfused: computed on codes, share a scale */
-    bool concat_shares_scale;       /* inputs of a concat take the output's scale */
-    /* Optional, for what the masks cannot say (an axis, a fused activation, a kind of BINARY): false keeps the node in
-     * float. */
-    bool (*allows)(const struct graph *graph, const struct node *node);
-};
+#include "common/profile.h"
 
 enum { PLAN_METHOD_BYTES = 24 };
 
@@ -73,7 +34,7 @@ struct plan_value {
  * accumulator's. Not in depthwise layers of one scale per output channel: there one input channel meets one scale. */
 struct plan_node {
     bool is_quantized;
-    int8_t *weights;        /* codes, layout of the float weights */
+    int16_t *weight_codes;  /* within profile->weight_limit, layout of the float weights; NULL: not decided */
     size_t n_weight_scales; /* 1 or output channels */
     float *weight_scale;    /* [n_weight_scales], of what codes stand for, per step */
     float *acc_scale;       /* [n_weight_scales], real value of one accumulator step: input scale x weight scale */
@@ -91,6 +52,9 @@ struct plan {
     struct plan_value *values;     /* [graph->n_values] */
     struct plan_node *nodes;       /* [graph->n_nodes] */
 };
+
+/* The first `n` weight codes as bytes, for writers of 8-bit targets: the profile's weight_limit is at most 127. */
+void plan_weight_bytes(const struct plan_node *node, size_t n, int8_t *bytes);
 
 /* An empty plan (nothing quantized), or NULL with EX_OSERR. */
 struct plan *plan_create(const struct graph *graph, const struct profile *profile, struct error *err);

@@ -24,6 +24,9 @@ double round_to_integer(double x, enum rounding rounding)
         break;
     case ROUND_TOWARD_ZERO:
         break;
+    case ROUND_FLOOR:
+        rounds_away = fraction < 0;
+        break;
     }
     return (double)(whole + away * rounds_away);
 }

@@ -15,6 +15,7 @@ enum rounding {
     ROUND_HALF_AWAY,   /* half away from zero; TNN, Caffe forks */
     ROUND_HALF_UP,     /* floor(x + 1/2) */
     ROUND_TOWARD_ZERO, /* truncation */
+    ROUND_FLOOR,       /* toward minus infinity: a bare right shift */
 };
 
 struct code_range {

@@ -90,10 +90,10 @@ const float *plan_layer_gather(const struct plan_layer *layer, struct weight_gro
     return *copy;
 }
 
-void plan_layer_scatter(int8_t *codes, struct weight_group group, const int8_t *from)
+void plan_layer_scatter(int16_t *codes, struct weight_group group, const int16_t *from)
 {
     for (size_t i = 0; i < group.runs; i++)
-        memcpy(codes + group.first + i * group.stride, from + i * group.run, group.run);
+        memcpy(codes + group.first + i * group.stride, from + i * group.run, group.run * sizeof *codes);
 }
 
 double plan_layer_input_scale(const struct plan_layer *layer, size_t i)

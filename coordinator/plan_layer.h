@@ -38,7 +38,7 @@ struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i);
  * NULL with EX_OSERR. */
 const float *plan_layer_gather(const struct plan_layer *layer, struct weight_group group, float **copy,
                                struct error *err);
-void plan_layer_scatter(int8_t *codes, struct weight_group group, const int8_t *from);
+void plan_layer_scatter(int16_t *codes, struct weight_group group, const int16_t *from);
 
 /* The accumulator's step over the weights' step, for the group of scale `i`: the input's scale, or 1 where folded. */
 double plan_layer_input_scale(const struct plan_layer *layer, size_t i);

@@ -51,10 +51,10 @@ static int reserve(struct plan *plan, const struct plan_choices *choices, int n,
                              layer.node->name, layer.out_channels, (long long)found);
     }
     out->n_weight_scales = is_per_channel ? layer.out_channels : 1;
-    out->weights = arena_create_array(plan->arena, layer.elements, sizeof *out->weights, err);
+    out->weight_codes = arena_create_array(plan->arena, layer.elements, sizeof *out->weight_codes, err);
     out->weight_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->weight_scale, err);
     out->acc_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->acc_scale, err);
-    if (out->weights == NULL || out->weight_scale == NULL || out->acc_scale == NULL)
+    if (out->weight_codes == NULL || out->weight_scale == NULL || out->acc_scale == NULL)
         return -1;
     if ((layer.bias == NULL && input_mean(plan, choices, n) == NULL) || !plan->profile->integer_bias)
         return 0;
@@ -166,7 +166,7 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
     int32_t limit = plan->profile->weight_limit;
     float *copy, scale, max_abs;
     const float *weights = plan_layer_gather(layer, group, &copy, err);
-    int8_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
+    int16_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
     int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
 
     if (rc == 0) {
@@ -181,7 +181,7 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
         out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
         out->weight_scale[i] = scale;
         out->acc_scale[i] = (float)step;
-        plan_layer_scatter(out->weights, group, codes);
+        plan_layer_scatter(out->weight_codes, group, codes);
     }
     free(copy);
     free(codes);
@@ -211,7 +211,7 @@ static double mean_shift(const struct plan_node *out, const struct plan_layer *l
         double step = scale / plan_layer_fold(layer, first + i), coded = 0, real = 0;
 
         for (size_t t = at; t < at + layer->taps; t++) {
-            coded += step * out->weights[t];
+            coded += step * out->weight_codes[t];
             real += (double)layer->weights[t];
         }
         shift += coded * simulated[first + i] - real * mean[first + i];

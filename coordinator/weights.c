@@ -27,7 +27,7 @@ const struct weight_method *weight_method_find(const char *name)
     return NULL;
 }
 
-double weight_codes(const float *w, size_t n, int32_t limit, float scale, int8_t *codes)
+double weight_codes(const float *w, size_t n, int32_t limit, float scale, int16_t *codes)
 {
     struct code_range range = {.lo = -limit, .hi = limit};
     double error = 0;
@@ -38,7 +38,7 @@ double weight_codes(const float *w, size_t n, int32_t limit, float scale, int8_t
 
         error += miss * miss;
         if (codes != NULL)
-            codes[i] = (int8_t)code;
+            codes[i] = (int16_t)code;
     }
     return error;
 }

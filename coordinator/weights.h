@@ -14,9 +14,9 @@
 struct weight_method {
     const char *name;    /* "maxabs", "admm", "sweep" */
     const char *summary; /* one line of `etalon methods`, with its source */
-    /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127. Scale finite and > 0; an all-zero
-     * group gets scale 1. Guarantee: the squared error of weight_codes with this very float is at most that with
-     * weight_scale_max_abs. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
+    /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127; more only of max-abs. Scale finite and
+     * > 0; an all-zero group gets scale 1. Guarantee: the squared error of weight_codes with this very float is at most
+     * that with weight_scale_max_abs. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
     int (*search)(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
 };
 
@@ -25,7 +25,7 @@ const struct weight_method *weight_method_find(const char *name);
 
 /* codes[i] = clamp(round half away(w[i] / scale), -limit, limit); returns the squared error sum (w - scale code)^2.
  * `codes` may be NULL: only the error is wanted. */
-double weight_codes(const float *w, size_t n, int32_t limit, float scale, int8_t *codes);
+double weight_codes(const float *w, size_t n, int32_t limit, float scale, int16_t *codes);
 
 /* max|w| / limit, at least 2^-126; 1 where all weights are zero. EX_DATAERR naming the first weight that is not finite.
  */

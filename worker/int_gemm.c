@@ -13,7 +13,7 @@
 
 enum { ROWS = 8 }; /* 8 accumulators of 16 lanes: half the AVX-512 registers, all 16 of AVX2 as 4 x 4 */
 
-int int_weights_init(struct int_weights *weights, const int8_t *w, size_t outputs, size_t k, struct error *err)
+int int_weights_init(struct int_weights *weights, const int16_t *w, size_t outputs, size_t k, struct error *err)
 {
     size_t pairs = (k + 1) / 2;
 

@@ -22,7 +22,7 @@ struct int_weights {
 };
 
 /* w: [outputs][k], row-major. EX_OSERR. */
-int int_weights_init(struct int_weights *weights, const int8_t *w, size_t outputs, size_t k, struct error *err);
+int int_weights_init(struct int_weights *weights, const int16_t *w, size_t outputs, size_t k, struct error *err);
 void int_weights_fini(struct int_weights *weights);
 
 /* c[i * c_stride + o] = sum_k a[i * a_stride + k] w[o][k], i < rows, o < 16 ceil(outputs/16) (padding outputs are 0, so

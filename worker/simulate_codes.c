@@ -56,6 +56,12 @@ CLONES static void codes_toward_zero(const float *x, size_t n, float scale, floa
         out[i] = (int16_t)truncf(clamp_ratio(x[i], scale, lo, hi));
 }
 
+CLONES static void codes_floor(const float *x, size_t n, float scale, float lo, float hi, int16_t *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (int16_t)floorf(clamp_ratio(x[i], scale, lo, hi));
+}
+
 void sim_codes(const float *x, size_t n, float scale, struct code_range codes, enum rounding rounding, int16_t *out)
 {
     float lo = (float)(codes.lo - codes.zero_point), hi = (float)(codes.hi - codes.zero_point);
@@ -72,6 +78,9 @@ void sim_codes(const float *x, size_t n, float scale, struct code_range codes, e
         break;
     case ROUND_TOWARD_ZERO:
         codes_toward_zero(x, n, scale, lo, hi, out);
+        break;
+    case ROUND_FLOOR:
+        codes_floor(x, n, scale, lo, hi, out);
         break;
     }
 }

@@ -71,8 +71,8 @@ static void set_geometry(struct sim_conv *c)
 static int pack_group(struct sim_conv *c, size_t group, struct error *err)
 {
     size_t taps = c->k / c->group_in;
-    int8_t *turned = memory_create(c->group_out * c->k, 1, "weights", err);
-    const int8_t *from = c->weights->weights + group * c->group_out * c->k;
+    int16_t *turned = memory_create(c->group_out * c->k, sizeof *turned, "weights", err);
+    const int16_t *from = c->weights->weight_codes + group * c->group_out * c->k;
     int rc;
 
     if (turned == NULL)
@@ -97,7 +97,7 @@ static int check_range(const struct sim_conv *c, struct error *err)
         int64_t sum = 0;
 
         for (size_t i = 0; i < c->k; i++)
-            sum += llabs((long long)c->weights->weights[o * c->k + i]);
+            sum += llabs((long long)c->weights->weight_codes[o * c->k + i]);
         sum *= largest;
         if (c->weights->bias_codes != NULL)
             sum += llabs((long long)c->weights->bias_codes[o]);
@@ -138,7 +138,7 @@ struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error
             goto fail;
         for (size_t ch = 0; ch < c->in_channels; ch++)
             for (size_t t = 0; t < taps; t++)
-                c->taps[t * c->in_channels + ch] = c->weights->weights[ch * taps + t];
+                c->taps[t * c->in_channels + ch] = c->weights->weight_codes[ch * taps + t];
         return c;
     }
     c->packed = memory_create(c->group, sizeof *c->packed, "packed weights", err);
@@ -309,7 +309,7 @@ static void rescale_channel(struct sim_conv *c, size_t channel, size_t column, v
     size_t pixels = c->out_height * c->out_width;
     const int32_t *sum = c->sums + column;
     float *row = out->is_quantized ? c->row : (float *)output + channel * pixels;
-    bool in_steps = out->is_quantized && profile->multiplies_by_ratio;
+    bool in_steps = out->is_quantized && profile->requantization == REQUANTIZE_RATIO;
     float factor = in_steps ? r.ratio : r.acc_scale, bias = in_steps ? r.bias / r.out_scale : r.bias;
 
     for (size_t i = 0; i < pixels; i++) /* one rounding of the accumulator above 2^24, as the chips do */

@@ -98,12 +98,17 @@ static void add_weights(struct emitter *e, int index, const char *names[3])
     size_t n = planned->n_weight_scales;
     struct tensor weights = {0}, bias = {DTYPE_INT32, {.rank = 1}, planned->bias_codes};
     bool is_transposed = node->op == OP_DECONV;
+    int8_t *bytes;
 
-    if (planned->weights == NULL)
+    if (planned->weight_codes == NULL)
         return;
     graph_constant(e->plan->graph, node->inputs[1], &weights);
+    bytes = onnx_writer_memory(e->writer, (size_t)shape_elements(&weights.shape), 1);
+    if (bytes == NULL)
+        return;
+    plan_weight_bytes(planned, (size_t)shape_elements(&weights.shape), bytes);
     names[1] = name_parameter(e, node, 1, "weights");
-    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, planned->weights}, planned->weight_scale, n,
+    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, bytes}, planned->weight_scale, n,
               is_transposed ? 1 : 0);
     if (planned->bias_codes == NULL)
         return;

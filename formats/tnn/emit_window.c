@@ -2,6 +2,7 @@
 #include "formats/even_pads.h"
 #include "formats/tnn/emit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { ROWS = 2 }; /* first spatial axis of an image */
@@ -51,6 +52,20 @@ static void put_bias_codes(struct tnn_emit *e, const struct node *node, size_t n
     tnn_put_raw(&e->writer, TNN_INT32, bias, n, NULL);
 }
 
+static void put_weight_codes(struct tnn_emit *e, const struct plan_node *codes, size_t n)
+{
+    struct error err = {0};
+    int8_t *bytes = memory_create(n, 1, "the codes of weights", &err);
+
+    if (bytes == NULL) {
+        tnn_writer_fail(&e->writer, err.code, "%s", err.text);
+        return;
+    }
+    plan_weight_bytes(codes, n, bytes);
+    tnn_put_raw(&e->writer, TNN_INT8, bytes, n, NULL);
+    free(bytes);
+}
+
 /* int8 weights: codes, bias in steps of the accumulator, and the accumulator's steps (the input's scale times the
  * weights'). Float ones: as they are given. An inner product has a bias buffer even when there is none. */
 static void put_weights(struct tnn_emit *e, const struct node *node, const char *type, bool is_integer,
@@ -66,8 +81,10 @@ static void put_weights(struct tnn_emit *e, const struct node *node, const char 
     tnn_put_string(&e->writer, name);
     if (!is_dense)
         tnn_put_int(&e->writer, b != NULL);
-    tnn_put_raw(&e->writer, is_integer ? TNN_INT8 : TNN_FLOAT32, is_integer ? (const void *)codes->weights : weights, n,
-                is_integer ? NULL : shape);
+    if (is_integer)
+        put_weight_codes(e, codes, n);
+    else
+        tnn_put_raw(&e->writer, TNN_FLOAT32, weights, n, shape);
     if (is_integer && b != NULL)
         put_bias_codes(e, node, n_bias);
     else if (b != NULL)
@@ -85,7 +102,7 @@ static bool has_codes(struct tnn_emit *e, const struct node *node)
 {
     const struct plan_node *codes = &e->plan->nodes[tnn_index(e, node)];
 
-    if (codes->weights != NULL && codes->acc_scale != NULL && codes->n_weight_scales > 0 &&
+    if (codes->weight_codes != NULL && codes->acc_scale != NULL && codes->n_weight_scales > 0 &&
         (codes->bias_codes != NULL) == (input_value(e, node, 2) != NULL))
         return true;
     tnn_writer_fail(&e->writer, EX_SOFTWARE, "it is quantized, but the plan has no codes of its weights");

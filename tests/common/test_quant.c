@@ -9,21 +9,21 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-static const enum rounding modes[] = {ROUND_HALF_EVEN, ROUND_HALF_AWAY, ROUND_HALF_UP, ROUND_TOWARD_ZERO};
+static const enum rounding modes[] = {ROUND_HALF_EVEN, ROUND_HALF_AWAY, ROUND_HALF_UP, ROUND_TOWARD_ZERO, ROUND_FLOOR};
 enum { N_MODES = sizeof modes / sizeof *modes };
 
 static void rounding_of_halves_follows_the_mode(void **state)
 {
     static const struct {
-        double x, expected[N_MODES]; /* even, away, up, toward zero */
+        double x, expected[N_MODES]; /* even, away, up, toward zero, floor */
     } rows[] = {
-        {-2.5, {-2, -3, -2, -2}},  {2.5, {2, 3, 3, 2}},
-        {-1.5, {-2, -2, -1, -1}},  {1.5, {2, 2, 2, 1}},
-        {-0.5, {0, -1, 0, 0}},     {0.5, {0, 1, 1, 0}},
-        {3.5, {4, 4, 4, 3}},       {-3.5, {-4, -4, -3, -3}},
-        {2.25, {2, 2, 2, 2}},      {2.75, {3, 3, 3, 2}},
-        {-2.25, {-2, -2, -2, -2}}, {-2.75, {-3, -3, -3, -2}},
-        {0, {0, 0, 0, 0}},         {-127.5, {-128, -128, -127, -127}},
+        {-2.5, {-2, -3, -2, -2, -3}},  {2.5, {2, 3, 3, 2, 2}},
+        {-1.5, {-2, -2, -1, -1, -2}},  {1.5, {2, 2, 2, 1, 1}},
+        {-0.5, {0, -1, 0, 0, -1}},     {0.5, {0, 1, 1, 0, 0}},
+        {3.5, {4, 4, 4, 3, 3}},        {-3.5, {-4, -4, -3, -3, -4}},
+        {2.25, {2, 2, 2, 2, 2}},       {2.75, {3, 3, 3, 2, 2}},
+        {-2.25, {-2, -2, -2, -2, -3}}, {-2.75, {-3, -3, -3, -2, -3}},
+        {0, {0, 0, 0, 0, 0}},          {-127.5, {-128, -128, -127, -127, -128}},
     };
 
     (void)state;
@@ -51,7 +51,7 @@ static void rounding_is_exact_next_to_a_half(void **state)
         assert_true(round_to_integer(large, modes[mode]) == large);
         assert_true(round_to_integer(-large, modes[mode]) == -large);
         assert_true(round_to_integer(DBL_TRUE_MIN, modes[mode]) == 0);
-        assert_true(round_to_integer(-DBL_TRUE_MIN, modes[mode]) == 0);
+        assert_true(round_to_integer(-DBL_TRUE_MIN, modes[mode]) == (modes[mode] == ROUND_FLOOR ? -1 : 0));
     }
 }
 
@@ -66,6 +66,7 @@ static void rounding_never_moves_further_than_needed(void **state)
             assert_true(fabs(round_to_integer(x, modes[mode]) - x) <= 0.5);
         assert_true(fabs(round_to_integer(x, ROUND_TOWARD_ZERO)) <= fabs(x));
         assert_true(fabs(round_to_integer(x, ROUND_TOWARD_ZERO) - x) < 1);
+        assert_true(round_to_integer(x, ROUND_FLOOR) == floor(x));
     }
 }
 

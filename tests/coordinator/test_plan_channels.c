@@ -490,8 +490,8 @@ static void assert_same_layer(const struct net *one, const struct net *two, cons
         for (size_t i = 0; i < inputs; i++) {
             size_t from = in[0] == NULL ? 0 : place_of(in[1], in[0]->id[i]);
 
-            assert_memory_equal(b->weights + (there * inputs + from) * TAPS, a->weights + (o * inputs + i) * TAPS,
-                                TAPS);
+            assert_memory_equal(b->weight_codes + (there * inputs + from) * TAPS,
+                                a->weight_codes + (o * inputs + i) * TAPS, TAPS * sizeof *a->weight_codes);
         }
     }
 }
@@ -544,7 +544,7 @@ static void assert_folded(const struct net *n, const char *name, int input, size
         }
         assert_true(p->weight_scale[o] == largest / 127 && p->acc_scale[o] == largest / 127);
         for (size_t i = 0; i < in * TAPS; i++)
-            assert_int_equal(p->weights[o * in * TAPS + i], (int)roundf(v[i] / p->weight_scale[o]));
+            assert_int_equal(p->weight_codes[o * in * TAPS + i], (int)roundf(v[i] / p->weight_scale[o]));
         assert_true(fabs((double)p->bias_codes[o] - (double)b[o] / (double)p->acc_scale[o]) <= 0.5);
     }
 }
@@ -572,7 +572,7 @@ static void weights_take_up_the_scales_of_their_input_channels(void **state)
         assert_true(e->weight_scale[c] == largest / 127);
         assert_true(e->acc_scale[c] == e->weight_scale[c] * planned(n, n->m)->scale[c]);
         for (size_t t = c * TAPS; t < (c + 1) * TAPS; t++)
-            assert_int_equal(e->weights[t], (int)roundf(w[t] / e->weight_scale[c]));
+            assert_int_equal(e->weight_codes[t], (int)roundf(w[t] / e->weight_scale[c]));
     }
     end_net(n);
 }
@@ -596,7 +596,7 @@ static void one_weight_scale_takes_up_all_input_channels(void **state)
     assert_int_equal(e->n_weight_scales, 1);
     assert_true(e->acc_scale[0] == largest / 127);
     for (size_t i = 0; i < 7 * TAPS; i++)
-        assert_int_equal(e->weights[i], (int)roundf(w[i] * planned(n, n->m)->scale[i / TAPS] / e->acc_scale[0]));
+        assert_int_equal(e->weight_codes[i], (int)roundf(w[i] * planned(n, n->m)->scale[i / TAPS] / e->acc_scale[0]));
     end_net(n);
 }
 
@@ -622,7 +622,7 @@ static void a_dead_channel_disturbs_no_other(void **state)
     c = planned_node(with, "c");
     for (size_t o = 0; o < 4; o++) {
         for (size_t t = 0; t < TAPS; t++)
-            assert_int_equal(c->weights[(o * 3 + DEAD) * TAPS + t], 0);
+            assert_int_equal(c->weight_codes[(o * 3 + DEAD) * TAPS + t], 0);
         assert_true(isnormal(c->acc_scale[o]));
     }
     /* A depthwise layer reads the dead channel alone: what it makes is its bias. */
@@ -667,7 +667,7 @@ static void bias_correction_sees_real_weights(void **state)
                 double step = (double)p->acc_scale[o] / (double)planned(n, node->inputs[0])->scale[channel];
 
                 real += (double)w[at] * means[node->inputs[0]][channel];
-                coded += step * p->weights[at] * means[node->inputs[0]][channel];
+                coded += step * p->weight_codes[at] * means[node->inputs[0]][channel];
             }
             assert_true(fabs(real - coded) < 1e-5 * (1 + fabs(real)));
             assert_true(p->bias[o] != b[o]);
@@ -805,7 +805,8 @@ static void weights_are_coded_as_tnns_own_tool_codes_them(void **state)
         const struct plan_node *p = &plan->nodes[graph_find_node(graph, layers[i][0])];
 
         assert_floats(&layer->scale, p->acc_scale, p->n_weight_scales);
-        assert_memory_equal(layer->main.data, p->weights, layer->main.size);
+        for (size_t k = 0; k < layer->main.size; k++)
+            assert_int_equal((int8_t)layer->main.data[k], p->weight_codes[k]);
         for (size_t o = 0; layer->bias.size > 0 && o < p->n_weight_scales; o++) /* it truncates, we round */
             assert_in_range(p->bias_codes[o] - tnn_raw_integer(&layer->bias, o) + 1, 0, 2);
     }

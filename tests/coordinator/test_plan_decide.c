@@ -200,7 +200,7 @@ static void a_node_that_is_not_fully_observed_stays_in_float(void **state)
     assert_false(is_integer_node(&s, "c"));
     assert_false(is_integer_node(&s, "s"));
     assert_false(s.plan->values[n.c].is_quantized);
-    assert_null(s.plan->nodes[graph_find_node(s.graph, "c")].weights);
+    assert_null(s.plan->nodes[graph_find_node(s.graph, "c")].weight_codes);
     assert_true(is_integer_node(&s, "b"));
     assert_true(is_integer_node(&s, "t")); /* b has codes, and concat spreads them to s */
     assert_one_scale(&s, INTS(n.s, n.b, n.t), n.t, true);
@@ -305,7 +305,7 @@ static void searches_are_independent_of_each_other(void **state)
         assert_int_equal(a->n_weight_scales, b->n_weight_scales);
         if (a->n_weight_scales > 0) {
             assert_memory_equal(a->weight_scale, b->weight_scale, a->n_weight_scales * sizeof(float));
-            assert_memory_equal(a->weights, b->weights, 36);
+            assert_memory_equal(a->weight_codes, b->weight_codes, 36 * sizeof *a->weight_codes);
             assert_memory_equal(a->bias_codes, b->bias_codes, a->n_weight_scales * sizeof(int32_t));
         }
     }
@@ -348,7 +348,7 @@ static void codes_of_a_channel_are_those_of_its_weights(void **state)
         assert_int_equal(node->n_weight_scales, channels);
         assert_string_equal(node->method, "sweep");
         for (size_t c = 0; c < channels; c++) {
-            int8_t codes[60];
+            int16_t codes[60];
             struct error err;
             float scale;
 
@@ -356,7 +356,7 @@ static void codes_of_a_channel_are_those_of_its_weights(void **state)
             assert_true(node->weight_scale[c] == scale);
             assert_true(node->acc_scale[c] == (float)((double)scale * (double)s.plan->values[x].scale[0]));
             error += weight_codes(weights + c * n, n, 127, scale, codes);
-            assert_memory_equal(node->weights + c * n, codes, n);
+            assert_memory_equal(node->weight_codes + c * n, codes, n * sizeof *codes);
             assert_succeeds(weight_scale_max_abs(weights + c * n, n, 127, &scale, &err), err);
             max_abs_error += weight_codes(weights + c * n, n, 127, scale, NULL);
         }
@@ -398,7 +398,7 @@ static void channels_of_a_deconvolution_are_gathered(void **state)
     for (int channel = 0; channel < OUT; channel++)
         assert_true(node->weight_scale[channel] == (float)(channel + 1) / 127);
     for (size_t i = 0; i < sizeof data / sizeof *data; i++)
-        assert_int_equal(node->weights[i], i % TAPS == i / (OUT / GROUPS * TAPS) ? 127 : 32);
+        assert_int_equal(node->weight_codes[i], i % TAPS == i / (OUT / GROUPS * TAPS) ? 127 : 32);
     end_setting(&s);
 }
 
@@ -438,7 +438,7 @@ static void a_channel_of_zeros_keeps_its_bias(void **state)
     assert_true(node->weight_scale[1] == 1);
     assert_int_equal(node->bias_codes[1], 0);
     for (int i = 0; i < 4; i++)
-        assert_int_equal(node->weights[i], 0);
+        assert_int_equal(node->weight_codes[i], 0);
     end_setting(&s);
 }
 

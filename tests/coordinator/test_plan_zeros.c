@@ -20,7 +20,7 @@ static struct profile blind_profile(void)
 
     p.unsigned_codes = (struct code_range){-128, 127, -128};
     p.zero_points_in_biases = true;
-    p.multiplies_by_ratio = true;
+    p.requantization = REQUANTIZE_RATIO;
     p.activation_rounding = p.bias_rounding = ROUND_HALF_AWAY;
     p.quantized_ops = OPS(OP_CONV, OP_DENSE);
     p.transparent_ops = OPS(OP_RESHAPE);
@@ -150,7 +150,7 @@ static void run_layer(const struct setting *s, int n, const int32_t *in, size_t 
                 size_t channel = k / kernel / kernel;
 
                 if (i >= 0 && j >= 0 && i < (int64_t)size && j < (int64_t)size)
-                    sum += p->weights[c * row + k] * in[(channel * size + (size_t)i) * size + (size_t)j];
+                    sum += p->weight_codes[c * row + k] * in[(channel * size + (size_t)i) * size + (size_t)j];
             }
             y = (float)sum * ratio;
             if (!output->hides_zero_point && node->fused.kind != ACTIVATION_NONE)

@@ -96,12 +96,12 @@ static double least_error(const float *w, size_t n, int32_t limit)
     return least;
 }
 
-static void assert_codes(const float *w, size_t n, int32_t limit, float scale, const int8_t *expected)
+static void assert_codes(const float *w, size_t n, int32_t limit, float scale, const int16_t *expected)
 {
-    int8_t codes[64];
+    int16_t codes[64];
 
     weight_codes(w, n, limit, scale, codes);
-    assert_memory_equal(codes, expected, n);
+    assert_memory_equal(codes, expected, n * sizeof *codes);
 }
 
 static void alternation_gives_the_known_answers(void **state)
@@ -109,7 +109,7 @@ static void alternation_gives_the_known_answers(void **state)
     static const struct {
         int32_t limit;
         double start, a, error;
-        int8_t codes[EXAMPLE_N];
+        int16_t codes[EXAMPLE_N];
     } rows[] = {
         {127, 1 / (1.25 * 127), 0.0078395300, 6.26276e-5, {-127, -77, -42, -13, 6, 26, 60, 115}},
         {127, 1.0 / 127, 0.0078807641, 3.57440e-5, {-127, -76, -42, -13, 6, 25, 60, 114}},
@@ -137,7 +137,7 @@ static void max_abs_gives_the_known_errors(void **state)
 
 static void the_sweep_gives_the_known_answers(void **state)
 {
-    static const int8_t fine[] = {-100, -60, -33, -10, 5, 20, 47, 90}, coarse[] = {-7, -4, -2, -1, 0, 1, 3, 6};
+    static const int16_t fine[] = {-100, -60, -33, -10, 5, 20, 47, 90}, coarse[] = {-7, -4, -2, -1, 0, 1, 3, 6};
     float scale = search("sweep", example, EXAMPLE_N, 127);
 
     (void)state;
@@ -204,7 +204,7 @@ static void no_scan_beats_the_sweep_on_a_large_group(void **state)
 static void the_sweep_takes_the_finest_of_equal_scales(void **state)
 {
     static const float halves[] = {0.5F, -0.25F, 0}, single[] = {-0.3F};
-    static const int8_t halves_codes[] = {126, -63, 0}, single_code[] = {-127};
+    static const int16_t halves_codes[] = {126, -63, 0}, single_code[] = {-127};
 
     (void)state;
     assert_codes(halves, 3, 127, search("sweep", halves, 3, 127), halves_codes);

@@ -14,7 +14,8 @@ struct planned {
     int x, y, flat, logits;
 };
 
-static int8_t conv_codes[CHANNELS * 3 * 3 * 3], dense_codes[4 * CHANNELS * 4];
+static int8_t conv_bytes[CHANNELS * 3 * 3 * 3], dense_bytes[4 * CHANNELS * 4];
+static int16_t conv_codes[sizeof conv_bytes], dense_codes[sizeof dense_bytes];
 static int32_t conv_bias[CHANNELS] = {1000, -70000}, dense_bias[4] = {1, 2, 3, 4};
 static float conv_weight_scale[CHANNELS] = {0.01f, 0.02f}, dense_weight_scale[1] = {0.03f};
 static float conv_acc_scale[CHANNELS] = {0.001f, 0.002f}, dense_acc_scale[1] = {0.0015f};
@@ -42,10 +43,10 @@ static int find_node(const struct planned *p, const char *name)
 
 static void plan_codes(void)
 {
-    for (size_t i = 0; i < sizeof conv_codes; i++)
-        conv_codes[i] = (int8_t)((int)(i * 37 % 255) - 127);
-    for (size_t i = 0; i < sizeof dense_codes; i++)
-        dense_codes[i] = (int8_t)((int)(i * 91 % 255) - 127);
+    for (size_t i = 0; i < sizeof conv_bytes; i++)
+        conv_codes[i] = conv_bytes[i] = (int8_t)((int)(i * 37 % 255) - 127);
+    for (size_t i = 0; i < sizeof dense_bytes; i++)
+        dense_codes[i] = dense_bytes[i] = (int8_t)((int)(i * 91 % 255) - 127);
 }
 
 static struct planned make_plan(struct activation fused)
@@ -77,7 +78,7 @@ static struct planned make_plan(struct activation fused)
     plan_value(&p, p.logits, &scales[3], false);
     p.plan->nodes[find_node(&p, "conv")] = (struct plan_node){
         .is_quantized = true,
-        .weights = conv_codes,
+        .weight_codes = conv_codes,
         .n_weight_scales = CHANNELS,
         .weight_scale = conv_weight_scale,
         .acc_scale = conv_acc_scale,
@@ -86,7 +87,7 @@ static struct planned make_plan(struct activation fused)
     p.plan->nodes[find_node(&p, "flatten")].is_quantized = true;
     p.plan->nodes[find_node(&p, "dense")] = (struct plan_node){
         .is_quantized = true,
-        .weights = dense_codes,
+        .weight_codes = dense_codes,
         .n_weight_scales = 1,
         .weight_scale = dense_weight_scale,
         .acc_scale = dense_acc_scale,
@@ -202,7 +203,7 @@ static void codes_scales_and_zero_points_are_the_plan_s(void **state)
     static const int32_t zero32[CHANNELS];
 
     (void)state;
-    assert_initializer(&e, "w/quantized", TYPE(INT8), 4, conv_codes, sizeof conv_codes);
+    assert_initializer(&e, "w/quantized", TYPE(INT8), 4, conv_bytes, sizeof conv_bytes);
     assert_initializer(&e, "w/scale", TYPE(FLOAT), 1, conv_weight_scale, sizeof conv_weight_scale);
     assert_initializer(&e, "w/zero_point", TYPE(INT8), 1, zeros, sizeof zeros);
     assert_initializer(&e, "b/quantized", TYPE(INT32), 1, conv_bias, sizeof conv_bias);

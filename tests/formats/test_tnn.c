@@ -103,7 +103,7 @@ static void quantize_weights(struct plan *plan, size_t n)
     bool has_bias = node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE;
     const float *data = w->data;
 
-    p->weights = arena_create_array(plan->arena, channels * run, 1, NULL);
+    p->weight_codes = arena_create_array(plan->arena, channels * run, sizeof *p->weight_codes, NULL);
     p->n_weight_scales = channels;
     p->weight_scale = arena_create_array(plan->arena, channels, sizeof(float), NULL);
     p->acc_scale = arena_create_array(plan->arena, channels, sizeof(float), NULL);
@@ -116,7 +116,7 @@ static void quantize_weights(struct plan *plan, size_t n)
         p->weight_scale[c] = largest / 127;
         p->acc_scale[c] = p->weight_scale[c] * plan->values[node->inputs[0]].scale[0];
         for (size_t i = c * run; i < (c + 1) * run; i++)
-            p->weights[i] = (int8_t)roundf(data[i] / p->weight_scale[c]);
+            p->weight_codes[i] = (int16_t)roundf(data[i] / p->weight_scale[c]);
         if (has_bias)
             p->bias_codes[c] =
                 (int32_t)roundf(((const float *)plan->graph->values[node->inputs[2]].data)[c] / p->acc_scale[c]);
@@ -290,7 +290,7 @@ static void quantized_weights_come_back_within_half_a_step(void **state)
         if (emit_plan(plan, &err) == 0) {
             again = import_or_fail(in_root("tnn/net.quantized.tnnproto"));
             for (size_t n = 0; n < graph->n_nodes; n++)
-                if (plan->nodes[n].weights != NULL) {
+                if (plan->nodes[n].weight_codes != NULL) {
                     assert_within_half_a_step(plan, n, again);
                     n_layers++;
                 }

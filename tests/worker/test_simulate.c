@@ -34,14 +34,14 @@ static void products_are_exact_for_every_shape(void **state)
     for (int round = 0; round < 60; round++) {
         size_t rows = (size_t)draw(1, 37), k = (size_t)draw(1, 300), outputs = (size_t)draw(1, 50);
         size_t stride = k + 1 + (size_t)draw(0, 3), c_stride = int_gemm_padded(outputs);
-        int8_t *w = malloc(outputs * k);
+        int16_t *w = malloc(outputs * k * sizeof *w);
         int16_t *a = malloc(rows * stride * sizeof *a);
         int32_t *c = malloc(rows * c_stride * sizeof *c), *plain = malloc(rows * c_stride * sizeof *plain);
         struct int_weights packed;
         struct error err = {0};
 
         for (size_t i = 0; i < outputs * k; i++)
-            w[i] = (int8_t)(round % 3 == 0 ? (draw(0, 1) ? 127 : -127) : draw(-127, 127));
+            w[i] = (int16_t)(round % 3 == 0 ? (draw(0, 1) ? 127 : -127) : draw(-127, 127));
         for (size_t i = 0; i < rows * stride; i++)
             a[i] = (int16_t)(round % 3 == 0 ? 255 : draw(-255, 255));
         assert_int_equal(int_weights_init(&packed, w, outputs, k, &err), 0);
@@ -91,7 +91,7 @@ static void small_rounding_equals_the_exact_one(void **state)
         /* multiples of 1/8 and their neighbours, where ties and near-ties are */
         float x = (float)draw(-2400, 2400) / 8;
         int away = draw(-2, 2);
-        enum rounding mode = (enum rounding)draw(ROUND_HALF_EVEN, ROUND_TOWARD_ZERO);
+        enum rounding mode = (enum rounding)draw(ROUND_HALF_EVEN, ROUND_FLOOR);
 
         while (away != 0) {
             x = nextafterf(x, away > 0 ? INFINITY : -INFINITY);
@@ -166,7 +166,7 @@ static void make(const struct conv_case *c, struct made *m)
     assert_int_equal(graph_infer_shapes(m->graph, &err), 0);
     m->profile = (struct profile){.name = "test",
                                   .signed_codes = {-128, 127, 0},
-                                  .multiplies_by_ratio = c->ratio,
+                                  .requantization = c->ratio ? REQUANTIZE_RATIO : REQUANTIZE_DEQUANTIZED,
                                   .activation_rounding = c->ratio ? ROUND_HALF_AWAY : ROUND_HALF_EVEN};
     m->plan = plan_create(m->graph, &m->profile, &err);
     for (int v = 0; v < 2; v++) {
@@ -181,11 +181,12 @@ static void make(const struct conv_case *c, struct made *m)
     n = &m->plan->nodes[m->node];
     n->is_quantized = true;
     n->n_weight_scales = (size_t)c->outputs;
-    n->weights = arena_create_array(m->plan->arena, (size_t)(c->outputs * in_group * c->kernel * c->kernel), 1, &err);
+    n->weight_codes = arena_create_array(m->plan->arena, (size_t)(c->outputs * in_group * c->kernel * c->kernel),
+                                         sizeof *n->weight_codes, &err);
     n->acc_scale = arena_create_array(m->plan->arena, (size_t)c->outputs, sizeof(float), &err);
     n->bias_codes = arena_create_array(m->plan->arena, (size_t)c->outputs, sizeof(int32_t), &err);
     for (int64_t i = 0; i < c->outputs * in_group * c->kernel * c->kernel; i++)
-        n->weights[i] = (int8_t)draw(-127, 127);
+        n->weight_codes[i] = (int16_t)draw(-127, 127);
     for (int o = 0; o < c->outputs; o++) {
         n->acc_scale[o] = 0.0003f * (float)(1 + o);
         n->bias_codes[o] = draw(-5000, 5000);
@@ -207,7 +208,7 @@ static int64_t accumulate(const struct conv_case *c, const struct made *m, const
                 if (y < 0 || y >= c->size || xx < 0 || xx >= c->size)
                     continue;
                 sum += (int64_t)x[((o / out_group * in_group + i) * c->size + y) * c->size + xx] *
-                       n->weights[((o * in_group + i) * c->kernel + ky) * c->kernel + kx];
+                       n->weight_codes[((o * in_group + i) * c->kernel + ky) * c->kernel + kx];
             }
     return sum;
 }

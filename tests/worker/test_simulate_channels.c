@@ -49,11 +49,11 @@ static void draw_codes(struct net *n, const char *name, size_t weights, size_t o
 
     p->is_quantized = true;
     p->n_weight_scales = out;
-    p->weights = arena_create_array(n->plan->arena, weights, 1, NULL);
+    p->weight_codes = arena_create_array(n->plan->arena, weights, sizeof *p->weight_codes, NULL);
     p->acc_scale = arena_create_array(n->plan->arena, out, sizeof *p->acc_scale, NULL);
     p->bias_codes = arena_create_array(n->plan->arena, out, sizeof *p->bias_codes, NULL);
     for (size_t i = 0; i < weights; i++)
-        p->weights[i] = (int8_t)((int)draw_below(255) - 127);
+        p->weight_codes[i] = (int16_t)((int)draw_below(255) - 127);
     for (size_t o = 0; o < out; o++) {
         p->acc_scale[o] = (float)draw_uniform(0.5 * step, 2 * step);
         p->bias_codes[o] = (int32_t)draw_below(2001) - 1000;
@@ -67,7 +67,7 @@ static void make_plan(struct net *n)
 
     n->profile = (struct profile){.name = "test",
                                   .signed_codes = {-128, 127, 0},
-                                  .multiplies_by_ratio = true,
+                                  .requantization = REQUANTIZE_RATIO,
                                   .activation_rounding = ROUND_HALF_AWAY};
     n->plan = plan_create(n->graph, &n->profile, &err);
     assert_non_null(n->plan);
@@ -135,7 +135,7 @@ static int64_t accumulate(const struct plan_node *p, const int16_t *x, size_t si
 
             if (row >= 1 && row <= size && column >= 1 && column <= size)
                 sum += (int64_t)x[((first + i) * size + row - 1) * size + column - 1] *
-                       p->weights[(o * per_group + i) * TAPS + t];
+                       p->weight_codes[(o * per_group + i) * TAPS + t];
         }
     return sum;
 }

@@ -80,10 +80,10 @@ static void take_weights(struct genuine *g, size_t n)
     p->is_quantized = true;
     elements = (size_t)tnn_raw_count(&layer->main);
     p->n_weight_scales = (size_t)tnn_raw_count(&layer->scale);
-    p->weights = arena_create_array(g->arena, elements, 1, NULL);
+    p->weight_codes = arena_create_array(g->arena, elements, sizeof *p->weight_codes, NULL);
     p->acc_scale = arena_create_array(g->arena, p->n_weight_scales, sizeof(float), NULL);
     for (size_t i = 0; i < elements; i++)
-        p->weights[i] = (int8_t)tnn_raw_integer(&layer->main, i);
+        p->weight_codes[i] = (int16_t)tnn_raw_integer(&layer->main, i);
     for (size_t i = 0; i < p->n_weight_scales; i++)
         p->acc_scale[i] = (float)tnn_raw_real(&layer->scale, i);
     if (layer->bias.size == 0)
