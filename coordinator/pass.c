@@ -185,7 +185,9 @@ static int create_threads(struct pass *pass, struct pass_thread *threads, struct
 
     for (size_t i = 0; i < request->n_threads; i++) {
         threads[i].pass = pass;
-        threads[i].engine = engine_create(request->graph, request->block_size, i == 0 ? NULL : threads[0].engine, err);
+        threads[i].engine = request->is_serial ? engine_create_serial(request->graph, request->block_size, err)
+                                               : engine_create(request->graph, request->block_size,
+                                                               i == 0 ? NULL : threads[0].engine, err);
         if (threads[i].engine == NULL)
             return -1;
         threads[i].state = pass->worker->create(pass->worker->context, err);

@@ -49,6 +49,7 @@ struct pass_request {
     struct dataset *dataset;
     const struct feed_input *inputs; /* [graph->n_inputs] */
     size_t block_size;
+    bool is_serial;               /* engine_create_serial */
     size_t n_threads, n_decoders; /* of engines and of decoding, on this rank */
     uint64_t prefetch_bytes;      /* of decoded blocks on this rank; 0: two blocks an engine thread, one a decoder */
     uint64_t max_bad_records;

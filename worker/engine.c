@@ -26,7 +26,7 @@ static int build_inputs(struct engine *engine, struct error *err)
 
 static int build_node(struct engine *engine, const struct node *node, struct error *err)
 {
-    engine_builder build = engine_find_builder(node->op);
+    engine_builder build = engine->is_serial ? engine_build_reference : engine_find_builder(node->op);
 
     if (build == NULL)
         return error_set(err, EX_UNAVAILABLE, "no kernel for operator %s", op_name(node->op));
@@ -66,7 +66,8 @@ static int build_program(struct engine *engine, struct error *err)
     return 0;
 }
 
-struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err)
+static struct engine *create(const struct graph *graph, size_t batch, bool is_serial, struct engine *share,
+                             struct error *err)
 {
     struct engine *engine;
     dnnl_engine_t library;
@@ -86,6 +87,7 @@ struct engine *engine_create(const struct graph *graph, size_t batch, struct eng
         return NULL;
     engine->graph = graph;
     engine->batch = batch;
+    engine->is_serial = is_serial;
     engine->share = share;
     engine->arena = arena_create(err);
     engine->values = memory_create(graph->n_values, sizeof *engine->values, "the engine's values", err);
@@ -98,6 +100,16 @@ struct engine *engine_create(const struct graph *graph, size_t batch, struct eng
         return NULL;
     }
     return engine;
+}
+
+struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err)
+{
+    return create(graph, batch, false, share, err);
+}
+
+struct engine *engine_create_serial(const struct graph *graph, size_t batch, struct error *err)
+{
+    return create(graph, batch, true, NULL, err);
 }
 
 void engine_destroy(struct engine *engine)

@@ -18,6 +18,9 @@ struct engine;
  * `graph` is borrowed; it is not changed. `share` is NULL, or an engine of the same graph whose reordered weights are
  * to be used (it must outlive this one). */
 struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err);
+/* Every node by reference_run_node_serial, on plain data: the last bits are those of TNN's reference device, on every
+ * machine. Several times as slow. */
+struct engine *engine_create_serial(const struct graph *graph, size_t batch, struct error *err);
 void engine_destroy(struct engine *engine); /* NULL is allowed */
 
 /* Called after node `node` has computed output `value`, while it is in cache; for graph inputs before the first node,

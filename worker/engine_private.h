@@ -74,6 +74,7 @@ struct engine_weights {
 struct engine {
     const struct graph *graph;
     size_t batch;
+    bool is_serial; /* engine_create_serial */
     struct engine *share;
     struct arena *arena;
     dnnl_stream_t stream;
@@ -150,7 +151,7 @@ int engine_build_softmax(struct engine *engine, const struct node *node, struct 
 int engine_build_lrn(struct engine *engine, const struct node *node, struct error *err);
 int engine_build_reduce(struct engine *engine, const struct node *node, struct error *err);
 int engine_build_reshape(struct engine *engine, const struct node *node, struct error *err);
-/* The plain kernel of reference.h, on row-major data: any operator it has. */
+/* The plain kernel of reference.h, serial or not as the engine is, on row-major data: any operator it has. */
 int engine_build_reference(struct engine *engine, const struct node *node, struct error *err);
 
 /* Applies `activation` to a buffer in layout `block` of shape `dims`; from == to is allowed. Padding becomes zero. */

@@ -26,6 +26,13 @@ static const reference_kernel kernels[OP_COUNT] = {
     [OP_LAYER_NORM] = reference_layer_norm,
 };
 
+static const reference_kernel serial_kernels[OP_COUNT] = {
+    [OP_CONV] = reference_serial_conv,
+    [OP_DENSE] = reference_serial_dense,
+    [OP_POOL] = reference_serial_pool,
+    [OP_NORMALIZE] = reference_serial_normalize,
+};
+
 /* Kernels that compute one image; the others walk all axes, so that in an unbatched graph axis 0 is one of them. */
 static const bool is_by_image[OP_COUNT] = {
     [OP_CONV] = true, [OP_DECONV] = true, [OP_DENSE] = true, [OP_POOL] = true, [OP_LRN] = true, [OP_RESIZE] = true,
@@ -36,25 +43,41 @@ bool reference_supports(enum op op)
     return (size_t)op < OP_COUNT && kernels[op] != NULL;
 }
 
-int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records, const float *const *inputs,
-                       float *output, struct error *err)
+static int run_node(reference_kernel kernel, const struct graph *graph, const struct node *node, size_t n_records,
+                    const float *const *inputs, float *output, struct error *err)
 {
     const struct shape *shape = &graph->values[node->outputs[0]].shape;
     size_t elements, images;
 
-    if (!reference_supports(node->op))
+    if (kernel == NULL)
         return error_set(err, EX_UNAVAILABLE, "node \"%s\": no kernel for operator %s", node->name, op_name(node->op));
     images = is_by_image[node->op] && shape->rank > 0 ? (size_t)shape->dims[0] : 1;
     elements = (size_t)shape_elements(shape) / images;
     for (size_t record = 0; record < n_records * images; record++) {
         struct reference_call call = {graph, node, inputs, images, record, output + record * elements};
 
-        kernels[node->op](&call);
+        kernel(&call);
         if (node->fused.kind != ACTIVATION_NONE)
             for (size_t i = 0; i < elements; i++)
                 call.out[i] = activation_apply(node->fused, call.out[i]);
     }
     return 0;
+}
+
+int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records, const float *const *inputs,
+                       float *output, struct error *err)
+{
+    return run_node(reference_supports(node->op) ? kernels[node->op] : NULL, graph, node, n_records, inputs, output,
+                    err);
+}
+
+int reference_run_node_serial(const struct graph *graph, const struct node *node, size_t n_records,
+                              const float *const *inputs, float *output, struct error *err)
+{
+    bool is_serial = (size_t)node->op < OP_COUNT && serial_kernels[node->op] != NULL;
+
+    return is_serial ? run_node(serial_kernels[node->op], graph, node, n_records, inputs, output, err)
+                     : reference_run_node(graph, node, n_records, inputs, output, err);
 }
 
 const float *reference_input(const struct reference_call *call, size_t i)

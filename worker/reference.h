@@ -17,4 +17,11 @@ bool reference_supports(enum op op);
 int reference_run_node(const struct graph *graph, const struct node *node, size_t n_records, const float *const *inputs,
                        float *output, struct error *err);
 
+/* The same as TNN's reference device computes it, bit for bit: CONV, DENSE, NORMALIZE and average pools in float32,
+ * each product and each sum rounded, kernel rows outermost, then columns, then channels, the bias last; ADD, CONCAT,
+ * max pools, ReLU and clips have one result anyway. Other operators are those of reference_run_node, and may differ
+ * from TNN's in last bits. */
+int reference_run_node_serial(const struct graph *graph, const struct node *node, size_t n_records,
+                              const float *const *inputs, float *output, struct error *err);
+
 #endif

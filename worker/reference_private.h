@@ -58,6 +58,12 @@ void reference_layer_norm(const struct reference_call *call);
 void reference_hardmax(const struct reference_call *call);
 void reference_gather(const struct reference_call *call);
 
+/* Some of them once more, in the order of reference_run_node_serial. */
+void reference_serial_conv(const struct reference_call *call);
+void reference_serial_dense(const struct reference_call *call);
+void reference_serial_normalize(const struct reference_call *call);
+void reference_serial_pool(const struct reference_call *call);
+
 /* a op b, in float as every runtime does. */
 float reference_binary_apply(enum binary_kind kind, float a, float b);
 

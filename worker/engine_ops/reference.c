@@ -14,8 +14,8 @@ static int run(const struct engine *engine, const struct engine_step *step, stru
 
     for (size_t i = 0; i < plain->node->n_inputs; i++)
         plain->inputs[i] = step->operands[i].data;
-    return reference_run_node(engine->graph, plain->node, engine->batch, plain->inputs,
-                              step->operands[plain->node->n_inputs].data, err);
+    return (engine->is_serial ? reference_run_node_serial : reference_run_node)(
+        engine->graph, plain->node, engine->batch, plain->inputs, step->operands[plain->node->n_inputs].data, err);
 }
 
 int engine_build_reference(struct engine *engine, const struct node *node, struct error *err)
