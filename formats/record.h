@@ -18,6 +18,18 @@ enum { RECORD_KEY_BYTES = 512, DATASET_MAX_INPUTS = 16 };
 /* Channel order of the pixels as stored. Decoded images are RGB or GRAY; Caffe datums are BGR. */
 enum pixel_order { PIXELS_NONE /* no image: a tensor */, PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR };
 
+/* The pixels [top, top + height) x [left, left + width) of a picture. */
+struct rectangle {
+    size_t top, left, height, width;
+};
+
+/* What a record's reader will do with an image, so that its decoder can leave out the rest. It need not. */
+struct image_wish {
+    /* Which pixels of an image of height x width are looked at; the others may hold anything. NULL: all. */
+    struct rectangle (*find)(const void *context, size_t height, size_t width);
+    const void *context;
+};
+
 /* One record, reused from call to call: buffers grow and are freed by record_fini. Its pixels lie in a buffer of its
  * own, or are lent by the dataset (a raw datum in an LMDB is not copied): look at them before the next dataset_read. */
 struct record {
@@ -32,6 +44,7 @@ struct record {
     uint8_t *byte_buffer; /* its own, for whoever fills the record after record_reserve */
     float *value_buffer;
     size_t bytes_capacity, values_capacity; /* private */
+    const struct image_wish *wish;          /* of the reader, who sets and owns it; NULL: the whole image */
     double decode_seconds;                  /* of the last dataset_read: spent on an image file; the rest was reading */
     uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity; 0: unreadable */
 };

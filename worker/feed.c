@@ -66,8 +66,10 @@ struct feed_times feed_times(const struct feed *feed)
 static int read_input(struct feed *feed, size_t input, uint64_t ordinal, float *row, struct error *err)
 {
     double began = clock_seconds(), between;
-    int rc = dataset_read_input(feed->cursor, feed->parts[input], ordinal, &feed->record, err);
+    int rc;
 
+    feed->record.wish = preprocessor_wish(feed->preprocessors[input]);
+    rc = dataset_read_input(feed->cursor, feed->parts[input], ordinal, &feed->record, err);
     between = clock_seconds();
     feed->times.decode += feed->record.decode_seconds;
     feed->times.read += between - began - feed->record.decode_seconds;

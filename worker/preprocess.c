@@ -46,6 +46,7 @@ struct preprocessor {
     size_t n_conversions; /* 0: the tail is not one; 1: of all channels; else of each channel */
     struct conversion conversions[PREPROCESS_MAX_CHANNELS];
     struct picture_scratch scratch;
+    struct image_wish wish;
 };
 
 /* Channels at the start of the chain, as far as the plan and the network tell: the last `channels` step decides them at
@@ -103,6 +104,29 @@ static void find_conversions(struct preprocessor *preprocessor)
     preprocessor->n_conversions = n;
 }
 
+static bool is_resize_and_crop(const struct preprocess_step *step, size_t n_left)
+{
+    return n_left > 1 && step->kind == STEP_RESIZE && step->resize.fit != FIT_SIDE_PAD && windows[step[1].kind] != NULL;
+}
+
+/* struct image_wish: what the first steps look at of the record's image. */
+static struct rectangle find_needed(const void *context, size_t height, size_t width)
+{
+    const struct preprocessor *preprocessor = context;
+    const struct preprocess_step *step = preprocessor->plan->steps;
+    struct rectangle window, whole = {0, 0, height, width};
+    size_t n_left = preprocessor->tail, resized_height, resized_width;
+
+    if (n_left > 0 && windows[step->kind] != NULL)
+        return windows[step->kind](step, height, width, &window, NULL) == 0 ? window : whole;
+    if (!is_resize_and_crop(step, n_left))
+        return whole;
+    resize_find_size(step, height, width, &resized_height, &resized_width);
+    if (windows[step[1].kind](&step[1], resized_height, resized_width, &window, NULL) < 0)
+        return whole; /* too small: preprocess will say so */
+    return resize_find_source(step, height, width, resized_height, resized_width, &window);
+}
+
 struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, const struct shape *out_shape,
                                          struct error *err)
 {
@@ -126,6 +150,7 @@ struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, con
     while (preprocessor->tail > 0 && ops[plan->steps[preprocessor->tail - 1].kind]->compute != NULL)
         preprocessor->tail--;
     find_conversions(preprocessor);
+    preprocessor->wish = (struct image_wish){.find = find_needed, .context = preprocessor};
     return preprocessor;
 }
 
@@ -172,10 +197,10 @@ static int apply_step(const struct preprocess_step *step, struct picture *pictur
 static int apply_resize_and_crop(const struct preprocess_step *resize, const struct preprocess_step *crop,
                                  struct picture *picture, struct error *err)
 {
-    struct window window;
+    struct rectangle window;
     size_t height, width;
 
-    resize_find_size(resize, picture, &height, &width);
+    resize_find_size(resize, picture->height, picture->width, &height, &width);
     if (windows[crop->kind](crop, height, width, &window, err) < 0)
         return error_in(err, "%s", ops[crop->kind]->name);
     return resize_to_window(resize, picture, height, width, &window, err) == 0
@@ -183,9 +208,9 @@ static int apply_resize_and_crop(const struct preprocess_step *resize, const str
                : error_in(err, "%s", ops[resize->kind]->name);
 }
 
-static bool is_resize_and_crop(const struct preprocess_step *step, size_t n_left)
+const struct image_wish *preprocessor_wish(const struct preprocessor *preprocessor)
 {
-    return n_left > 1 && step->kind == STEP_RESIZE && step->resize.fit != FIT_SIDE_PAD && windows[step[1].kind] != NULL;
+    return &preprocessor->wish;
 }
 
 /* The steps before the tail. */

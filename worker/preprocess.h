@@ -14,6 +14,9 @@ struct preprocessor *preprocessor_create(const struct preprocess_plan *plan, con
                                          struct error *err);
 void preprocessor_destroy(struct preprocessor *preprocessor); /* NULL is allowed */
 
+/* What of an image it will look at: for record.wish, so that no more is decoded. Borrowed. */
+const struct image_wish *preprocessor_wish(const struct preprocessor *preprocessor);
+
 /* out[elements of out_shape], CHW. EX_DATAERR naming record->key: wrong channels or size ("expected 3x32x32, found
  * 1x28x28"), NaN or Inf in the input. */
 int preprocess(struct preprocessor *preprocessor, const struct record *record, float *out, struct error *err);

@@ -188,16 +188,20 @@ static int copy_floats(struct wire message, float *values, struct error *err)
 
 static int decode_encoded(const struct datum *datum, struct record *record, struct error *err)
 {
+    struct rectangle window;
+
     if (decode_image(datum->data, datum->size, record, err) < 0)
         return -1;
     if (record->order != PIXELS_RGB)
         return 0;
-    for (size_t i = 0, n = record->height * record->width; i < n; i++) {
-        uint8_t *pixel = record->byte_buffer + 3 * i, red = pixel[0];
+    window = decode_window(record);
+    for (size_t y = window.top; y < window.top + window.height; y++)
+        for (size_t x = window.left; x < window.left + window.width; x++) {
+            uint8_t *pixel = record->byte_buffer + 3 * (y * record->width + x), red = pixel[0];
 
-        pixel[0] = pixel[2];
-        pixel[2] = red;
-    }
+            pixel[0] = pixel[2];
+            pixel[2] = red;
+        }
     record->order = PIXELS_BGR;
     return 0;
 }

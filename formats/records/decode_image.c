@@ -41,6 +41,13 @@ int decode_reserve(struct record *record, size_t size, size_t channels, size_t h
     return 0;
 }
 
+struct rectangle decode_window(const struct record *record)
+{
+    return record->wish != NULL && record->wish->find != NULL
+               ? record->wish->find(record->wish->context, record->height, record->width)
+               : (struct rectangle){0, 0, record->height, record->width};
+}
+
 static int decode_with(const struct image_codec *codec, const uint8_t *data, size_t size, struct record *record,
                        struct error *err)
 {

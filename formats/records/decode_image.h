@@ -6,6 +6,9 @@
  *   PNG   palettes expanded, alpha dropped, of 16 bits the upper 8, no gamma or colour management;
  *   BMP   as RGB, alpha dropped.
  * Orientation tags (EXIF) are not applied: PIL and Caffe's era of OpenCV do not.
+ *
+ * Of a JPEG only what record->wish asks for is decoded; those pixels are the same as without a wish, and so is the
+ * verdict on the file.
  */
 #ifndef ETALON_DECODE_IMAGE_H
 #define ETALON_DECODE_IMAGE_H
@@ -30,6 +33,8 @@ struct image_codec {
 /* For codecs: room for an HWC image out of a file of `size` bytes, of 1 (GRAY) or 3 (RGB) channels. EX_DATAERR beyond
  * RECORD_MAX_PIXELS, and beyond decode_budget: a header of few bytes must not claim gigabytes. */
 int decode_reserve(struct record *record, size_t size, size_t channels, size_t height, size_t width, struct error *err);
+/* The pixels of the image reserved that the record's reader will look at. */
+struct rectangle decode_window(const struct record *record);
 /* What decoding a file of `size` bytes may allocate: 64 times its size plus 64 MiB. */
 size_t decode_budget(size_t size);
 

@@ -78,12 +78,62 @@ static int limit_memory(j_decompress_ptr jpeg, size_t size, const struct record 
     return 0;
 }
 
+/* Rows up to `end`, to their places; `pixels` is where row 0 begins. */
+static void read_rows(j_decompress_ptr jpeg, uint8_t *pixels, size_t row_bytes, size_t end)
+{
+    enum { ROWS = 4 }; /* more than libjpeg ever gives at once */
+    JSAMPROW rows[ROWS];
+
+    while (jpeg->output_scanline < end) {
+        size_t left = end - jpeg->output_scanline, n = left < ROWS ? left : ROWS;
+
+        for (size_t i = 0; i < n; i++)
+            rows[i] = pixels + (jpeg->output_scanline + i) * row_bytes;
+        jpeg_read_scanlines(jpeg, rows, (JDIMENSION)n);
+    }
+}
+
+/* The pixels that the reader wants, with the bits that the whole image would have. Smooth upsampling looks at one
+ * sample of colour beside each, up to four pixels, where it is not at the edge: hence a margin. Rows left out are still
+ * taken from the file, so that damage in them is seen; the last one is read, for libjpeg would not look at those
+ * skipped last. */
+static void read_window(j_decompress_ptr jpeg, struct record *record)
+{
+    enum { MARGIN = 16 };
+    struct rectangle window = decode_window(record);
+    size_t right = window.left + window.width + MARGIN, row_bytes = record->width * record->channels;
+    JDIMENSION left = (JDIMENSION)(window.left > MARGIN ? window.left - MARGIN : 0);
+    JDIMENSION width = (JDIMENSION)(right < record->width ? right : record->width) - left;
+    size_t bottom = window.top + window.height, last = record->height - 1;
+    uint8_t *pixels;
+
+    if (width < record->width)
+        jpeg_crop_scanline(jpeg, &left, &width); /* widens it to where blocks begin */
+    pixels = record->byte_buffer + left * record->channels;
+    if (window.top > 0)
+        jpeg_skip_scanlines(jpeg, (JDIMENSION)window.top);
+    read_rows(jpeg, pixels, row_bytes, bottom);
+    if (bottom < last)
+        jpeg_skip_scanlines(jpeg, (JDIMENSION)(last - bottom));
+    read_rows(jpeg, pixels, row_bytes, record->height);
+}
+
+static void read_cmyk(j_decompress_ptr jpeg, struct record *record)
+{
+    JSAMPARRAY cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, (JDIMENSION)(4 * record->width), 1);
+
+    while (jpeg->output_scanline < jpeg->output_height) {
+        uint8_t *row = record->byte_buffer + jpeg->output_scanline * record->width * 3;
+
+        jpeg_read_scanlines(jpeg, cmyk, 1);
+        cmyk_row_to_rgb(cmyk[0], row, record->width);
+    }
+}
+
 /* Between create and destroy; leaves by longjmp on a fatal error. */
 static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struct record *record, struct error *err)
 {
     struct jpeg_fault *fault = (struct jpeg_fault *)jpeg->err;
-    size_t width, row_bytes;
-    JSAMPARRAY cmyk = NULL;
 
     jpeg_mem_src(jpeg, data, size);
     jpeg_read_header(jpeg, TRUE);
@@ -94,25 +144,18 @@ static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struc
         jpeg->out_color_space = JCS_CMYK;
     else if (jpeg->jpeg_color_space == JCS_UNKNOWN)
         return error_set(err, EX_DATAERR, "%d components are no colour space we know", jpeg->num_components);
-    width = jpeg->image_width;
-    if (decode_reserve(record, size, jpeg->out_color_space == JCS_GRAYSCALE ? 1 : 3, jpeg->image_height, width, err) <
-            0 ||
+    if (decode_reserve(record, size, jpeg->out_color_space == JCS_GRAYSCALE ? 1 : 3, jpeg->image_height,
+                       jpeg->image_width, err) < 0 ||
         limit_memory(jpeg, size, record, err) < 0)
         return -1;
-    row_bytes = width * record->channels;
 
     jpeg->dct_method = JDCT_ISLOW;
     jpeg->do_fancy_upsampling = TRUE;
     jpeg_start_decompress(jpeg);
     if (jpeg->out_color_space == JCS_CMYK)
-        cmyk = jpeg->mem->alloc_sarray((j_common_ptr)jpeg, JPOOL_IMAGE, (JDIMENSION)(4 * width), 1);
-    while (jpeg->output_scanline < jpeg->output_height) {
-        uint8_t *row = record->byte_buffer + jpeg->output_scanline * row_bytes;
-
-        jpeg_read_scanlines(jpeg, cmyk != NULL ? cmyk : &row, 1);
-        if (cmyk != NULL)
-            cmyk_row_to_rgb(cmyk[0], row, width);
-    }
+        read_cmyk(jpeg, record);
+    else
+        read_window(jpeg, record);
     jpeg_finish_decompress(jpeg);
     if (jpeg->err->num_warnings > 0)
         return error_set(err, EX_DATAERR, "%s", fault->text);

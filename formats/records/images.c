@@ -9,9 +9,7 @@
 static int decode(const struct dataset_request *request, const uint8_t *data, size_t size, struct record *record,
                   struct error *err)
 {
-    if (decode_image(data, size, record, err) < 0)
-        return -1;
-    return request->is_oriented ? orientation_apply(record, orientation_of(data, size), size, err) : 0;
+    return request->is_oriented ? orientation_decode(data, size, record, err) : decode_image(data, size, record, err);
 }
 
 static const struct folder_format format = {

@@ -47,7 +47,8 @@ static unsigned orientation_of_tiff(const uint8_t *data, size_t size)
     return 1;
 }
 
-unsigned orientation_of(const uint8_t *data, size_t size)
+/* 1 (upright) to 8 by the tag Orientation of EXIF 2.32, section 4.6.4; 1 where the file has none or it is damaged. */
+static unsigned orientation_of(const uint8_t *data, size_t size)
 {
     size_t at = 2;
 
@@ -65,7 +66,8 @@ unsigned orientation_of(const uint8_t *data, size_t size)
     return 1;
 }
 
-int orientation_apply(struct record *record, unsigned orientation, size_t size, struct error *err)
+/* Turns the decoded pixels (HWC bytes of its own) of a file of `size` bytes upright. */
+static int turn(struct record *record, unsigned orientation, size_t size, struct error *err)
 {
     size_t channels = record->channels, height = record->height, width = record->width;
     size_t n = channels * height * width; /* record_reserve has checked it */
@@ -74,8 +76,6 @@ int orientation_apply(struct record *record, unsigned orientation, size_t size, 
     bool flips_columns = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
     uint8_t *upright;
 
-    if (orientation <= 1)
-        return 0;
     if (n > decode_budget(size) / 2)
         return error_set(err, EX_DATAERR, "an image of %zu x %zu pixels in a file of %zu bytes exceeds the budget",
                          width, height, size);
@@ -97,4 +97,18 @@ int orientation_apply(struct record *record, unsigned orientation, size_t size, 
     record->bytes = record->byte_buffer = upright;
     record->bytes_capacity = n;
     return 0;
+}
+
+int orientation_decode(const uint8_t *data, size_t size, struct record *record, struct error *err)
+{
+    unsigned orientation = orientation_of(data, size);
+    const struct image_wish *wish = record->wish;
+    int rc;
+
+    if (orientation <= 1)
+        return decode_image(data, size, record, err);
+    record->wish = NULL; /* it is one on the upright image */
+    rc = decode_image(data, size, record, err);
+    record->wish = wish;
+    return rc < 0 ? -1 : turn(record, orientation, size, err);
 }

@@ -278,9 +278,7 @@ static int decode(const struct dataset_request *request, const uint8_t *data, si
 {
     if (npy_is(data, size))
         return npy_decode(request, data, size, record, err);
-    if (decode_image(data, size, record, err) < 0)
-        return -1;
-    return request->is_oriented ? orientation_apply(record, orientation_of(data, size), size, err) : 0;
+    return request->is_oriented ? orientation_decode(data, size, record, err) : decode_image(data, size, record, err);
 }
 
 static int tar_read(void *state, void *cursor, uint64_t ordinal, struct record *record, struct error *err)

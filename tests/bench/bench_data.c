@@ -378,6 +378,7 @@ static void bench_jpeg(void)
     dataset = dataset_open(&request, &err);
     check(dataset != NULL && (jpegs.cursor = dataset_cursor_open(dataset, &err)) != NULL, &err);
     check((jpegs.preprocessor = preprocessor_create(&plan, &shape, &err)) != NULL, &err);
+    jpegs.record.wish = preprocessor_wish(jpegs.preprocessor);
 
     c = compete(decode_plainly, decode_and_preprocess, &jpegs);
     printf("jpeg       %6.0f /s     libjpeg %5.0f /s     ratio %.2f (goal 0.90), %lu KB each\n", JPEGS / c.second_s,

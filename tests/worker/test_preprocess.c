@@ -759,6 +759,48 @@ static void cropping_what_is_resized_equals_the_two_apart(void **state)
     }
 }
 
+/* Chains whose first steps crop: other pixels than those of the wish never matter. */
+static void pixels_outside_the_wish_do_not_matter(void **state)
+{
+    size_t n_parts = 0;
+
+    (void)state;
+    for (size_t round = 0; round < 2000; round++) {
+        size_t height = 1 + draw_below(60), width = 1 + draw_below(60);
+        struct preprocess_plan plan = draw_resize_and_crop(height, width);
+        struct shape last = chw(3, plan.steps[1].crop.height, plan.steps[1].crop.width);
+        bool is_crop_alone = draw_below(4) == 0 && (size_t)last.dims[1] <= height && (size_t)last.dims[2] <= width;
+        uint8_t *pixels = draw(height, width, 3);
+        struct record record = make_record(pixels, 3, height, width, false, false);
+        float expected[3 * 60 * 60], found[3 * 60 * 60];
+        const struct image_wish *wish;
+        struct preprocessor *preprocessor;
+        struct rectangle needed;
+
+        if (is_crop_alone) {
+            plan = (struct preprocess_plan){1, {plan.steps[1]}};
+            plan.steps[0].crop.place = CROP_CENTRE;
+        }
+        preprocessor = preprocessor_create(&plan, &last, NULL);
+        assert_non_null(preprocessor);
+        assert_int_equal(preprocess(preprocessor, &record, expected, NULL), 0);
+        wish = preprocessor_wish(preprocessor);
+        needed = wish->find(wish->context, height, width);
+        assert_true(needed.height > 0 && needed.top + needed.height <= height);
+        assert_true(needed.width > 0 && needed.left + needed.width <= width);
+        n_parts += needed.height * needed.width < height * width;
+        for (size_t i = 0; i < height * width * 3; i++)
+            if (i / 3 / width - needed.top >= needed.height || i / 3 % width - needed.left >= needed.width)
+                record.byte_buffer[i] = (uint8_t)draw_below(256);
+        assert_int_equal(preprocess(preprocessor, &record, found, NULL), 0);
+        assert_memory_equal(found, expected, (size_t)shape_elements(&last) * sizeof *found);
+        preprocessor_destroy(preprocessor);
+        record_fini(&record);
+        free(pixels);
+    }
+    assert_true(n_parts > 400); /* it is not all wholes */
+}
+
 static void fits_choose_the_sizes_of_torchvision_and_caffe(void **state)
 {
     static const struct {
@@ -941,6 +983,7 @@ int main(void)
         cmocka_unit_test(central_crops_equal_tensorflow),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),
         cmocka_unit_test(cropping_what_is_resized_equals_the_two_apart),
+        cmocka_unit_test(pixels_outside_the_wish_do_not_matter),
         cmocka_unit_test(fits_choose_the_sizes_of_torchvision_and_caffe),
         cmocka_unit_test(a_wrong_record_is_named_with_expected_and_found),
         cmocka_unit_test(tensors_need_only_the_right_count),

@@ -20,7 +20,7 @@ static int crop_check(const struct preprocess_step *step, struct step_shape *sha
     return 0;
 }
 
-int crop_window(struct picture *picture, const struct window *window, struct error *err)
+int crop_window(struct picture *picture, const struct rectangle *window, struct error *err)
 {
     struct picture from = *picture;
     size_t height = window->height, width = window->width;
@@ -48,7 +48,7 @@ static size_t offset_of(size_t difference, enum crop_rounding rounding)
     return rounding == CROP_HALF_EVEN && difference % 2 == 1 && half % 2 == 1 ? half + 1 : half;
 }
 
-int crop_find_window(const struct preprocess_step *step, size_t height, size_t width, struct window *window,
+int crop_find_window(const struct preprocess_step *step, size_t height, size_t width, struct rectangle *window,
                      struct error *err)
 {
     bool is_at = step->crop.place == CROP_AT;
@@ -67,7 +67,7 @@ int crop_find_window(const struct preprocess_step *step, size_t height, size_t w
 
 static int crop_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
-    struct window window;
+    struct rectangle window;
 
     return crop_find_window(step, picture->height, picture->width, &window, err) < 0
                ? -1

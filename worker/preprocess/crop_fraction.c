@@ -32,7 +32,7 @@ static int crop_fraction_check(const struct preprocess_step *step, struct step_s
     return 0;
 }
 
-int crop_fraction_find_window(const struct preprocess_step *step, size_t height, size_t width, struct window *window,
+int crop_fraction_find_window(const struct preprocess_step *step, size_t height, size_t width, struct rectangle *window,
                               struct error *err)
 {
     (void)err;
@@ -45,7 +45,7 @@ int crop_fraction_find_window(const struct preprocess_step *step, size_t height,
 
 static int crop_fraction_apply(const struct preprocess_step *step, struct picture *picture, struct error *err)
 {
-    struct window window;
+    struct rectangle window;
 
     return crop_fraction_find_window(step, picture->height, picture->width, &window, err) < 0
                ? -1

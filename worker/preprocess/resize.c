@@ -38,10 +38,10 @@ static int resize_check(const struct preprocess_step *step, struct step_shape *s
     return 0;
 }
 
-void resize_find_size(const struct preprocess_step *step, const struct picture *picture, size_t *height, size_t *width)
+void resize_find_size(const struct preprocess_step *step, size_t h, size_t w, size_t *height, size_t *width)
 {
     /* The other side keeps the aspect, rounded down as torchvision and Caffe's SSD branch do; at least one pixel. */
-    size_t h = picture->height, w = picture->width, side = step->resize.height;
+    size_t side = step->resize.height;
     bool height_is_side = step->resize.fit == FIT_SHORT ? h <= w : h >= w;
     size_t other = height_is_side ? side * w / h : side * h / w;
 
@@ -62,8 +62,16 @@ static int resize_whole(const struct preprocess_step *step, struct picture *pict
     return filters[step->resize.filter](picture, step->resize.filter, height, width, err);
 }
 
+struct rectangle resize_find_source(const struct preprocess_step *step, size_t in_height, size_t in_width,
+                                    size_t height, size_t width, const struct rectangle *window)
+{
+    if (filters[step->resize.filter] == resize_pil)
+        return resize_pil_source(step->resize.filter, in_height, in_width, height, width, window);
+    return (struct rectangle){0, 0, in_height, in_width};
+}
+
 int resize_to_window(const struct preprocess_step *step, struct picture *picture, size_t height, size_t width,
-                     const struct window *window, struct error *err)
+                     const struct rectangle *window, struct error *err)
 {
     if (filters[step->resize.filter] == resize_pil)
         return resize_pil_window(picture, step->resize.filter, height, width, window, err);
@@ -74,7 +82,7 @@ static int resize_apply(const struct preprocess_step *step, struct picture *pict
 {
     size_t height, width, side = step->resize.height;
 
-    resize_find_size(step, picture, &height, &width);
+    resize_find_size(step, picture->height, picture->width, &height, &width);
     if (resize_whole(step, picture, height, width, err) < 0)
         return -1;
     if (step->resize.fit != FIT_SIDE_PAD)

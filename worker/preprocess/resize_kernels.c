@@ -76,7 +76,8 @@ INLINE void compute_strip(const uint8_t *restrict from, uint8_t *restrict to, si
     for (size_t i = 0; i < m; i++) {
         int32_t sum = sums[i] >> bits;
 
-        to[i] = (uint8_t)(sum > 255 ? 255 : sum < 0 ? 0 : sum);
+        sum = sum < 0 ? 0 : sum; /* two steps: the compiler sees a maximum and a minimum */
+        to[i] = (uint8_t)(sum > 255 ? 255 : sum);
     }
 }
 

@@ -90,19 +90,50 @@ static const struct kernel kernels[] = {
 
 /* ---- */
 
-/* The weights of target i, whose filter is widened by `scale`, at least 1. */
-static void compute_tap(struct taps *taps, size_t i, size_t in, const struct kernel *kernel, double center,
-                        double scale)
+/* How `in` source pixels become `out`. */
+struct mapping {
+    const struct kernel *kernel;
+    size_t in;
+    double ratio, scale; /* of source to target pixels; the filter is widened by `scale`, at least 1 */
+};
+
+static struct mapping mapping_of(enum resize_filter filter, size_t in, size_t out)
 {
-    double support = kernel->support * scale;
-    double low = center - support + 0.5, high = center + support + 0.5, sum = 0.0;
-    size_t first = low < 0 ? 0 : (size_t)low, end = (size_t)high < in ? (size_t)high : in;
-    double *weight = taps->weight + i * taps->stride, inverse = 1.0 / scale;
+    double ratio = (double)in / (double)out;
+
+    return (struct mapping){&kernels[filter], in, ratio, ratio < 1.0 ? 1.0 : ratio};
+}
+
+static double center_of(const struct mapping *m, size_t target)
+{
+    return ((double)target + 0.5) * m->ratio;
+}
+
+/* The target looks at the source pixels [first, end); neither ever falls from one target to the next. */
+struct reach {
+    size_t first, end;
+};
+
+static struct reach reach_of(const struct mapping *m, size_t target)
+{
+    double support = m->kernel->support * m->scale;
+    double low = center_of(m, target) - support + 0.5, high = center_of(m, target) + support + 0.5;
+
+    return (struct reach){low < 0 ? 0 : (size_t)low, (size_t)high < m->in ? (size_t)high : m->in};
+}
+
+/* The weights of `target`, at index i. */
+static void compute_tap(struct taps *taps, size_t i, const struct mapping *m, size_t target)
+{
+    struct reach reach = reach_of(m, target);
+    size_t first = reach.first, end = reach.end;
+    double center = center_of(m, target), sum = 0.0;
+    double *weight = taps->weight + i * taps->stride, inverse = 1.0 / m->scale;
 
     taps->first[i] = first;
     taps->count[i] = end - first;
     for (size_t k = 0; k < end - first; k++) {
-        weight[k] = kernel->weight(((double)(k + first) - center + 0.5) * inverse);
+        weight[k] = m->kernel->weight(((double)(k + first) - center + 0.5) * inverse);
         sum += weight[k];
     }
     for (size_t k = 0; k < end - first; k++) {
@@ -116,10 +147,10 @@ static void compute_tap(struct taps *taps, size_t i, size_t in, const struct ker
 static int taps_init(struct taps *taps, enum resize_filter filter, size_t in, size_t out, size_t begin, size_t n,
                      struct error *err)
 {
-    double ratio = (double)in / (double)out, scale = ratio < 1.0 ? 1.0 : ratio;
+    struct mapping mapping = mapping_of(filter, in, out);
     size_t n_weights;
 
-    *taps = (struct taps){.stride = 2 * (size_t)ceil(kernels[filter].support * scale) + 1};
+    *taps = (struct taps){.stride = 2 * (size_t)ceil(mapping.kernel->support * mapping.scale) + 1};
     if (!size_multiply(taps->stride, n, &n_weights))
         return error_set(err, EX_DATAERR, "cannot be resized from %zu to %zu", in, out);
     if ((taps->first = memory_create(n, sizeof *taps->first, "resize weights", err)) == NULL ||
@@ -130,7 +161,7 @@ static int taps_init(struct taps *taps, enum resize_filter filter, size_t in, si
         return -1;
     }
     for (size_t i = 0; i < n; i++)
-        compute_tap(taps, i, in, &kernels[filter], ((double)(begin + i) + 0.5) * ratio, scale);
+        compute_tap(taps, i, &mapping, begin + i);
     return 0;
 }
 
@@ -212,8 +243,8 @@ static size_t columns_of_rows(const struct picture *from, size_t top, size_t hei
 }
 
 /* Brings rows to `width` pixels. Computes the window, whose rows are the source's. */
-static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width, const struct window *window,
-                          struct error *err)
+static int resize_columns(struct picture *picture, enum resize_filter filter, size_t width,
+                          const struct rectangle *window, struct error *err)
 {
     struct picture from = *picture;
     size_t n = window->width * from.interleave, y;
@@ -280,16 +311,34 @@ static int resize_rows(struct picture *picture, size_t height, const struct taps
 /* The source rows [*top, *top + *height) are all that the n taps look at, which from now on count from *top. */
 static void confine(struct taps *taps, size_t n, size_t *top, size_t *height)
 {
-    *top = taps->first[0]; /* neither first nor first + count ever falls */
+    *top = taps->first[0];
     *height = taps->first[n - 1] + taps->count[n - 1] - *top;
     for (size_t i = 0; i < n; i++)
         taps->first[i] -= *top;
 }
 
-int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
-                      const struct window *window, struct error *err)
+/* The source pixels under the n targets from `begin` on. A side that keeps its size is not resized. */
+static struct reach reach_of_run(enum resize_filter filter, size_t in, size_t out, size_t begin, size_t n)
 {
-    struct window needed = *window; /* of the picture between the passes */
+    struct mapping mapping = mapping_of(filter, in, out);
+
+    return in == out ? (struct reach){begin, begin + n}
+                     : (struct reach){reach_of(&mapping, begin).first, reach_of(&mapping, begin + n - 1).end};
+}
+
+struct rectangle resize_pil_source(enum resize_filter filter, size_t in_height, size_t in_width, size_t height,
+                                   size_t width, const struct rectangle *window)
+{
+    struct reach rows = reach_of_run(filter, in_height, height, window->top, window->height);
+    struct reach columns = reach_of_run(filter, in_width, width, window->left, window->width);
+
+    return (struct rectangle){rows.first, columns.first, rows.end - rows.first, columns.end - columns.first};
+}
+
+int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
+                      const struct rectangle *window, struct error *err)
+{
+    struct rectangle needed = *window; /* of the picture between the passes */
     struct taps rows = {0};
     int rc;
 
@@ -312,5 +361,5 @@ int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t
 
 int resize_pil(struct picture *picture, enum resize_filter filter, size_t height, size_t width, struct error *err)
 {
-    return resize_pil_window(picture, filter, height, width, &(struct window){0, 0, height, width}, err);
+    return resize_pil_window(picture, filter, height, width, &(struct rectangle){0, 0, height, width}, err);
 }

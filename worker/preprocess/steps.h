@@ -42,16 +42,12 @@ static inline float step_value(const struct preprocess_step *step, size_t c)
     return step->values[step->n_values == 1 ? 0 : c];
 }
 
-/* The pixels [top, top + height) x [left, left + width) of a picture. */
-struct window {
-    size_t top, left, height, width;
-};
 /* What a step that crops keeps of a height x width picture, within it. EX_DATAERR: it is too small. */
-typedef int window_function(const struct preprocess_step *step, size_t height, size_t width, struct window *window,
+typedef int window_function(const struct preprocess_step *step, size_t height, size_t width, struct rectangle *window,
                             struct error *err);
 window_function crop_find_window, crop_fraction_find_window;
 /* *picture becomes the window of it; crop.c. */
-int crop_window(struct picture *picture, const struct window *window, struct error *err);
+int crop_window(struct picture *picture, const struct rectangle *window, struct error *err);
 /* *picture becomes height x width, at least its own size, with its pixels at (top, left) and `value` around; pad.c. */
 int pad_around(struct picture *picture, size_t top, size_t left, size_t height, size_t width, float value,
                struct error *err);
@@ -71,12 +67,19 @@ typedef int resize_function(struct picture *picture, enum resize_filter filter, 
 resize_function resize_pil, resize_nearest, resize_opencv_linear, resize_opencv_area, resize_opencv_cubic, resize_stb;
 /* The same bits as resize_pil and then crop_window, without computing those outside. */
 int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
-                      const struct window *window, struct error *err);
+                      const struct rectangle *window, struct error *err);
+/* What of an in_height x in_width picture it looks at. */
+struct rectangle resize_pil_source(enum resize_filter filter, size_t in_height, size_t in_width, size_t height,
+                                   size_t width, const struct rectangle *window);
 
-/* The size that `resize` gives the picture, without the border of FIT_SIDE_PAD. */
-void resize_find_size(const struct preprocess_step *step, const struct picture *picture, size_t *height, size_t *width);
+/* The size that `resize` gives an in_height x in_width picture, without the border of FIT_SIDE_PAD. */
+void resize_find_size(const struct preprocess_step *step, size_t in_height, size_t in_width, size_t *height,
+                      size_t *width);
+/* What of an in_height x in_width picture resize_to_window looks at. */
+struct rectangle resize_find_source(const struct preprocess_step *step, size_t in_height, size_t in_width,
+                                    size_t height, size_t width, const struct rectangle *window);
 /* Resizes to height x width and keeps the window. */
 int resize_to_window(const struct preprocess_step *step, struct picture *picture, size_t height, size_t width,
-                     const struct window *window, struct error *err);
+                     const struct rectangle *window, struct error *err);
 
 #endif
