@@ -157,7 +157,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
     struct replay *replay = earlier == NULL ? NULL : replay_create(earlier, observation, err);
     struct wishes wishes = {0};
     double **means = NULL;
-    struct plan *plan = plan_create(g, target->profile, err);
+    struct plan *plan = plan_create(g, target_profile(target, &q->target_settings), err);
     struct plan_choices choices = {.activations = q->calibration.activations,
                                    .percentile = q->calibration.percentile,
                                    .weights = q->calibration.weights,

@@ -169,6 +169,19 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
     return rc;
 }
 
+/* What a job leaves alone, or sets to what it is anyway, adds nothing. In the order of the target's own list. */
+static void add_settings(struct sha256 *state, const struct target_settings *settings, const struct target *target)
+{
+    for (const struct target_option *o = target->options; o != NULL && o->name != NULL; o++) {
+        const char *text = target_setting(settings, target, o->name);
+
+        if (strcmp(text, o->fallback) == 0)
+            continue;
+        add_text(state, "option", o->name);
+        add_text(state, "is", text);
+    }
+}
+
 int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target, char hex[65],
                        struct error *err)
 {
@@ -189,6 +202,7 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
     add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
     for (size_t i = 0; i < q->model.batch.n_separate; i++)
         add_text(state, "separate", q->model.batch.separate[i]);
+    add_settings(state, &q->target_settings, target);
     sha256_finish(state, hex);
     return 0;
 }

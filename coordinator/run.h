@@ -58,6 +58,7 @@ struct run_request {
     } calibration;
     size_t n_targets;
     const struct target *targets[RUN_MAX_TARGETS];
+    struct target_settings target_settings;
     struct {
         bool is_skipped;
         struct dataset_request dataset; /* kind NULL: the calibration set */

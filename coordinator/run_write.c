@@ -42,7 +42,8 @@ static int emit_targets(struct run *run, struct error *err)
                              .records = run->records.n_used,
                              .method = run->request->calibration.activations->name,
                              .model_name = run->request->model_name,
-                             .preprocess = preprocess};
+                             .preprocess = preprocess,
+                             .settings = &run->request->target_settings};
     const struct output_file *files;
 
     for (size_t i = 0; i < run->graph->n_inputs; i++)

@@ -9,6 +9,27 @@
 #include "common/plan.h"
 #include "common/preprocess_plan.h"
 
+struct target;
+
+/* What a user may set of one target, under `target_options.<target>` of a job. */
+struct target_option {
+    const char *name;
+    enum { SETTING_WORD, SETTING_TRUTH, SETTING_COUNT, SETTING_TEXT } type;
+    const char *fallback;     /* its value where the job says nothing, as text */
+    const char *const *words; /* SETTING_WORD: NULL-terminated */
+    uint64_t least, most;     /* SETTING_COUNT */
+};
+
+/* What a job has set, checked against the options; all borrowed. */
+struct target_settings {
+    size_t n;
+    const struct target_setting {
+        const struct target *target;
+        const struct target_option *option;
+        const char *text;
+    } * items;
+};
+
 struct emit_info {           /* what goes into a model's free-form metadata; nothing that differs between equal runs */
     const char *fingerprint; /* of this target's decisions, hex */
     const char *version;     /* of etalon */
@@ -18,12 +39,18 @@ struct emit_info {           /* what goes into a model's free-form metadata; not
     /* What is done to records in front of each input, [graph->n_inputs] in its order; presets are expanded, files of
      * steps may be unread. NULL: nothing is known of them. */
     const struct preprocess_plan *const *preprocess;
+    const struct target_settings *settings; /* NULL: nothing is set */
 };
 
 struct target {
     const char *name;    /* what the user writes under `targets:` */
     const char *summary; /* one line of `etalon targets` */
     const struct profile *profile;
+    const struct target_option *options; /* NULL: none; ends with a NULL name */
+    /* Optional: the profile that the settings ask for, instead of the one above. */
+    const struct profile *(*choose_profile)(const struct target_settings *settings);
+    /* Optional: can the settings stand together? EX_CONFIG, EX_UNAVAILABLE naming the keys; when the job is read. */
+    int (*check_settings)(const struct target_settings *settings, struct error *err);
     bool takes_batch; /* writes graph->batch; without it, a graph with a batch of several records is refused */
     /* Optional: is the planned model expressible there? EX_UNAVAILABLE naming the node. */
     int (*check)(const struct plan *plan, struct error *err);
@@ -33,5 +60,13 @@ struct target {
 
 extern const struct target *const targets[]; /* NULL-terminated */
 const struct target *target_find(const char *name);
+
+/* The value of one of the target's options: as set, or its fallback. `settings` may be NULL. */
+const char *target_setting(const struct target_settings *settings, const struct target *target, const char *option);
+bool target_setting_is(const struct target_settings *settings, const struct target *target, const char *option,
+                       const char *value);
+uint64_t target_setting_count(const struct target_settings *settings, const struct target *target, const char *option);
+/* The arithmetic of the target as set. */
+const struct profile *target_profile(const struct target *target, const struct target_settings *settings);
 
 #endif

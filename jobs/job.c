@@ -49,35 +49,6 @@ static int read_targets(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
-/* Targets have no options yet beyond TNN's mode, whose only value here is the default. */
-static int read_tnn_mode(struct schema *r, const struct yaml *node, void *target)
-{
-    static const char *const words[] = {"corrected", "tool-exact"};
-    char where[64];
-    size_t index;
-
-    (void)target;
-    if (schema_word(r, node, "mode", words, COUNT(words), &index) != 0)
-        return -1;
-    return index == 0 ? 0
-                      : error_set(r->err, EX_UNAVAILABLE, "%s: tnn mode tool-exact is not in this version",
-                                  yaml_where(node, where));
-}
-
-static int read_tnn_options(struct schema *r, const struct yaml *node, void *target)
-{
-    const struct schema_field fields[] = {{"mode", read_tnn_mode, target}};
-
-    return schema_map(r, node, fields, COUNT(fields));
-}
-
-static int read_target_options(struct schema *r, const struct yaml *node, void *target)
-{
-    const struct schema_field fields[] = {{"tnn", read_tnn_options, target}};
-
-    return schema_map(r, node, fields, COUNT(fields));
-}
-
 static int read_top_k(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
@@ -150,7 +121,7 @@ static int read_job(struct schema *r, const struct yaml *root)
     const struct schema_field fields[] = {
         {"model", schema_model, &q->model},  {"dataset", schema_calibration_set, &q->dataset},
         {"preprocess", read_preprocess, q},  {"calibration", schema_calibration, q},
-        {"targets", read_targets, q},        {"target_options", read_target_options, q},
+        {"targets", read_targets, q},        {"target_options", schema_target_options, &q->target_settings},
         {"evaluate", read_evaluate, q},      {"engine", read_engine, q},
         {"checkpoint", read_checkpoint, q},  {"limits", read_limits, q},
         {"output", schema_path, &q->output},

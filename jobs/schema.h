@@ -54,6 +54,9 @@ int schema_model(struct schema *r, const struct yaml *node, void *target);
 /* What is under `calibration:`; target is a struct run_request. In schema_calibration.c. */
 int schema_calibration(struct schema *r, const struct yaml *node, void *target);
 
+/* What is under `target_options:`; target is a struct target_settings. In schema_targets.c. */
+int schema_target_options(struct schema *r, const struct yaml *node, void *target);
+
 /* What is under `dataset:`; target is a struct dataset_request. That of the calibration may be a limit alone: on the
  * records that the model's data layer names. In schema_dataset.c. */
 int schema_dataset(struct schema *r, const struct yaml *node, void *target);

@@ -19,9 +19,10 @@ struct onnx_writer {
     struct arena *arena;
     struct error err; /* code 0: nothing failed yet */
     Onnx__GraphProto graph;
-    struct list nodes, initializers, inputs, outputs, metadata;
+    struct list nodes, initializers, inputs, outputs, values, metadata;
     Onnx__NodeProto *last; /* attributes go here */
     int64_t batch;         /* 0: any */
+    bool describes_values;
 };
 
 struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err)
@@ -48,6 +49,7 @@ void onnx_writer_destroy(struct onnx_writer *writer)
     free(writer->initializers.items);
     free(writer->inputs.items);
     free(writer->outputs.items);
+    free(writer->values.items);
     free(writer->metadata.items);
     arena_destroy(writer->arena);
     free(writer);
@@ -137,7 +139,13 @@ static Onnx__TensorShapeProto *create_shape(struct onnx_writer *writer, const st
     return proto;
 }
 
-static void add_port(struct onnx_writer *writer, struct list *list, const char *name, const struct shape *shape)
+static const int32_t data_types[DTYPE_COUNT] = {
+    [DTYPE_FLOAT32] = DATA_TYPE(FLOAT), [DTYPE_INT8] = DATA_TYPE(INT8),   [DTYPE_UINT8] = DATA_TYPE(UINT8),
+    [DTYPE_INT32] = DATA_TYPE(INT32),   [DTYPE_INT64] = DATA_TYPE(INT64),
+};
+
+static void add_port(struct onnx_writer *writer, struct list *list, const char *name, enum dtype dtype,
+                     const struct shape *shape)
 {
     Onnx__TypeProto__Tensor *tensor = create(writer, &onnx__type_proto__tensor__descriptor, NULL);
     Onnx__TypeProto *type = create(writer, &onnx__type_proto__descriptor, NULL);
@@ -147,7 +155,7 @@ static void add_port(struct onnx_writer *writer, struct list *list, const char *
     if (info == NULL)
         return;
     tensor->has_elem_type = true;
-    tensor->elem_type = DATA_TYPE(FLOAT);
+    tensor->elem_type = data_types[dtype];
     tensor->shape = dims;
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = tensor;
@@ -157,20 +165,58 @@ static void add_port(struct onnx_writer *writer, struct list *list, const char *
 
 void onnx_writer_input(struct onnx_writer *writer, const char *name, const struct shape *shape)
 {
-    add_port(writer, &writer->inputs, name, shape);
+    add_port(writer, &writer->inputs, name, DTYPE_FLOAT32, shape);
+}
+
+void onnx_writer_typed_input(struct onnx_writer *writer, const char *name, enum dtype dtype, const struct shape *shape)
+{
+    add_port(writer, &writer->inputs, name, dtype, shape);
 }
 
 void onnx_writer_output(struct onnx_writer *writer, const char *name, const struct shape *shape)
 {
-    add_port(writer, &writer->outputs, name, shape);
+    add_port(writer, &writer->outputs, name, DTYPE_FLOAT32, shape);
+}
+
+void onnx_writer_describe_values(struct onnx_writer *writer)
+{
+    writer->describes_values = true;
+}
+
+void onnx_writer_value(struct onnx_writer *writer, const char *name, enum dtype dtype, const struct shape *shape,
+                       bool is_constant)
+{
+    int64_t batch = writer->batch;
+
+    if (!writer->describes_values)
+        return;
+    if (is_constant)
+        writer->batch = shape->dims[0];
+    add_port(writer, &writer->values, name, dtype, shape);
+    writer->batch = batch;
+}
+
+size_t onnx_writer_count_nodes(const struct onnx_writer *writer)
+{
+    return writer->nodes.n;
+}
+
+void onnx_writer_values_since(struct onnx_writer *writer, size_t first, const struct shape *shape, const char *except)
+{
+    for (size_t i = first; writer->describes_values && writer->err.code == 0 && i < writer->nodes.n; i++) {
+        const char *name = ((Onnx__NodeProto *)writer->nodes.items[i])->output[0];
+        size_t v = writer->values.n, n_recent = writer->nodes.n - first; /* described in this node's turn */
+        bool is_known = except != NULL && strcmp(name, except) == 0;
+
+        for (; !is_known && v > 0 && n_recent > 0; v--, n_recent--)
+            is_known = strcmp(((Onnx__ValueInfoProto *)writer->values.items[v - 1])->name, name) == 0;
+        if (!is_known)
+            onnx_writer_value(writer, name, DTYPE_FLOAT32, shape, false);
+    }
 }
 
 void onnx_writer_tensor(struct onnx_writer *writer, const char *name, const struct tensor *tensor)
 {
-    static const int32_t data_types[DTYPE_COUNT] = {
-        [DTYPE_FLOAT32] = DATA_TYPE(FLOAT), [DTYPE_INT8] = DATA_TYPE(INT8),   [DTYPE_UINT8] = DATA_TYPE(UINT8),
-        [DTYPE_INT32] = DATA_TYPE(INT32),   [DTYPE_INT64] = DATA_TYPE(INT64),
-    };
     Onnx__TensorProto *proto = create(writer, &onnx__tensor_proto__descriptor, &writer->initializers);
 
     if (proto == NULL)
@@ -306,6 +352,8 @@ const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct er
     writer->graph.input = (Onnx__ValueInfoProto **)writer->inputs.items;
     writer->graph.n_output = writer->outputs.n;
     writer->graph.output = (Onnx__ValueInfoProto **)writer->outputs.items;
+    writer->graph.n_value_info = writer->values.n;
+    writer->graph.value_info = (Onnx__ValueInfoProto **)writer->values.items;
     opset->domain = text("");
     opset->has_version = true;
     opset->version = OPSET;

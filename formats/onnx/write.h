@@ -31,8 +31,21 @@ void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
 /* The length of the batch in inputs and outputs added from here on; 0: any. */
 void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch);
 
+/* From here on every value that the calls below describe has its type and shape in the file (value_info), for tools
+ * that infer none. */
+void onnx_writer_describe_values(struct onnx_writer *writer);
+/* A value between nodes; nothing where values are not described. is_constant: axis 0 is no batch. */
+void onnx_writer_value(struct onnx_writer *writer, const char *name, enum dtype dtype, const struct shape *shape,
+                       bool is_constant);
+size_t onnx_writer_count_nodes(const struct onnx_writer *writer);
+/* The float32 outputs of the nodes from the first-th on, all of one shape, but for those described already and
+ * `except`, an output of the graph (NULL: none). */
+void onnx_writer_values_since(struct onnx_writer *writer, size_t first, const struct shape *shape, const char *except);
+
 void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const char *value);
 void onnx_writer_input(struct onnx_writer *writer, const char *name, const struct shape *shape);
+/* An input that is not float32. */
+void onnx_writer_typed_input(struct onnx_writer *writer, const char *name, enum dtype dtype, const struct shape *shape);
 void onnx_writer_output(struct onnx_writer *writer, const char *name, const struct shape *shape);
 /* An initializer of float32, int8, uint8, int32 or int64. */
 void onnx_writer_tensor(struct onnx_writer *writer, const char *name, const struct tensor *tensor);
@@ -67,6 +80,8 @@ void onnx_graph_writer_init(struct onnx_graph_writer *gw, struct onnx_writer *wr
 const char *onnx_graph_name(struct onnx_graph_writer *gw, const char *base, const char *suffix);
 /* The name under which nodes read a value ("" for GRAPH_NONE); a constant becomes an initializer at first use. */
 const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
+/* An output of the graph. */
+void onnx_graph_output(struct onnx_graph_writer *gw, int value);
 /* An input of the graph; one that is to be separate becomes an input a record, "<name>_0", ..., and their join. */
 void onnx_graph_input(struct onnx_graph_writer *gw, int value);
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of

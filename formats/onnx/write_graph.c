@@ -139,6 +139,9 @@ void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *
         .output = output,
     };
 
+    const struct value *y = &gw->graph->values[n->outputs[0]];
+    size_t first = onnx_writer_count_nodes(gw->writer);
+
     if (job.inputs == NULL)
         return;
     if (fused.kind != ACTIVATION_NONE)
@@ -146,6 +149,14 @@ void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *
     onnx_write_op(&job);
     if (fused.kind != ACTIVATION_NONE)
         onnx_write_activation(&job, fused, onnx_graph_name(gw, n->name, "activation"), job.output, output);
+    onnx_writer_values_since(gw->writer, first, &y->shape, graph_is_output(gw->graph, n->outputs[0]) ? y->name : NULL);
+}
+
+void onnx_graph_output(struct onnx_graph_writer *gw, int value)
+{
+    const struct value *output = &gw->graph->values[value];
+
+    onnx_writer_output(gw->writer, output->name, &output->shape);
 }
 
 void onnx_write_graph(struct onnx_writer *writer, const struct graph *graph)
@@ -158,5 +169,5 @@ void onnx_write_graph(struct onnx_writer *writer, const struct graph *graph)
     for (size_t i = 0; i < graph->n_nodes; i++)
         onnx_graph_node(&gw, (int)i, NULL, graph->nodes[i].fused, graph->values[graph->nodes[i].outputs[0]].name);
     for (size_t i = 0; i < graph->n_outputs; i++)
-        onnx_writer_output(writer, graph->values[graph->outputs[i]].name, &graph->values[graph->outputs[i]].shape);
+        onnx_graph_output(&gw, graph->outputs[i]);
 }

@@ -384,6 +384,17 @@ static void write_reduce(const struct onnx_job *job)
     onnx_writer_int(job->writer, "keepdims", job->node->attr.reduce.keep_dims);
 }
 
+/* A helper value of one element along the axes of a normalisation. */
+static void describe_reduced(const struct onnx_job *job, const char *name)
+{
+    struct shape shape = *job->x;
+
+    for (size_t i = 0; i < shape.rank; i++)
+        if ((job->node->attr.layer_norm.axes >> i & 1) != 0)
+            shape.dims[i] = 1;
+    onnx_writer_value(job->writer, name, DTYPE_FLOAT32, &shape, false);
+}
+
 /* One mean over the axes of a normalisation. */
 static void write_mean(const struct onnx_job *job, const char *name, const char *x)
 {
@@ -396,6 +407,7 @@ static void write_mean(const struct onnx_job *job, const char *name, const char 
     write_simple(job, "ReduceMean", name, x, name);
     onnx_writer_ints(job->writer, "axes", axes, n);
     onnx_writer_int(job->writer, "keepdims", 1);
+    describe_reduced(job, name);
 }
 
 /* LayerNormalization is an operator of its own only since opset 17; runtimes know the pattern. The last node of the
@@ -416,6 +428,8 @@ static void write_layer_norm(const struct onnx_job *job)
     write_pair(job, "Add", positive, variance, add_scalar(job, "epsilon", job->node->attr.layer_norm.epsilon),
                positive);
     write_simple(job, "Sqrt", root, positive, root);
+    describe_reduced(job, positive);
+    describe_reduced(job, root);
     for (size_t i = 1; i < 3; i++)
         operands[i] = i < job->n_inputs && job->inputs[i][0] != '\0' ? job->inputs[i] : NULL;
     for (size_t i = 0; i < 3; i++) {

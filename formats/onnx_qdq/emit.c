@@ -1,230 +1,39 @@
-/* emit.c — the plan as an ONNX file in QDQ form: <name>.onnx.
- *
- *   x -> QuantizeLinear -> x/quantized -> DequantizeLinear -> x/dequantized         a graph input
- *   Conv(x/dequantized, w, b) -> y/float -> Quantize -> y/quantized -> Dequantize -> y
- *   w/quantized (int8) -> DequantizeLinear(axis 0) -> w;  b/quantized (int32) -> DequantizeLinear -> b
- *
- * The nodes are the float operators, values keep the user's names, and each value that has codes is quantized once,
- * right after the node and its fused activation that produce it: the form in which ONNX Runtime finds its integer
- * kernels. Nodes that stay float simply read what was dequantized.
- *
- * CPUs without VNNI: the runtime's u8 x s8 kernels add pairs of products in saturating 16 bits there. Its session
- * option session.x64quantprecision = 1 makes them exact; the file is the same.
- */
-#include "formats/exporter.h"
-#include "formats/onnx/write.h"
+/* emit.c — the target onnx-qdq: <name>.onnx. */
 #include "formats/onnx_qdq/profile.h"
-#include "formats/target.h"
+#include "formats/onnx_qdq/write.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-struct emitter {
-    const struct plan *plan;
-    struct onnx_writer *writer;
-    struct onnx_graph_writer gw;
+extern const struct target target_onnx_qdq;
+
+static const struct target_option options[] = {
+    {"flavour", SETTING_WORD, "ort", (const char *const[]){"ort", "tensorrt", NULL}, 0, 0},
+    {0},
 };
 
-/* --- quantize and dequantize --- */
-
-/* What a Quantize or Dequantize node reads besides its data. */
-struct pair {
-    const char *scale, *zero_point;
-};
-
-/* Scale and zero point of one value: scalars. */
-static struct pair add_value_scale(struct emitter *e, int value)
+static const struct profile *choose_profile(const struct target_settings *settings)
 {
-    const struct plan_value *planned = &e->plan->values[value];
-    const char *name = e->plan->graph->values[value].name;
-    uint8_t *zero_point = onnx_writer_memory(e->writer, 1, 1);
-    struct pair pair = {onnx_graph_name(&e->gw, name, "scale"), onnx_graph_name(&e->gw, name, "zero_point")};
+    bool is_tensorrt = target_setting_is(settings, &target_onnx_qdq, "flavour", "tensorrt");
 
-    if (zero_point != NULL)
-        *zero_point = (uint8_t)planned->codes.zero_point;
-    onnx_writer_tensor(e->writer, pair.scale, &(struct tensor){DTYPE_FLOAT32, {0}, planned->scale});
-    onnx_writer_tensor(e->writer, pair.zero_point, &(struct tensor){DTYPE_UINT8, {0}, zero_point});
-    return pair;
-}
-
-/* from -> Quantize -> "<value>/quantized" -> Dequantize -> to */
-static void add_pair(struct emitter *e, int value, const char *from, const char *to)
-{
-    const char *name = e->plan->graph->values[value].name;
-    const char *codes = onnx_graph_name(&e->gw, name, "quantized");
-    struct pair pair = add_value_scale(e, value);
-
-    onnx_writer_node(e->writer, "QuantizeLinear", onnx_graph_name(&e->gw, name, "quantize"),
-                     (const char *[]){from, pair.scale, pair.zero_point}, 3, codes);
-    onnx_writer_node(e->writer, "DequantizeLinear", onnx_graph_name(&e->gw, name, "dequantize"),
-                     (const char *[]){codes, pair.scale, pair.zero_point}, 3, to);
-}
-
-/* --- weights --- */
-
-/* Codes of a constant as an initializer, dequantized under the name `name`: one scale, or one a channel along `axis`.
- */
-static void add_codes(struct emitter *e, const char *name, const struct tensor *codes, const float *scale,
-                      size_t n_scales, int64_t axis)
-{
-    struct shape shape = {.rank = n_scales > 1, .dims = {(int64_t)n_scales}};
-    const char *codes_name = onnx_graph_name(&e->gw, name, "quantized");
-    struct pair pair = {onnx_graph_name(&e->gw, name, "scale"), onnx_graph_name(&e->gw, name, "zero_point")};
-    struct tensor zeros = {codes->dtype, shape, onnx_writer_memory(e->writer, n_scales, dtype_size(codes->dtype))};
-
-    onnx_writer_tensor(e->writer, codes_name, codes);
-    onnx_writer_tensor(e->writer, pair.scale, &(struct tensor){DTYPE_FLOAT32, shape, scale});
-    onnx_writer_tensor(e->writer, pair.zero_point, &zeros);
-    onnx_writer_node(e->writer, "DequantizeLinear", onnx_graph_name(&e->gw, name, "dequantize"),
-                     (const char *[]){codes_name, pair.scale, pair.zero_point}, 3, name);
-    onnx_writer_int(e->writer, "axis", axis);
-}
-
-/* The user's name for a constant that this node alone reads. Each reader of a shared one has codes of its own, and a
- * node without a bias may have got one from the correction of its mean. */
-static const char *name_parameter(struct emitter *e, const struct node *node, size_t slot, const char *suffix)
-{
-    int value = slot < node->n_inputs ? node->inputs[slot] : GRAPH_NONE;
-
-    if (value != GRAPH_NONE && graph_count_consumers(e->plan->graph, value) == 1)
-        return e->plan->graph->values[value].name;
-    return onnx_graph_name(&e->gw, node->name, suffix);
-}
-
-static void add_weights(struct emitter *e, int index, const char *names[3])
-{
-    const struct node *node = &e->plan->graph->nodes[index];
-    const struct plan_node *planned = &e->plan->nodes[index];
-    size_t n = planned->n_weight_scales;
-    struct tensor weights = {0}, bias = {DTYPE_INT32, {.rank = 1}, planned->bias_codes};
-    bool is_transposed = node->op == OP_DECONV;
-    int8_t *bytes;
-
-    if (planned->weight_codes == NULL)
-        return;
-    graph_constant(e->plan->graph, node->inputs[1], &weights);
-    bytes = onnx_writer_memory(e->writer, (size_t)shape_elements(&weights.shape), 1);
-    if (bytes == NULL)
-        return;
-    plan_weight_bytes(planned, (size_t)shape_elements(&weights.shape), bytes);
-    names[1] = name_parameter(e, node, 1, "weights");
-    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, bytes}, planned->weight_scale, n,
-              is_transposed ? 1 : 0);
-    if (planned->bias_codes == NULL)
-        return;
-    bias.shape.dims[0] = is_transposed ? weights.shape.dims[1] * node->attr.conv.group : weights.shape.dims[0];
-    names[2] = name_parameter(e, node, 2, "bias");
-    add_codes(e, names[2], &bias, planned->acc_scale, n, 0);
-}
-
-/* --- nodes --- */
-
-/* Does quantizing clip as the activation does? Then the runtime must not find it between a node and its Quantize: it
- * would compute both in float. Codes rise with the real value, so it is enough to look at the ends. */
-static bool is_implied(struct activation a, const struct plan_value *y)
-{
-    struct code_range codes = y->codes;
-
-    if (a.kind == ACTIVATION_RELU)
-        return codes.zero_point == codes.lo;
-    return a.kind == ACTIVATION_CLIP && quantize(a.alpha, y->scale[0], codes, ROUND_HALF_EVEN) == codes.lo &&
-           quantize(a.beta, y->scale[0], codes, ROUND_HALF_EVEN) == codes.hi;
-}
-
-static void add_node(struct emitter *e, int index)
-{
-    const struct node *node = &e->plan->graph->nodes[index];
-    int y = node->outputs[0];
-    const char *name = e->plan->graph->values[y].name, *output = name, *weights[3] = {NULL}, *const *replaced = NULL;
-    bool is_coded = e->plan->values[y].is_quantized;
-    struct activation fused = node->fused;
-
-    if (node->op == OP_CONV || node->op == OP_DECONV || node->op == OP_DENSE) {
-        add_weights(e, index, weights);
-        replaced = weights;
-    }
-    if (is_coded)
-        output = onnx_graph_name(&e->gw, name, "float");
-    if (is_coded && is_implied(fused, &e->plan->values[y]))
-        fused = (struct activation){.kind = ACTIVATION_NONE};
-    onnx_graph_node(&e->gw, index, replaced, fused, output);
-    if (is_coded)
-        add_pair(e, y, output, name);
-}
-
-static void add_graph(struct emitter *e)
-{
-    const struct graph *graph = e->plan->graph;
-
-    onnx_graph_writer_init(&e->gw, e->writer, graph);
-    for (size_t i = 0; i < graph->n_inputs; i++) {
-        int x = graph->inputs[i];
-        const char *name = graph->values[x].name;
-
-        onnx_graph_input(&e->gw, x);
-        if (!e->plan->values[x].is_quantized || e->gw.names == NULL)
-            continue;
-        e->gw.names[x] = onnx_graph_name(&e->gw, name, "dequantized");
-        add_pair(e, x, name, e->gw.names[x]);
-    }
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        add_node(e, (int)i);
-    for (size_t i = 0; i < graph->n_outputs; i++)
-        onnx_writer_output(e->writer, graph->values[graph->outputs[i]].name, &graph->values[graph->outputs[i]].shape);
-}
-
-/* --- the target --- */
-
-static int check(const struct plan *plan, struct error *err)
-{
-    const struct graph *graph = plan->graph;
-
-    for (size_t i = 0; i < graph->n_values; i++)
-        if (plan->values[i].is_quantized && plan->values[i].n_scales != 1)
-            return error_set(err, EX_UNAVAILABLE, "value \"%s\": onnx-qdq has one scale an activation, the plan %zu",
-                             graph->values[i].name, plan->values[i].n_scales);
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        if (graph->nodes[i].op == OP_DECONV && plan->nodes[i].n_weight_scales > 1 &&
-            graph->nodes[i].attr.conv.group > 1)
-            return error_set(
-                err, EX_UNAVAILABLE,
-                "node \"%s\" (%s): scales per channel of a transposed convolution in groups do not lie along "
-                "one axis",
-                graph->nodes[i].name, graph->nodes[i].type);
-    return 0;
+    return is_tensorrt ? &onnx_qdq_tensorrt_profile : &onnx_qdq_profile;
 }
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
-    struct emitter e = {.plan = plan, .writer = onnx_writer_create(info->model_name, err)};
-    char base[512], records[24];
-    const ProtobufCMessage *model;
-    int rc = -1;
+    char base[512];
 
-    if (e.writer == NULL)
-        return -1;
-    snprintf(records, sizeof records, "%llu", (unsigned long long)info->records);
-    onnx_writer_metadata(e.writer, "etalon.fingerprint", info->fingerprint);
-    onnx_writer_metadata(e.writer, "etalon.method", info->method);
-    onnx_writer_metadata(e.writer, "etalon.records", records);
-    onnx_writer_metadata(e.writer, "etalon.version", info->version);
-    add_graph(&e);
-    model = onnx_writer_finish(e.writer, err);
-    if (model == NULL)
-        error_in(err, "onnx-qdq");
-    else if (snprintf(base, sizeof base, "onnx-qdq/%s", info->model_name) >= (int)sizeof base)
-        error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
-    else
-        rc = exporter_write_message(output, base, ".onnx", model, err);
-    onnx_writer_destroy(e.writer);
-    return rc;
+    if (snprintf(base, sizeof base, "onnx-qdq/%s", info->model_name) >= (int)sizeof base)
+        return error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
+    return onnx_qdq_write(plan, info, false, NULL, base, output, err);
 }
 
 const struct target target_onnx_qdq = {
     .name = "onnx-qdq",
     .summary = "ONNX with QuantizeLinear/DequantizeLinear, uint8 x int8, as ONNX Runtime fuses it",
     .profile = &onnx_qdq_profile,
+    .options = options,
+    .choose_profile = choose_profile,
     .takes_batch = true,
-    .check = check,
+    .check = onnx_qdq_check,
     .emit = emit,
 };

@@ -11,4 +11,8 @@
 
 extern const struct profile onnx_qdq_profile;
 
+/* What NVIDIA TensorRT takes: symmetric int8 both ways, biases in float. Source: its guide to explicit quantization.
+ * Files of this form are general: codes are dequantized, computed with and quantized as the operators say. */
+extern const struct profile onnx_qdq_tensorrt_profile;
+
 #endif

@@ -39,10 +39,26 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
     return rc;
 }
 
+extern const struct target target_tnn;
+
+static const struct target_option options[] = {
+    {"mode", SETTING_WORD, "corrected", (const char *const[]){"corrected", "tool-exact", NULL}, 0, 0},
+    {0},
+};
+
+static int check_settings(const struct target_settings *settings, struct error *err)
+{
+    if (target_setting_is(settings, &target_tnn, "mode", "tool-exact"))
+        return error_set(err, EX_UNAVAILABLE, "mode: tool-exact is not in this version");
+    return 0;
+}
+
 const struct target target_tnn = {
     .name = "tnn",
     .summary = "Tencent TNN on CPUs: int8 tnnproto and tnnmodel, symmetric, per-channel weights",
     .profile = &tnn_profile,
+    .options = options,
+    .check_settings = check_settings,
     .check = check,
     .emit = emit,
 };

@@ -331,6 +331,32 @@ static void a_bias_that_only_the_plan_has_is_added(void **state)
     free_plan(&p);
 }
 
+static void for_tensorrt_codes_are_signed_and_biases_float(void **state)
+{
+    static const struct target_option flavour = {.name = "flavour"};
+    static float biases[CHANNELS] = {0.5f, -70.0f};
+    const struct target *target = target_find("onnx-qdq");
+    struct target_setting item = {target, &flavour, "tensorrt"};
+    const struct profile *profile = target_profile(target, &(struct target_settings){1, &item});
+    struct planned p = make_plan(relu);
+    struct plan_node *conv = &p.plan->nodes[find_node(&p, "conv")];
+    struct emitted e;
+
+    (void)state;
+    assert_int_equal(profile->unsigned_codes.lo, -128);
+    assert_false(profile->integer_bias);
+    for (size_t v = 0; v < p.graph->n_values; v++)
+        p.plan->values[v].codes = profile->signed_codes;
+    conv->bias_codes = NULL;
+    conv->bias = biases;
+    e = emit_model(&p);
+    assert_initializer(&e, "x/zero_point", TYPE(INT8), 0, &(int8_t){0}, 1);
+    assert_initializer(&e, "b", TYPE(FLOAT), 1, biases, sizeof biases);
+    assert_true(has_operator(&e, "Relu")); /* code -128 is below 0 */
+    remove_emitted(&e);
+    free_plan(&p);
+}
+
 static void names_of_the_user_are_never_taken(void **state)
 {
     struct planned p = make_plan(relu);
@@ -429,6 +455,7 @@ int main(void)
         cmocka_unit_test(activations_that_quantizing_implies_are_left_out),
         cmocka_unit_test(what_the_plan_leaves_in_float_stays_float),
         cmocka_unit_test(a_bias_that_only_the_plan_has_is_added),
+        cmocka_unit_test(for_tensorrt_codes_are_signed_and_biases_float),
         cmocka_unit_test(names_of_the_user_are_never_taken),
         cmocka_unit_test(metadata_say_where_the_file_comes_from),
         cmocka_unit_test(equal_plans_give_equal_bytes),

@@ -148,7 +148,7 @@ static void every_key_reaches_the_request(void **state)
                   "calibration: {activations: kl, weights: admm, granularity: per-channel, bins: 4096,\n"
                   "  channel_bins: 512, block: 3, percentile: 0.5, bias_correction: analytic, passes: one,\n"
                   "  overrides: [{node: 'fc*', precision: float}, {node: conv1, activations: minmax}]}\n"
-                  "target_options: {tnn: {mode: corrected}}\n"
+                  "target_options: {tnn: {mode: corrected}, onnx-qdq: {flavour: tensorrt}}\n"
                   "evaluate: {top_k: [3], dataset: {kind: lmdb, path: val, limit: 7}}\n"
                   "engine: {threads: 5, decode_threads: 2, prefetch: 300, isa: avx2}\n"
                   "limits: {max_bad_records: 18446744073709551615}\n",
@@ -181,6 +181,8 @@ static void every_key_reaches_the_request(void **state)
     assert_null(q->calibration.overrides[0].activations);
     assert_string_equal(q->calibration.overrides[1].activations->name, "minmax");
     assert_int_equal(q->calibration.overrides[1].precision, PRECISION_DEFAULT);
+    assert_string_equal(target_setting(&q->target_settings, target_find("onnx-qdq"), "flavour"), "tensorrt");
+    assert_string_equal(target_setting(&q->target_settings, target_find("tnn"), "mode"), "corrected");
     assert_int_equal(q->evaluate.n_top_k, 1);
     assert_int_equal(q->evaluate.top_k[0], 3);
     assert_string_equal(q->evaluate.dataset.kind, "lmdb");
@@ -322,6 +324,9 @@ static void unknown_keys_and_words_name_place_and_nearest(void **state)
     refused("evaluate: {dataset: {kind: lmdbb, path: x}}",
             "dataset kind \"lmdbb\" does not exist; the nearest is \"lmdb\"");
     refused("target_options: {tmn: {}}", "the nearest is \"tnn\"");
+    refused("target_options: {tnn: {mod: corrected}}", "the nearest is \"mode\"");
+    refused("target_options: {onnx-qdq: {flavour: trt}}", "the nearest is \"ort\"");
+    refused("target_options: {tnn: corrected}", "expected keys");
 }
 
 static void wrong_types_and_ranges_say_what_is_expected_and_found(void **state)
