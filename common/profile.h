@@ -50,7 +50,8 @@ struct profile {
     bool per_channel_weights;
     /* bias: integer codes of step acc_scale where true, float otherwise */
     bool integer_bias;
-    int32_t bias_limit; /* largest |code|, beyond which it saturates; 0: all of int32, and no bias may need more */
+    int32_t
+        bias_limit; /* codes saturate to [-bias_limit - 1, bias_limit]; 0: all of int32, and no bias may need more */
     enum rounding bias_rounding;
     enum requantization requantization;
     int multiplier_bits;                   /* of REQUANTIZE_MULTIPLIER and operands_are_rescaled: 8 or 16 */

@@ -96,6 +96,13 @@ static bool is_given(const struct threshold_method *method, float given)
     return given > 0 && strcmp(method->name, "given") == 0;
 }
 
+/* Codes of 16 bits: a step is 2^-15 of the largest magnitude, so clipping has nothing to win, and the searches are made
+ * for hundreds of steps. */
+static bool has_wide_codes(const struct threshold_job *job)
+{
+    return job->request.steps > UINT8_MAX;
+}
+
 /* The method of the job, of the last override among the nodes that made the values, or min-max. */
 static void choose_method(const struct job_maker *maker, struct threshold_job *job)
 {
@@ -108,6 +115,12 @@ static void choose_method(const struct job_maker *maker, struct threshold_job *j
         job->decides_arg_max = job->decides_arg_max || maker->groups->decides_arg_max[value];
         if (producer != GRAPH_NONE && choices->node_methods != NULL && choices->node_methods[producer] != NULL)
             override = choices->node_methods[producer];
+    }
+    if (has_wide_codes(job)) {
+        job->decides_arg_max = false;
+        job->method =
+            is_given(choices->activations, job->given) ? choices->activations : threshold_method_find("minmax");
+        return;
     }
     job->decides_arg_max = job->decides_arg_max && override == NULL && !is_given(choices->activations, job->given);
     job->method = override != NULL       ? override

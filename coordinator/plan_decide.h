@@ -99,8 +99,9 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
                        float *scale, struct error *err);
 /* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A corrected layer's method ends in " +bias". A scale
  * grows where a bias code would pass 2^30, half of int32, or the accumulator's step would not be a normal float: then
- * the node's method ends in " (bias)" or " (floor)". The scale of a group of zeros serves its bias alone. EX_DATAERR: a
- * bias that is not finite, an accumulator step beyond float. */
+ * the node's method ends in " (bias)" or " (floor)". Where the target only shifts, scales follow from the values'
+ * (plan_shift.h): the method is "shift", with " (saturates)" where some weight is beyond every code. The scale of a
+ * group of zeros serves its bias alone. EX_DATAERR: a bias that is not finite, an accumulator step beyond float. */
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
                        size_t n_jobs, const float *scales, struct error *err);
 

@@ -73,7 +73,8 @@ static bool is_observed(const struct graph *graph, const struct histogram *const
     return plan_is_activation(graph, node->outputs[0]) && histograms[node->outputs[0]] != NULL;
 }
 
-/* Marks the node and its activations; returns whether any of them is new. */
+/* Marks the node and its activations, of which only the inputs have codes where reals run between nodes; returns
+ * whether any of them is new. */
 static bool mark_node(struct plan *plan, size_t n)
 {
     const struct node *node = &plan->graph->nodes[n];
@@ -84,7 +85,8 @@ static bool mark_node(struct plan *plan, size_t n)
         if (plan_is_activation(plan->graph, node->inputs[i]))
             plan->values[node->inputs[i]].is_quantized = true;
     }
-    plan->values[node->outputs[0]].is_quantized = true;
+    if (!plan->profile->keeps_reals)
+        plan->values[node->outputs[0]].is_quantized = true;
     return is_new;
 }
 

@@ -2,6 +2,7 @@
 #include "coordinator/plan_decide.h"
 
 #include "coordinator/plan_layer.h"
+#include "coordinator/plan_shift.h"
 
 #include <float.h>
 #include <math.h>
@@ -87,6 +88,12 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
     return 0;
 }
 
+/* The scale follows from other things, or a finer search has nothing to win: max-abs stands in for any method. */
+static bool has_no_choice(const struct profile *profile)
+{
+    return profile->requantization == REQUANTIZE_SHIFT || profile->weight_limit > INT8_MAX;
+}
+
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err)
 {
@@ -94,8 +101,11 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
     struct weight_group group = plan_layer_group(&layer, job->channel);
     float *copy;
     const float *weights = plan_layer_gather(&layer, group, &copy, err);
-    int rc =
-        weights == NULL ? -1 : method->search(weights, group.runs * group.run, plan->profile->weight_limit, scale, err);
+    size_t n = group.runs * group.run;
+    int32_t limit = plan->profile->weight_limit;
+    int rc = weights == NULL                ? -1
+             : has_no_choice(plan->profile) ? weight_scale_max_abs(weights, n, limit, scale, err)
+                                            : method->search(weights, n, limit, scale, err);
 
     if (rc != 0)
         name_group(plan, *job, err);
@@ -154,33 +164,61 @@ static float workable_scale(double found, double input_scale, double bias, bool 
     return nextafterf((float)scale, (double)(float)scale < scale ? INFINITY : (float)scale);
 }
 
+/* Of one group: what a weight code stands for, and a step of the accumulator. */
+struct group_steps {
+    float scale;
+    double accumulator;
+};
+
+static struct group_steps choose_steps(const struct plan *plan, const struct plan_layer *layer, int n, size_t i,
+                                       double max_abs, float found, const char **reason)
+{
+    const struct plan_node *out = &plan->nodes[n];
+    const struct plan_value *output = &plan->values[layer->node->outputs[0]];
+    double input_scale = plan_layer_input_scale(layer, i), bias;
+    struct group_steps steps;
+
+    if (plan->profile->requantization == REQUANTIZE_SHIFT) {
+        bool saturates;
+
+        steps.accumulator = (double)plan_shift_step(plan, layer, i, max_abs, &saturates);
+        steps.scale = (float)(steps.accumulator / input_scale);
+        if (saturates)
+            *reason = " (saturates)";
+        return steps;
+    }
+    bias = out->bias_codes != NULL ? largest_bias(layer, output, out->n_weight_scales, i) : 0;
+    steps.scale = workable_scale((double)found, input_scale, bias, max_abs == 0, reason);
+    steps.accumulator = input_scale * (double)steps.scale;
+    return steps;
+}
+
 static int code_group(struct plan *plan, const struct plan_layer *layer, int n, size_t i, float found,
                       const char **reason, struct error *err)
 {
     struct plan_node *out = &plan->nodes[n];
     struct weight_group group = plan_layer_group(layer, i);
     size_t count = group.runs * group.run;
-    double input_scale = plan_layer_input_scale(layer, i);
-    const struct plan_value *output = &plan->values[layer->node->outputs[0]];
-    double bias = out->bias_codes != NULL ? largest_bias(layer, output, out->n_weight_scales, i) : 0, step;
     int32_t limit = plan->profile->weight_limit;
-    float *copy, scale, max_abs;
+    struct group_steps steps = {0};
+    float *copy, max_abs;
     const float *weights = plan_layer_gather(layer, group, &copy, err);
     int16_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
     int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
 
     if (rc == 0) {
-        scale = workable_scale((double)found, input_scale, bias, is_zero(weights, count), reason);
-        step = input_scale * (double)scale;
-        if (!(step <= FLT_MAX) || !isfinite(scale))
-            rc = error_set(err, EX_DATAERR, "input scale %g times weight scale %g is no float", input_scale,
-                           (double)scale);
+        double largest = is_zero(weights, count) ? 0 : (double)max_abs * limit;
+
+        steps = choose_steps(plan, layer, n, i, largest, found, reason);
+        if (!(steps.accumulator <= FLT_MAX) || !(steps.scale > 0) || !isfinite(steps.scale))
+            rc = error_set(err, EX_DATAERR, "input scale %g times weight scale %g is no float",
+                           plan_layer_input_scale(layer, i), (double)steps.scale);
     }
     if (rc == 0) {
-        out->weight_mse += weight_codes(weights, count, limit, scale, codes);
+        out->weight_mse += weight_codes(weights, count, limit, steps.scale, codes);
         out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
-        out->weight_scale[i] = scale;
-        out->acc_scale[i] = (float)step;
+        out->weight_scale[i] = steps.scale;
+        out->acc_scale[i] = (float)steps.accumulator;
         plan_layer_scatter(out->weight_codes, group, codes);
     }
     free(copy);
@@ -259,6 +297,8 @@ static int code_bias(struct plan *plan, const struct plan_layer *layer, int n, s
         double step = (double)out->acc_scale[out->n_weight_scales == 1 ? 0 : channel];
         double code = round_to_integer((double)out->bias[channel] / step, plan->profile->bias_rounding);
 
+        if (plan->profile->bias_limit > 0)
+            code = fmin(fmax(code, -(double)plan->profile->bias_limit - 1), plan->profile->bias_limit);
         if (!(fabs(code) <= INT32_MAX)) /* the scale left room for the layer's own bias, not for any correction */
             return error_set(err, EX_DATAERR,
                              "node \"%s\": output channel %zu: bias %g is %g steps, more than int32 holds",
@@ -266,6 +306,13 @@ static int code_bias(struct plan *plan, const struct plan_layer *layer, int n, s
         out->bias_codes[channel] = (int32_t)code;
     }
     return 0;
+}
+
+static const char *method_name(const struct profile *profile, const struct weight_method *method)
+{
+    if (profile->requantization == REQUANTIZE_SHIFT)
+        return "shift";
+    return has_no_choice(profile) ? "maxabs" : method->name;
 }
 
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
@@ -289,7 +336,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
             return -1;
         out->weight_mse /= (double)layer.elements;
         out->weight_mse_max_abs /= (double)layer.elements;
-        snprintf(out->method, sizeof out->method, "%s%s%s", choices->weights->name, reason,
+        snprintf(out->method, sizeof out->method, "%s%s%s", method_name(plan->profile, choices->weights), reason,
                  is_corrected ? " +bias" : "");
     }
     return 0;

@@ -24,7 +24,8 @@ static bool is_activation_value(const struct graph *g, int value)
 
 static int take_slot(struct simulator *s, int value, struct error *err)
 {
-    size_t bytes = s->values[value].elements * s->batch * (sim_plan_value(s, value)->is_quantized ? 2 : 4);
+    size_t bytes =
+        s->values[value].elements * s->batch * (sim_is_coded(s->plan, value) ? sizeof(int16_t) : sizeof(float));
     size_t best = NO_SLOT;
 
     for (size_t i = 0; i < s->n_slots; i++) /* the free slot that needs to grow least, or wastes least */
@@ -82,7 +83,7 @@ static size_t scratch_elements(const struct simulator *s, size_t n)
     size_t elements = 0;
 
     for (size_t i = 0; i < node->n_inputs && !sim_conv_applies(s->plan, (int)n); i++)
-        if (is_activation_value(s->plan->graph, node->inputs[i]) && sim_plan_value(s, node->inputs[i])->is_quantized)
+        if (is_activation_value(s->plan->graph, node->inputs[i]) && sim_is_coded(s->plan, node->inputs[i]))
             elements += s->values[node->inputs[i]].elements;
     return elements;
 }
@@ -119,7 +120,33 @@ static int plan_memory(struct simulator *s, struct error *err)
     s->scratch = memory_create(scratch * s->batch, sizeof *s->scratch, "scratch", err);
     s->result = memory_create(largest * s->batch, sizeof *s->result, "scratch", err);
     s->view = memory_create(largest * s->batch, sizeof *s->view, "scratch", err);
-    return s->inputs == NULL || s->scratch == NULL || s->result == NULL || s->view == NULL ? -1 : 0;
+    if (s->inputs == NULL || s->scratch == NULL || s->result == NULL || s->view == NULL)
+        return -1;
+    if (s->plan->profile->keeps_reals)
+        s->codes = memory_create(largest * s->batch, sizeof *s->codes, "codes", err);
+    return s->plan->profile->keeps_reals && s->codes == NULL ? -1 : 0;
+}
+
+/* The constants that nodes in float read, as half precision has them. */
+static int round_constants(struct simulator *s, struct error *err)
+{
+    const struct graph *g = s->plan->graph;
+
+    s->halves = memory_create(g->n_values, sizeof *s->halves, "constants", err);
+    for (size_t n = 0; s->halves != NULL && s->plan->profile->float_type == FLOAT_TYPE_FP16 && n < g->n_nodes; n++)
+        for (size_t i = 0; i < g->nodes[n].n_inputs && !sim_conv_applies(s->plan, (int)n); i++) {
+            int v = g->nodes[n].inputs[i];
+            size_t elements;
+
+            if (v == GRAPH_NONE || !g->values[v].is_constant || g->values[v].dtype != DTYPE_FLOAT32 ||
+                s->halves[v] != NULL)
+                continue;
+            elements = (size_t)shape_elements(&g->values[v].shape);
+            if ((s->halves[v] = memory_create(elements, sizeof(float), "a constant", err)) == NULL)
+                return -1;
+            sim_store_reals(s->plan->profile, g->values[v].data, elements, s->halves[v]);
+        }
+    return s->halves == NULL ? -1 : 0;
 }
 
 /* ---- codes and reals ---- */
@@ -148,24 +175,35 @@ static void dequantize_value(const struct simulator *s, int value, int zero_poin
 }
 
 /* Where the value hides its zero point, `reals` are lower by that. */
-static void store_value(struct simulator *s, int value, const float *reals)
+static void code_value(const struct simulator *s, int value, const float *reals, int16_t *codes)
 {
     const struct plan_value *p = sim_plan_value(s, value);
-    size_t elements = s->values[value].elements * s->n_records;
-    int16_t *codes = sim_data(s, value);
-    size_t run;
+    size_t run = channel_run(s, value);
 
-    s->values[value].is_alive = true;
-    if (!p->is_quantized) {
-        memcpy(sim_data(s, value), reals, elements * sizeof *reals);
-        return;
-    }
-    run = channel_run(s, value);
     for (size_t r = 0; r < s->n_records * p->n_scales; r++) {
         float scale = p->scale[r % p->n_scales];
 
         sim_value_codes(reals + r * run, run, scale, p, s->plan->profile->activation_rounding, codes + r * run);
     }
+}
+
+/* Of a value with one scale. */
+static void store_steps(struct simulator *s, int value, const float *steps)
+{
+    s->values[value].is_alive = true;
+    sim_value_codes(steps, s->values[value].elements * s->n_records, 1, sim_plan_value(s, value),
+                    s->plan->profile->activation_rounding, sim_data(s, value));
+}
+
+static void store_value(struct simulator *s, int value, const float *reals)
+{
+    size_t elements = s->values[value].elements * s->n_records;
+
+    s->values[value].is_alive = true;
+    if (sim_is_coded(s->plan, value))
+        code_value(s, value, reals, sim_data(s, value));
+    else
+        sim_store_reals(s->plan->profile, reals, elements, sim_data(s, value));
 }
 
 /* The real values of one input of a node, dequantized into *room where needed, which then moves on. */
@@ -177,25 +215,40 @@ static const float *real_input(const struct simulator *s, int value, bool is_low
     if (value == GRAPH_NONE)
         return NULL;
     if (g->values[value].is_constant)
-        return g->values[value].data;
-    if (!sim_plan_value(s, value)->is_quantized)
+        return s->halves[value] != NULL ? s->halves[value] : g->values[value].data;
+    if (!sim_is_coded(s->plan, value))
         return sim_data(s, value);
     dequantize_value(s, value, is_lowered ? sim_plan_value(s, value)->codes.zero_point : 0, reals);
     *room += s->values[value].elements * s->n_records;
     return reals;
 }
 
+/* One input of a node that adds or joins steps of its output. */
+static const float *steps_input(const struct simulator *s, int value, int output, float **room)
+{
+    float *steps = *room;
+
+    sim_operand_steps(s, value, output, steps);
+    *room += s->values[value].elements * s->n_records;
+    return steps;
+}
+
 static int run_in_float(struct simulator *s, int n, struct error *err)
 {
     const struct node *node = &s->plan->graph->nodes[n];
     bool is_lowered = sim_plan_value(s, node->outputs[0])->hides_zero_point; /* then its inputs do as well */
+    bool in_steps = sim_operands_apply(s->plan, n);
     float *room = s->scratch;
 
     for (size_t i = 0; i < node->n_inputs; i++)
-        s->inputs[i] = real_input(s, node->inputs[i], is_lowered, &room);
+        s->inputs[i] = in_steps ? steps_input(s, node->inputs[i], node->outputs[0], &room)
+                                : real_input(s, node->inputs[i], is_lowered, &room);
     if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
         return -1;
-    store_value(s, node->outputs[0], s->result);
+    if (in_steps)
+        store_steps(s, node->outputs[0], s->result);
+    else
+        store_value(s, node->outputs[0], s->result);
     return 0;
 }
 
@@ -226,7 +279,8 @@ struct simulator *simulator_create(const struct plan *plan, size_t batch, struct
     s->batch = batch;
     s->values = memory_create(g->n_values, sizeof *s->values, "a simulator", err);
     s->convs = memory_create(g->n_nodes, sizeof *s->convs, "a simulator", err);
-    if (s->values == NULL || s->convs == NULL || check_nodes(plan, err) != 0 || plan_memory(s, err) != 0)
+    if (s->values == NULL || s->convs == NULL || check_nodes(plan, err) != 0 || plan_memory(s, err) != 0 ||
+        round_constants(s, err) != 0)
         goto fail;
     for (size_t n = 0; n < g->n_nodes; n++)
         if (sim_conv_applies(plan, (int)n) && (s->convs[n] = sim_conv_create(plan, (int)n, err)) == NULL)
@@ -245,6 +299,10 @@ void simulator_destroy(struct simulator *s)
         sim_conv_destroy(s->convs[n]);
     for (size_t i = 0; i < s->n_slots; i++)
         free(s->slots[i].memory);
+    for (size_t v = 0; s->halves != NULL && v < s->plan->graph->n_values; v++)
+        free(s->halves[v]);
+    free(s->halves);
+    free(s->codes);
     free(s->inputs);
     free(s->scratch);
     free(s->slots);
@@ -267,6 +325,18 @@ int simulator_begin(struct simulator *s, const float *const *inputs, size_t n_re
     return 0;
 }
 
+static void run_conv(struct simulator *s, int n)
+{
+    const struct node *node = &s->plan->graph->nodes[n];
+    const int16_t *codes = sim_data(s, node->inputs[0]);
+
+    if (s->plan->profile->keeps_reals) {
+        code_value(s, node->inputs[0], sim_data(s, node->inputs[0]), s->codes);
+        codes = s->codes;
+    }
+    sim_conv_run(s->convs[n], codes, sim_data(s, node->outputs[0]), s->n_records);
+}
+
 int simulator_step(struct simulator *s, int n, struct error *err)
 {
     const struct node *node = &s->plan->graph->nodes[n];
@@ -275,7 +345,7 @@ int simulator_step(struct simulator *s, int n, struct error *err)
         release_after(s, n - 1, false);
     if (s->convs[n] == NULL)
         return run_in_float(s, n, err);
-    sim_conv_run(s->convs[n], sim_data(s, node->inputs[0]), sim_data(s, node->outputs[0]), s->n_records);
+    run_conv(s, n);
     s->values[node->outputs[0]].is_alive = true;
     return 0;
 }
@@ -284,7 +354,7 @@ const float *simulator_value(struct simulator *s, int value)
 {
     if (!s->values[value].is_alive)
         return NULL;
-    if (!sim_plan_value(s, value)->is_quantized)
+    if (!sim_is_coded(s->plan, value))
         return sim_data(s, value);
     dequantize_value(s, value, 0, s->view);
     return s->view;
@@ -300,6 +370,10 @@ uint64_t simulator_saturated(struct simulator *s, int value)
     if (!p->is_quantized || !s->values[value].is_alive)
         return 0;
     codes = sim_data(s, value);
+    if (s->plan->profile->keeps_reals) {
+        code_value(s, value, sim_data(s, value), s->codes);
+        codes = s->codes;
+    }
     for (size_t i = 0; i < s->values[value].elements * s->n_records; i++)
         n += codes[i] == high || (codes[i] == low && low < 0);
     return n;
@@ -307,5 +381,5 @@ uint64_t simulator_saturated(struct simulator *s, int value)
 
 const int16_t *simulator_codes(struct simulator *s, int value)
 {
-    return s->values[value].is_alive && sim_plan_value(s, value)->is_quantized ? sim_data(s, value) : NULL;
+    return s->values[value].is_alive && sim_is_coded(s->plan, value) ? sim_data(s, value) : NULL;
 }

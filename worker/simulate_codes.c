@@ -8,6 +8,7 @@
 #include "worker/simulate_private.h"
 
 #include <math.h>
+#include <string.h>
 
 #if defined(__x86_64__)
 #define CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -95,4 +96,34 @@ void sim_value_codes(const float *x, size_t n, float scale, const struct plan_va
     sim_codes(x, n, scale, codes, rounding, out);
     for (size_t i = 0; value->hides_zero_point && i < n; i++)
         out[i] = (int16_t)(out[i] - value->codes.zero_point);
+}
+
+/* Half precision keeps 11 bits, or multiples of 2^-24 below 2^-14. */
+CLONES void sim_round_to_half(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t dropped = 13, smallest_normal = 0x38800000, too_large = 0x477ff000, infinity = 0x7f800000;
+        uint32_t bits, sign, rounded, tiny_bits;
+        float tiny;
+
+        memcpy(&bits, &x[i], sizeof bits);
+        sign = bits & 0x80000000;
+        bits ^= sign;
+        rounded = (bits + ((1u << (dropped - 1)) - 1) + (bits >> dropped & 1)) >> dropped << dropped;
+        memcpy(&tiny, &bits, sizeof tiny);
+        tiny = (tiny + 0.5f) - 0.5f; /* the last bit of floats in [1/2, 1) is 2^-24 */
+        memcpy(&tiny_bits, &tiny, sizeof tiny_bits);
+        rounded = bits < smallest_normal ? tiny_bits : rounded;
+        rounded = bits >= too_large ? infinity : rounded;
+        rounded = (bits > infinity ? bits : rounded) | sign; /* NaN stays */
+        memcpy(&x[i], &rounded, sizeof rounded);
+    }
+}
+
+void sim_store_reals(const struct profile *profile, const float *from, size_t n, float *to)
+{
+    if (to != from)
+        memcpy(to, from, n * sizeof *to);
+    if (profile->float_type == FLOAT_TYPE_FP16)
+        sim_round_to_half(to, n);
 }

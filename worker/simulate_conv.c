@@ -1,41 +1,27 @@
-/* simulate_conv.c — convolution and dense layers on integers: exact accumulators, then the profile's rescaling.
+/* simulate_conv.c — exact accumulators of convolution, its transpose, and dense layers; see simulate_conv.h.
  *
  * Codes come in plain NCHW; one record at a time is turned to NHWC, so that a window's channels are neighbours and the
  * patch matrix (im2col) is made of memcpy. Products go through int_gemm.h; depthwise convolutions are summed directly.
+ * A transposed convolution is gathered, too: each output pixel reads the input pixels that scatter into it.
  */
-#include "worker/simulate_private.h"
+#include "worker/simulate_conv.h"
 
 #include "common/memory.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { PIXELS = 64 }; /* rows of the patch matrix made at a time: 64 x 4,608 x 2 B = 590 KB, inside a 1 MiB L2 */
 
-struct sim_conv {
-    const struct plan *plan;
-    const struct node *node;
-    const struct plan_node *weights;
-    int input_value, output_value;
-    size_t in_channels, in_height, in_width, out_channels, out_height, out_width;
-    size_t group, group_in, group_out, k; /* per group; k = group_in x kernel */
-    bool is_depthwise;
-    struct int_weights *packed; /* [group]; dense and grouped */
-    int16_t *taps;              /* depthwise: [kernel][channels] */
-    int16_t *image;             /* one record, NHWC, + 1 for an odd K */
-    int16_t *patches;           /* [PIXELS][k + k % 2] */
-    int32_t *sums;              /* [out pixels][c_stride] of one record */
-    float *row;                 /* [out pixels]: one channel on its way to codes */
-    size_t sum_stride;
-    const float *float_bias; /* NULL: none, or bias_codes are used */
-};
+/* Codes of 16 bits: a weight is 256 x high + low, of 9 and 8 bits. Runs of 256 along K keep each half's products,
+ * below 2^15 x 2^7, in 32 bits. */
+enum { WIDE_RUN = 256, HALVES = 2 };
 
 bool sim_conv_applies(const struct plan *plan, int node)
 {
     const struct node *n = &plan->graph->nodes[node];
 
-    return (n->op == OP_CONV || n->op == OP_DENSE) && plan->nodes[node].is_quantized &&
+    return (n->op == OP_CONV || n->op == OP_DECONV || n->op == OP_DENSE) && plan->nodes[node].is_quantized &&
            plan->values[n->inputs[0]].is_quantized;
 }
 
@@ -44,7 +30,7 @@ static void set_geometry(struct sim_conv *c)
     const struct graph *g = c->plan->graph;
     const struct shape *in = &g->values[c->input_value].shape, *out = &g->values[c->output_value].shape;
 
-    if (c->node->op == OP_CONV) {
+    if (c->node->op != OP_DENSE) {
         bool is_1d = in->rank == 3; /* N x C x L: height 1 */
 
         c->in_channels = (size_t)in->dims[1];
@@ -67,37 +53,79 @@ static void set_geometry(struct sim_conv *c)
     c->is_depthwise = c->group > 1 && c->group_in == 1 && c->group_out == 1;
 }
 
-/* [O][I][kernel] -> [O][kernel][I]: the order of NHWC patches. */
-static int pack_group(struct sim_conv *c, size_t group, struct error *err)
+/* Weight codes are [O][I of the group][kernel], those of DECONV [I][O of the group][kernel]. */
+static size_t weight_index(const struct sim_conv *c, size_t output, size_t input, size_t tap)
+{
+    size_t group = output / c->group_out, taps = c->k / c->group_in;
+
+    if (c->node->op == OP_DECONV)
+        return ((group * c->group_in + input) * c->group_out + output % c->group_out) * taps + tap;
+    return (output * c->group_in + input) * taps + tap;
+}
+
+/* Of one group as [O][kernel][I], the order of NHWC patches. */
+static void turn_weights(const struct sim_conv *c, size_t group, int16_t *turned)
 {
     size_t taps = c->k / c->group_in;
-    int16_t *turned = memory_create(c->group_out * c->k, sizeof *turned, "weights", err);
-    const int16_t *from = c->weights->weight_codes + group * c->group_out * c->k;
-    int rc;
 
-    if (turned == NULL)
-        return -1;
     for (size_t o = 0; o < c->group_out; o++)
         for (size_t i = 0; i < c->group_in; i++)
             for (size_t t = 0; t < taps; t++)
-                turned[o * c->k + t * c->group_in + i] = from[o * c->k + i * taps + t];
-    rc = int_weights_init(&c->packed[group], turned, c->group_out, c->k, err);
+                turned[o * c->k + t * c->group_in + i] =
+                    c->weights->weight_codes[weight_index(c, group * c->group_out + o, i, t)];
+}
+
+/* Part `part` of a wide matrix [group_out][k]: one half of a run along K. */
+static int pack_wide(struct sim_conv *c, size_t part, const int16_t *turned, struct int_weights *packed,
+                     struct error *err)
+{
+    size_t first = part / HALVES * WIDE_RUN, run = c->k - first < WIDE_RUN ? c->k - first : WIDE_RUN;
+    int16_t *half = memory_create(c->group_out * run, sizeof *half, "weights", err);
+    int rc;
+
+    if (half == NULL)
+        return -1;
+    for (size_t o = 0; o < c->group_out; o++)
+        for (size_t i = 0; i < run; i++) {
+            int16_t code = turned[o * c->k + first + i], low = (int8_t)(code & 255);
+
+            half[o * run + i] = (int16_t)(part % HALVES == 0 ? low : (code - low) / 256);
+        }
+    rc = int_weights_init(packed, half, c->group_out, run, err);
+    free(half);
+    return rc;
+}
+
+static int pack_group(struct sim_conv *c, size_t group, struct error *err)
+{
+    int16_t *turned = memory_create(c->group_out * c->k, sizeof *turned, "weights", err);
+    struct int_weights *packed = c->packed + group * c->n_parts;
+    int rc = turned == NULL ? -1 : 0;
+
+    if (rc == 0)
+        turn_weights(c, group, turned);
+    if (rc == 0 && !c->is_wide)
+        rc = int_weights_init(packed, turned, c->group_out, c->k, err);
+    for (size_t part = 0; rc == 0 && c->is_wide && part < c->n_parts; part++)
+        rc = pack_wide(c, part, turned, &packed[part], err);
     free(turned);
     return rc;
 }
 
-/* The largest |accumulator| any input can cause must stay in int32: the promise of exactness. */
+/* The largest |accumulator| any input can cause must stay in int32: the promise of exactness. Wide ones have 64 bits,
+ * which nothing fills. */
 static int check_range(const struct sim_conv *c, struct error *err)
 {
     const struct code_range *codes = &c->plan->values[c->input_value].codes;
     int64_t low = (int64_t)codes->zero_point - codes->lo, high = (int64_t)codes->hi - codes->zero_point;
     int64_t largest = low > high ? low : high;
 
-    for (size_t o = 0; o < c->out_channels; o++) {
+    for (size_t o = 0; !c->is_wide && o < c->out_channels; o++) {
         int64_t sum = 0;
 
-        for (size_t i = 0; i < c->k; i++)
-            sum += llabs((long long)c->weights->weight_codes[o * c->k + i]);
+        for (size_t i = 0; i < c->group_in; i++)
+            for (size_t t = 0; t < c->k / c->group_in; t++)
+                sum += abs(c->weights->weight_codes[weight_index(c, o, i, t)]);
         sum *= largest;
         if (c->weights->bias_codes != NULL)
             sum += llabs((long long)c->weights->bias_codes[o]);
@@ -109,10 +137,57 @@ static int check_range(const struct sim_conv *c, struct error *err)
     return 0;
 }
 
+/* The bias of a target that adds it up in float, in its float type. */
+static int make_bias(struct sim_conv *c, struct error *err)
+{
+    if (c->weights->bias_codes != NULL || c->weights->bias == NULL)
+        return 0;
+    c->bias = memory_create(c->out_channels, sizeof *c->bias, "a bias", err);
+    if (c->bias == NULL)
+        return -1;
+    sim_store_reals(c->plan->profile, c->weights->bias, c->out_channels, c->bias);
+    return 0;
+}
+
+static int make_memory(struct sim_conv *c, struct error *err)
+{
+    size_t pixels = c->out_height * c->out_width, n_sums = c->is_wide ? PIXELS : pixels;
+
+    c->image = memory_create(c->in_channels * c->in_height * c->in_width + 1, sizeof *c->image, "an image", err);
+    c->patches = memory_create(PIXELS, (c->k + 1) * sizeof *c->patches, "patches", err);
+    c->sums = memory_create(n_sums * c->sum_stride, sizeof *c->sums, "accumulators", err);
+    c->row = memory_create(pixels, sizeof *c->row, "a channel", err);
+    if (c->image == NULL || c->patches == NULL || c->sums == NULL || c->row == NULL)
+        return -1;
+    if (c->is_wide)
+        c->wide_sums = memory_create(pixels * c->sum_stride, sizeof *c->wide_sums, "accumulators", err);
+    return c->is_wide && c->wide_sums == NULL ? -1 : 0;
+}
+
+static int make_weights(struct sim_conv *c, struct error *err)
+{
+    size_t taps = c->k / c->group_in;
+    int rc = 0;
+
+    if (c->is_depthwise) {
+        c->taps = memory_create(c->k * c->in_channels, sizeof *c->taps, "taps", err);
+        for (size_t ch = 0; c->taps != NULL && ch < c->in_channels; ch++)
+            for (size_t t = 0; t < taps; t++)
+                c->taps[t * c->in_channels + ch] = c->weights->weight_codes[weight_index(c, ch, 0, t)];
+        return c->taps == NULL ? -1 : 0;
+    }
+    c->n_parts = c->is_wide ? (c->k + WIDE_RUN - 1) / WIDE_RUN * HALVES : 1;
+    c->packed = memory_create(c->group * c->n_parts, sizeof *c->packed, "packed weights", err);
+    if (c->packed == NULL)
+        return -1;
+    for (size_t g = 0; rc == 0 && g < c->group; g++)
+        rc = pack_group(c, g, err);
+    return rc;
+}
+
 struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error *err)
 {
     struct sim_conv *c = memory_create(1, sizeof *c, "a simulated convolution", err);
-    size_t pixels, taps;
 
     if (c == NULL)
         return NULL;
@@ -121,49 +196,29 @@ struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error
     c->weights = &plan->nodes[node];
     c->input_value = c->node->inputs[0];
     c->output_value = c->node->outputs[0];
+    c->is_wide = plan->profile->weight_limit > INT8_MAX;
     set_geometry(c);
-    taps = c->k / c->group_in;
-    pixels = c->out_height * c->out_width;
-    c->float_bias = c->weights->bias_codes == NULL ? c->weights->bias : NULL;
     c->sum_stride = c->is_depthwise ? c->out_channels : c->group * int_gemm_padded(c->group_out);
-    c->image = memory_create(c->in_channels * c->in_height * c->in_width + 1, sizeof *c->image, "an image", err);
-    c->patches = memory_create(PIXELS, (c->k + 1) * sizeof *c->patches, "patches", err);
-    c->sums = memory_create(pixels * c->sum_stride, sizeof *c->sums, "accumulators", err);
-    c->row = memory_create(pixels, sizeof *c->row, "a channel", err);
-    if (c->image == NULL || c->patches == NULL || c->sums == NULL || c->row == NULL || check_range(c, err) != 0)
-        goto fail;
-    if (c->is_depthwise) {
-        c->taps = memory_create(c->k * c->in_channels, sizeof *c->taps, "taps", err);
-        if (c->taps == NULL)
-            goto fail;
-        for (size_t ch = 0; ch < c->in_channels; ch++)
-            for (size_t t = 0; t < taps; t++)
-                c->taps[t * c->in_channels + ch] = c->weights->weight_codes[ch * taps + t];
-        return c;
+    if (make_memory(c, err) != 0 || check_range(c, err) != 0 || make_bias(c, err) != 0 || make_weights(c, err) != 0) {
+        sim_conv_destroy(c);
+        return NULL;
     }
-    c->packed = memory_create(c->group, sizeof *c->packed, "packed weights", err);
-    if (c->packed == NULL)
-        goto fail;
-    for (size_t g = 0; g < c->group; g++)
-        if (pack_group(c, g, err) != 0)
-            goto fail;
     return c;
-fail:
-    sim_conv_destroy(c);
-    return NULL;
 }
 
 void sim_conv_destroy(struct sim_conv *c)
 {
     if (c == NULL)
         return;
-    for (size_t g = 0; c->packed != NULL && g < c->group; g++)
-        int_weights_fini(&c->packed[g]);
+    for (size_t i = 0; c->packed != NULL && i < c->group * c->n_parts; i++)
+        int_weights_fini(&c->packed[i]);
     free(c->packed);
     free(c->taps);
     free(c->image);
     free(c->patches);
     free(c->sums);
+    free(c->wide_sums);
+    free(c->bias);
     free(c->row);
     free(c);
 }
@@ -175,13 +230,19 @@ static void to_nhwc(const int16_t *from, size_t channels, size_t spatial, int16_
             to[s * channels + c] = from[c * spatial + s];
 }
 
-/* The input row or column a tap falls on, or -1 outside the image (real zero, hence code 0). */
+/* The input row or column that a tap of an output row or column reads, or -1 where it reads none, which is real zero
+ * and code 0: outside the image or, of a transposed convolution, between strides. */
 static int64_t tap_position(const struct sim_conv *c, int axis, size_t out, size_t tap)
 {
     const struct window *w = &c->node->attr.conv.window;
-    int64_t size = (int64_t)(axis == 0 ? c->in_height : c->in_width);
-    int64_t at = (int64_t)out * w->stride[axis] - w->pad_begin[axis] + (int64_t)tap * w->dilation[axis];
+    int64_t size = (int64_t)(axis == 0 ? c->in_height : c->in_width), along = (int64_t)tap * w->dilation[axis];
+    int64_t at = (int64_t)out * w->stride[axis] - w->pad_begin[axis] + along;
 
+    if (c->node->op == OP_DECONV) { /* out = at x stride - pad + along */
+        int64_t scattered = (int64_t)out + w->pad_begin[axis] - along;
+
+        at = scattered < 0 || scattered % w->stride[axis] != 0 ? -1 : scattered / w->stride[axis];
+    }
     return at < 0 || at >= size ? -1 : at;
 }
 
@@ -210,41 +271,77 @@ static bool is_pointwise(const struct sim_conv *c)
 {
     const struct window *w = &c->node->attr.conv.window;
 
-    return c->node->op == OP_DENSE ||
-           (c->group == 1 && w->kernel[0] * w->kernel[1] == 1 && w->stride[0] * w->stride[1] == 1 &&
-            w->pad_begin[0] == 0 && w->pad_begin[1] == 0 && w->pad_end[0] == 0 && w->pad_end[1] == 0);
+    return c->node->op == OP_DENSE || (c->node->op == OP_CONV && c->group == 1 && w->kernel[0] * w->kernel[1] == 1 &&
+                                       w->stride[0] * w->stride[1] == 1 && w->pad_begin[0] == 0 &&
+                                       w->pad_begin[1] == 0 && w->pad_end[0] == 0 && w->pad_end[1] == 0);
+}
+
+/* The sums of `n` output pixels of one group, from the rows of its patch matrix. */
+static void multiply(struct sim_conv *c, size_t group, const int16_t *rows, size_t stride, size_t first, size_t n)
+{
+    size_t padded = int_gemm_padded(c->group_out), column = group * padded;
+    const struct int_weights *packed = c->packed + group * c->n_parts;
+
+    if (!c->is_wide) {
+        int_gemm(rows, stride, n, packed, c->sums + first * c->sum_stride + column, c->sum_stride);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        memset(c->wide_sums + (first + i) * c->sum_stride + column, 0, padded * sizeof *c->wide_sums);
+    for (size_t part = 0; part < c->n_parts; part++) {
+        int64_t weight = part % HALVES == 0 ? 1 : 256;
+
+        int_gemm(rows + part / HALVES * WIDE_RUN, stride, n, &packed[part], c->sums, padded);
+        for (size_t i = 0; i < n; i++)
+            for (size_t o = 0; o < padded; o++)
+                c->wide_sums[(first + i) * c->sum_stride + column + o] += weight * c->sums[i * padded + o];
+    }
 }
 
 static void accumulate(struct sim_conv *c)
 {
     size_t pixels = c->out_height * c->out_width, stride = c->k + c->k % 2;
+    bool is_image = is_pointwise(c); /* then the image is the patch matrix */
 
-    if (is_pointwise(c)) {
-        int_gemm(c->image, c->in_channels, pixels, &c->packed[0], c->sums, c->sum_stride);
-        return;
-    }
     for (size_t first = 0; first < pixels; first += PIXELS) {
         size_t n = pixels - first < PIXELS ? pixels - first : PIXELS;
 
         for (size_t g = 0; g < c->group; g++) {
-            for (size_t i = 0; i < n; i++)
+            for (size_t i = 0; !is_image && i < n; i++)
                 make_patch(c, g, first + i, c->patches + i * stride);
-            int_gemm(c->patches, stride, n, &c->packed[g],
-                     c->sums + first * c->sum_stride + g * int_gemm_padded(c->group_out), c->sum_stride);
+            if (is_image)
+                multiply(c, g, c->image + first * c->in_channels, c->in_channels, first, n);
+            else
+                multiply(c, g, c->patches, stride, first, n);
         }
     }
+}
+
+/* sum[ch] += in[ch] tap[ch]. */
+static void add_products(const int16_t *in, const int16_t *tap, size_t n, int32_t *sum)
+{
+    for (size_t ch = 0; ch < n; ch++)
+        sum[ch] += in[ch] * tap[ch];
+}
+
+static void add_wide_products(const int16_t *in, const int16_t *tap, size_t n, int64_t *sum)
+{
+    for (size_t ch = 0; ch < n; ch++)
+        sum[ch] += in[ch] * tap[ch];
 }
 
 static void accumulate_depthwise(struct sim_conv *c)
 {
     const struct window *w = &c->node->attr.conv.window;
-    size_t channels = c->in_channels;
+    size_t channels = c->in_channels, pixels = c->out_height * c->out_width;
 
-    for (size_t pixel = 0; pixel < c->out_height * c->out_width; pixel++) {
+    if (c->is_wide)
+        memset(c->wide_sums, 0, pixels * c->sum_stride * sizeof *c->wide_sums);
+    else
+        memset(c->sums, 0, pixels * c->sum_stride * sizeof *c->sums);
+    for (size_t pixel = 0; pixel < pixels; pixel++) {
         size_t y = pixel / c->out_width, x = pixel % c->out_width;
-        int32_t *sum = c->sums + pixel * c->sum_stride;
 
-        memset(sum, 0, channels * sizeof *sum);
         for (size_t ky = 0; ky < (size_t)w->kernel[0]; ky++)
             for (size_t kx = 0; kx < (size_t)w->kernel[1]; kx++) {
                 int64_t row = tap_position(c, 0, y, ky), column = tap_position(c, 1, x, kx);
@@ -253,79 +350,18 @@ static void accumulate_depthwise(struct sim_conv *c)
                 if (row < 0 || column < 0)
                     continue;
                 in = c->image + ((size_t)row * c->in_width + (size_t)column) * channels;
-                for (size_t ch = 0; ch < channels; ch++)
-                    sum[ch] += in[ch] * tap[ch];
+                if (c->is_wide)
+                    add_wide_products(in, tap, channels, c->wide_sums + pixel * c->sum_stride);
+                else
+                    add_products(in, tap, channels, c->sums + pixel * c->sum_stride);
             }
     }
-}
-
-/* How one output channel turns accumulators into codes: everything that is constant along the channel. */
-struct rescale {
-    float acc_scale, out_scale, ratio, bias;
-    int32_t bias_code;
-};
-
-static struct rescale channel_rescale(const struct sim_conv *c, size_t channel)
-{
-    const struct plan_node *w = c->weights;
-    const struct plan_value *out = &c->plan->values[c->output_value];
-    struct rescale r = {.acc_scale = w->acc_scale[w->n_weight_scales == 1 ? 0 : channel], .out_scale = 1};
-
-    if (out->is_quantized)
-        r.out_scale = out->scale[out->n_scales == 1 ? 0 : channel];
-    r.ratio = r.acc_scale / r.out_scale;
-    r.bias = c->float_bias == NULL ? 0 : c->float_bias[channel];
-    r.bias_code = w->bias_codes == NULL ? 0 : w->bias_codes[channel];
-    r.bias_code += (int32_t)plan_output_offset(c->plan, (int)(c->node - c->plan->graph->nodes), channel);
-    return r;
-}
-
-/* ReLU and clip act on multiples of the output step, as chips do; other activations need the real value. */
-static float apply_on_steps(struct activation a, float steps, float out_scale)
-{
-    switch (a.kind) {
-    case ACTIVATION_NONE:
-        return steps;
-    case ACTIVATION_RELU:
-        return steps > 0 ? steps : 0;
-    case ACTIVATION_CLIP: {
-        float low = a.alpha / out_scale, high = a.beta / out_scale;
-
-        return steps < low ? low : steps > high ? high : steps;
-    }
-    default:
-        return activation_apply(a, steps * out_scale) / out_scale;
-    }
-}
-
-/* One output channel of one record: accumulators, side by side in c->row, become multiples of the output step or reals.
- */
-static void rescale_channel(struct sim_conv *c, size_t channel, size_t column, void *output)
-{
-    const struct plan_value *out = &c->plan->values[c->output_value];
-    const struct profile *profile = c->plan->profile;
-    struct rescale r = channel_rescale(c, channel);
-    struct activation fused = out->hides_zero_point ? (struct activation){0} : c->node->fused; /* saturation is it */
-    size_t pixels = c->out_height * c->out_width;
-    const int32_t *sum = c->sums + column;
-    float *row = out->is_quantized ? c->row : (float *)output + channel * pixels;
-    bool in_steps = out->is_quantized && profile->requantization == REQUANTIZE_RATIO;
-    float factor = in_steps ? r.ratio : r.acc_scale, bias = in_steps ? r.bias / r.out_scale : r.bias;
-
-    for (size_t i = 0; i < pixels; i++) /* one rounding of the accumulator above 2^24, as the chips do */
-        row[i] = (float)(sum[i * c->sum_stride] + r.bias_code) * factor + bias;
-    if (fused.kind != ACTIVATION_NONE)
-        for (size_t i = 0; i < pixels; i++)
-            row[i] = in_steps ? apply_on_steps(fused, row[i], r.out_scale) : activation_apply(fused, row[i]);
-    if (out->is_quantized)
-        sim_value_codes(row, pixels, in_steps ? 1 : r.out_scale, out, profile->activation_rounding,
-                        (int16_t *)output + channel * pixels);
 }
 
 void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t n_records)
 {
     size_t in_spatial = c->in_height * c->in_width, out_elements = c->out_channels * c->out_height * c->out_width;
-    size_t item = c->plan->values[c->output_value].is_quantized ? sizeof(int16_t) : sizeof(float);
+    size_t item = sim_is_coded(c->plan, c->output_value) ? sizeof(int16_t) : sizeof(float);
     size_t rows = n_records;
 
     if (c->node->op == OP_DENSE) { /* leading dims beyond the batch are rows too */
@@ -340,9 +376,6 @@ void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t
             accumulate_depthwise(c);
         else
             accumulate(c);
-        for (size_t ch = 0; ch < c->out_channels; ch++)
-            rescale_channel(
-                c, ch, c->is_depthwise ? ch : ch / c->group_out * int_gemm_padded(c->group_out) + ch % c->group_out,
-                (char *)output + n * out_elements * item);
+        sim_conv_rescale(c, (char *)output + n * out_elements * item);
     }
 }

@@ -30,6 +30,8 @@ struct simulator {
     struct sim_conv **convs; /* [n_nodes]; NULL where the node is not computed on integers */
     const float **inputs;    /* [most inputs of a node]: reals of the node at hand */
     float *scratch;          /* those of them that had to be dequantized, one after the other */
+    int16_t *codes;          /* what one quantized node reads, where values are kept as reals */
+    float **halves;          /* [n_values] constants rounded to half precision, where float nodes compute in it */
     float *result, *view;    /* one float output before it is quantized; what simulator_value returns */
 };
 
@@ -43,6 +45,12 @@ static inline void *sim_data(const struct simulator *s, int value)
     return s->slots[s->values[value].slot].memory;
 }
 
+/* Is the value kept as codes? Otherwise as reals, of which a quantized node may make codes for itself. */
+static inline bool sim_is_coded(const struct plan *plan, int value)
+{
+    return plan->values[value].is_quantized && !plan->profile->keeps_reals;
+}
+
 /* Is this node computed on integers by simulate_conv.c? */
 bool sim_conv_applies(const struct plan *plan, int node);
 struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error *err);
@@ -50,6 +58,14 @@ void sim_conv_destroy(struct sim_conv *conv);
 /* codes in: plain NCHW (or N x K); out: codes, or floats where the output stays in float. */
 void sim_conv_run(struct sim_conv *conv, const int16_t *input, void *output, size_t n_records);
 
+/* Does this node bring each of its operands to the output's steps by integers? Then these are the operand's. */
+bool sim_operands_apply(const struct plan *plan, int node);
+void sim_operand_steps(const struct simulator *simulator, int value, int output, float *steps);
+
+/* To the nearest half-precision number, ties to even; beyond 65,519.99 it is infinite. */
+void sim_round_to_half(float *x, size_t n);
+/* Reals as the profile's float type has them. */
+void sim_store_reals(const struct profile *profile, const float *from, size_t n, float *to);
 /* Codes of a value, relative to real zero. Where it hides its zero point, x lies lower by that, and is rounded there.
  */
 void sim_value_codes(const float *x, size_t n, float scale, const struct plan_value *value, enum rounding rounding,

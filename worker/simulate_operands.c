@@ -1,0 +1,39 @@
+/* simulate_operands.c — ADD and CONCAT whose operands come to the output's steps by a multiplier and a shift each.
+ *
+ * Every operand is rounded by itself, as on chips that have no wider place to add in. What comes out are whole numbers,
+ * which float32 holds exactly, so the operator itself is computed by the plain kernel of reference.h.
+ */
+#include "worker/simulate_private.h"
+
+#include "common/requantize.h"
+
+static bool has_one_scale(const struct plan *plan, int value)
+{
+    return value != GRAPH_NONE && !plan->graph->values[value].is_constant && sim_is_coded(plan, value) &&
+           plan->values[value].n_scales == 1;
+}
+
+bool sim_operands_apply(const struct plan *plan, int node)
+{
+    const struct node *n = &plan->graph->nodes[node];
+    bool is_sum = n->op == OP_BINARY && n->attr.binary.kind == BINARY_ADD &&
+                  (n->fused.kind == ACTIVATION_NONE || n->fused.kind == ACTIVATION_RELU);
+
+    if (!plan->profile->operands_are_rescaled || !plan->nodes[node].is_quantized || !(is_sum || n->op == OP_CONCAT) ||
+        !has_one_scale(plan, n->outputs[0]))
+        return false;
+    for (size_t i = 0; i < n->n_inputs; i++)
+        if (!has_one_scale(plan, n->inputs[i]))
+            return false;
+    return true;
+}
+
+void sim_operand_steps(const struct simulator *s, int value, int output, float *steps)
+{
+    double factor = (double)sim_plan_value(s, value)->scale[0] / (double)sim_plan_value(s, output)->scale[0];
+    struct multiplier multiplier = multiplier_of_bits(factor, s->plan->profile->multiplier_bits);
+    const int16_t *codes = sim_data(s, value);
+
+    for (size_t i = 0; i < s->values[value].elements * s->n_records; i++)
+        steps[i] = (float)multiplier_apply(codes[i], multiplier, s->plan->profile->requantization_rounding);
+}
