@@ -8,15 +8,18 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct weight_method {
-    const char *name;    /* "maxabs", "admm", "sweep" */
+    const char *name;    /* "maxabs", "admm", "sweep" ... */
     const char *summary; /* one line of `etalon methods`, with its source */
+    /* Guarantee: the squared error of weight_codes with the very float found is at most that with weight_scale_max_abs.
+     * False where only some floats are scales. */
+    bool beats_max_abs;
     /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127; more only of max-abs. Scale finite and
-     * > 0; an all-zero group gets scale 1. Guarantee: the squared error of weight_codes with this very float is at most
-     * that with weight_scale_max_abs. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
+     * > 0; an all-zero group gets scale 1. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
     int (*search)(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
 };
 

@@ -84,5 +84,6 @@ static int search(const float *w, size_t n, int32_t limit, float *scale, struct 
 const struct weight_method weight_method_admm = {
     .name = "admm",
     .summary = "alternating codes and scale to a fixed point, four starts (Leng 2018)",
+    .beats_max_abs = true,
     .search = search,
 };

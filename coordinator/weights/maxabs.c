@@ -4,5 +4,6 @@
 const struct weight_method weight_method_maxabs = {
     .name = "maxabs",
     .summary = "scale = max|w| / limit; clips nothing",
+    .beats_max_abs = true,
     .search = weight_scale_max_abs,
 };

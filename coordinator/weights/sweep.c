@@ -292,5 +292,6 @@ static int search(const float *w, size_t n, int32_t limit, float *scale, struct 
 const struct weight_method weight_method_sweep = {
     .name = "sweep",
     .summary = "least squared error of all scales, exact breakpoint sweep (default)",
+    .beats_max_abs = true,
     .search = search,
 };

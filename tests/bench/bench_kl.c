@@ -1,8 +1,11 @@
 /* Times of the decisions, by the thread's own clock: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192,
- * every threshold method for all channels of a ResNet-50, a weight sweep per channel. */
+ * every threshold method for all channels of a ResNet-50, every weight method per channel, and the sweep for all
+ * weights of a ResNet-50. */
 #include "../common/draw.h"
 #include "coordinator/thresholds/kl.h"
 #include "coordinator/weights.h"
+
+#include "networks.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -113,13 +116,44 @@ static int bench_weights(size_t n, struct error *err)
     return rc;
 }
 
+/* One search for each output channel of every layer with weights. */
+static int bench_resnet50(const char *name, struct error *err)
+{
+    const struct weight_method *method = weight_method_find(name);
+    struct graph *graph = network_find("resnet50")->build(err);
+    size_t weights = 0, groups = 0;
+    double start = now_s();
+
+    if (graph == NULL)
+        return -1;
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct node *node = &graph->nodes[i];
+        const struct value *w = node->op == OP_CONV || node->op == OP_DENSE ? &graph->values[node->inputs[1]] : NULL;
+        size_t rows = w == NULL ? 0 : (size_t)w->shape.dims[0];
+        size_t row = w == NULL ? 0 : (size_t)shape_elements(&w->shape) / rows;
+        float scale;
+
+        for (size_t o = 0; o < rows; o++) {
+            if (method->search((const float *)w->data + o * row, row, 127, &scale, err) != 0) {
+                graph_destroy(graph);
+                return -1;
+            }
+        }
+        weights += rows * row;
+        groups += rows;
+    }
+    printf("%s: all %zu weights of a ResNet-50, %zu channels: %.1f s\n", name, weights, groups, now_s() - start);
+    graph_destroy(graph);
+    return 0;
+}
+
 int main(void)
 {
     struct error err = {0};
 
     if (bench_kl(128, &err) != 0 || bench_kl(256, &err) != 0 || bench_mse(127, &err) != 0 || bench_methods(&err) != 0 ||
         bench_mse(255, &err) != 0 || bench_weights(27, &err) != 0 || bench_weights(576, &err) != 0 ||
-        bench_weights(4608, &err) != 0) {
+        bench_weights(4608, &err) != 0 || bench_resnet50("sweep", &err) != 0 || bench_resnet50("grid", &err) != 0) {
         fprintf(stderr, "bench_kl: %s\n", err.text);
         return err.code;
     }
