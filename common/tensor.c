@@ -92,19 +92,20 @@ int shape_broadcast(const struct shape *a, const struct shape *b, struct shape *
     return 0;
 }
 
-/* IEEE binary16: 1 sign, 5 exponent (bias 15), 10 mantissa bits. */
-static double half_value(uint16_t bits)
+float half_to_float(uint16_t half)
 {
-    int exponent = bits >> 10 & 31, mantissa = bits & 1023;
-    double magnitude;
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 1023, bits;
+    float result;
 
-    if (exponent == 31)
-        magnitude = mantissa != 0 ? (double)NAN : (double)INFINITY;
-    else if (exponent == 0)
-        magnitude = ldexp(mantissa, -24);
-    else
-        magnitude = ldexp(mantissa + 1024, exponent - 25);
-    return bits >> 15 ? -magnitude : magnitude;
+    if (exponent == 0) { /* zero or subnormal: fraction times 2^-24 */
+        result = (float)fraction * 0x1p-24f;
+        memcpy(&bits, &result, sizeof bits);
+    } else {
+        bits = (exponent == 31 ? UINT32_C(255) : exponent + 112) << 23 | fraction << 13;
+    }
+    bits |= sign;
+    memcpy(&result, &bits, sizeof result);
+    return result;
 }
 
 static double brain_value(uint16_t bits)
@@ -124,7 +125,7 @@ double tensor_real(const struct tensor *tensor, size_t index)
     case DTYPE_FLOAT64:
         return ((const double *)tensor->data)[index];
     case DTYPE_FLOAT16:
-        return half_value(((const uint16_t *)tensor->data)[index]);
+        return (double)half_to_float(((const uint16_t *)tensor->data)[index]);
     case DTYPE_BFLOAT16:
         return brain_value(((const uint16_t *)tensor->data)[index]);
     default:

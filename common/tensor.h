@@ -61,4 +61,6 @@ int shape_broadcast(const struct shape *a, const struct shape *b, struct shape *
 double tensor_real(const struct tensor *tensor, size_t index);
 int64_t tensor_integer(const struct tensor *tensor, size_t index);
 
+float half_to_float(uint16_t half); /* IEEE binary16 to binary32; exact */
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "formats/caffe/sharing.h"
 #include "formats/caffe/wiring.h"
+#include "formats/import_graph.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -54,13 +55,7 @@ const struct shape *caffe_bottom_shape(const struct caffe_import *in, const stru
 
 int caffe_axis(const struct caffe_layer *layer, int64_t axis, size_t rank, size_t *out, struct error *err)
 {
-    int64_t counted = axis < 0 ? axis + (int64_t)rank : axis;
-
-    if (counted < 0 || counted >= (int64_t)rank)
-        return caffe_error(layer, err, EX_DATAERR, "axis %lld does not exist: its bottom has %zu axes", (long long)axis,
-                           rank);
-    *out = (size_t)counted;
-    return 0;
+    return import_axis(axis, rank, out, err) < 0 ? caffe_error_in(layer, err) : 0;
 }
 
 int caffe_copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *from, struct shape *to, struct error *err)
@@ -74,17 +69,16 @@ int caffe_copy_shape(const struct caffe_layer *layer, const Caffe__BlobShape *fr
     return 0;
 }
 
-/* `base`, or where that is taken, by a value or by a blob still to come, `base_<n>`. Counting starts at the number of
- * values, not at 2, so that a file full of equal names does not cost quadratic time. */
+static bool is_blob(const void *wiring, const char *name)
+{
+    return caffe_wiring_find(wiring, name) != GRAPH_NONE;
+}
+
 static const char *free_value_name(struct caffe_import *in, const char *base, struct error *err)
 {
-    const char *name = base;
+    const struct import_names names = {is_blob, in->wiring};
 
-    for (size_t n = in->graph->n_values; name != NULL && (graph_find_value(in->graph, name) != GRAPH_NONE ||
-                                                          caffe_wiring_find(in->wiring, name) != GRAPH_NONE);
-         n++)
-        name = arena_format(in->graph->arena, err, "%s_%zu", base, n);
-    return name;
+    return import_value_name(in->graph, &names, base, err);
 }
 
 static const char *inner_name(struct caffe_import *in, const struct caffe_layer *layer, const char *what,
@@ -92,7 +86,7 @@ static const char *inner_name(struct caffe_import *in, const struct caffe_layer 
 {
     const char *base = arena_format(in->graph->arena, err, "%s.%s", layer->name, what);
 
-    return base == NULL ? NULL : free_value_name(in, base, err);
+    return free_value_name(in, base, err);
 }
 
 /* Names of versions: see wiring.h. */
@@ -103,7 +97,7 @@ static const char *top_name(struct caffe_import *in, const struct caffe_blob *bl
     if (blob->name_is_input ? blob->version == 1 : blob->is_last)
         return blob->name;
     base = arena_format(in->graph->arena, err, "%s#%zu", blob->name, blob->version);
-    return base == NULL ? NULL : free_value_name(in, base, err);
+    return free_value_name(in, base, err);
 }
 
 int caffe_top(struct caffe_import *in, const struct caffe_layer *layer, size_t index, const struct shape *shape_or_null,
@@ -229,7 +223,7 @@ int caffe_constant(struct caffe_import *in, const struct caffe_layer *layer, con
  * between, the name of its value, which is "<layer>.<what>". */
 static const char *node_name(struct caffe_import *in, const struct caffe_layer *layer, int output, struct error *err)
 {
-    const char *base = in->graph->values[output].name, *name;
+    const char *base = in->graph->values[output].name;
 
     for (size_t i = 0; i < layer->n_tops; i++) {
         const struct caffe_blob *blob = &in->wiring->blobs[layer->tops[i]];
@@ -239,10 +233,7 @@ static const char *node_name(struct caffe_import *in, const struct caffe_layer *
         base = i == 0 ? layer->name : arena_format(in->graph->arena, err, "%s.%s", layer->name, blob->name);
         break;
     }
-    name = base;
-    for (size_t n = in->graph->n_nodes; name != NULL && graph_find_node(in->graph, name) != GRAPH_NONE; n++)
-        name = arena_format(in->graph->arena, err, "%s_%zu", base, n);
-    return name;
+    return base == NULL ? NULL : import_node_name(in->graph, base, err);
 }
 
 int caffe_add_node(struct caffe_import *in, const struct caffe_layer *layer, enum op op, const int *inputs,

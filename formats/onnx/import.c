@@ -75,7 +75,7 @@ static int read_model(const struct model_request *request, const struct bytes *f
                              .path = request->file,
                              .file = file,
                              .batch = INT32_MAX,
-                             .decoded_limit = proto_budget(file->size)};
+                             .budget = {.limit = proto_budget(file->size)}};
     Onnx__ModelProto *model;
     int rc = -1;
 

@@ -1,7 +1,6 @@
 /* onnx_build.c — inputs of a node of the file as constants and axes; nodes and constants of our graph. */
 #include "formats/onnx/onnx_import.h"
 
-#include <math.h>
 #include <string.h>
 
 /* --- element types of the file --- */
@@ -45,32 +44,19 @@ bool onnx_has_batch(const struct onnx_import *in, int value)
 int onnx_constant(const struct onnx_import *in, const struct onnx_node *node, size_t slot, struct tensor *out,
                   struct error *err)
 {
-    int value = onnx_input(node, slot);
-
-    if (value == GRAPH_NONE)
-        return error_set(err, EX_DATAERR, "input %zu is missing", slot);
-    if (!graph_constant(in->graph, value, out))
-        return error_set(err, EX_UNAVAILABLE, "expected a constant as input %zu, found \"%s\", computed at run time",
-                         slot, in->graph->values[value].name);
-    return 0;
+    return import_constant(in->graph, onnx_input(node, slot), slot, out, err);
 }
 
 int onnx_constant_ints(const struct onnx_import *in, const struct onnx_node *node, size_t slot, int64_t *out,
                        size_t max, size_t *n, struct error *err)
 {
     struct tensor tensor;
-    int64_t elements;
 
     if (onnx_constant(in, node, slot, &tensor, err) != 0)
         return -1;
-    elements = shape_elements(&tensor.shape);
-    if (tensor.dtype != DTYPE_INT64 || tensor.shape.rank > 1 || elements < 0 || (size_t)elements > max)
-        return error_set(err, EX_DATAERR, "expected at most %zu integers as input %zu, found %lld elements of %s", max,
-                         slot, (long long)elements, dtype_name(tensor.dtype));
-    *n = (size_t)elements;
-    for (size_t i = 0; i < *n; i++)
-        out[i] = tensor_integer(&tensor, i);
-    return 0;
+    if (tensor.shape.rank > 1)
+        return error_set(err, EX_DATAERR, "expected a list as input %zu, found %zu axes", slot, tensor.shape.rank);
+    return import_integers(&tensor, slot, out, max, n, err);
 }
 
 int onnx_constant_number(const struct onnx_import *in, const struct onnx_node *node, size_t slot, float *out,
@@ -78,25 +64,7 @@ int onnx_constant_number(const struct onnx_import *in, const struct onnx_node *n
 {
     struct tensor tensor;
 
-    if (onnx_constant(in, node, slot, &tensor, err) != 0)
-        return -1;
-    if (shape_elements(&tensor.shape) != 1)
-        return error_set(err, EX_DATAERR, "expected one number as input %zu, found %lld", slot,
-                         (long long)shape_elements(&tensor.shape));
-    *out = (float)tensor_real(&tensor, 0);
-    if (isnan(*out))
-        return error_set(err, EX_DATAERR, "input %zu is not a number", slot);
-    return 0;
-}
-
-int onnx_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
-{
-    int64_t n = (int64_t)rank;
-
-    if (axis < -n || axis >= n)
-        return error_set(err, EX_DATAERR, "axis %lld lies outside the %zu axes there are", (long long)axis, rank);
-    *out = (size_t)(axis < 0 ? axis + n : axis);
-    return 0;
+    return onnx_constant(in, node, slot, &tensor, err) != 0 ? -1 : import_number(&tensor, slot, EX_DATAERR, out, err);
 }
 
 int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t rank, uint32_t *out, struct error *err)
@@ -112,7 +80,7 @@ int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t
         return -1;
     }
     for (size_t i = 0; i < n; i++) {
-        if (onnx_axis(axes[i], rank, &axis, err) != 0)
+        if (import_axis(axes[i], rank, &axis, err) != 0)
             return -1;
         if ((bits >> axis & 1) != 0)
             return error_set(err, EX_DATAERR, "axis %zu is named twice", axis);
@@ -124,78 +92,36 @@ int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t
 
 /* --- nodes --- */
 
-/* A few bytes of a file (one more input of a Sum) become a node of about a kilobyte: 64 MiB of them, six times the
- * nodes of the largest network we know. */
-enum { MAX_NODES = 1 << 16 };
-
-static const char *free_node_name(struct onnx_import *in, const char *wanted, struct error *err)
+static bool is_defined(const void *in, const char *name)
 {
-    const char *name = wanted;
-
-    /* the count of nodes is part of the name, so the second try nearly always finds a free one */
-    for (size_t n = in->graph->n_nodes; name != NULL && graph_find_node(in->graph, name) != GRAPH_NONE; n++)
-        name = arena_format(in->graph->arena, err, "%s_%zu", wanted, n);
-    return name;
-}
-
-/* By a value that is there, or by one that is still to come. */
-static bool is_taken(const struct onnx_import *in, const char *name)
-{
-    return graph_find_value(in->graph, name) != GRAPH_NONE || onnx_definition_find(in, name) != NULL;
+    return onnx_definition_find(in, name) != NULL;
 }
 
 static const char *free_value_name(struct onnx_import *in, const char *base, const char *step, struct error *err)
 {
-    const char *name = arena_format(in->graph->arena, err, "%s/%s", base, step);
+    const struct import_names names = {is_defined, in};
 
-    for (size_t n = in->graph->n_values; name != NULL && is_taken(in, name); n++)
-        name = arena_format(in->graph->arena, err, "%s/%s_%zu", base, step, n);
-    return name;
-}
-
-/* Names of the node and of the value it produces. value_name stays NULL for an output that the file leaves unnamed. */
-static int choose_names(struct onnx_import *in, const struct onnx_node *node, const struct onnx_result *result,
-                        const char **node_name, const char **value_name, struct error *err)
-{
-    const char *output = result->slot < node->proto->n_output ? node->proto->output[result->slot] : "";
-
-    *node_name = node->name;
-    *value_name = output[0] == '\0' ? NULL : output;
-    if (result->step != NULL) {
-        *node_name = arena_format(in->graph->arena, err, "%s/%s", node->name, result->step);
-        *value_name = free_value_name(in, output[0] == '\0' ? node->name : output, result->step, err);
-        if (*value_name == NULL)
-            return -1;
-    }
-    if (*node_name != NULL)
-        *node_name = free_node_name(in, *node_name, err);
-    return *node_name == NULL ? -1 : 0;
+    return import_value_name(in->graph, &names, arena_format(in->graph->arena, err, "%s/%s", base, step), err);
 }
 
 int onnx_add_as(struct onnx_import *in, const struct onnx_node *node, const struct node *draft,
                 const struct onnx_result *result, struct error *err)
 {
-    struct graph *graph = in->graph;
-    const char *node_name, *value_name;
-    int value, index;
+    const char *output = result->slot < node->proto->n_output ? node->proto->output[result->slot] : "";
+    struct import_node added = {.name = node->name,
+                                .source_type = node->proto->op_type,
+                                .value_name = output[0] == '\0' ? NULL : output, /* the file may leave it unnamed */
+                                .draft = draft,
+                                .shape = result->shape,
+                                .dtype = result->dtype};
 
-    if (graph->n_nodes >= MAX_NODES)
-        return error_set(err, EX_UNAVAILABLE, "the graph has more than %d nodes", MAX_NODES);
-    if (choose_names(in, node, result, &node_name, &value_name, err) != 0)
-        return -1;
-    value = graph_add_value(graph, value_name, result->dtype, result->shape, err);
-    if (value < 0)
-        return -1;
-    index = graph_add_node(graph, draft->op, node_name, node->proto->op_type, draft->inputs, draft->n_inputs, &value, 1,
-                           err);
-    if (index < 0)
-        return -1;
-    graph->nodes[index].attr = draft->attr;
-    if (graph_fold_node(graph, index, err) != 0) {
-        in->is_located = true; /* the message names the node already */
-        return -1;
+    if (result->step != NULL) {
+        added.name = arena_format(in->graph->arena, err, "%s/%s", node->name, result->step);
+        added.value_name = free_value_name(in, output[0] == '\0' ? node->name : output, result->step, err);
+        if (added.name == NULL || added.value_name == NULL)
+            return -1;
     }
-    return value;
+    return import_add_node(in->graph, &added, &in->is_located, err);
 }
 
 int onnx_add(struct onnx_import *in, const struct onnx_node *node, const struct node *draft, struct error *err)

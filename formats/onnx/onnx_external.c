@@ -133,7 +133,7 @@ static int find_file(struct onnx_import *in, const char *location, struct error 
     files->file[files->n].size = bytes.size;
     if (graph_keep_bytes(in->graph, &bytes, err) != 0)
         return -1;
-    in->decoded_limit += 64 * files->file[files->n].size; /* a mapped file: far from overflowing */
+    in->budget.limit += 64 * files->file[files->n].size; /* a mapped file: far from overflowing */
     return (int)files->n++;
 }
 

@@ -12,6 +12,7 @@
 #ifndef ETALON_ONNX_IMPORT_H
 #define ETALON_ONNX_IMPORT_H
 
+#include "formats/import_graph.h"
 #include "formats/model.h"
 #include "formats/torch/weights.h"
 
@@ -47,8 +48,8 @@ struct onnx_import {
     uint8_t *element_types;        /* [element_types_capacity] by value; see onnx_note_type */
     size_t element_types_capacity;
     struct onnx_files files;
-    size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */
-    bool is_located;                     /* the error in flight names its node already */
+    struct import_budget budget; /* of decoded tensors */
+    bool is_located;             /* the error in flight names its node already */
 };
 
 /* One node of the file, as a build function sees it. */
@@ -148,8 +149,6 @@ int onnx_constant_ints(const struct onnx_import *in, const struct onnx_node *nod
                        size_t max, size_t *n, struct error *err);
 int onnx_constant_number(const struct onnx_import *in, const struct onnx_node *node, size_t slot, float *out,
                          struct error *err);
-/* An axis counted from the end when negative. EX_DATAERR outside [-rank, rank). */
-int onnx_axis(int64_t axis, size_t rank, size_t *out, struct error *err);
 /* Axes as bits, from the attribute "axes" or, where newer opsets have it, from input 1; 0 when neither is there. */
 int onnx_axes(const struct onnx_import *in, const struct onnx_node *node, size_t rank, uint32_t *out,
               struct error *err);

@@ -214,7 +214,7 @@ static int align_operand(struct onnx_import *in, const struct onnx_node *node, i
         return -1;
     if (!broadcasts || !onnx_has(node, "axis") || aligned.rank >= x->rank)
         return b;
-    if (onnx_int(node, "axis", 0, &axis, err) != 0 || onnx_axis(axis, x->rank, &first, err) != 0)
+    if (onnx_int(node, "axis", 0, &axis, err) != 0 || import_axis(axis, x->rank, &first, err) != 0)
         return -1;
     if (first + aligned.rank > x->rank)
         return error_set(err, EX_DATAERR, "%zu axes from axis %zu on are more than the %zu of input 0", aligned.rank,

@@ -16,7 +16,7 @@ int onnx_build_concat(struct onnx_import *in, const struct onnx_node *node, stru
     if (!onnx_has(node, "axis"))
         return error_set(err, EX_DATAERR, "attribute \"axis\" is missing");
     if (onnx_int(node, "axis", 0, &wanted, err) != 0 ||
-        onnx_axis(wanted, onnx_shape(in, onnx_input(node, 0))->rank, &axis, err) != 0)
+        import_axis(wanted, onnx_shape(in, onnx_input(node, 0))->rank, &axis, err) != 0)
         return -1;
     draft.attr.axis = (int64_t)axis;
     return onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
@@ -87,7 +87,7 @@ int onnx_build_split(struct onnx_import *in, const struct onnx_node *node, struc
     int64_t wanted, *parts;
     int rc = -1;
 
-    if (onnx_int(node, "axis", 0, &wanted, err) != 0 || onnx_axis(wanted, x->rank, &axis, err) != 0)
+    if (onnx_int(node, "axis", 0, &wanted, err) != 0 || import_axis(wanted, x->rank, &axis, err) != 0)
         return -1;
     parts = memory_create(n, sizeof *parts, "the parts of a split", err);
     if (parts == NULL)
@@ -150,7 +150,7 @@ int onnx_build_gather(struct onnx_import *in, const struct onnx_node *node, stru
     size_t axis;
 
     if (onnx_int(node, "axis", 0, &wanted, err) != 0 ||
-        onnx_axis(wanted, onnx_shape(in, inputs[0])->rank, &axis, err) != 0)
+        import_axis(wanted, onnx_shape(in, inputs[0])->rank, &axis, err) != 0)
         return -1;
     draft.attr.axis = (int64_t)axis;
     return onnx_add(in, node, &draft, err) < 0 ? -1 : 0;
@@ -170,7 +170,7 @@ static int spread_pads(const struct onnx_import *in, const struct onnx_node *nod
     if (*n != 2 * n_axes)
         return error_set(err, EX_DATAERR, "expected %zu pads for %zu axes, found %zu", 2 * n_axes, n_axes, *n);
     for (size_t i = 0; i < n_axes; i++) {
-        if (onnx_axis(axes[i], rank, &axis, err) != 0)
+        if (import_axis(axes[i], rank, &axis, err) != 0)
             return -1;
         spread[axis] = pads[i];
         spread[rank + axis] = pads[n_axes + i];

@@ -58,7 +58,7 @@ int onnx_build_layer_norm(struct onnx_import *in, const struct onnx_node *node, 
     int64_t wanted, stash;
     float epsilon;
 
-    if (onnx_int(node, "axis", -1, &wanted, err) != 0 || onnx_axis(wanted, rank, &axis, err) != 0 ||
+    if (onnx_int(node, "axis", -1, &wanted, err) != 0 || import_axis(wanted, rank, &axis, err) != 0 ||
         onnx_float(node, "epsilon", 1e-5F, &epsilon, err) != 0 || onnx_int(node, "stash_type", 1, &stash, err) != 0)
         return -1;
     if (put_layer_norm(in, node, axes_from(axis, rank), epsilon, operands, NULL, err) < 0)
@@ -167,8 +167,8 @@ int onnx_build_lp_norm(struct onnx_import *in, const struct onnx_node *node, str
     int64_t wanted, p;
     size_t axis;
 
-    if (onnx_int(node, "axis", -1, &wanted, err) != 0 || onnx_axis(wanted, onnx_shape(in, x)->rank, &axis, err) != 0 ||
-        onnx_int(node, "p", 2, &p, err) != 0)
+    if (onnx_int(node, "axis", -1, &wanted, err) != 0 ||
+        import_axis(wanted, onnx_shape(in, x)->rank, &axis, err) != 0 || onnx_int(node, "p", 2, &p, err) != 0)
         return -1;
     if (p != 1 && p != 2)
         return error_set(err, EX_DATAERR, "attribute \"p\": expected 1 or 2, found %lld", (long long)p);

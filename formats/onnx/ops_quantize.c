@@ -58,7 +58,7 @@ static int read_axis(const struct onnx_import *in, const struct onnx_node *node,
         return 0;
     if (out->scale.shape.rank != 1)
         return error_set(err, EX_DATAERR, "expected one scale, or a list, found %zu axes", out->scale.shape.rank);
-    if (onnx_axis(wanted, x->rank, &out->axis, err) != 0)
+    if (import_axis(wanted, x->rank, &out->axis, err) != 0)
         return -1;
     if (x->dims[out->axis] != out->scale.shape.dims[0])
         return error_set(err, EX_DATAERR, "%lld scales for an axis of %lld", (long long)out->scale.shape.dims[0],

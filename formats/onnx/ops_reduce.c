@@ -32,7 +32,7 @@ int onnx_build_softmax(struct onnx_import *in, const struct onnx_node *node, str
     bool is_coerced = in->opset < 13;
     int64_t wanted;
 
-    if (onnx_int(node, "axis", is_coerced ? 1 : -1, &wanted, err) != 0 || onnx_axis(wanted, rank, &axis, err) != 0)
+    if (onnx_int(node, "axis", is_coerced ? 1 : -1, &wanted, err) != 0 || import_axis(wanted, rank, &axis, err) != 0)
         return -1;
     draft.attr.softmax.axis = (int64_t)axis;
     draft.attr.softmax.is_log = node->operator->variant != 0;
@@ -48,7 +48,8 @@ int onnx_build_hardmax(struct onnx_import *in, const struct onnx_node *node, str
     size_t rank = onnx_shape(in, x)->rank, axis;
     int64_t wanted;
 
-    if (onnx_int(node, "axis", in->opset < 13 ? 1 : -1, &wanted, err) != 0 || onnx_axis(wanted, rank, &axis, err) != 0)
+    if (onnx_int(node, "axis", in->opset < 13 ? 1 : -1, &wanted, err) != 0 ||
+        import_axis(wanted, rank, &axis, err) != 0)
         return -1;
     if (in->opset < 13 && axis + 1 < rank)
         return error_set(err, EX_UNAVAILABLE, "a maximum over several axes is not supported");
@@ -136,7 +137,7 @@ int onnx_build_arg(struct onnx_import *in, const struct onnx_node *node, struct 
     int64_t wanted;
     size_t axis;
 
-    if (onnx_int(node, "axis", 0, &wanted, err) != 0 || onnx_axis(wanted, onnx_shape(in, x)->rank, &axis, err) != 0 ||
+    if (onnx_int(node, "axis", 0, &wanted, err) != 0 || import_axis(wanted, onnx_shape(in, x)->rank, &axis, err) != 0 ||
         onnx_flag(node, "keepdims", true, &draft.attr.reduce.keep_dims, err) != 0 ||
         onnx_flag(node, "select_last_index", false, &draft.attr.reduce.is_last, err) != 0)
         return -1;

@@ -38,7 +38,7 @@ static int add_factors(struct onnx_import *in, const struct onnx_node *node, int
             ((float *)data)[i] = 1;
     }
     for (size_t i = 0; value >= 0 && i < n; i++) {
-        if (onnx_axis(axes[i], shape->rank, &axis, err) != 0)
+        if (import_axis(axes[i], shape->rank, &axis, err) != 0)
             return -1;
         if (given.dtype == DTYPE_INT64)
             ((int64_t *)data)[axis] = ((const int64_t *)given.data)[i];

@@ -42,7 +42,7 @@ int onnx_build_flatten(struct onnx_import *in, const struct onnx_node *node, str
         return -1;
     if (wanted == (int64_t)shape->rank) /* one past the last axis is allowed here */
         axis = shape->rank;
-    else if (onnx_axis(wanted, shape->rank, &axis, err) != 0)
+    else if (import_axis(wanted, shape->rank, &axis, err) != 0)
         return -1;
     if (axis == 0 && onnx_has_batch(in, x))
         return error_set(err, EX_UNAVAILABLE, "axis 0 would join the records of a batch");

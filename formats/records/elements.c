@@ -1,78 +1,7 @@
 /* elements.c — see elements.h. */
 #include "formats/records/elements.h"
 
-#include "common/suggest.h"
-#include "common/tensor.h"
-
 #include <string.h>
-
-static float from_float32(uint64_t bits)
-{
-    uint32_t word = (uint32_t)bits;
-    float value;
-
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
-static float from_float64(uint64_t bits)
-{
-    double value;
-
-    memcpy(&value, &bits, sizeof value);
-    return (float)value;
-}
-
-static float from_float16(uint64_t bits)
-{
-    uint16_t half = (uint16_t)bits;
-
-    return (float)tensor_real(&(struct tensor){.dtype = DTYPE_FLOAT16, .data = &half}, 0);
-}
-
-static float from_int8(uint64_t bits)
-{
-    return (float)(int8_t)bits;
-}
-
-static float from_int16(uint64_t bits)
-{
-    return (float)(int16_t)bits;
-}
-
-static float from_int32(uint64_t bits)
-{
-    return (float)(int32_t)bits;
-}
-
-static float from_int64(uint64_t bits)
-{
-    return (float)(int64_t)bits;
-}
-
-static float from_unsigned(uint64_t bits)
-{
-    return (float)bits;
-}
-
-static const struct element_type types[] = {
-    {"float32", 4, from_float32}, {"float64", 8, from_float64}, {"float16", 2, from_float16},
-    {"uint8", 1, from_unsigned},  {"int8", 1, from_int8},       {"uint16", 2, from_unsigned},
-    {"int16", 2, from_int16},     {"uint32", 4, from_unsigned}, {"int32", 4, from_int32},
-    {"uint64", 8, from_unsigned}, {"int64", 8, from_int64},     {"bool", 1, from_unsigned},
-};
-
-enum { N_TYPES = sizeof types / sizeof *types };
-
-const struct element_type *element_type_find(const char *name, struct error *err)
-{
-    for (size_t i = 0; i < N_TYPES; i++)
-        if (strcmp(types[i].name, name) == 0)
-            return &types[i];
-    error_set(err, EX_CONFIG, "type of elements \"%s\" does not exist; the nearest is \"%s\"", name,
-              suggest_nearest(name, &types[0].name, N_TYPES, sizeof *types));
-    return NULL;
-}
 
 int elements_count(const struct shape *shape, size_t *n, struct error *err)
 {
@@ -127,7 +56,8 @@ static void convert(const struct elements *elements, const uint8_t *data, size_t
     size_t size = elements->type->size;
 
     if (record->is_float)
-        record->value_buffer[to] = elements->type->value(bits_at(data + from * size, size, elements->is_big_endian));
+        record->value_buffer[to] =
+            element_real(elements->type, bits_at(data + from * size, size, elements->is_big_endian));
     else
         record->byte_buffer[to] = data[from];
 }

@@ -3,16 +3,8 @@
 #ifndef ETALON_ELEMENTS_H
 #define ETALON_ELEMENTS_H
 
+#include "formats/element_type.h"
 #include "formats/record.h"
-
-struct element_type {
-    const char *name;              /* "uint8", "float16" ... */
-    size_t size;                   /* bytes */
-    float (*value)(uint64_t bits); /* nearest float to the element with these bits */
-};
-
-/* NULL: EX_CONFIG, with the nearest. */
-const struct element_type *element_type_find(const char *name, struct error *err);
 
 /* One dense array. */
 struct elements {

@@ -147,7 +147,7 @@ static int read_graph(const struct model_request *request, const struct bytes *f
                            .request = request,
                            .file = file,
                            .batch = INT32_MAX,
-                           .decoded_limit = proto_budget(file->size)};
+                           .budget = {.limit = proto_budget(file->size)}};
     bool is_text = is_text_graph(file) || has_suffix(request->file, ".pbtxt");
     Tensorflow__GraphDef *proto = is_text ? parse_text(request->file, file, err) : unpack(file, err);
     int rc;

@@ -44,7 +44,7 @@ static int concat(struct tf_import *in, struct tf_node *node, const struct tf_te
     size_t axis;
 
     if (tf_constant_int(in, node, axis_slot, &wanted, err) != 0 ||
-        tf_axis(wanted, tf_rank(in, &tensors[0]), &axis, err) != 0)
+        import_axis(wanted, tf_rank(in, &tensors[0]), &axis, err) != 0)
         return -1;
     return join(in, node, tensors, node->n_inputs - 1, axis, NULL, &node->outputs[0], err);
 }
@@ -71,7 +71,7 @@ int tf_build_pack(struct tf_import *in, struct tf_node *node, struct error *err)
 
     if (rank >= TENSOR_MAX_RANK)
         return error_set(err, EX_UNAVAILABLE, "more than %d axes", TENSOR_MAX_RANK);
-    if (tf_int(node, "axis", 0, &wanted, err) != 0 || tf_axis(wanted, rank + 1, &axis, err) != 0)
+    if (tf_int(node, "axis", 0, &wanted, err) != 0 || import_axis(wanted, rank + 1, &axis, err) != 0)
         return -1;
     grown = memory_create(node->n_inputs, sizeof *grown, "the inputs of a node", err);
     if (grown == NULL)
@@ -171,7 +171,7 @@ int tf_build_reverse(struct tf_import *in, struct tf_node *node, struct error *e
         return tf_build_identity(in, node, err);
     node->outputs[0] = node->inputs[0];
     for (size_t i = 0; i < n; i++)
-        if (tf_axis(axes[i], tf_rank(in, &node->inputs[0]), &axis, err) != 0 ||
+        if (import_axis(axes[i], tf_rank(in, &node->inputs[0]), &axis, err) != 0 ||
             tf_reverse(in, node, &node->outputs[0], axis, i + 1 < n ? "reversed" : NULL, &node->outputs[0], err) != 0)
             return -1;
     return 0;

@@ -27,7 +27,7 @@ static int read_axes(const struct tf_import *in, const struct tf_node *node, siz
         return -1;
     *out = 0;
     for (size_t i = 0; i < n; i++) {
-        if (tf_axis(items[i], rank, &axis, err) != 0)
+        if (import_axis(items[i], rank, &axis, err) != 0)
             return -1;
         *out |= UINT32_C(1) << axis;
     }

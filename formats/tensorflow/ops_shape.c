@@ -47,7 +47,7 @@ int tf_build_squeeze(struct tf_import *in, struct tf_node *node, struct error *e
     if (tf_ints(node, name, items, TENSOR_MAX_RANK, &n, err) != 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
-        if (tf_axis(items[i], from.rank, &axis, err) != 0)
+        if (import_axis(items[i], from.rank, &axis, err) != 0)
             return -1;
         if (from.dims[axis] != 1 || (axis == 0 && !is_constant))
             return error_set(err, axis == 0 ? EX_UNAVAILABLE : EX_DATAERR, "axis %zu of %lld elements cannot go", axis,
@@ -69,7 +69,7 @@ int tf_build_expand_dims(struct tf_import *in, struct tf_node *node, struct erro
 
     if (shape.rank > TENSOR_MAX_RANK)
         return error_set(err, EX_UNAVAILABLE, "more than %d axes", TENSOR_MAX_RANK);
-    if (tf_constant_int(in, node, 1, &wanted, err) != 0 || tf_axis(wanted, shape.rank, &axis, err) != 0)
+    if (tf_constant_int(in, node, 1, &wanted, err) != 0 || import_axis(wanted, shape.rank, &axis, err) != 0)
         return -1;
     if (axis == 0 && !tf_is_constant(in, node, 0))
         return error_set(err, EX_UNAVAILABLE, "axis 0 is the batch, which must stay where it is");

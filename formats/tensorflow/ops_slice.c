@@ -232,7 +232,7 @@ int tf_build_gather(struct tf_import *in, struct tf_node *node, struct error *er
     size_t axis;
 
     if ((node->n_inputs > 2 && tf_constant_int(in, node, 2, &wanted, err) != 0) ||
-        tf_axis(wanted, tf_rank(in, x), &axis, err) != 0)
+        import_axis(wanted, tf_rank(in, x), &axis, err) != 0)
         return -1;
     if (!tf_is_constant(in, node, 1))
         return error_set(err, EX_UNAVAILABLE, "indices that are computed at run time are not supported");

@@ -43,7 +43,7 @@ int tf_build_split(struct tf_import *in, struct tf_node *node, struct error *err
     int rc;
 
     if (read_count(node, "num_split", &n, err) != 0 || tf_constant_int(in, node, 0, &wanted, err) != 0 ||
-        tf_axis(wanted, shape.rank, &axis, err) != 0)
+        import_axis(wanted, shape.rank, &axis, err) != 0)
         return -1;
     if (shape.dims[axis] % n != 0)
         return error_set(err, EX_DATAERR, "an axis of %lld does not split into %lld equal parts",
@@ -91,7 +91,7 @@ int tf_build_split_sizes(struct tf_import *in, struct tf_node *node, struct erro
     int rc = -1;
 
     if (read_count(node, "num_split", &count, err) != 0 || tf_constant_int(in, node, 2, &wanted, err) != 0 ||
-        tf_axis(wanted, shape.rank, &axis, err) != 0)
+        import_axis(wanted, shape.rank, &axis, err) != 0)
         return -1;
     sizes = memory_create((size_t)count, sizeof *sizes, "the parts of a split", err);
     if (sizes == NULL)
@@ -114,7 +114,7 @@ int tf_build_unpack(struct tf_import *in, struct tf_node *node, struct error *er
     size_t axis;
 
     if (read_count(node, "num", &n, err) != 0 || tf_int(node, "axis", 0, &wanted, err) != 0 ||
-        tf_axis(wanted, shape.rank, &axis, err) != 0)
+        import_axis(wanted, shape.rank, &axis, err) != 0)
         return -1;
     if (shape.dims[axis] != n)
         return error_set(err, EX_DATAERR, "an axis of %lld does not unpack into %lld", (long long)shape.dims[axis],

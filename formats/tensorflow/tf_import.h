@@ -17,6 +17,7 @@
 #ifndef ETALON_TF_IMPORT_H
 #define ETALON_TF_IMPORT_H
 
+#include "formats/import_graph.h"
 #include "formats/model.h"
 
 #include <tensorflow.pb-c.h>
@@ -71,11 +72,11 @@ struct tf_import {
     const struct bytes *file; /* that proto points into */
     const struct model_request *request;
     struct tf_names names;
-    struct tf_source *sources;           /* [n_node] */
-    size_t *readers, *readers_begin;     /* who reads node i: readers[readers_begin[i] .. readers_begin[i + 1]) */
-    int64_t batch;                       /* what the file fixes as the length of axis 0; INT32_MAX: open */
-    size_t decoded_bytes, decoded_limit; /* memory that decoded tensors take, and may take */
-    bool is_located;                     /* the error in flight names its node already */
+    struct tf_source *sources;       /* [n_node] */
+    size_t *readers, *readers_begin; /* who reads node i: readers[readers_begin[i] .. readers_begin[i + 1]) */
+    int64_t batch;                   /* what the file fixes as the length of axis 0; INT32_MAX: open */
+    struct import_budget budget;     /* of decoded tensors */
+    bool is_located;                 /* the error in flight names its node already */
     bool has_warned_of_fake_quant;
 };
 
@@ -182,9 +183,6 @@ int tf_constant_int(const struct tf_import *in, const struct tf_node *node, size
                     struct error *err);
 int tf_constant_number(const struct tf_import *in, const struct tf_node *node, size_t slot, float *out,
                        struct error *err);
-/* An axis counted from the end when negative. EX_DATAERR outside [-rank, rank). */
-int tf_axis(int64_t axis, size_t rank, size_t *out, struct error *err);
-
 /* Room for `n` outputs of this node. */
 int tf_create_outputs(struct tf_import *in, struct tf_node *node, size_t n, struct error *err);
 

@@ -1,6 +1,8 @@
 /* build.c — parameters of a TNN layer, and its values and nodes in the graph; see import.h. */
 #include "formats/tnn/import.h"
 
+#include "formats/import_graph.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,13 +64,7 @@ int tnn_integers(const struct tnn_layer *layer, size_t index, int64_t *out, size
 
 int tnn_axis(const struct tnn_layer *layer, int64_t axis, size_t rank, size_t *out, struct error *err)
 {
-    int64_t counted = axis < 0 ? axis + (int64_t)rank : axis;
-
-    if (counted < 0 || counted >= (int64_t)rank)
-        return tnn_error(layer, err, EX_DATAERR, "axis %lld does not exist: its input has %zu axes", (long long)axis,
-                         rank);
-    *out = (size_t)counted;
-    return 0;
+    return import_axis(axis, rank, out, err) < 0 ? tnn_error_in(layer, err) : 0;
 }
 
 /* ---- Values */

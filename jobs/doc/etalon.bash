@@ -25,7 +25,7 @@ _etalon_values() {
     dataset.orientation) echo stored exif ;;
     dataset.layout) echo chw hwc ;;
     dataset.channels) echo gray rgb bgr ;;
-    dataset.dtype) echo float32 float64 float16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;
+    dataset.dtype) echo float32 float64 float16 bfloat16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;
     evaluate.skip | model.separate_batch) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
     targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;

@@ -297,22 +297,27 @@ static inline int grow(struct graph *graph, int x, int earlier)
     }
 }
 
-/* A dense head written as a matrix product and an addition. */
+/* At times, a dense head written as a matrix product and an addition. */
 static inline int head(struct graph *graph, int x)
 {
     struct shape s = shape_of(graph, x);
     int64_t features = s.dims[1] * s.dims[2] * s.dims[3];
     int y;
 
-    if (features > 1000)
+    if (draw_below(2) != 0 || features > 1000)
         return x;
     y = reshaped(graph, x, SHAPE(1, features));
     y = settled(graph, add_node(graph, OP_MATMUL, NULL, INTS(y, random_floats(graph, SHAPE(features, 3), -1, 1))));
     return draw_below(2) == 0 ? y : binary(graph, BINARY_ADD, y, random_floats(graph, SHAPE(3), -1, 1));
 }
 
-/* The same graph for the same seed. Any value may be a graph output beside the last. */
-static inline struct graph *random_graph(uint64_t seed)
+/* One more layer on x, or x itself; `earlier` is a value from before. */
+typedef int grow_step(struct graph *graph, int x, int earlier);
+
+/* 2 to more_steps + 1 steps; then `finish`, or nothing where it is NULL. The same graph for the same seed. Any value
+ * may be a graph output beside the last. */
+static inline struct graph *grown_graph(uint64_t seed, size_t more_steps, grow_step *step,
+                                        int (*finish)(struct graph *graph, int x))
 {
     struct graph *graph = new_graph();
     int x = add_input(graph, "x", SHAPE(1, CHANNELS, 5, 6)), earlier = x;
@@ -320,9 +325,9 @@ static inline struct graph *random_graph(uint64_t seed)
     struct error err;
 
     draw_state = 0x9e3779b97f4a7c15u * (seed + 1);
-    steps = 2 + draw_below(10);
+    steps = 2 + draw_below(more_steps);
     for (size_t i = 0; i < steps; i++) {
-        int next = grow(graph, x, earlier);
+        int next = step(graph, x, earlier);
 
         if (draw_below(3) == 0)
             earlier = x;
@@ -330,8 +335,8 @@ static inline struct graph *random_graph(uint64_t seed)
             graph_add_output(graph, next, NULL);
         x = next;
     }
-    if (draw_below(2) == 0)
-        x = head(graph, x);
+    if (finish != NULL)
+        x = finish(graph, x);
     if (x == graph->inputs[0])
         x = normalize(graph, x);
     if (!graph_is_output(graph, x))
@@ -339,6 +344,11 @@ static inline struct graph *random_graph(uint64_t seed)
     assert_succeeds(graph_fold_constants(graph, &err), err);
     assert_succeeds(graph_validate(graph, &err), err);
     return graph;
+}
+
+static inline struct graph *random_graph(uint64_t seed)
+{
+    return grown_graph(seed, 10, grow, head);
 }
 
 #endif

@@ -302,32 +302,9 @@ static inline int grow_network(struct graph *graph, int x, int earlier)
     }
 }
 
-/* The same graph for the same seed. Any value may be a graph output beside the last. */
 static inline struct graph *random_network(uint64_t seed)
 {
-    struct graph *graph = new_graph();
-    int x = add_input(graph, "x", SHAPE(1, CHANNELS, 5, 6)), earlier = x;
-    size_t steps;
-    struct error err;
-
-    draw_state = 0x9e3779b97f4a7c15u * (seed + 1);
-    steps = 2 + draw_below(8);
-    for (size_t i = 0; i < steps; i++) {
-        int next = grow_network(graph, x, earlier);
-
-        if (draw_below(3) == 0)
-            earlier = x;
-        if (draw_below(8) == 0 && next != graph->inputs[0] && !graph_is_output(graph, next))
-            graph_add_output(graph, next, NULL);
-        x = next;
-    }
-    if (x == graph->inputs[0])
-        x = normalize(graph, x);
-    if (!graph_is_output(graph, x))
-        graph_add_output(graph, x, NULL);
-    assert_succeeds(graph_fold_constants(graph, &err), err);
-    assert_succeeds(graph_validate(graph, &err), err);
-    return graph;
+    return grown_graph(seed, 8, grow_network, NULL);
 }
 
 #endif

@@ -10,25 +10,14 @@
 #ifndef ETALON_TESTS_ONNX_FILES_H
 #define ETALON_TESTS_ONNX_FILES_H
 
-#include "formats/model.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "model_files.h"
 
 #include <onnx/onnx.pb-c.h>
 
 enum { OPEN = -1, MAX_MESSAGES = 16 };
 
 struct onnx_file {
-    struct arena *arena;
-    char folder[64], path[96];
-    struct model_request request;
+    struct model_file file;
     const char *output; /* the one requested, or NULL */
     Onnx__ModelProto model;
     Onnx__GraphProto graph;
@@ -38,42 +27,12 @@ struct onnx_file {
     Onnx__ValueInfoProto *inputs[MAX_MESSAGES], *outputs[MAX_MESSAGES];
 };
 
-static inline void *grab(struct onnx_file *f, size_t n, size_t size)
-{
-    void *memory = arena_create_array(f->arena, n, size, NULL);
-
-    assert_non_null(memory);
-    return memory;
-}
-
-static inline void *new_message(struct onnx_file *f, const ProtobufCMessageDescriptor *type)
-{
-    void *message = grab(f, 1, type->sizeof_message);
-
-    protobuf_c_message_init(type, message);
-    return message;
-}
-
-static inline char *own_text(struct onnx_file *f, const char *text)
-{
-    char *copy = arena_copy_string(f->arena, text, NULL);
-
-    assert_non_null(copy);
-    return copy;
-}
-
 static inline struct onnx_file *new_model(int64_t opset)
 {
-    struct arena *arena = arena_create(NULL);
-    struct onnx_file *f = arena_create_array(arena, 1, sizeof *f, NULL);
+    struct onnx_file *f = new_file(sizeof *f, "model.onnx");
 
-    assert_non_null(f);
-    f->arena = arena;
-    strcpy(f->folder, "/tmp/etalon-onnx-XXXXXX");
-    assert_non_null(mkdtemp(f->folder));
-    snprintf(f->path, sizeof f->path, "%s/model.onnx", f->folder);
-    f->request.file = f->path;
     onnx__model_proto__init(&f->model);
+    f->file.message = &f->model.base;
     onnx__graph_proto__init(&f->graph);
     onnx__operator_set_id_proto__init(&f->opset);
     f->model.has_ir_version = true;
@@ -84,7 +43,7 @@ static inline struct onnx_file *new_model(int64_t opset)
     f->opsets[0] = &f->opset;
     f->model.n_opset_import = 1;
     f->model.opset_import = f->opsets;
-    f->graph.name = own_text(f, "net");
+    f->graph.name = own_text(&f->file, "net");
     f->graph.node = f->nodes;
     f->graph.initializer = f->tensors;
     f->graph.input = f->inputs;
@@ -92,23 +51,16 @@ static inline struct onnx_file *new_model(int64_t opset)
     return f;
 }
 
-static inline void free_model(struct onnx_file *f)
-{
-    unlink(f->path);
-    rmdir(f->folder);
-    arena_destroy(f->arena);
-}
-
 /* --- inputs, outputs --- */
 
 static inline Onnx__ValueInfoProto *new_port(struct onnx_file *f, const char *name, const int64_t *dims, size_t n)
 {
-    Onnx__ValueInfoProto *port = new_message(f, &onnx__value_info_proto__descriptor);
-    Onnx__TypeProto *type = new_message(f, &onnx__type_proto__descriptor);
-    Onnx__TypeProto__Tensor *tensor = new_message(f, &onnx__type_proto__tensor__descriptor);
-    Onnx__TensorShapeProto *shape = new_message(f, &onnx__tensor_shape_proto__descriptor);
+    Onnx__ValueInfoProto *port = new_message(&f->file, &onnx__value_info_proto__descriptor);
+    Onnx__TypeProto *type = new_message(&f->file, &onnx__type_proto__descriptor);
+    Onnx__TypeProto__Tensor *tensor = new_message(&f->file, &onnx__type_proto__tensor__descriptor);
+    Onnx__TensorShapeProto *shape = new_message(&f->file, &onnx__tensor_shape_proto__descriptor);
 
-    port->name = own_text(f, name);
+    port->name = own_text(&f->file, name);
     port->type = type;
     type->value_case = ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE;
     type->tensor_type = tensor;
@@ -116,12 +68,12 @@ static inline Onnx__ValueInfoProto *new_port(struct onnx_file *f, const char *na
     tensor->elem_type = ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT;
     tensor->shape = shape;
     shape->n_dim = n;
-    shape->dim = grab(f, n, sizeof *shape->dim);
+    shape->dim = grab(&f->file, n, sizeof *shape->dim);
     for (size_t i = 0; i < n; i++) {
-        shape->dim[i] = new_message(f, &onnx__tensor_shape_proto__dimension__descriptor);
+        shape->dim[i] = new_message(&f->file, &onnx__tensor_shape_proto__dimension__descriptor);
         if (dims[i] == OPEN) {
             shape->dim[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM;
-            shape->dim[i]->dim_param = own_text(f, "open");
+            shape->dim[i]->dim_param = own_text(&f->file, "open");
         } else {
             shape->dim[i]->value_case = ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE;
             shape->dim[i]->dim_value = dims[i];
@@ -150,18 +102,18 @@ static inline void add_output(struct onnx_file *f, const char *name)
 static inline Onnx__TensorProto *add_tensor(struct onnx_file *f, const char *name, int32_t type, const int64_t *dims,
                                             size_t n, const void *raw, size_t bytes)
 {
-    Onnx__TensorProto *tensor = new_message(f, &onnx__tensor_proto__descriptor);
+    Onnx__TensorProto *tensor = new_message(&f->file, &onnx__tensor_proto__descriptor);
 
-    tensor->name = own_text(f, name);
+    tensor->name = own_text(&f->file, name);
     tensor->has_data_type = true;
     tensor->data_type = type;
     tensor->n_dims = n;
-    tensor->dims = grab(f, n, sizeof *tensor->dims);
+    tensor->dims = grab(&f->file, n, sizeof *tensor->dims);
     if (n > 0)
         memcpy(tensor->dims, dims, n * sizeof *dims);
     tensor->has_raw_data = true;
     tensor->raw_data.len = bytes;
-    tensor->raw_data.data = grab(f, bytes, 1);
+    tensor->raw_data.data = grab(&f->file, bytes, 1);
     if (bytes > 0)
         memcpy(tensor->raw_data.data, raw, bytes);
     f->tensors[f->graph.n_initializer++] = tensor;
@@ -181,7 +133,7 @@ static inline Onnx__TensorProto *add_weights_shape(struct onnx_file *f, const ch
 
     for (size_t i = 0; i < n; i++)
         elements *= (size_t)dims[i];
-    data = grab(f, elements, sizeof *data);
+    data = grab(&f->file, elements, sizeof *data);
     for (size_t i = 0; i < elements; i++)
         data[i] = weight_at(i);
     return add_tensor(f, name, ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, dims, n, data, elements * sizeof *data);
@@ -204,24 +156,24 @@ static inline Onnx__TensorProto *add_weights_shape(struct onnx_file *f, const ch
 /* Names separated by blanks; "-" is an omitted one. */
 static inline char **split_names(struct onnx_file *f, const char *names, size_t *n)
 {
-    char **out = grab(f, strlen(names) + 1, sizeof *out), *copy = own_text(f, names), *rest = NULL;
+    char **out = grab(&f->file, strlen(names) + 1, sizeof *out), *copy = own_text(&f->file, names), *rest = NULL;
 
     *n = 0;
     for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest))
-        out[(*n)++] = own_text(f, strcmp(word, "-") == 0 ? "" : word);
+        out[(*n)++] = own_text(&f->file, strcmp(word, "-") == 0 ? "" : word);
     return out;
 }
 
 static inline Onnx__NodeProto *add_node(struct onnx_file *f, const char *type, const char *name, const char *inputs,
                                         const char *outputs)
 {
-    Onnx__NodeProto *node = new_message(f, &onnx__node_proto__descriptor);
+    Onnx__NodeProto *node = new_message(&f->file, &onnx__node_proto__descriptor);
 
-    node->op_type = own_text(f, type);
-    node->name = own_text(f, name);
+    node->op_type = own_text(&f->file, type);
+    node->name = own_text(&f->file, name);
     node->input = split_names(f, inputs, &node->n_input);
     node->output = split_names(f, outputs, &node->n_output);
-    node->attribute = grab(f, MAX_MESSAGES, sizeof *node->attribute);
+    node->attribute = grab(&f->file, MAX_MESSAGES, sizeof *node->attribute);
     f->nodes[f->graph.n_node++] = node;
     return node;
 }
@@ -229,9 +181,9 @@ static inline Onnx__NodeProto *add_node(struct onnx_file *f, const char *type, c
 static inline Onnx__AttributeProto *set(struct onnx_file *f, Onnx__NodeProto *node, const char *name,
                                         Onnx__AttributeProto__AttributeType type)
 {
-    Onnx__AttributeProto *attribute = new_message(f, &onnx__attribute_proto__descriptor);
+    Onnx__AttributeProto *attribute = new_message(&f->file, &onnx__attribute_proto__descriptor);
 
-    attribute->name = own_text(f, name);
+    attribute->name = own_text(&f->file, name);
     attribute->has_type = true;
     attribute->type = type;
     node->attribute[node->n_attribute++] = attribute;
@@ -263,7 +215,7 @@ static inline Onnx__NodeProto *set_string(struct onnx_file *f, Onnx__NodeProto *
 
     attribute->has_s = true;
     attribute->s.len = strlen(value);
-    attribute->s.data = (uint8_t *)own_text(f, value);
+    attribute->s.data = (uint8_t *)own_text(&f->file, value);
     return node;
 }
 
@@ -275,92 +227,9 @@ static inline Onnx__NodeProto *set_int_list(struct onnx_file *f, Onnx__NodeProto
     Onnx__AttributeProto *attribute = set(f, node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS);
 
     attribute->n_ints = n;
-    attribute->ints = grab(f, n, sizeof *items);
+    attribute->ints = grab(&f->file, n, sizeof *items);
     memcpy(attribute->ints, items, n * sizeof *items);
     return node;
-}
-
-/* --- files --- */
-
-static inline uint8_t *pack_model(struct onnx_file *f, size_t *size)
-{
-    uint8_t *bytes;
-
-    *size = onnx__model_proto__get_packed_size(&f->model);
-    bytes = grab(f, *size, 1);
-    onnx__model_proto__pack(&f->model, bytes);
-    return bytes;
-}
-
-static inline void write_bytes(const char *path, const void *bytes, size_t size)
-{
-    FILE *file = fopen(path, "wb");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
-
-static inline struct graph *import_model(struct onnx_file *f, struct error *err)
-{
-    size_t size;
-    uint8_t *bytes = pack_model(f, &size);
-
-    *err = (struct error){0};
-    write_bytes(f->path, bytes, size);
-    return model_import(&f->request, err);
-}
-
-/* Frees the file. */
-static inline struct graph *must_import(struct onnx_file *f)
-{
-    struct error err;
-    struct graph *graph = import_model(f, &err);
-
-    free_model(f);
-    if (graph == NULL)
-        fail_msg("%s", err.text);
-    return graph;
-}
-
-/* Every message names the file; and each word given. Frees the file. */
-#define assert_refused(f, expected_code, ...)                                                                          \
-    do {                                                                                                               \
-        const char *const words_[] = {(f)->path, __VA_ARGS__};                                                         \
-        struct error err_;                                                                                             \
-        struct graph *graph_ = import_model(f, &err_);                                                                 \
-        graph_destroy(graph_);                                                                                         \
-        assert_null(graph_);                                                                                           \
-        for (size_t i_ = 0; i_ < sizeof words_ / sizeof words_[0]; i_++)                                               \
-            if (strstr(err_.text, words_[i_]) == NULL)                                                                 \
-                fail_msg("\"%s\" does not mention \"%s\"", err_.text, words_[i_]);                                     \
-        assert_int_equal(err_.code, expected_code);                                                                    \
-        free_model(f);                                                                                                 \
-    } while (0)
-
-static inline const struct node *node_called(const struct graph *graph, const char *name)
-{
-    int index = graph_find_node(graph, name);
-
-    if (index == GRAPH_NONE)
-        fail_msg("no node is called \"%s\"", name);
-    return &graph->nodes[index];
-}
-
-static inline const struct value *value_called(const struct graph *graph, const char *name)
-{
-    int index = graph_find_value(graph, name);
-
-    if (index == GRAPH_NONE)
-        fail_msg("no value is called \"%s\"", name);
-    return &graph->values[index];
-}
-
-static inline void assert_shape(const struct value *value, const char *expected)
-{
-    char text[SHAPE_TEXT_BYTES];
-
-    assert_string_equal(shape_text(&value->shape, text), expected);
 }
 
 #endif

@@ -495,7 +495,7 @@ static const struct {
                       "} }",
      NULL, EX_UNAVAILABLE, "batch"},
     {INPUT("1,4,4,4") "layer { name: 'm' type: 'Softmax' bottom: 'data' top: 'm' softmax_param { axis: 4 } }", NULL,
-     EX_DATAERR, "axis 4 does not exist: its bottom has 4 axes"},
+     EX_DATAERR, "axis 4 does not exist: there are 4 axes"},
     {INPUT(
          "1,4,4,4") "layer { name: 'g' type: 'Pooling' bottom: 'data' top: 'g' pooling_param { global_pooling: true } }"
                     "layer { name: 'e' type: 'Eltwise' bottom: 'data' bottom: 'g' top: 'e' }",

@@ -727,7 +727,7 @@ static void an_unbatched_network_keeps_its_first_axis(void **state)
         struct graph *graph;
 
         set_ints(f, add_node(f, "Transpose", "t", "x", "y"), "perm", 1, 0);
-        f->request.is_unbatched = is_unbatched;
+        f->file.request.is_unbatched = is_unbatched;
         if (!is_unbatched) {
             assert_refused(f, EX_UNAVAILABLE, "node \"t\"", "(Transpose)", "expected a batch of 1");
             continue;

@@ -48,7 +48,7 @@ static void a_graph_is_recognised_by_its_content(void **state)
 {
     struct tf_file *f = conv_graph();
     size_t size = tensorflow__graph_def__get_packed_size(&f->graph);
-    uint8_t *bytes = grab(f, size, 1);
+    uint8_t *bytes = grab(&f->file, size, 1);
     struct bytes file = {.data = bytes, .size = size};
     const struct importer *importer = importer_called("tensorflow");
 
@@ -61,7 +61,7 @@ static void a_graph_is_recognised_by_its_content(void **state)
     file.size = 20; /* cut inside the first node */
     assert_int_equal(importer->recognise("anything", &file), 0);
     assert_int_equal(importer->recognise("frozen.pb", &file), 1);
-    free_file(f);
+    free_file(&f->file);
 }
 
 static void other_protobuf_files_are_not_taken_for_graphs(void **state)
@@ -80,7 +80,7 @@ static void a_saved_model_must_be_frozen_first(void **state)
 {
     struct tf_file *f = small_graph();
     size_t size = tensorflow__graph_def__get_packed_size(&f->graph);
-    uint8_t *bytes = grab(f, size + 6, 1);
+    uint8_t *bytes = grab(&f->file, size + 6, 1);
     struct error err = {0};
 
     (void)state;
@@ -88,11 +88,11 @@ static void a_saved_model_must_be_frozen_first(void **state)
     memcpy(bytes, (uint8_t[]){0x08, 1, 0x12, (uint8_t)(size + 2), 0x12, (uint8_t)size},
            6); /* version, a MetaGraphDef */
     tensorflow__graph_def__pack(&f->graph, bytes + 6);
-    write_bytes(f->path, bytes, size + 6);
-    assert_null(model_import(&f->request, &err));
+    write_bytes(f->file.path, bytes, size + 6);
+    assert_null(model_import(&f->file.request, &err));
     assert_int_equal(err.code, EX_UNAVAILABLE);
     assert_non_null(strstr(err.text, "SavedModel"));
-    free_file(f);
+    free_file(&f->file);
 }
 
 /* --- inputs and outputs --- */
@@ -104,8 +104,8 @@ static void images_get_their_channels_first(void **state)
     struct tensor w;
 
     (void)state;
-    assert_shape(graph, graph->inputs[0], "1x3x4x5");
-    assert_shape(graph, graph->outputs[0], "1x2x4x5");
+    assert_shape(&graph->values[graph->inputs[0]], "1x3x4x5");
+    assert_shape(&graph->values[graph->outputs[0]], "1x2x4x5");
     assert_int_equal(graph->n_nodes, 1);
     assert_true(graph_constant(graph, conv->inputs[1], &w));
     for (int o = 0; o < 2; o++)
@@ -128,8 +128,8 @@ static void operators_say_which_axis_carries_channels(void **state)
     add_floats(f, "bias", DIMS(3), 1, 2, 3);
     add_op(f, "BiasAdd", "add", "to_nhwc bias");
     graph = must_import(f);
-    assert_shape(graph, graph->inputs[0], "1x3x4x5");
-    assert_shape(graph, graph->outputs[0], "1x3x4x5");
+    assert_shape(&graph->values[graph->inputs[0]], "1x3x4x5");
+    assert_shape(&graph->values[graph->outputs[0]], "1x3x4x5");
     for (size_t i = 0; i < graph->n_nodes; i++)
         assert_true(graph->nodes[i].op != OP_TRANSPOSE);
     graph_destroy(graph);
@@ -153,7 +153,7 @@ static void shapes_of_inputs_come_from_the_request_where_the_file_leaves_them_op
         add_op(f, "Relu", "relu", "x");
         want_input(f, which == 0 ? "x:0" : "x", 1, 4, 5, 3); /* in the file's order */
         graph = must_import(f);
-        assert_shape(graph, graph->inputs[0], "1x3x4x5");
+        assert_shape(&graph->values[graph->inputs[0]], "1x3x4x5");
         graph_destroy(graph);
     }
     f = new_graph_def();
@@ -323,7 +323,7 @@ static struct tf_file *branches(bool has_constant, bool flag)
         Tensorflow__TensorProto *tensor = add_tensor(f, "flag", TYPE_BOOL, SCALAR);
 
         tensor->n_bool_val = 1;
-        tensor->bool_val = grab(f, 1, sizeof *tensor->bool_val);
+        tensor->bool_val = grab(&f->file, 1, sizeof *tensor->bool_val);
         tensor->bool_val[0] = flag;
     } else {
         add_source(f, "Placeholder", "flag", TYPE_BOOL);
@@ -356,7 +356,7 @@ static void the_branch_that_is_not_taken_is_not_looked_at(void **state)
     f = branches(true, false);
     add_floats(f, "constant", SCALAR, 1);
     add_op(f, "Identity", "alternative", "constant ^switch_t"); /* on the dead branch by a control edge alone */
-    f->nodes[f->graph.n_node - 3]->input[1] = own_text(f, "alternative");
+    f->nodes[f->graph.n_node - 3]->input[1] = own_text(&f->file, "alternative");
     graph = must_import(f);
     graph_destroy(graph);
 }
@@ -405,7 +405,7 @@ static void a_short_list_repeats_its_last_element(void **state)
         Tensorflow__TensorProto *tensor = add_tensor(f, "c", TYPE_HALF, DIMS(5));
 
         tensor->n_half_val = 2;
-        tensor->half_val = memcpy(grab(f, 2, sizeof(int32_t)), (int32_t[]){0x3c00, 0xc100}, 8);
+        tensor->half_val = memcpy(grab(&f->file, 2, sizeof(int32_t)), (int32_t[]){0x3c00, 0xc100}, 8);
     }
     assert_constant(f, (float[]){1, -2.5F, -2.5F, -2.5F, -2.5F});
 }
@@ -417,7 +417,7 @@ static void content_must_fit_the_shape(void **state)
 
     (void)state;
     tensor->has_tensor_content = true;
-    tensor->tensor_content = (ProtobufCBinaryData){16, grab(f, 16, 1)};
+    tensor->tensor_content = (ProtobufCBinaryData){16, grab(&f->file, 16, 1)};
     assert_refused(f, EX_DATAERR, "\"c\"", "5 elements", "16 bytes");
     f = sum_graph();
     add_tensor(f, "c", TYPE_STRING, DIMS(5));
@@ -540,11 +540,11 @@ static void the_batch_stays_where_it_is(void **state)
 
         add_int_list(f, "argument", DIMS(cases[i].n), cases[i].argument, (size_t)cases[i].n);
         add_op(f, cases[i].op, "moved", "relu argument");
-        graph = import_file(f, &err);
+        graph = import_file(&f->file, &err);
         assert_null(graph);
         assert_non_null(strstr(err.text, cases[i].word));
         assert_non_null(strstr(err.text, "\"moved\""));
-        free_file(f);
+        free_file(&f->file);
     }
 }
 
@@ -576,12 +576,12 @@ static void blocks_of_one_convolution_are_joined_once(void **state)
         add_ints(f, "two", DIMS(2), 2, 2);
         add_ints(f, "pads", DIMS(2, 2), 0, 0, 0, 1);
         add_op(f, "SpaceToBatchND", "cut", "x two pads");
-        f->nodes[2]->input[0] = own_text(f, "cut");
+        f->nodes[2]->input[0] = own_text(&f->file, "cut");
         add_op(f, "BatchToSpaceND", "joined", "conv two pads");
         if (n == 1) {
             struct graph *graph = must_import(f);
 
-            assert_shape(graph, graph->outputs[0], "1x2x4x5");
+            assert_shape(&graph->values[graph->outputs[0]], "1x2x4x5");
             graph_destroy(graph);
         } else {
             add_op(f, "BatchToSpaceND", "again", "conv two pads");
@@ -621,8 +621,8 @@ static void real_networks_begin_and_end_where_they_should(void **state)
     graph = model_import(&request, &err);
     if (graph == NULL)
         fail_msg("%s", err.text);
-    assert_shape(graph, graph->inputs[0], "1x3x128x128");
-    assert_shape(graph, graph->outputs[0], "1x256x4x4");
+    assert_shape(&graph->values[graph->inputs[0]], "1x3x128x128");
+    assert_shape(&graph->values[graph->outputs[0]], "1x256x4x4");
     graph_destroy(graph);
 
     request.file = SHARED_DATA "/tensorflow/DS_CNN_S.pb";
@@ -635,7 +635,7 @@ static void real_networks_begin_and_end_where_they_should(void **state)
     graph = model_import(&request, &err);
     if (graph == NULL)
         fail_msg("%s", err.text);
-    assert_shape(graph, graph->inputs[0], "1x49x10");
+    assert_shape(&graph->values[graph->inputs[0]], "1x49x10");
     assert_string_equal(graph->values[graph->outputs[0]].name, "labels_softmax");
     graph_destroy(graph);
 }
@@ -663,10 +663,10 @@ static void damaged_files_do_no_more_than_fail(void **state)
         memcpy(copy, end + 1, size);
         for (size_t k = draw_below(4); k < 4; k++)
             copy[draw_below(size)] = (uint8_t)draw();
-        write_bytes(f->path, copy, draw_below(8) == 0 ? draw_below(size) : size);
+        write_bytes(f->file.path, copy, draw_below(8) == 0 ? draw_below(size) : size);
         free(copy);
         err = (struct error){0};
-        graph = model_import(&f->request, &err);
+        graph = model_import(&f->file.request, &err);
         n_refused += graph == NULL;
         assert_true(graph != NULL || err.code != 0);
         graph_destroy(graph);
@@ -675,7 +675,7 @@ static void damaged_files_do_no_more_than_fail(void **state)
     }
     assert_true(n_refused > ROUNDS / 4 && n_refused < ROUNDS);
     bytes_free(&golden);
-    free_file(f);
+    free_file(&f->file);
 }
 
 int main(void)

@@ -48,7 +48,7 @@ static struct onnx_file *whole_network(void)
     add_node(f, "GlobalAveragePool", "pool", "m", "p");
     add_node(f, "Flatten", "flatten", "p", "f");
     set_int(f, add_node(f, "Gemm", "head", "f head.1.weight", "y"), "transB", 1);
-    f->request.weights = checkpoint;
+    f->file.request.weights = checkpoint;
     return f;
 }
 
@@ -75,8 +75,8 @@ static void a_parameter_without_a_tensor_is_refused_by_name(void **unused)
     struct onnx_file *f = whole_network();
 
     (void)unused;
-    f->tensors[1]->name = own_text(f, "block.conv.offset");
-    f->nodes[0]->input[2] = own_text(f, "block.conv.offset");
+    f->tensors[1]->name = own_text(&f->file, "block.conv.offset");
+    f->nodes[0]->input[2] = own_text(&f->file, "block.conv.offset");
     assert_refused(f, EX_DATAERR, "no tensor \"block.conv.offset\"", "checkpoint.zip.pth");
 }
 
@@ -87,12 +87,12 @@ static void a_tensor_without_a_place_is_refused_by_name_unless_outputs_are_chose
     struct graph *graph;
 
     (void)unused;
-    f->graph.output[0]->name = own_text(f, "p");
+    f->graph.output[0]->name = own_text(&f->file, "p");
     f->graph.n_node = 4;
     assert_refused(f, EX_DATAERR, "1 of its 8 tensors have no place", "\"module.head.1.weight\"");
     f = whole_network();
-    f->request.outputs = outputs;
-    f->request.n_outputs = 1;
+    f->file.request.outputs = outputs;
+    f->file.request.n_outputs = 1;
     graph = must_import(f);
     assert_ramp(graph, "block.conv.weight", 6);
     graph_destroy(graph);
@@ -113,7 +113,7 @@ static void what_is_no_checkpoint_is_refused(void **unused)
     struct onnx_file *f = whole_network();
 
     (void)unused;
-    f->request.weights = f->path;
+    f->file.request.weights = f->file.path;
     assert_refused(f, EX_DATAERR, "model.weights", "no PyTorch checkpoint");
 }
 

@@ -206,10 +206,27 @@ evaluate: {top_k: [1, 3], dataset: *data}
 output: out
 limits: {max_bad_records: 3}
 """)
-put("tensorflow", "text", b"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+graph_texts = {
+    "bytes": rb"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
   attr { key: "shape" value { shape { dim { size: 1 } dim { size: 2 } } } } }
 node { name: "b" op: "Const" attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } }
-  tensor_content: "\\000\\000\\200?\\000\\000\\000@" } } } }
+  tensor_content: "\000\000\200?\000\000\000@" } } } }
 node { name: "y" op: "BiasAdd" input: "x" input: "b:0" } # not [1] < 2 >
 versions { producer: 27 }
-""")
+""",
+    "lists": rb"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "shape" value { shape { dim { size: -1 } dim { size: 3 } dim { size: 3 } dim { size: 2 } } } } }
+node { name: "w" op: "Const" attr { key: "dtype" value { type: 1 } } attr { key: "value" value { tensor {
+  dtype: DT_FLOAT tensor_shape { dim { size: 1 } dim { size: 1 } dim { size: 2 } dim { size: 2 } }
+  float_val: [1, -2.5e-1, 3f, inf] } } } }
+node { name: "conv" op: 'Conv2D' input: ["x", "w"]
+  attr { key: "strides" value { list { i: 1 i: 1 i: 1 i: 1 } } } attr { key: "padding" value { s: "SA" "ME" } } };
+node < name: "to" op: "Const" attr < key: "value" value < tensor < dtype: DT_INT32 tensor_shape < dim < size: 2 > >
+  int_val: -1, int_val: 0x12 > > > >
+node { name: "y" op: "Reshape" input: "conv" input: "to" input: "^w" attr { key: "T" value { b: true } } }
+library { function { signature { name: "f" input_arg { name: "a" } } } }
+""",
+}
+put("tensorflow", "text", graph_texts["bytes"])
+for name, text in graph_texts.items():
+    put("tensorflow_text", name, text)
