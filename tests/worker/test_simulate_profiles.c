@@ -8,6 +8,7 @@
 #include "common/memory.h"
 #include "common/requantize.h"
 #include "formats/cambricon/profile.h"
+#include "formats/onnx_qdq/profile.h"
 #include "formats/sophon/profile.h"
 #include "formats/target.h"
 
@@ -506,6 +507,7 @@ static void assert_all_operators(const struct profile *profile)
 static void integers_of_every_target_are_its_profiles_to_the_last(void **state)
 {
     static const struct profile *const others[] = {
+        &onnx_qdq_tensorrt_profile,
         &sophon_bm1684_profile,
         &cambricon_mlu220_profile,
         &cambricon_mlu270_fp32_profile,
