@@ -65,3 +65,8 @@ int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)
         sum += plan->nodes[node].weight_codes[channel * row + i];
     return -input->codes.zero_point * sum;
 }
+
+int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node)
+{
+    return profile->weight_limit_of == NULL ? profile->weight_limit : profile->weight_limit_of(graph, node);
+}

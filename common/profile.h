@@ -47,6 +47,11 @@ struct profile {
     enum float_type float_type;
     /* weights: symmetric, [-weight_limit, weight_limit]; 127, or 32767 */
     int32_t weight_limit;
+    int32_t (*weight_limit_of)(const struct graph *graph,
+                               const struct node *node); /* optional: the limit of one node */
+    /* The target's own tool makes the codes, of the largest magnitude for weight_limit steps: max-abs, whatever method
+     * the job asks for. */
+    bool weights_are_max_abs;
     bool per_channel_weights;
     /* bias: integer codes of step acc_scale where true, float otherwise */
     bool integer_bias;
@@ -75,5 +80,7 @@ struct profile {
      * float. */
     bool (*allows)(const struct graph *graph, const struct node *node);
 };
+
+int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node);
 
 #endif

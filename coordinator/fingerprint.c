@@ -170,12 +170,13 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
 }
 
 /* What a job leaves alone, or sets to what it is anyway, adds nothing. In the order of the target's own list. */
-static void add_settings(struct sha256 *state, const struct target_settings *settings, const struct target *target)
+static void add_settings(struct sha256 *state, const struct target_settings *settings, const struct target *target,
+                         bool decides)
 {
     for (const struct target_option *o = target->options; o != NULL && o->name != NULL; o++) {
         const char *text = target_setting(settings, target, o->name);
 
-        if (strcmp(text, o->fallback) == 0)
+        if (o->decides != decides || strcmp(text, o->fallback) == 0)
             continue;
         add_text(state, "option", o->name);
         add_text(state, "is", text);
@@ -202,7 +203,7 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
     add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
     for (size_t i = 0; i < q->model.batch.n_separate; i++)
         add_text(state, "separate", q->model.batch.separate[i]);
-    add_settings(state, &q->target_settings, target);
+    add_settings(state, &q->target_settings, target, true);
     sha256_finish(state, hex);
     return 0;
 }
@@ -229,6 +230,7 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
         rc = fingerprint_target(q, statistics, q->targets[i], digest, err);
         add(state, "target %s\n", digest);
+        add_settings(state, &q->target_settings, q->targets[i], false);
     }
     add_text(state, "model name", q->model_name);
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)

@@ -91,7 +91,8 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
 /* The scale follows from other things, or a finer search has nothing to win: max-abs stands in for any method. */
 static bool has_no_choice(const struct profile *profile)
 {
-    return profile->requantization == REQUANTIZE_SHIFT || profile->weight_limit > INT8_MAX;
+    return profile->requantization == REQUANTIZE_SHIFT || profile->weight_limit > INT8_MAX ||
+           profile->weights_are_max_abs;
 }
 
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
@@ -102,7 +103,7 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
     float *copy;
     const float *weights = plan_layer_gather(&layer, group, &copy, err);
     size_t n = group.runs * group.run;
-    int32_t limit = plan->profile->weight_limit;
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer.node);
     int rc = weights == NULL                ? -1
              : has_no_choice(plan->profile) ? weight_scale_max_abs(weights, n, limit, scale, err)
                                             : method->search(weights, n, limit, scale, err);
@@ -199,7 +200,7 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
     struct plan_node *out = &plan->nodes[n];
     struct weight_group group = plan_layer_group(layer, i);
     size_t count = group.runs * group.run;
-    int32_t limit = plan->profile->weight_limit;
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer->node);
     struct group_steps steps = {0};
     float *copy, max_abs;
     const float *weights = plan_layer_gather(layer, group, &copy, err);

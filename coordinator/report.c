@@ -2,7 +2,7 @@
 #include "coordinator/report.h"
 
 #include "common/printable.h"
-#include "coordinator/json_text.h"
+#include "formats/json_text.h"
 
 #include <inttypes.h>
 #include <jansson.h>

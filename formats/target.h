@@ -18,6 +18,7 @@ struct target_option {
     const char *fallback;     /* its value where the job says nothing, as text */
     const char *const *words; /* SETTING_WORD: NULL-terminated */
     uint64_t least, most;     /* SETTING_COUNT */
+    bool decides;             /* thresholds or codes follow from it, not the form of files alone */
 };
 
 /* What a job has set, checked against the options; all borrowed. */

@@ -2,7 +2,7 @@
 #include "jobs/show_model.h"
 
 #include "common/printable.h"
-#include "coordinator/json_text.h"
+#include "formats/json_text.h"
 
 #include <stdlib.h>
 

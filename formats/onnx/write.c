@@ -1,7 +1,10 @@
 /* write.c — the builder of ONNX messages; see write.h. */
 #include "formats/onnx/write.h"
 
+#include "formats/exporter.h"
+
 #include <onnx/onnx.pb-c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,4 +369,17 @@ const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct er
     model->n_metadata_props = writer->metadata.n;
     model->metadata_props = (Onnx__StringStringEntryProto **)writer->metadata.items;
     return &model->base;
+}
+
+int onnx_writer_save(struct onnx_writer *writer, const char *folder, const char *name, struct output *output,
+                     struct error *err)
+{
+    const ProtobufCMessage *model = onnx_writer_finish(writer, err);
+    char base[768];
+
+    if (model == NULL)
+        return -1;
+    if (snprintf(base, sizeof base, "%s/%s", folder, name) >= (int)sizeof base)
+        return error_set(err, EX_CANTCREAT, "the name \"%.200s...\" is longer than a file's can be", name);
+    return exporter_write_message(output, base, ".onnx", model, err);
 }

@@ -15,6 +15,7 @@
 #define ETALON_ONNX_WRITE_H
 
 #include "common/graph.h"
+#include "common/output.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -25,6 +26,9 @@ void onnx_writer_destroy(struct onnx_writer *writer);                           
 /* The file as a message, for exporter_write_message; lives as long as the writer. NULL: the first failure of any call.
  */
 const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct error *err);
+/* Finishes, and writes <folder>/<name>.onnx. EX_UNAVAILABLE, EX_CANTCREAT, EX_IOERR, EX_OSERR. */
+int onnx_writer_save(struct onnx_writer *writer, const char *folder, const char *name, struct output *output,
+                     struct error *err);
 /* For callers that find a fault themselves: kept like the writer's own. */
 void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
 
@@ -84,6 +88,10 @@ const char *onnx_graph_value(struct onnx_graph_writer *gw, int value);
 void onnx_graph_output(struct onnx_graph_writer *gw, int value);
 /* An input of the graph; one that is to be separate becomes an input a record, "<name>_0", ..., and their join. */
 void onnx_graph_input(struct onnx_graph_writer *gw, int value);
+/* A constant that this node alone is to read in the place of its input `slot`, as an initializer: under the user's name
+ * where nobody else reads that one, else "<node>/<suffix>". Returns its name; `tensor` NULL: the name alone. */
+const char *onnx_graph_parameter(struct onnx_graph_writer *gw, int node, size_t slot, const char *suffix,
+                                 const struct tensor *tensor);
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
  * onnx_graph_value, but for those where `replaced` is not NULL: of CONV, DECONV and DENSE only, three entries (x,
  * weights, bias, which a node without one then gets); or NULL for none. `fused` is the node's own fused activation, or

@@ -109,6 +109,20 @@ const char *onnx_graph_value(struct onnx_graph_writer *gw, int value)
     return gw->names[value];
 }
 
+const char *onnx_graph_parameter(struct onnx_graph_writer *gw, int node, size_t slot, const char *suffix,
+                                 const struct tensor *tensor)
+{
+    const struct node *n = &gw->graph->nodes[node];
+    int value = slot < n->n_inputs ? n->inputs[slot] : GRAPH_NONE;
+    const char *name = value != GRAPH_NONE && graph_count_consumers(gw->graph, value) == 1
+                           ? gw->graph->values[value].name
+                           : onnx_graph_name(gw, n->name, suffix);
+
+    if (tensor != NULL)
+        onnx_writer_tensor(gw->writer, name, tensor);
+    return name;
+}
+
 /* Names of a node's inputs: the replaced ones, else the values' own. */
 static const char *const *name_inputs(struct onnx_graph_writer *gw, const struct node *node,
                                       const char *const *replaced, size_t n)

@@ -2,12 +2,10 @@
 #include "formats/onnx_qdq/profile.h"
 #include "formats/onnx_qdq/write.h"
 
-#include <stdio.h>
-
 extern const struct target target_onnx_qdq;
 
 static const struct target_option options[] = {
-    {"flavour", SETTING_WORD, "ort", (const char *const[]){"ort", "tensorrt", NULL}, 0, 0},
+    {"flavour", SETTING_WORD, "ort", (const char *const[]){"ort", "tensorrt", NULL}, 0, 0, true},
     {0},
 };
 
@@ -20,11 +18,9 @@ static const struct profile *choose_profile(const struct target_settings *settin
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
-    char base[512];
-
-    if (snprintf(base, sizeof base, "onnx-qdq/%s", info->model_name) >= (int)sizeof base)
-        return error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
-    return onnx_qdq_write(plan, info, false, NULL, base, output, err);
+    if (onnx_qdq_write(plan, info, false, NULL, "onnx-qdq", info->model_name, output, err) != 0)
+        return error_in(err, "onnx-qdq");
+    return 0;
 }
 
 const struct target target_onnx_qdq = {

@@ -36,22 +36,4 @@ const struct profile onnx_qdq_profile = {
     .concat_shares_scale = false,       /* QLinearConcat requantizes by table */
 };
 
-const struct profile onnx_qdq_tensorrt_profile = {
-    .name = "onnx-qdq",
-    /* Explicit quantization there: zero points are 0, codes int8, all 256 of them for activations. */
-    .signed_codes = {.lo = -128, .hi = 127, .zero_point = 0},
-    .unsigned_codes = {.lo = -128, .hi = 127, .zero_point = 0},
-    .signed_steps = 127,
-    .unsigned_steps = 127,
-    .activation_rounding = ROUND_HALF_EVEN,
-    .weight_limit = 127,
-    .per_channel_weights = true,
-    .integer_bias = false, /* biases stay floats, which the builder adds to the accumulators itself */
-    .requantization = REQUANTIZE_DEQUANTIZED,
-    /* Q and DQ belong in front of layers with weights and of both operands of a residual Add. The builder moves them
-     * over what only moves data. */
-    .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE | 1u << OP_BINARY | 1u << OP_POOL | 1u << OP_CONCAT,
-    .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE | 1u << OP_TRANSPOSE | 1u << OP_SLICE | 1u << OP_PAD |
-                       1u << OP_RESIZE | 1u << OP_IDENTITY,
-    .concat_shares_scale = true, /* operands of one scale are joined without requantizing */
-};
+const struct profile onnx_qdq_tensorrt_profile = {.name = "onnx-qdq", ONNX_QDQ_SYMMETRIC};

@@ -11,8 +11,18 @@
 
 extern const struct profile onnx_qdq_profile;
 
-/* What NVIDIA TensorRT takes: symmetric int8 both ways, biases in float. Source: its guide to explicit quantization.
- * Files of this form are general: codes are dequantized, computed with and quantized as the operators say. */
+/* The fields of a symmetric form: zero points are 0, biases stay floats, and the file means what its operators say,
+ * dequantize, compute, quantize. What NVIDIA TensorRT takes (source: its guide to explicit quantization), and a safe
+ * choice for tools of which nothing is known. Q and DQ stand in front of layers with weights and of both operands of an
+ * Add; what only moves data keeps its scale, and so do operands of a Concat. */
+#define ONNX_QDQ_SYMMETRIC                                                                                             \
+    .signed_codes = {-128, 127, 0}, .unsigned_codes = {-128, 127, 0}, .signed_steps = 127, .unsigned_steps = 127,      \
+    .activation_rounding = ROUND_HALF_EVEN, .weight_limit = 127, .per_channel_weights = true, .integer_bias = false,   \
+    .requantization = REQUANTIZE_DEQUANTIZED, .concat_shares_scale = true,                                             \
+    .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE | 1u << OP_BINARY | 1u << OP_POOL | 1u << OP_CONCAT,               \
+    .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE | 1u << OP_TRANSPOSE | 1u << OP_SLICE | 1u << OP_PAD |         \
+                       1u << OP_RESIZE | 1u << OP_IDENTITY
+
 extern const struct profile onnx_qdq_tensorrt_profile;
 
 #endif

@@ -90,17 +90,8 @@ static void add_codes(struct emitter *e, const char *name, const struct tensor *
     onnx_writer_value(e->writer, name, DTYPE_FLOAT32, &codes->shape, true);
 }
 
-/* The user's name for a constant that this node alone reads. Each reader of a shared one has codes of its own, and a
- * node without a bias may have got one from the correction of its mean. */
-static const char *name_parameter(struct emitter *e, const struct node *node, size_t slot, const char *suffix)
-{
-    int value = slot < node->n_inputs ? node->inputs[slot] : GRAPH_NONE;
-
-    if (value != GRAPH_NONE && graph_count_consumers(e->plan->graph, value) == 1)
-        return e->plan->graph->values[value].name;
-    return onnx_graph_name(&e->gw, node->name, suffix);
-}
-
+/* Each reader of a shared constant has codes of its own, and a node without a bias may have got one from the correction
+ * of its mean. */
 static void add_weights(struct emitter *e, int index, const char *names[3])
 {
     const struct node *node = &e->plan->graph->nodes[index];
@@ -117,13 +108,13 @@ static void add_weights(struct emitter *e, int index, const char *names[3])
     if (bytes == NULL)
         return;
     plan_weight_bytes(planned, (size_t)shape_elements(&weights.shape), bytes);
-    names[1] = name_parameter(e, node, 1, "weights");
+    names[1] = onnx_graph_parameter(&e->gw, index, 1, "weights", NULL);
     add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, bytes}, planned->weight_scale, n,
               is_transposed ? 1 : 0);
     if (planned->bias == NULL && planned->bias_codes == NULL)
         return;
     bias.shape.dims[0] = is_transposed ? weights.shape.dims[1] * node->attr.conv.group : weights.shape.dims[0];
-    names[2] = name_parameter(e, node, 2, "bias");
+    names[2] = onnx_graph_parameter(&e->gw, index, 2, "bias", NULL);
     bias.dtype = planned->bias_codes != NULL ? DTYPE_INT32 : DTYPE_FLOAT32;
     bias.data = planned->bias_codes != NULL ? (const void *)planned->bias_codes : planned->bias;
     if (planned->bias_codes != NULL)
@@ -216,12 +207,12 @@ int onnx_qdq_check(const struct plan *plan, struct error *err)
 }
 
 int onnx_qdq_write(const struct plan *plan, const struct emit_info *info, bool is_described,
-                   const struct onnx_qdq_front *front, const char *base, struct output *output, struct error *err)
+                   const struct onnx_qdq_front *front, const char *folder, const char *name, struct output *output,
+                   struct error *err)
 {
     struct emitter e = {.plan = plan, .writer = onnx_writer_create(info->model_name, err), .front = front};
-    const ProtobufCMessage *model;
     char records[24];
-    int rc = -1;
+    int rc;
 
     if (e.writer == NULL)
         return -1;
@@ -233,8 +224,7 @@ int onnx_qdq_write(const struct plan *plan, const struct emit_info *info, bool i
     if (is_described)
         onnx_writer_describe_values(e.writer);
     add_graph(&e, is_described);
-    model = onnx_writer_finish(e.writer, err);
-    rc = model == NULL ? error_in(err, "%s", base) : exporter_write_message(output, base, ".onnx", model, err);
+    rc = onnx_writer_save(e.writer, folder, name, output, err);
     onnx_writer_destroy(e.writer);
     return rc;
 }

@@ -14,10 +14,11 @@ struct onnx_qdq_front {
     void *context;
 };
 
-/* <base>.onnx. is_described: all values have types and shapes, and the batch is one record, or the graph's. front:
- * NULL, inputs are the network's own. EX_UNAVAILABLE naming a node that opset 13 cannot express. */
+/* <folder>/<name>.onnx. is_described: all values have types and shapes, and the batch is one record, or the graph's.
+ * front: NULL, inputs are the network's own. EX_UNAVAILABLE naming a node that opset 13 cannot express. */
 int onnx_qdq_write(const struct plan *plan, const struct emit_info *info, bool is_described,
-                   const struct onnx_qdq_front *front, const char *base, struct output *output, struct error *err);
+                   const struct onnx_qdq_front *front, const char *folder, const char *name, struct output *output,
+                   struct error *err);
 /* Can the plan be written so? EX_UNAVAILABLE naming the node or value. */
 int onnx_qdq_check(const struct plan *plan, struct error *err);
 

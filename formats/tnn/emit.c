@@ -42,7 +42,7 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
 extern const struct target target_tnn;
 
 static const struct target_option options[] = {
-    {"mode", SETTING_WORD, "corrected", (const char *const[]){"corrected", "tool-exact", NULL}, 0, 0},
+    {"mode", SETTING_WORD, "corrected", (const char *const[]){"corrected", "tool-exact", NULL}, 0, 0, true},
     {0},
 };
 

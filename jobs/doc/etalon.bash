@@ -7,7 +7,8 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
-  targets target_options target_options.onnx-qdq.flavour target_options.tnn.mode
+  targets target_options target_options.onnx-qdq.flavour target_options.ncnn.winograd
+  target_options.tensorrt.version target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
   checkpoint.interval limits.max_bad_records output'

@@ -1,0 +1,45 @@
+/* json_text.c — see json_text.h. */
+#include "formats/json_text.h"
+
+#include "common/printable.h"
+#include "formats/text_file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+json_t *json_text(const char *from)
+{
+    size_t size = PRINTABLE_GROWTH * strlen(from) + PRINTABLE_MARGIN;
+    char *copy = malloc(size);
+    json_t *string = copy == NULL ? NULL : json_string(printable_copy(copy, size, from));
+
+    free(copy);
+    return string;
+}
+
+void json_append(json_t **list, json_t *item)
+{
+    if (json_array_append_new(*list, item) == 0) /* takes the item after a failure, too */
+        return;
+    json_decref(*list);
+    *list = NULL;
+}
+
+void json_put(json_t **object, const char *key, json_t *item)
+{
+    if (json_object_set_new(*object, key, item) == 0)
+        return;
+    json_decref(*object);
+    *object = NULL;
+}
+
+int json_file_write(json_t *root, struct output *output, const char *folder, const char *name, struct error *err)
+{
+    char *text = root == NULL ? NULL : json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    int rc = text == NULL ? error_set(err, EX_OSERR, "cannot allocate memory for %s", name)
+                          : text_file_write(output, folder, name, text, strlen(text), err);
+
+    free(text);
+    json_decref(root);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* json_text.h — what jansson leaves to us: texts of strangers, lists that grow, files.
+ *
+ * Values of NULL stand for "memory ended" and may be passed on: what is made of them is NULL.
+ */
+#ifndef ETALON_JSON_TEXT_H
+#define ETALON_JSON_TEXT_H
+
+#include "common/output.h"
+
+#include <jansson.h>
+
+/* As a JSON string, which holds UTF-8 only: see common/printable.h. */
+json_t *json_text(const char *from);
+/* Takes item, and *list too (which becomes NULL) where either is NULL. */
+void json_append(json_t **list, json_t *item);
+void json_put(json_t **object, const char *key, json_t *item);
+/* Takes root, whose keys keep their order; floats have nine digits. Writes <folder>/<name>. EX_OSERR, EX_CANTCREAT,
+ * EX_IOERR. */
+int json_file_write(json_t *root, struct output *output, const char *folder, const char *name, struct error *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* text_file.h — a text that is printed piece by piece and then written as one file.
+ *
+ *   struct text_file file;
+ *   if (text_file_begin(&file, err) != 0)
+ *       return -1;
+ *   fprintf(file.out, "conv1 %g\n", scale);
+ *   return text_file_end(&file, output, "ncnn", "net.table", err);
+ */
+#ifndef ETALON_TEXT_FILE_H
+#define ETALON_TEXT_FILE_H
+
+#include "common/output.h"
+
+#include <stdio.h>
+
+struct text_file {
+    FILE *out; /* in memory */
+    char *text;
+    size_t size;
+};
+
+int text_file_begin(struct text_file *file, struct error *err); /* EX_OSERR */
+/* Writes <folder>/<name>, and frees what there is. EX_OSERR, EX_CANTCREAT, EX_IOERR. */
+int text_file_end(struct text_file *file, struct output *output, const char *folder, const char *name,
+                  struct error *err);
+/* The same of a text that is there already. */
+int text_file_write(struct output *output, const char *folder, const char *name, const char *text, size_t size,
+                    struct error *err);
+
+#endif
