@@ -53,6 +53,7 @@ struct profile {
      * the job asks for. */
     bool weights_are_max_abs;
     bool per_channel_weights;
+    uint32_t per_tensor_ops; /* bit 1u << OP_x: nodes whose weights have one scale all the same */
     /* bias: integer codes of step acc_scale where true, float otherwise */
     bool integer_bias;
     int32_t

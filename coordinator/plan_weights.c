@@ -42,7 +42,8 @@ static int reserve(struct plan *plan, const struct plan_choices *choices, int n,
 {
     struct plan_layer layer = plan_layer_of(plan, n);
     struct plan_node *out = &plan->nodes[n];
-    bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor;
+    bool is_per_channel = plan->profile->per_channel_weights && !choices->weights_per_tensor &&
+                          (plan->profile->per_tensor_ops >> layer.node->op & 1) == 0;
 
     if (layer.bias != NULL) {
         int64_t found = shape_elements(&plan->graph->values[layer.node->inputs[2]].shape);

@@ -8,6 +8,7 @@
 #include "common/output.h"
 #include "common/plan.h"
 #include "common/preprocess_plan.h"
+#include "formats/model.h"
 
 struct target;
 
@@ -57,6 +58,10 @@ struct target {
     int (*check)(const struct plan *plan, struct error *err);
     /* Writes <name>/<files> through output (names relative to its folder). */
     int (*emit)(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err);
+    /* Optional: <base> plus endings from an fp32 model and the file `scales` of the vendor's format, without
+     * calibration. EX_DATAERR: scales that do not belong to the model. */
+    int (*emit_given)(const struct model_request *model, const char *scales, const char *base, struct output *output,
+                      struct error *err);
 };
 
 extern const struct target *const targets[]; /* NULL-terminated */

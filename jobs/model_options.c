@@ -62,9 +62,10 @@ static int read_batch(const char *text, int64_t *size, struct error *err)
                : error_set(err, EX_USAGE, "--batch takes a number of records, found \"%s\"", text);
 }
 
-static int make_request(const struct model_options *options, struct arena *arena, struct model_request *request,
-                        struct error *err)
+int model_options_request(const struct model_options *options, const char *file, struct arena *arena,
+                          struct model_request *request, struct error *err)
 {
+    *request = (struct model_request){.file = file};
     for (size_t i = 0; i < options->inputs.n; i++)
         if (read_input(options->inputs.items[i], arena, request, err) != 0)
             return -1;
@@ -108,10 +109,10 @@ static void say_options(struct error *err)
 struct graph *model_options_import(const struct model_options *options, const char *file, struct error *err)
 {
     struct arena *arena = arena_create(err);
-    struct model_request request = {.file = file};
+    struct model_request request;
     struct graph *graph = NULL;
 
-    if (arena != NULL && make_request(options, arena, &request, err) == 0)
+    if (arena != NULL && model_options_request(options, file, arena, &request, err) == 0)
         graph = model_import(&request, err);
     if (graph == NULL)
         say_options(err);

@@ -32,4 +32,8 @@ struct model_options {
  */
 struct graph *model_options_import(const struct model_options *options, const char *file, struct error *err);
 
+/* The request alone, for those who import later. Borrows from options and arena. EX_USAGE as above. */
+int model_options_request(const struct model_options *options, const char *file, struct arena *arena,
+                          struct model_request *request, struct error *err);
+
 #endif

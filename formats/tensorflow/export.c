@@ -104,6 +104,7 @@ static int write_nodes(struct tf_writer *w)
         const struct node *node = &w->graph->nodes[n];
         const char *y;
 
+        w->begin[n] = w->n_nodes;
         w->is_last = writers[node->op].form == LAST || (writers[node->op].form == EITHER && has_last(w, node));
         if (writers[node->op].write == NULL || node->n_outputs != 1)
             tf_cannot(w, "%s has no form in the exporter", op_name(node->op));
@@ -116,19 +117,31 @@ static int write_nodes(struct tf_writer *w)
         if (w->err.code != 0)
             return error_in(&w->err, "node \"%s\" (%s)", node->name, node->type);
     }
+    w->begin[w->graph->n_nodes] = w->n_nodes;
     return w->err.code == 0 ? 0 : -1;
+}
+
+int tf_write_graph(struct tf_writer *w, const struct graph *graph, const float *const *biases, struct error *err)
+{
+    if (tf_writer_init(w, graph, err) != 0)
+        return -1;
+    w->biases = biases;
+    write_inputs(w);
+    if (write_nodes(w) == 0)
+        write_outputs(w);
+    if (w->err.code == 0)
+        return 0;
+    *err = w->err;
+    return error_in(err, "tensorflow");
 }
 
 static int write(const struct graph *graph, const char *base, struct output *output, struct error *err)
 {
     struct tf_writer w;
     const ProtobufCMessage *file;
-    int rc = tf_writer_init(&w, graph, err);
+    int rc = tf_write_graph(&w, graph, NULL, err);
 
     if (rc == 0) {
-        write_inputs(&w);
-        if (write_nodes(&w) == 0)
-            write_outputs(&w);
         file = tf_writer_finish(&w, err);
         rc = file == NULL ? error_in(err, "tensorflow") : exporter_write_message(output, base, ".pb", file, err);
     }

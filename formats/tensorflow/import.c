@@ -85,6 +85,11 @@ static struct wire wire_of(const struct bytes *file)
     return (struct wire){file->data, file->data, file->data + file->size};
 }
 
+bool tf_is_graph_def(const struct bytes *file)
+{
+    return is_graph(wire_of(file));
+}
+
 /* As TensorFlow writes it: the first field, after comments, is a node. What else is text has no bytes below the blanks.
  */
 static bool is_text_graph(const struct bytes *file)

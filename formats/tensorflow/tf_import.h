@@ -96,6 +96,11 @@ static inline const char *tf_text(const char *text)
     return text == NULL ? "" : text;
 }
 
+/* --- import.c --- */
+
+/* Do the bytes look like a GraphDef, in binary? */
+bool tf_is_graph_def(const struct bytes *file);
+
 /* --- tf_names.c: nodes by name --- */
 
 /* EX_DATAERR: a node without name or operator, two nodes of one name. */

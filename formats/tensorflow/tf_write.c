@@ -79,6 +79,15 @@ static const char *unique_name(struct tf_writer *w, const char *wanted)
     return name == NULL ? "" : name;
 }
 
+bool tf_claim_name(struct tf_writer *w, const char *name)
+{
+    char *copy = tfind(name, &w->names, compare) != NULL ? NULL : copy_text(w, name);
+
+    if (copy != NULL && tsearch(copy, &w->names, compare) == NULL)
+        error_set(&w->err, EX_OSERR, "cannot allocate a name");
+    return copy != NULL && w->err.code == 0;
+}
+
 const char *tf_name_near(struct tf_writer *w, const char *base, const char *what)
 {
     char *wanted = w->err.code != 0 ? NULL : arena_format(w->arena, &w->err, "%s/%s", base, what);
@@ -116,7 +125,8 @@ int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error 
         return -1;
     w->forms = arena_create_array(w->arena, graph->n_values, sizeof *w->forms, err);
     w->wanted = w->forms == NULL ? NULL : arena_create_array(w->arena, graph->n_values, sizeof *w->wanted, err);
-    if (w->wanted == NULL)
+    w->begin = w->wanted == NULL ? NULL : arena_create_array(w->arena, graph->n_nodes + 1, sizeof *w->begin, err);
+    if (w->begin == NULL)
         return -1;
     if (keep_names(w) == 0)
         return 0;
@@ -124,14 +134,42 @@ int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error 
     return -1;
 }
 
+int tf_writer_adopt(struct tf_writer *w, const Tensorflow__GraphDef *file, struct error *err)
+{
+    *w = (struct tf_writer){.origin = file, .arena = arena_create(err)};
+    if (w->arena == NULL)
+        return -1;
+    for (size_t i = 0; i < file->n_node; i++)
+        tf_put_node(w, file->node[i]);
+    if (w->err.code == 0)
+        return 0;
+    *err = w->err;
+    return -1;
+}
+
+void tf_release_names(struct tf_writer *w)
+{
+    tdestroy(w->names, keep);
+    w->names = NULL;
+    w->n_made_up = 0;
+    for (size_t i = 0; i < w->n_nodes && w->err.code == 0; i++)
+        tf_claim_name(w, w->nodes[i]->name);
+}
+
 /* ---- nodes and attributes ---- */
+
+void tf_put_node(struct tf_writer *w, Tensorflow__NodeDef *node)
+{
+    if (w->err.code == 0 &&
+        memory_grow((void **)&w->nodes, &w->capacity, w->n_nodes, sizeof *w->nodes, "a GraphDef", &w->err) == 0)
+        w->nodes[w->n_nodes++] = node;
+}
 
 const char *tf_put(struct tf_writer *w, const char *op, const char *name, const char *const *inputs, size_t n)
 {
     Tensorflow__NodeDef *node = create(w, 1, sizeof *node);
 
-    if (node == NULL ||
-        memory_grow((void **)&w->nodes, &w->capacity, w->n_nodes, sizeof *w->nodes, "a GraphDef", &w->err) != 0)
+    if (node == NULL)
         return "";
     tensorflow__node_def__init(node);
     node->op = copy_text(w, op);
@@ -140,7 +178,7 @@ const char *tf_put(struct tf_writer *w, const char *op, const char *name, const 
     node->input = create(w, n, sizeof *node->input);
     for (size_t i = 0; w->err.code == 0 && i < n; i++)
         node->input[i] = copy_text(w, inputs[i]);
-    w->nodes[w->n_nodes++] = node;
+    tf_put_node(w, node);
     return name;
 }
 
@@ -292,6 +330,12 @@ static const char *put_constant(struct tf_writer *w, const char *name, int32_t t
     return name;
 }
 
+const char *tf_const_data(struct tf_writer *w, const char *name, int32_t type, const struct shape *shape,
+                          const void *data, size_t bytes)
+{
+    return put_constant(w, name, type, shape->dims, shape->rank, data, bytes);
+}
+
 static const char *put_near(struct tf_writer *w, const char *base, int32_t type, const int64_t *dims, size_t rank,
                             const void *data, size_t bytes)
 {
@@ -361,6 +405,17 @@ const char *tf_step(struct tf_writer *w, const char *op, const char *base, const
     return name;
 }
 
+const char *tf_layer(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n)
+{
+    const char *legal = make_legal(w, base), *name;
+
+    if (legal == NULL)
+        return "";
+    name = tf_put(w, op, tf_claim_name(w, legal) ? legal : tf_name_near(w, base, op), inputs, n);
+    tf_put_type(w, "T", TF_FLOAT);
+    return name;
+}
+
 const char *tf_step_ints(struct tf_writer *w, const char *op, const char *base, const char *x, const int64_t *values,
                          size_t n, const char *type_key)
 {
@@ -417,6 +472,7 @@ const ProtobufCMessage *tf_writer_finish(struct tf_writer *w, struct error *err)
         *err = w->err;
         return NULL;
     }
+    tensorflow__graph_def__init(file);
     tensorflow__version_def__init(versions);
     versions->has_producer = versions->has_min_consumer = 1;
     versions->producer = PRODUCER;
@@ -424,8 +480,9 @@ const ProtobufCMessage *tf_writer_finish(struct tf_writer *w, struct error *err)
     for (size_t i = 0; i < w->n_nodes; i++)
         if (w->nodes[i]->n_attr > 1)
             qsort(w->nodes[i]->attr, w->nodes[i]->n_attr, sizeof *w->nodes[i]->attr, by_key);
-    tensorflow__graph_def__init(file);
     file->versions = versions;
+    if (w->origin != NULL)
+        *file = *w->origin;
     file->n_node = w->n_nodes;
     file->node = w->nodes;
     return &file->base;

@@ -13,14 +13,17 @@
 
 #include <tensorflow.pb-c.h>
 
-enum { TF_FLOAT = 1, TF_INT32 = 3, TF_INT64 = 9 }; /* DataType */
+enum { TF_FLOAT = 1, TF_INT32 = 3, TF_INT8 = 6, TF_INT64 = 9, TF_UINT64 = 23 }; /* DataType */
 
 struct tf_writer {
-    const struct graph *graph;
+    const struct graph *graph;          /* NULL after tf_writer_adopt */
+    const float *const *biases;         /* [graph->n_nodes] instead of the graph's own; NULL, or NULL entries: those */
+    const Tensorflow__GraphDef *origin; /* what tf_writer_adopt was given */
     struct arena *arena;
     struct error err; /* code 0: nothing failed yet */
     Tensorflow__NodeDef **nodes;
     size_t n_nodes, capacity;
+    size_t *begin;       /* [graph->n_nodes + 1] the nodes that node n became: nodes[begin[n] .. begin[n + 1]) */
     void *names;         /* search tree of all names given */
     size_t n_made_up;    /* names made up so far */
     bool is_last;        /* form of the values of the node that is being written, where they have three or four axes */
@@ -35,6 +38,12 @@ struct tf_writer {
 /* Keeps the names of all values. */
 int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error *err);
 void tf_writer_fini(struct tf_writer *w);
+/* Writes all of `graph` (export.c). `biases`: see above. EX_UNAVAILABLE naming the node that cannot be expressed. */
+int tf_write_graph(struct tf_writer *w, const struct graph *graph, const float *const *biases, struct error *err);
+/* Begins with the nodes of a file that was read, which are borrowed: those that shall differ are replaced by copies. */
+int tf_writer_adopt(struct tf_writer *w, const Tensorflow__GraphDef *file, struct error *err);
+/* Names that no node bears are free again: what is added then does not depend on where the nodes came from. */
+void tf_release_names(struct tf_writer *w);
 /* The file as a message, for exporter_write_message; lives as long as the writer. NULL: the first failure. */
 const ProtobufCMessage *tf_writer_finish(struct tf_writer *w, struct error *err);
 /* EX_UNAVAILABLE; export.c puts the node in front. */
@@ -42,6 +51,8 @@ void tf_cannot(struct tf_writer *w, const char *format, ...) __attribute__((form
 
 /* The name kept for a value; once it is taken, another one near it. */
 const char *tf_take_name(struct tf_writer *w, int value);
+/* Takes a legal name; false when another node has it, or after a failure. */
+bool tf_claim_name(struct tf_writer *w, const char *name);
 /* A legal name for something on the way to `base`, that no other node has. "" after a failure. */
 const char *tf_name_near(struct tf_writer *w, const char *base, const char *what);
 /* Makes the node `y`, which nothing reads yet, bear the name kept for `value`: the latest node is renamed, an older one
@@ -51,6 +62,8 @@ const char *tf_name_result(struct tf_writer *w, int value, const char *y);
 /* A node; returns its name. `type`: attribute T of most operators is float. Inputs are names. The calls below add
  * attributes to the latest node. */
 const char *tf_put(struct tf_writer *w, const char *op, const char *name, const char *const *inputs, size_t n);
+/* A node as it is. */
+void tf_put_node(struct tf_writer *w, Tensorflow__NodeDef *node);
 void tf_put_type(struct tf_writer *w, const char *key, int32_t type);
 void tf_put_int(struct tf_writer *w, const char *key, int64_t value);
 void tf_put_ints(struct tf_writer *w, const char *key, const int64_t *values, size_t n);
@@ -60,6 +73,9 @@ void tf_put_text(struct tf_writer *w, const char *key, const char *value);
 /* Axis 0 is open where the graph has a batch. */
 void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shape);
 
+/* A constant of any element type, of that very name; data is borrowed until tf_writer_fini. */
+const char *tf_const_data(struct tf_writer *w, const char *name, int32_t type, const struct shape *shape,
+                          const void *data, size_t bytes);
 /* Constants near `base`. Floats are borrowed until tf_writer_fini, all else is copied. */
 const char *tf_const_floats(struct tf_writer *w, const char *base, const struct shape *shape, const float *data);
 /* The same under the name kept for a constant of the graph. */
@@ -74,7 +90,9 @@ const char *tf_const_index(struct tf_writer *w, const char *base, int64_t value)
 
 /* One operator of float values with attribute T, near `base`. */
 const char *tf_step(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n);
-/* The same with a list of integers as its second input, whose type is attribute `type_key`. */
+/* The same, and where no other node has the name `base` this one gets it: for what the vendors call a layer. */
+const char *tf_layer(struct tf_writer *w, const char *op, const char *base, const char *const *inputs, size_t n);
+/* One with a list of integers as its second input, whose type is attribute `type_key`. */
 const char *tf_step_ints(struct tf_writer *w, const char *op, const char *base, const char *x, const int64_t *values,
                          size_t n, const char *type_key);
 /* To a shape whose axis 0 is open where the graph has a batch. */

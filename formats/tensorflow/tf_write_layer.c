@@ -65,9 +65,19 @@ static void put_window(struct tf_writer *w, const struct window *window, const c
 
 static const char *add_bias(struct tf_writer *w, const struct node *node, const char *y, const char *base)
 {
-    if (node->n_inputs < 3 || node->inputs[2] == GRAPH_NONE)
+    const float *own = w->biases == NULL ? NULL : w->biases[node - w->graph->nodes];
+    const struct shape *out = shape_of(w, node->outputs[0]);
+    struct shape shape = {.rank = 1, .dims = {out->dims[node->op == OP_DENSE ? out->rank - 1 : 1]}};
+    bool has_bias = node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE;
+    const char *bias;
+
+    if (own == NULL && !has_bias)
         return y;
-    y = tf_step(w, "BiasAdd", base, TF_INPUTS(y, tf_value(w, node->inputs[2])));
+    if (own == NULL)
+        bias = tf_value(w, node->inputs[2]);
+    else
+        bias = has_bias ? tf_const_value(w, node->inputs[2], &shape, own) : tf_const_floats(w, base, &shape, own);
+    y = tf_step(w, "BiasAdd", base, TF_INPUTS(y, bias));
     tf_put_text(w, "data_format", "NHWC");
     return y;
 }
@@ -147,7 +157,7 @@ static const char *convolve_group(struct tf_writer *w, const struct layer *layer
     int value;
     struct kernel k = kernel_of(w, layer->node, group, false, &value);
 
-    x = tf_step(w, "Conv2D", base, TF_INPUTS(x, put_kernel(w, base, value, &k, 1)));
+    x = tf_layer(w, "Conv2D", base, TF_INPUTS(x, put_kernel(w, base, value, &k, 1)));
     put_window(w, k.window, layer->padding);
     return x;
 }
@@ -172,8 +182,8 @@ static const char *convolve_depthwise(struct tf_writer *w, const struct layer *l
                        .window = &layer->node->attr.conv.window,
                        .is_depthwise = true};
 
-    x = tf_step(w, "DepthwiseConv2dNative", base,
-                TF_INPUTS(x, put_kernel(w, base, value, &k, (size_t)layer->node->attr.conv.group)));
+    x = tf_layer(w, "DepthwiseConv2dNative", base,
+                 TF_INPUTS(x, put_kernel(w, base, value, &k, (size_t)layer->node->attr.conv.group)));
     put_window(w, k.window, layer->padding);
     return x;
 }
@@ -217,7 +227,7 @@ static const char *spread_group(struct tf_writer *w, const struct layer *layer, 
     const char *to =
         tf_batched_ints(w, x, (const int64_t[]){layer->size[0], layer->size[1], (int64_t)k.outputs}, 3, base);
 
-    x = tf_step(w, "Conv2DBackpropInput", base, TF_INPUTS(to, put_kernel(w, base, value, &k, 1), x));
+    x = tf_layer(w, "Conv2DBackpropInput", base, TF_INPUTS(to, put_kernel(w, base, value, &k, 1), x));
     window.dilation[0] = window.dilation[1] = 1;
     put_window(w, &window, layer->padding);
     return x;
@@ -258,16 +268,34 @@ const char *tf_write_deconv(struct tf_writer *w, const struct node *node, const 
 
 /* ---- products ---- */
 
+/* [K][O]: vendors' tools take no product that transposes. */
+static const char *put_matrix(struct tf_writer *w, int value)
+{
+    const struct value *weights = &w->graph->values[value];
+    size_t outputs = (size_t)weights->shape.dims[0], inputs = (size_t)weights->shape.dims[1];
+    struct shape shape = {2, {weights->shape.dims[1], weights->shape.dims[0]}};
+    const float *from = weights->data;
+    float *turned = w->err.code != 0 ? NULL : arena_create_array(w->arena, inputs, outputs * sizeof *turned, &w->err);
+
+    for (size_t o = 0; turned != NULL && o < outputs; o++)
+        for (size_t i = 0; i < inputs; i++)
+            turned[i * outputs + o] = from[o * inputs + i];
+    return turned == NULL ? "" : tf_const_value(w, value, &shape, turned);
+}
+
 const char *tf_write_dense(struct tf_writer *w, const struct node *node, const char *base)
 {
     const struct shape *in = shape_of(w, node->inputs[0]);
     const char *x = tf_plain(w, node->inputs[0]);
+    bool is_constant;
 
     if (in->rank != 2)
         x = tf_step_reshape(w, x, &(struct shape){2, {-1, in->dims[in->rank - 1]}}, base);
-    x = tf_step(w, "MatMul", base, TF_INPUTS(x, tf_plain(w, node->inputs[1])));
+    is_constant = w->graph->values[node->inputs[1]].is_constant;
+    x = tf_layer(w, "MatMul", base,
+                 TF_INPUTS(x, is_constant ? put_matrix(w, node->inputs[1]) : tf_plain(w, node->inputs[1])));
     tf_put_bool(w, "transpose_a", false);
-    tf_put_bool(w, "transpose_b", true);
+    tf_put_bool(w, "transpose_b", !is_constant);
     x = add_bias(w, node, x, base);
     return in->rank == 2 ? x : tf_step_reshape(w, x, shape_of(w, node->outputs[0]), base);
 }

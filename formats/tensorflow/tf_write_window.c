@@ -131,7 +131,7 @@ static const char *pool_by_operator(struct tf_writer *w, const struct node *node
                                     const char *base)
 {
     const struct window *window = &node->attr.pool.window;
-    const char *y = tf_step(w, node->attr.pool.kind == POOL_MAX ? "MaxPool" : "AvgPool", base, TF_INPUTS(x));
+    const char *y = tf_layer(w, node->attr.pool.kind == POOL_MAX ? "MaxPool" : "AvgPool", base, TF_INPUTS(x));
 
     tf_put_ints(w, "ksize", (const int64_t[]){1, window->kernel[0], window->kernel[1], 1}, 4);
     tf_put_ints(w, "strides", (const int64_t[]){1, window->stride[0], window->stride[1], 1}, 4);

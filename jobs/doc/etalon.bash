@@ -7,7 +7,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
-  targets target_options target_options.onnx-qdq.flavour target_options.ncnn.winograd
+  targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.tensorrt.version target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
@@ -27,7 +27,7 @@ _etalon_values() {
     dataset.layout) echo chw hwc ;;
     dataset.channels) echo gray rgb bgr ;;
     dataset.dtype) echo float32 float64 float16 bfloat16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;
-    evaluate.skip | model.separate_batch) echo true false ;;
+    evaluate.skip | model.separate_batch | target_options.ascend.activation_offset) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
     targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;
   esac

@@ -4,6 +4,7 @@
 #include "common/preprocess_preset.h"
 #include "formats/exporter.h"
 #include "formats/model_data.h"
+#include "formats/target.h"
 #include "formats/torch/torch.h"
 #include "jobs/job.h"
 #include "jobs/model_options.h"
@@ -26,8 +27,11 @@ static int find(const char *name, const struct exporter **out, struct error *err
         strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
         strncat(known, exporters[i]->name, sizeof known - strlen(known) - 1);
     }
-    return error_set(err, EX_USAGE, "convert: --to takes one of %s, or %s for a checkpoint, found \"%s\"", known,
-                     checkpoint_format, name == NULL ? "" : name);
+    return error_set(
+        err, EX_USAGE,
+        "convert: --to takes one of %s, or %s for a checkpoint, or with --record a target that takes given "
+        "scales, found \"%s\"",
+        known, checkpoint_format, name == NULL ? "" : name);
 }
 
 /* "net" of "models/net.prototxt". */
@@ -65,6 +69,26 @@ static int convert_checkpoint(const char *file, const char *folder, const char *
     }
     output_close(output);
     torch_destroy(state);
+    return rc;
+}
+
+/* No calibration: the scales are in a record. */
+static int convert_given(const char *file, const struct model_options *options, const struct target *target,
+                         const char *record, const char *folder, const char *base, struct error *err)
+{
+    struct arena *arena = arena_create(err);
+    struct model_request model;
+    struct output *output = NULL;
+    int rc = arena == NULL ? -1 : model_options_request(options, file, arena, &model, err);
+
+    if (rc == 0 && (output = output_open(folder, err)) == NULL)
+        rc = -1;
+    if (rc == 0)
+        rc = target->emit_given(&model, record, base, output, err);
+    if (rc == 0)
+        print_files(output);
+    output_close(output);
+    arena_destroy(arena);
     return rc;
 }
 
@@ -168,6 +192,10 @@ static int help(const struct option *options)
 
     for (size_t i = 0; exporters[i] != NULL && n < sizeof text; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "  %-12s %s\n", exporters[i]->name, exporters[i]->summary);
+    for (size_t i = 0; targets[i] != NULL && n < sizeof text; i++)
+        if (targets[i]->emit_given != NULL)
+            n += (size_t)snprintf(text + n, sizeof text - n, "  %-12s int8, with the scales of --record\n",
+                                  targets[i]->name);
     if (n < sizeof text)
         snprintf(text + n, sizeof text - n, "  %-12s a PyTorch checkpoint in its older container: <name>.pth\n",
                  checkpoint_format);
@@ -176,10 +204,11 @@ static int help(const struct option *options)
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
-    const char *to = NULL, *folder = NULL, *name = NULL, *words[1];
+    const char *to = NULL, *folder = NULL, *name = NULL, *record = NULL, *words[1];
     struct model_options model = {0};
     struct data_options data = {0};
     const struct exporter *exporter;
+    const struct target *target;
     bool wants_help = false;
     char base[256];
     size_t n_words;
@@ -191,6 +220,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"batch", 0, OPTION_TEXT, &model.batch, "N", "for N records at once (default: any number)"},
         {"separate-batch", 0, OPTION_FLAG, &model.is_separate, NULL, "the one input becomes N of a record each"},
         {"separate", 0, OPTION_LIST, &model.separate, "INPUT", "this input does, the others keep the batch"},
+        {"record", 0, OPTION_TEXT, &record, "FILE", "scales of its layers: int8 without calibration (ascend)"},
         {"preprocess", 0, OPTION_TEXT, &data.preprocess, "CHAIN", "of its Data layer, as in a job: '[{mean: 127.5}]'"},
         {"dataset", 0, OPTION_TEXT, &data.dataset, "PATH", "the LMDB of its Data layer"},
         {"accuracy", 'a', OPTION_FLAG, &data.with_accuracy, NULL, "with layers of top-1 and top-5 accuracy"},
@@ -208,6 +238,12 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         base_of(words[0], base, sizeof base);
     else
         snprintf(base, sizeof base, "%s", name);
+    target = to == NULL ? NULL : target_find(to);
+    if (record != NULL && (target == NULL || target->emit_given == NULL))
+        return error_set(err, EX_USAGE, "--record is for targets that take given scales, which \"%s\" is not",
+                         to == NULL ? "" : to);
+    if (record != NULL)
+        return convert_given(words[0], &model, target, record, folder, base, err);
     if (to != NULL && strcmp(to, checkpoint_format) == 0)
         return convert_checkpoint(words[0], folder, base, err);
     if (find(to, &exporter, err) != 0)

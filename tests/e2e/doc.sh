@@ -176,7 +176,7 @@ while read -r field; do
 done <"$scratch/fields"
 echo "ok: fields of reports: $(wc -l <"$scratch/fields")"
 (cd "$scratch/run" && find . -type f -printf '%P\n') | while read -r file; do # one that a target's page or report.md names
-  name=$(basename "$file" | sed 's/^demo\b/<model>/')
+  name=$(basename "$file" | sed -E 's/^demo(\b|_)/<model>\1/')
   grep -qF -- "$name" "$manual/report.md" "$manual"/targets/*.md || fail "the manual does not know $file"
 done
 
