@@ -64,17 +64,21 @@ void histogram_fold_to(struct histogram *h, int32_t e)
     h->exponent = e;
 }
 
-static void add_folded(uint64_t *into, const uint64_t *from, size_t bins, unsigned levels)
+/* into[k >> levels] += from[k], as far as that lies in `into`: beyond, there are no counts. */
+static void add_folded(uint64_t *into, size_t bins, const uint64_t *from, size_t from_bins, unsigned levels)
 {
-    for (size_t k = 0; from != NULL && k < bins; k++)
+    size_t n = levels < 32 && bins << levels < from_bins ? bins << levels : from_bins;
+
+    for (size_t k = 0; from != NULL && k < n; k++)
         into[k >> levels] += from[k];
 }
 
-int histogram_merge(struct histogram *into, const struct histogram *from, struct error *err)
+int histogram_merge_finer(struct histogram *into, const struct histogram *from, struct error *err)
 {
+    float abs_max = histogram_abs_max(from);
     unsigned levels;
 
-    if (into->bins != from->bins)
+    if (into->bins > from->bins)
         return error_set(err, EX_SOFTWARE, "cannot merge histograms of %zu and %zu bins", into->bins, from->bins);
     /* No counter exceeds n (histogram_check), so n is the one to watch. */
     if (into->n > MAX_COUNT || from->n > MAX_COUNT - into->n)
@@ -84,9 +88,11 @@ int histogram_merge(struct histogram *into, const struct histogram *from, struct
         return -1;
 
     histogram_fold_to(into, from->exponent);
+    if (abs_max > 0) /* wider bins, where there are fewer */
+        histogram_fold_to(into, histogram_exponent_for(abs_max, into->bins));
     levels = fold_levels(from->exponent, into->exponent);
-    add_folded(into->positive, from->positive, into->bins, levels);
-    add_folded(into->negative, from->negative, into->bins, levels);
+    add_folded(into->positive, into->bins, from->positive, from->bins, levels);
+    add_folded(into->negative, into->bins, from->negative, from->bins, levels);
     into->n += from->n;
     into->zeros += from->zeros;
     into->nans += from->nans;
@@ -97,6 +103,28 @@ int histogram_merge(struct histogram *into, const struct histogram *from, struct
     if (from->max > into->max)
         into->max = from->max;
     return 0;
+}
+
+int histogram_merge(struct histogram *into, const struct histogram *from, struct error *err)
+{
+    if (into->bins != from->bins)
+        return error_set(err, EX_SOFTWARE, "cannot merge histograms of %zu and %zu bins", into->bins, from->bins);
+    return histogram_merge_finer(into, from, err);
+}
+
+void histogram_clear(struct histogram *h)
+{
+    if (h->n == 0)
+        return;
+    memset(h->positive, 0, h->bins * sizeof *h->positive);
+    if (h->negative != NULL)
+        memset(h->negative, 0, h->bins * sizeof *h->negative);
+    *h = (struct histogram){.bins = h->bins,
+                            .exponent = HISTOGRAM_EMPTY_EXPONENT,
+                            .positive = h->positive,
+                            .negative = h->negative,
+                            .min = INFINITY,
+                            .max = -INFINITY};
 }
 
 /* One past the last bin that counts something; 0 where there is none. */
@@ -196,7 +224,7 @@ int histogram_check(const struct histogram *h, struct error *err)
 void histogram_magnitudes(const struct histogram *h, uint64_t *counts)
 {
     memcpy(counts, h->positive, h->bins * sizeof *counts);
-    add_folded(counts, h->negative, h->bins, 0);
+    add_folded(counts, h->bins, h->negative, h->bins, 0);
 }
 
 bool histogram_is_never_negative(const struct histogram *h)

@@ -42,6 +42,10 @@ int histogram_observe(struct histogram *h, const float *x, size_t n, struct erro
 /* into += from; commutative, associative, identity = freshly initialised. Same bins, or EX_SOFTWARE. EX_DATAERR when a
  * counter would pass 2^63. */
 int histogram_merge(struct histogram *into, const struct histogram *from, struct error *err);
+/* The same where `from` may have more bins than `into`, whose bins are kept: as if the values had been counted there.
+ */
+int histogram_merge_finer(struct histogram *into, const struct histogram *from, struct error *err);
+void histogram_clear(struct histogram *h); /* as histogram_init leaves it, in the memory it has */
 
 /* Folds until exponent == e (no-op when it is already there or beyond). */
 void histogram_fold_to(struct histogram *h, int32_t e);

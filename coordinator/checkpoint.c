@@ -89,8 +89,10 @@ static int share(const struct comm *comm, struct checkpoint *c, uint64_t n_block
     if (comm->rank > 0)
         rc = block_set_init(&c->begun.done, n_blocks, err);
     rc = comm_agree(comm, rc, err);
-    if (rc == 0)
+    if (rc == 0) {
         comm_broadcast(comm, c->begun.done.words, c->begun.done.n_words * sizeof *c->begun.done.words);
+        comm_broadcast(comm, &c->begun.end, sizeof c->begun.end);
+    }
     return rc;
 }
 

@@ -157,7 +157,7 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
 
     if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
         return -1;
-    add(state, "etalon statistics 3\nmodel %s\ndataset %s\n", model, dataset_hex);
+    add(state, "etalon statistics 4\nmodel %s\ndataset %s\n", model, dataset_hex);
     add_inputs(state, dataset);
     add_reading(state, &q->dataset);
     rc = add_plans(state, q, err);
@@ -165,6 +165,9 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
         probe);
     add(state, "max bad records %" PRIu64 " equalized %d\n", q->max_bad_records, q->calibration.equalizes);
+    if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
+        add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,
+            q->calibration.activations->name, q->calibration.percentile);
     sha256_finish(state, hex);
     return rc;
 }

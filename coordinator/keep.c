@@ -2,10 +2,12 @@
 #include "coordinator/keep.h"
 
 #include "common/memory.h"
+#include "coordinator/epochs.h"
 #include "coordinator/keep_target.h"
 #include "worker/engine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +46,37 @@ static int list_values(const struct observation *o, struct archive *archive, uin
         }
     }
     return 0;
+}
+
+/* Lends the observation's parts. To be ended with free_parts. */
+static int list_parts(const struct observation *o, struct archive *archive, struct error *err)
+{
+    _Static_assert((int)ARCHIVE_PARTS == (int)OBSERVE_PARTS, "the archive has the parts that are observed");
+    if (o->parts == NULL)
+        return 0;
+    archive->parts = memory_create(OBSERVE_PARTS, sizeof *archive->parts, "an archive", err);
+    if (archive->parts == NULL)
+        return -1;
+    archive->n_parts = OBSERVE_PARTS;
+    archive->part_blocks = o->parts->first_block;
+    for (size_t p = 0; p < OBSERVE_PARTS; p++) {
+        size_t row = 0;
+
+        archive->parts[p] = memory_create(archive->n_values, sizeof *archive->parts[p], "an archive", err);
+        if (archive->parts[p] == NULL)
+            return -1;
+        for (size_t v = 0; v < o->graph->n_values; v++)
+            if (o->tensor[v].bins > 0)
+                archive->parts[p][row++] = o->parts->of[p][v];
+    }
+    return 0;
+}
+
+static void free_parts(struct archive *archive)
+{
+    for (size_t p = 0; p < archive->n_parts; p++)
+        free(archive->parts[p]); /* what they point to is the observation's */
+    free(archive->parts);
 }
 
 static int list_equalized(const struct equalization *equalization, const uint32_t *index, struct archive *archive,
@@ -111,6 +144,8 @@ int keep_archive(const struct report *report, const struct observation *observat
     if (rc == 0)
         rc = list_values(observation, &archive, index, err);
     if (rc == 0)
+        rc = list_parts(observation, &archive, err);
+    if (rc == 0)
         rc = list_records(records->digests, records->n_records, records->bad, records->n_bad, &archive, err);
     if (rc == 0)
         rc = list_equalized(report->equalization, index, &archive, err);
@@ -127,6 +162,7 @@ int keep_archive(const struct report *report, const struct observation *observat
     free(archive.targets);
     free(archive.equalized);
     free(archive.bad);
+    free_parts(&archive);
     free(archive.values); /* what they point to is the observation's */
     free(index);
     return rc;
@@ -139,6 +175,8 @@ int keep_checkpoint(const struct run_request *request, const char *fingerprint, 
     uint32_t *index = memory_create(observation->graph->n_values, sizeof *index, "a checkpoint", err);
     int rc = index == NULL ? -1 : list_values(observation, &archive, index, err);
 
+    if (rc == 0)
+        rc = list_parts(observation, &archive, err);
     archive.n_done = progress->done.n_words;
     archive.done = progress->done.words; /* lent */
     if (rc == 0)
@@ -146,6 +184,7 @@ int keep_checkpoint(const struct run_request *request, const char *fingerprint, 
     if (rc == 0)
         rc = archive_write(&archive, output, name, false, err);
     free(archive.bad);
+    free_parts(&archive);
     free(archive.values); /* what they point to is the observation's */
     free(index);
     return rc;
@@ -182,6 +221,34 @@ static int take_values(struct observation *o, struct archive *archive, struct er
             return error_set(err, EX_DATAERR, "expected statistics of more than %zu values", archive->n_values);
         if (take_value(o, v, &archive->values[next++], err) != 0)
             return -1;
+    }
+    return 0;
+}
+
+/* Moves the archive's parts into the observation; take_values has succeeded. */
+static int take_parts(struct observation *o, const struct archive *archive, struct error *err)
+{
+    size_t row = 0;
+
+    if (archive->n_parts == 0)
+        return 0;
+    if (observation_keep_parts(o, err) != 0)
+        return -1;
+    memcpy(o->parts->first_block, archive->part_blocks, sizeof o->parts->first_block);
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        if (o->tensor[v].bins == 0)
+            continue;
+        for (size_t p = 0; p < OBSERVE_PARTS; p++) {
+            struct histogram *into = &o->parts->of[p][v];
+            const struct histogram *from = &archive->parts[p][row];
+
+            if (into->bins != from->bins)
+                return error_set(err, EX_DATAERR, "value \"%s\": expected %zu bins in part %zu, found %zu",
+                                 o->graph->values[v].name, into->bins, p, from->bins);
+            if (histogram_merge(into, from, err) != 0)
+                return error_in(err, "value \"%s\": part %zu", o->graph->values[v].name, p);
+        }
+        row++;
     }
     return 0;
 }
@@ -223,7 +290,7 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
     *records =
         (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
     if (*out == NULL || copy_records(archive, &records->digests, &records->bad, err) != 0 ||
-        take_values(*out, archive, err) != 0) {
+        take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0) {
         observation_destroy(*out);
         *out = NULL;
         pass_result_fini(records);
@@ -289,6 +356,23 @@ int keep_load(const char *path, const struct graph *graph, const char *fingerpri
     return rc == 0 ? 0 : error_in(err, "%s", path);
 }
 
+/* The epoch that the parts are of; without parts there is one only. */
+static int find_epoch(const struct observation *o, uint64_t n_blocks, uint64_t *end, struct error *err)
+{
+    uint64_t blocks[OBSERVE_PARTS + 1];
+
+    *end = n_blocks;
+    if (o->parts == NULL)
+        return 0;
+    *end = o->parts->first_block[OBSERVE_PARTS];
+    for (unsigned halvings = 0; halvings < 64 && epochs_end(n_blocks, halvings) >= *end; halvings++) {
+        epochs_cut(n_blocks, halvings, blocks);
+        if (memcmp(blocks, o->parts->first_block, sizeof blocks) == 0)
+            return 0;
+    }
+    return error_set(err, EX_DATAERR, "parts to block %" PRIu64 " are no epoch of %" PRIu64 " blocks", *end, n_blocks);
+}
+
 int keep_load_checkpoint(const char *path, const struct graph *graph, const char *fingerprint, size_t bins,
                          size_t channel_bins, uint64_t n_blocks, struct observation **out,
                          struct pass_progress *progress, struct error *err)
@@ -309,6 +393,10 @@ int keep_load_checkpoint(const char *path, const struct graph *graph, const char
                  copy_records(&archive, &progress->digests, &progress->bad, err) != 0
              ? -1
              : take_values(*out, &archive, err);
+    if (rc == 0)
+        rc = take_parts(*out, &archive, err);
+    if (rc == 0)
+        rc = find_epoch(*out, n_blocks, &progress->end, err);
     if (rc == 0 && progress->done.n_words != archive.n_done)
         rc = error_set(err, EX_DATAERR, "expected %zu words of blocks, found %zu", progress->done.n_words,
                        archive.n_done);

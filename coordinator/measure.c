@@ -1,110 +1,285 @@
 /* measure.c — see measure.h. */
 #include "coordinator/measure.h"
 
+#include "common/log.h"
 #include "common/memory.h"
 #include "common/output.h"
+#include "coordinator/convergence.h"
+#include "coordinator/epochs.h"
 #include "coordinator/reduce.h"
 
+#include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 struct counting { /* of the rank */
     const struct comm *comm;
-    struct checkpoint *checkpoint; /* NULL: none */
-    const struct graph *graph;
-    size_t bins, channel_bins;
-    struct observation *merged; /* the first thread's, then everybody's */
+    const struct measure_request *request;
+    uint64_t n_blocks;
+    unsigned halvings; /* of the epoch that is being run */
+    /* Where parts are kept: what threads have counted of whole values in blocks of earlier parts than theirs; channels
+     * and sums stay with them. Else NULL. */
+    struct observation *moved;
+    pthread_mutex_t mutex;      /* guards it */
+    struct observation *merged; /* at the end: the first thread's, then everybody's */
     struct error error;
 };
+
+struct thread {
+    struct counting *counting;
+    struct observation *observation; /* of whole values only what was counted in `part` */
+    size_t part;
+};
+
+/* ---- one thread ---- */
 
 static void *thread_create(void *context, struct error *err)
 {
     struct counting *c = context;
+    struct thread *t = memory_create(1, sizeof *t, "a thread's statistics", err);
 
-    return observation_create(c->graph, c->bins, c->channel_bins, err);
+    if (t == NULL)
+        return NULL;
+    t->counting = c;
+    t->observation = observation_create(c->request->pass.graph, c->request->bins, c->request->channel_bins, err);
+    if (t->observation != NULL)
+        return t;
+    free(t);
+    return NULL;
+}
+
+static int move_part(struct thread *t, struct error *err)
+{
+    struct counting *c = t->counting;
+    int rc;
+
+    if (c->moved == NULL)
+        return 0;
+    pthread_mutex_lock(&c->mutex);
+    rc = observation_move(c->moved, t->part, t->observation, err);
+    pthread_mutex_unlock(&c->mutex);
+    return rc;
+}
+
+/* A thread's blocks ascend, but for what overtakes in the source: it changes parts about eight times in a pass. */
+static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
+{
+    struct thread *t = state;
+    struct counting *c = t->counting;
+    size_t part = c->moved == NULL ? 0 : observe_parts_of_block(c->moved->parts, block->index);
+
+    if (part != t->part && move_part(t, err) != 0)
+        return -1;
+    t->part = part;
+    return engine_run(engine, block->inputs, block->n_records, observation_observe, t->observation, err);
 }
 
 static void thread_destroy(void *context, void *state)
 {
     struct counting *c = context;
+    struct thread *t = state;
+    struct error *err = &c->error;
 
-    observation_settle(state);
-    if (c->merged == NULL) {
-        c->merged = state;
-        return;
-    }
-    if (c->error.code == 0)
-        observation_merge(c->merged, state, &c->error);
-    observation_destroy(state);
+    observation_settle(t->observation);
+    if (err->code == 0 && move_part(t, err) == 0 && c->merged != NULL)
+        observation_merge(c->merged, t->observation, err);
+    if (c->merged == NULL)
+        c->merged = t->observation;
+    else
+        observation_destroy(t->observation);
+    free(t);
 }
 
-static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
+/* ---- pauses ---- */
+
+static const struct observation *begun(const struct counting *c)
 {
-    return engine_run(engine, block->inputs, block->n_records, observation_observe, state, err);
+    return c->request->checkpoint == NULL ? NULL : checkpoint_observation(c->request->checkpoint);
 }
 
 static bool is_due(void *context, bool is_at_end)
 {
-    return checkpoint_is_due(((struct counting *)context)->checkpoint, is_at_end);
+    return checkpoint_is_due(((struct counting *)context)->request->checkpoint, is_at_end);
+}
+
+static struct observation *create_with_parts(const struct counting *c, size_t channel_bins, struct error *err)
+{
+    struct observation *o = observation_create(c->request->pass.graph, c->request->bins, channel_bins, err);
+
+    if (o == NULL || !observation_has_wholes(c->request->bins, channel_bins))
+        return o;
+    if (observation_keep_parts(o, err) == 0) {
+        epochs_cut(c->n_blocks, c->halvings, o->parts->first_block);
+        return o;
+    }
+    observation_destroy(o);
+    return NULL;
 }
 
 /* The threads go on with their states; a copy of all that was counted goes into the checkpoint. */
 static int keep(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err)
 {
     struct counting *c = context;
-    struct observation *all = observation_create(c->graph, c->bins, c->channel_bins, err);
+    struct observation *all = create_with_parts(c, c->request->channel_bins, err);
     int rc = all == NULL ? -1 : 0;
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        observation_settle(states[i]);
-        rc = observation_merge(all, states[i], err);
+        struct thread *t = states[i];
+
+        observation_settle(t->observation);
+        rc = move_part(t, err);
+        if (rc == 0)
+            rc = observation_merge(all, t->observation, err);
     }
+    if (rc == 0 && c->moved != NULL)
+        rc = observation_merge(all, c->moved, err);
     rc = comm_agree(c->comm, rc, err);
     if (rc == 0)
         rc = reduce_observation(c->comm, all, err);
     if (rc == 0 && progress != NULL)
-        rc = checkpoint_write(c->checkpoint, all, progress, err);
+        rc = checkpoint_write(c->request->checkpoint, all, progress, err);
     observation_destroy(all);
     return rc;
 }
 
-/* What the checkpoint had is one more rank's share. */
-static int add_begun(const struct counting *c, struct error *err)
-{
-    const struct observation *begun = c->checkpoint == NULL ? NULL : checkpoint_observation(c->checkpoint);
+/* ---- epochs ---- */
 
-    return begun == NULL ? 0 : observation_merge(c->merged, begun, err);
+/* Collective. Parts of all ranks together, and of what was begun with; NULL after a failure. */
+static struct observe_parts *gather_parts(struct counting *c, struct error *err)
+{
+    const struct observation *moved = c->moved, *earlier = begun(c);
+    struct observe_parts *all = observe_parts_create(moved->tensor, moved->graph->n_values, err);
+    int rc = all == NULL ? -1 : observe_parts_merge(all, moved->parts, err);
+
+    if (rc == 0 && earlier != NULL)
+        rc = observe_parts_merge(all, earlier->parts, err);
+    rc = comm_agree(c->comm, rc, err);
+    if (rc == 0)
+        rc = reduce_parts(c->comm, all, err);
+    if (rc == 0)
+        rc = comm_agree(c->comm, observation_derive_parts(moved, all, err), err);
+    if (rc == 0)
+        return all;
+    observe_parts_destroy(all);
+    return NULL;
 }
 
-int measure_run(const struct comm *comm, const struct pass_request *plain, size_t bins, size_t channel_bins,
-                struct checkpoint *checkpoint, struct observation **out, struct pass_result *records, struct error *err)
+/* All that has parts on this rank goes on to an epoch of twice the length. */
+static int double_epoch(struct counting *c, struct error *err)
 {
-    struct counting counting = {comm, checkpoint, plain->graph, bins, channel_bins, NULL, {0}};
-    struct pass_worker worker = {&counting, thread_create, thread_destroy, thread_run};
-    struct pass_pauses pauses = {&counting, is_due, keep};
-    struct pass_request request = *plain;
+    const struct observation *earlier = begun(c);
+
+    c->halvings--;
+    if (observe_parts_double(c->moved->parts, err) != 0 ||
+        (earlier != NULL && observe_parts_double(earlier->parts, err) != 0))
+        return -1;
+    epochs_cut(c->n_blocks, c->halvings, c->moved->parts->first_block);
+    return 0;
+}
+
+static int next_epoch(void *context, void *const *states, size_t n, uint64_t *end, struct error *err)
+{
+    struct counting *c = context;
+    struct observe_parts *all;
+    double moved = 0;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = move_part(states[i], err);
+    rc = comm_agree(c->comm, rc, err);
+    if (rc != 0 || (all = gather_parts(c, err)) == NULL)
+        return -1;
+    rc = convergence_find_movement(c->comm, c->request->method, c->request->percentile, all, &moved, err);
+    observe_parts_destroy(all);
+    if (rc != 0)
+        return -1;
+    log_info("%s: from %" PRIu64 " to %" PRIu64 " of %" PRIu64 " blocks thresholds have moved by at most %.2f %%%s",
+             c->request->pass.what, c->moved->parts->first_block[OBSERVE_PARTS / 2], *end, c->n_blocks, 100 * moved,
+             moved <= c->request->stop_when_stable ? ": stable" : "");
+    if (moved <= c->request->stop_when_stable)
+        return 0;
+    rc = double_epoch(c, err);
+    *end = c->moved->parts->first_block[OBSERVE_PARTS];
+    return rc;
+}
+
+/* ---- the run ---- */
+
+/* The epoch to begin in, and room for what parts are made of. Local. */
+static int begin(struct counting *c, struct error *err)
+{
+    const struct measure_request *q = c->request;
+    const struct pass_progress *earlier = q->checkpoint == NULL ? NULL : checkpoint_begun(q->checkpoint);
+
+    c->n_blocks = (dataset_count(q->pass.dataset) + q->pass.block_size - 1) / q->pass.block_size;
+    if (q->stop_when_stable > 0)
+        c->halvings = epochs_first(c->n_blocks, q->pass.block_size);
+    while (c->halvings > 0 && earlier != NULL && epochs_end(c->n_blocks, c->halvings) < earlier->end)
+        c->halvings--;
+    if (!observation_has_wholes(q->bins, q->channel_bins))
+        return 0;
+    c->moved = create_with_parts(c, 0, err);
+    return c->moved == NULL ? -1 : 0;
+}
+
+/* The parts of all threads, and what the checkpoint had, which is one more rank's share. */
+static int merge_rest(struct counting *c, struct error *err)
+{
+    const struct observation *earlier = begun(c);
+
+    if (c->moved != NULL) {
+        if (observation_merge(c->merged, c->moved, err) != 0)
+            return -1;
+        c->merged->parts = c->moved->parts;
+        c->moved->parts = NULL;
+    }
+    return earlier == NULL ? 0 : observation_merge(c->merged, earlier, err);
+}
+
+/* Collective. What the ranks' threads have left becomes the result. */
+static int merge_all(struct counting *c, struct error *err)
+{
     int rc;
 
-    if (checkpoint != NULL) {
-        request.pauses = &pauses;
-        request.begun = checkpoint_begun(checkpoint);
-    }
-    rc = pass_run(comm, &request, &worker, records, err);
+    if (c->error.code != 0)
+        *err = c->error;
+    rc = comm_agree(c->comm, c->error.code != 0 ? -1 : 0, err);
+    if (rc == 0)
+        rc = comm_agree(c->comm, merge_rest(c, err), err);
+    if (rc == 0)
+        rc = reduce_observation(c->comm, c->merged, err);
+    if (rc == 0)
+        rc = comm_agree(c->comm, observation_derive(c->merged, err), err);
+    return rc;
+}
 
-    if (rc == 0) {
-        if (counting.error.code != 0)
-            *err = counting.error;
-        rc = comm_agree(comm, counting.error.code != 0 ? -1 : 0, err);
+int measure_run(const struct comm *comm, const struct measure_request *q, struct observation **out,
+                struct pass_result *records, struct error *err)
+{
+    struct counting counting = {.comm = comm, .request = q, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct pass_worker worker = {&counting, thread_create, thread_destroy, thread_run};
+    struct pass_pauses pauses = {&counting, is_due, keep};
+    struct pass_epochs epochs = {.context = &counting, .next = next_epoch};
+    struct pass_request request = q->pass;
+    int rc = comm_agree(comm, begin(&counting, err), err);
+
+    if (q->checkpoint != NULL) {
+        request.pauses = &pauses;
+        request.begun = checkpoint_begun(q->checkpoint);
+    }
+    if (q->stop_when_stable > 0) {
+        epochs.end = epochs_end(counting.n_blocks, counting.halvings);
+        request.epochs = &epochs;
     }
     if (rc == 0)
-        rc = comm_agree(comm, add_begun(&counting, err), err);
+        rc = pass_run(comm, &request, &worker, records, err);
     if (rc == 0)
-        rc = reduce_observation(comm, counting.merged, err);
-    if (rc == 0)
-        rc = comm_agree(comm, observation_derive(counting.merged, err), err);
+        rc = merge_all(&counting, err);
     if (rc == 0)
         *out = counting.merged;
     else
         observation_destroy(counting.merged);
+    observation_destroy(counting.moved);
     return rc;
 }
 

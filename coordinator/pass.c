@@ -26,6 +26,7 @@ struct pass {
     size_t depth; /* blocks it holds */
     struct pass_result *result;
     struct block_set done, here; /* by anybody, up to the last pause; by this rank */
+    uint64_t end;                /* of the epoch: only blocks below are handed out */
     atomic_size_t n_running;
     atomic_bool is_stopping;      /* finish the block in hand, take no other */
     atomic_uint_least64_t n_done; /* blocks, of this rank */
@@ -224,8 +225,8 @@ static int choose_depth(struct pass *pass, struct source_options *options, struc
                              least, request->n_threads, request->n_decoders, request->prefetch_bytes / block_bytes,
                              block_bytes);
     }
-    if (options->depth > pass->done.n + least) /* more than there are would only take memory */
-        options->depth = pass->done.n + least;
+    if (options->depth > pass->end + least) /* more than there are would only take memory */
+        options->depth = pass->end + least;
     pass->depth = options->depth;
     log_debug("%s: at most %zu blocks of %zu bytes are held at once", request->what, options->depth, block_bytes);
     return 0;
@@ -275,7 +276,7 @@ static int run_until_pause(struct pass *pass, struct pass_thread *threads, struc
     /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
     rc = comm_agree(pass->comm, rc, err);
     if (rc == 0)
-        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->done.n, &work, tell, pass, err);
+        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->end, &work, tell, pass, err);
     progress_end(&pass->progress);
     if (rc != 0 && pass->source != NULL) { /* threads may wait for blocks that will not come */
         atomic_store(&pass->is_stopping, true);
@@ -344,13 +345,22 @@ static int take_begun(struct pass *pass, struct error *err)
     return 0;
 }
 
+static void **list_states(const struct pass *pass, const struct pass_thread *threads, struct error *err)
+{
+    void **states = memory_create(pass->request->n_threads, sizeof *states, "states", err);
+
+    for (size_t i = 0; states != NULL && i < pass->request->n_threads; i++)
+        states[i] = threads[i].state;
+    return states;
+}
+
 /* Collective. Hands the threads' states, and on rank 0 everybody's progress, to the keeper. */
 static int keep(struct pass *pass, const struct pass_thread *threads, struct error *err)
 {
     const struct pass_pauses *pauses = pass->request->pauses;
     const struct pass_result *result = pass->result;
-    struct pass_progress progress = {.done = pass->done, .n_records = result->n_records};
-    void **states = memory_create(pass->request->n_threads, sizeof *states, "states", err);
+    struct pass_progress progress = {.done = pass->done, .end = pass->end, .n_records = result->n_records};
+    void **states = list_states(pass, threads, err);
     int rc = states == NULL ? -1 : 0;
 
     progress.digests = memory_create(result->n_records, sizeof *progress.digests, "record digests", err);
@@ -360,8 +370,6 @@ static int keep(struct pass *pass, const struct pass_thread *threads, struct err
         comm_sum_uint64(pass->comm, progress.digests, result->n_records);
         rc = pass_gather_bad(pass->comm, result, &progress.bad, &progress.n_bad, err);
     }
-    for (size_t i = 0; rc == 0 && i < pass->request->n_threads; i++)
-        states[i] = threads[i].state;
     if (rc == 0)
         rc = pauses->keep(pauses->context, states, pass->request->n_threads, pass->comm->rank == 0 ? &progress : NULL,
                           err);
@@ -371,14 +379,13 @@ static int keep(struct pass *pass, const struct pass_thread *threads, struct err
     return comm_agree(pass->comm, rc, err);
 }
 
-/* Collective. From pause to pause, to the end or a stop. */
-static int run_blocks(struct pass *pass, struct pass_thread *threads, struct error *err)
+/* Collective. From pause to pause, to the end of the epoch or a stop. */
+static int run_epoch(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     uint64_t n_done = block_set_count(&pass->done);
     int rc = 0;
 
-    pass->progress.skipped = (double)(n_done * pass->request->block_size);
-    while (rc == 0 && n_done < pass->done.n) {
+    while (rc == 0 && n_done < pass->end) {
         int32_t is_stopping = 0, is_due = 0;
 
         rc = run_until_pause(pass, threads, err);
@@ -389,7 +396,7 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
         n_done = block_set_count(&pass->done);
         is_stopping = stop_is_requested();
         if (pass->request->pauses != NULL && pass->comm->rank == 0)
-            is_due = pass->request->pauses->is_due(pass->request->pauses->context, n_done == pass->done.n);
+            is_due = pass->request->pauses->is_due(pass->request->pauses->context, n_done == pass->end);
         comm_max_int32(pass->comm, &is_stopping, 1);
         comm_max_int32(pass->comm, &is_due, 1);
         if (pass->request->pauses != NULL && (is_stopping || is_due))
@@ -400,6 +407,40 @@ static int run_blocks(struct pass *pass, struct pass_thread *threads, struct err
                            "command again",
                            pass->request->what, n_done, pass->done.n);
     }
+    return rc;
+}
+
+/* Collective. */
+static int find_next_epoch(struct pass *pass, const struct pass_thread *threads, struct error *err)
+{
+    const struct pass_epochs *epochs = pass->request->epochs;
+    void **states = list_states(pass, threads, err);
+    int rc = comm_agree(pass->comm, states == NULL ? -1 : 0, err);
+
+    if (rc == 0)
+        rc = comm_agree(pass->comm, epochs->next(epochs->context, states, pass->request->n_threads, &pass->end, err),
+                        err);
+    free(states);
+    return rc;
+}
+
+/* Collective. Epoch after epoch, to the last block, a decision to end, or a stop. */
+static int run_blocks(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    uint64_t end = pass->done.n;
+    int rc;
+
+    pass->progress.skipped = (double)(block_set_count(&pass->done) * pass->request->block_size);
+    pass->end = pass->request->epochs == NULL ? end : pass->request->epochs->end;
+    do {
+        end = pass->end;
+        rc = run_epoch(pass, threads, err);
+        if (rc == 0 && end < pass->done.n)
+            rc = find_next_epoch(pass, threads, err);
+    } while (rc == 0 && pass->end > end);
+    pass->result->n_shown = pass->end * pass->request->block_size;
+    if (pass->result->n_shown > pass->result->n_records)
+        pass->result->n_shown = pass->result->n_records;
     return rc;
 }
 

@@ -28,6 +28,7 @@ struct bad_record {
 /* What is done of a pass, by all ranks together. */
 struct pass_progress {
     struct block_set done;
+    uint64_t end;                 /* of the epoch: blocks beyond are not done */
     uint64_t n_records, *digests; /* [n_records], of records in blocks that are done; else 0 */
     size_t n_bad;
     struct bad_record *bad;
@@ -44,6 +45,16 @@ struct pass_pauses {
     int (*keep)(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err);
 };
 
+/* A pass may end early, after the blocks of an epoch: no block beyond is handed out before this one has been decided
+ * about. */
+struct pass_epochs {
+    void *context;
+    uint64_t end; /* of the epoch that this run begins in: blocks [0, end) */
+    /* Collective, all engine threads at rest, all blocks below *end done, and there are more: sets *end to the end of
+     * the next epoch, or leaves it, and the pass is over. */
+    int (*next)(void *context, void *const *states, size_t n, uint64_t *end, struct error *err);
+};
+
 struct pass_request {
     const struct graph *graph;
     struct dataset *dataset;
@@ -54,15 +65,18 @@ struct pass_request {
     uint64_t prefetch_bytes;      /* of decoded blocks on this rank; 0: two blocks an engine thread, one a decoder */
     uint64_t max_bad_records;
     const char *what; /* "calibration", for progress */
-    /* Both may be NULL. `begun`: what an earlier run has done already, on every rank `done`, on rank 0 the rest, too.
+    /* All may be NULL. `begun`: what an earlier run has done already, on every rank `done` and `end`, on rank 0 the
+     * rest.
      */
     const struct pass_pauses *pauses;
+    const struct pass_epochs *epochs; /* NULL: one, to the last block */
     const struct pass_progress *begun;
 };
 
 struct pass_result {
     uint64_t n_records, n_used;
-    uint64_t *digests; /* [n_records], the same on every rank; 0 for bad ones */
+    uint64_t n_shown;  /* the first so many records were run, or bad; the others were beyond the last epoch */
+    uint64_t *digests; /* [n_records], the same on every rank; 0 for bad ones and those beyond */
     size_t n_bad;
     struct bad_record *bad; /* by ordinal, the same on every rank */
     double seconds;         /* of this rank, by the clock on the wall */

@@ -72,13 +72,13 @@ int pass_share_records(const struct comm *comm, const struct pass_request *reque
     result->n_bad = n;
     if (n > 0)
         qsort(all, n, sizeof *all, by_ordinal);
-    result->n_used = result->n_records - n;
+    result->n_used = result->n_shown - n;
     if (n > request->max_bad_records)
         return error_set(err, EX_DATAERR, "%zu bad records, limits.max_bad_records allows %" PRIu64 "; the first: %s",
                          n, request->max_bad_records, all[0].reason);
     if (result->n_used == 0)
-        return error_set(err, EX_DATAERR, "every one of the %" PRIu64 " records is bad; the first: %s",
-                         result->n_records, all[0].reason);
+        return error_set(err, EX_DATAERR, "every one of the %" PRIu64 " records is bad; the first: %s", result->n_shown,
+                         all[0].reason);
     return 0;
 }
 

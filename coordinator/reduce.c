@@ -14,26 +14,41 @@ enum {
 
 struct list {
     struct histogram **items;
-    size_t n;
+    size_t n, capacity;
 };
+
+static int add_histograms(struct list *list, struct histogram *h, size_t n, struct error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (h[i].bins == 0)
+            continue;
+        if (memory_grow((void **)&list->items, &list->capacity, list->n, sizeof *list->items, "a list of histograms",
+                        err) != 0)
+            return -1;
+        list->items[list->n++] = &h[i];
+    }
+    return 0;
+}
+
+static int add_parts(struct list *list, struct observe_parts *parts, struct error *err)
+{
+    for (size_t p = 0; parts != NULL && p < OBSERVE_PARTS; p++)
+        if (add_histograms(list, parts->of[p], parts->n_values, err) != 0)
+            return -1;
+    return 0;
+}
 
 /* All histograms of an observation in a fixed order: the same list on every rank. */
 static int list_histograms(struct observation *o, struct list *list, struct error *err)
 {
-    size_t n = 0;
-
-    for (size_t v = 0; v < o->graph->n_values; v++)
-        n += (o->tensor[v].bins > 0) + (o->channels[v] != NULL ? observation_channels(o->graph, (int)v) : 0);
-    list->items = memory_create(n, sizeof *list->items, "a list of histograms", err);
-    if (list->items == NULL)
-        return -1;
     for (size_t v = 0; v < o->graph->n_values; v++) {
-        if (o->tensor[v].bins > 0)
-            list->items[list->n++] = &o->tensor[v];
-        for (size_t c = 0; o->channels[v] != NULL && c < observation_channels(o->graph, (int)v); c++)
-            list->items[list->n++] = &o->channels[v][c];
+        if (add_histograms(list, &o->tensor[v], 1, err) != 0)
+            return -1;
+        if (o->channels[v] != NULL &&
+            add_histograms(list, o->channels[v], observation_channels(o->graph, (int)v), err) != 0)
+            return -1;
     }
-    return 0;
+    return add_parts(list, o->parts, err);
 }
 
 /* Exponents, extrema, presence of negative halves, scalar counters. `word` holds two int32 per histogram. */
@@ -134,24 +149,40 @@ static void reduce_sums(const struct comm *comm, struct observation *o)
     }
 }
 
+/* Collective. rc is this rank's verdict on the list, which ends here. */
+static int reduce_list(const struct comm *comm, struct list *list, int rc, struct error *err)
+{
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0 && comm->size > 1) {
+        rc = reduce_scalars(comm, list, err);
+        if (rc == 0)
+            rc = reduce_counts(comm, list, false, err);
+        if (rc == 0)
+            rc = reduce_counts(comm, list, true, err);
+    }
+    for (size_t i = 0; rc == 0 && i < list->n; i++)
+        rc = histogram_check(list->items[i], err);
+    free(list->items);
+    return comm_agree(comm, rc, err);
+}
+
 int reduce_observation(const struct comm *comm, struct observation *observation, struct error *err)
 {
     struct list list = {0};
-    int rc = comm_agree(comm, list_histograms(observation, &list, err), err);
+    int rc = list_histograms(observation, &list, err);
 
+    rc = reduce_list(comm, &list, rc, err);
     if (rc == 0)
         reduce_sums(comm, observation);
-    if (rc == 0 && comm->size > 1) {
-        rc = reduce_scalars(comm, &list, err);
-        if (rc == 0)
-            rc = reduce_counts(comm, &list, false, err);
-        if (rc == 0)
-            rc = reduce_counts(comm, &list, true, err);
-    }
-    for (size_t i = 0; rc == 0 && i < list.n; i++)
-        rc = histogram_check(list.items[i], err);
-    free(list.items);
-    return comm_agree(comm, rc, err);
+    return rc;
+}
+
+int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct error *err)
+{
+    struct list list = {0};
+    int rc = add_parts(&list, parts, err);
+
+    return reduce_list(comm, &list, rc, err);
 }
 
 _Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struct accuracy) % sizeof(int64_t) == 0,

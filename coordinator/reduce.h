@@ -10,6 +10,8 @@
 /* Collective. Afterwards every rank's observation holds the merged state: exponents by maximum, then every histogram
  * folded to it, then 64-bit sums: the same bits for any number of ranks. */
 int reduce_observation(const struct comm *comm, struct observation *observation, struct error *err);
+/* The same of parts alone. */
+int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct error *err);
 
 /* Collective. errors[0..n), accuracies[0..m): sums of exact accumulators and counters, in place, on every rank. */
 void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,

@@ -2,6 +2,7 @@
 #include "coordinator/report.h"
 
 #include "common/printable.h"
+#include "coordinator/report_convergence.h"
 #include "formats/json_text.h"
 
 #include <inttypes.h>
@@ -104,6 +105,19 @@ static json_t *files(const struct report *report, const struct report_target *t)
     return list;
 }
 
+static json_t *warnings(const struct report *report, const struct report_target *t)
+{
+    json_t *list = json_array();
+    char text[128];
+
+    if (list != NULL && report_advice(t->target, report->records, text, sizeof text) &&
+        json_array_append_new(list, json_string(text)) != 0) {
+        json_decref(list);
+        return NULL;
+    }
+    return list;
+}
+
 static json_t *target_object(const struct report *report, const struct report_target *t)
 {
     json_t *object = json_object();
@@ -124,7 +138,7 @@ static json_t *target_object(const struct report *report, const struct report_ta
               json_object_set_new(object, "layers", layers(report, t));
     if (rc == 0)
         rc |= json_object_set_new(object, "files", files(report, t)) |
-              json_object_set_new(object, "warnings", json_array());
+              json_object_set_new(object, "warnings", warnings(report, t));
     if (rc != 0) {
         json_decref(object);
         return NULL;
@@ -169,10 +183,10 @@ char *report_json(const struct report *report, struct error *err)
         json_decref(all);
         return print_json(NULL, err);
     }
-    root = json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o}", "model", json_text(report->request->model_name),
+    root = json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o, s:o}", "model", json_text(report->request->model_name),
                      "fingerprint", report->decisions_fingerprint, "records", "used",
                      (json_int_t)report->records->n_used, "skipped", (json_int_t)report->records->n_bad, "bad",
-                     bad_records(report), "fp32", fp32, "targets", all);
+                     bad_records(report), "convergence", report_convergence_json(report), "fp32", fp32, "targets", all);
     return print_json(root, err);
 }
 
@@ -284,6 +298,7 @@ void report_print(const struct report *report, FILE *out)
 {
     fprintf(out, "\n%s: %" PRIu64 " calibration records used, %zu skipped\n", report->request->model_name,
             report->records->n_used, report->records->n_bad);
+    report_convergence_print(report, out);
     if (report->evaluation == NULL)
         return;
     fprintf(out, "%-18s", "network");

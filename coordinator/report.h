@@ -6,6 +6,7 @@
 #define ETALON_REPORT_H
 
 #include "common/equalize.h"
+#include "coordinator/convergence.h"
 #include "coordinator/evaluate.h"
 #include "coordinator/run.h"
 
@@ -26,6 +27,7 @@ struct report {
     const struct pass_result *records;   /* of the calibration set */
     const struct evaluation *evaluation; /* NULL: skipped */
     const struct equalization *equalization;
+    const struct convergence *convergence;
     size_t n_targets;
     struct report_target *targets;
     const struct output *output; /* NULL: no files (evaluate) */

@@ -21,6 +21,7 @@ void run_fini(struct run *run)
     for (size_t i = 0; i < run->request->n_targets; i++)
         plan_destroy(run->targets[i].plan);
     evaluation_fini(&run->evaluation);
+    convergence_fini(&run->convergence);
     observation_destroy(run->observation);
     pass_result_fini(&run->records);
     archive_fini(&run->earlier);

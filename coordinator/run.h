@@ -47,6 +47,7 @@ struct run_request {
         size_t bins, channel_bins; /* powers of two */
         size_t block;              /* records per engine call; 0: the data layer's batch, or the default */
         double percentile;         /* fraction kept */
+        double stop_when_stable;   /* relative movement of thresholds at which the pass ends; 0: never (measure.h) */
         enum bias_correction bias_correction;
         bool equalizes; /* channels between layers, before anything is measured (common/equalize.h) */
         size_t n_overrides;

@@ -21,6 +21,7 @@ struct run {
     struct checkpoint *checkpoint;    /* of calibrate, while it measures */
     struct equalization equalization; /* what was done to the graph before it was measured */
     struct observation *observation;
+    struct convergence convergence; /* of its thresholds, once run_decide has begun */
     struct pass_result records;
     struct evaluation evaluation;
     bool is_evaluated;
@@ -62,7 +63,7 @@ int run_equalize(struct run *run, struct error *err);
 int run_measure(struct run *run, bool may_reuse, struct error *err);
 /* From the checkpoint in the output folder, if there is one; keeps one there until the results are written. */
 int run_measure_with_checkpoint(struct run *run, struct error *err);
-/* A plan per target. A target that cannot express the model is noted; the others go on. */
+/* How thresholds converge, and a plan per target. A target that cannot express the model is noted; the others go on. */
 int run_decide(struct run *run, struct error *err);
 /* Accuracy and errors, unless the job skips them. */
 int run_score(struct run *run, bool with_choices, struct error *err);

@@ -1,13 +1,16 @@
 /* run_steps.c — measure, decide, score; see run_private.h. */
 #include "coordinator/run_private.h"
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "coordinator/convergence.h"
 #include "coordinator/correct.h"
 #include "coordinator/decide.h"
 #include "coordinator/equalize.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
 #include "coordinator/measure.h"
+#include "coordinator/report_convergence.h"
 #include "worker/simulate.h"
 
 #include <stdio.h>
@@ -80,14 +83,19 @@ int run_equalize(struct run *run, struct error *err)
 int run_measure(struct run *run, bool may_reuse, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration");
+    struct measure_request request = {.pass = pass_over(run, run->dataset, run->inputs, "calibration"),
+                                      .bins = q->calibration.bins,
+                                      .channel_bins = channel_bins(q),
+                                      .stop_when_stable = q->calibration.stop_when_stable,
+                                      .method = q->calibration.activations,
+                                      .percentile = q->calibration.percentile,
+                                      .checkpoint = run->checkpoint};
     int rc = may_reuse ? reuse(run, err) : 0;
 
     if (rc == 0)
         rc = run_equalize(run, err);
     if (rc == 0 && run->observation == NULL)
-        rc = measure_run(run->comm, &request, q->calibration.bins, channel_bins(q), run->checkpoint, &run->observation,
-                         &run->records, err);
+        rc = measure_run(run->comm, &request, &run->observation, &run->records, err);
     return rc;
 }
 
@@ -189,12 +197,38 @@ static int correct_plans(struct run *run, struct error *err)
     return n == 0 ? 0 : correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
 }
 
+/* Collective. */
+static int find_convergence(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    const struct observe_parts *parts = run->observation->parts;
+    double started = clock_seconds();
+    int rc = convergence_find(run->comm, q->calibration.activations, q->calibration.percentile, parts,
+                              &run->convergence, err);
+
+    if (rc == 0 && parts != NULL)
+        convergence_count(&run->convergence, parts, run->records.digests, run->records.n_records, q->calibration.block);
+    log_debug("thresholds against the number of records: %.2f s", clock_seconds() - started);
+    return rc;
+}
+
+static void warn_of_few_records(const struct run *run, const struct target *target)
+{
+    char text[128];
+
+    if (report_advice(target, &run->records, text, sizeof text))
+        log_warning("target %s: %s", target->name, text);
+}
+
 int run_decide(struct run *run, struct error *err)
 {
+    if (find_convergence(run, err) != 0)
+        return -1;
     for (size_t i = 0; i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];
 
         t->target = run->request->targets[i];
+        warn_of_few_records(run, t->target);
         if (decide_target(run, t, err) == 0)
             continue;
         if (err->code != EX_UNAVAILABLE)

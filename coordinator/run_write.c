@@ -22,6 +22,7 @@ struct report run_report(struct run *run)
                            &run->records,
                            run->is_evaluated ? &run->evaluation : NULL,
                            &run->equalization,
+                           &run->convergence,
                            run->request->n_targets,
                            run->targets,
                            run->output};

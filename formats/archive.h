@@ -10,7 +10,7 @@
 #include "common/histogram.h"
 #include "common/output.h"
 
-enum { ARCHIVE_VERSION = 1, ARCHIVE_NAME_BYTES = 256, ARCHIVE_METHOD_BYTES = 24 };
+enum { ARCHIVE_VERSION = 1, ARCHIVE_NAME_BYTES = 256, ARCHIVE_METHOD_BYTES = 24, ARCHIVE_PARTS = 8 };
 
 struct archive_value {
     char name[ARCHIVE_NAME_BYTES]; /* longer names are cut; the index is the identity */
@@ -73,8 +73,11 @@ struct archive {
     uint64_t records_used, block_size, bins;
     size_t n_values;
     struct archive_value *values;
+    size_t n_parts;           /* ARCHIVE_PARTS, or 0: none were kept */
+    uint64_t *part_blocks;    /* [n_parts + 1]: part p is of blocks [part_blocks[p], part_blocks[p + 1]) */
+    struct histogram **parts; /* [n_parts][n_values], all of one number of bins; together they are the values' */
     size_t n_records;         /* all records of the dataset's range, used or not */
-    uint64_t *record_digests; /* [n_records]; 0 for bad ones */
+    uint64_t *record_digests; /* [n_records]; 0 for bad ones and those that were not used */
     size_t n_bad;
     struct archive_bad_record *bad;
     size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */

@@ -152,10 +152,30 @@ static const char *base_name(struct schema *r, const char *path)
 
 enum { TENSOR_BINS = 8192, CHANNEL_BINS = 2048 };
 
-/* Where channels have histograms, the tensor's is their sum: as fine as they are, it costs nothing. */
+/* Where channels have histograms, the tensor's is their sum: as fine as they are, it costs nothing. But its parts, by
+ * which a pass knows when to stop, need counts of their own. */
 static size_t default_bins(const struct run_request *q)
 {
-    return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : TENSOR_BINS;
+    return q->calibration.granularity == GRANULARITY_PER_CHANNEL && q->calibration.stop_when_stable <= 0
+               ? q->calibration.channel_bins
+               : TENSOR_BINS;
+}
+
+static int check_stop(const struct run_request *q, struct error *err)
+{
+    if (q->calibration.stop_when_stable <= 0)
+        return 0;
+    if (q->calibration.activations->reads == THRESHOLD_FROM_MODEL)
+        return error_set(err, EX_CONFIG,
+                         "calibration.stop_when_stable: the thresholds of \"%s\" are the model's, and "
+                         "never move",
+                         q->calibration.activations->name);
+    if (q->calibration.granularity == GRANULARITY_PER_CHANNEL && q->calibration.bins == q->calibration.channel_bins)
+        return error_set(err, EX_CONFIG,
+                         "calibration.stop_when_stable: whole values must be counted beside their "
+                         "channels: expected calibration.bins other than channel_bins, found %zu",
+                         q->calibration.bins);
+    return 0;
 }
 
 static void set_defaults(struct run_request *q)
@@ -201,6 +221,8 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
         return -1;
     if (q->calibration.bins == 0)
         q->calibration.bins = default_bins(q);
+    if (check_stop(q, err) != 0)
+        return -1;
     if (q->calibration.block == 0 && dataset_is_given(&q->dataset))
         q->calibration.block = RUN_DEFAULT_BLOCK;
     q->model_name = base_name(&r, q->model.file);

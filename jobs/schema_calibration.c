@@ -71,6 +71,14 @@ static int read_percentile(struct schema *r, const struct yaml *node, void *targ
     return *(double *)target > 0 && *(double *)target <= 1 ? 0 : schema_wrong(r, node, "a fraction above 0, at most 1");
 }
 
+static int read_stop_when_stable(struct schema *r, const struct yaml *node, void *target)
+{
+    if (schema_number(r, node, target) != 0)
+        return -1;
+    return *(double *)target >= 0 && *(double *)target < 1 ? 0
+                                                           : schema_wrong(r, node, "a fraction, 0 or more, below 1");
+}
+
 static int read_passes(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"one", "two"};
@@ -163,6 +171,7 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"channel_bins", read_bins, &request->calibration.channel_bins},
         {"block", read_block, &request->calibration.block},
         {"percentile", read_percentile, &request->calibration.percentile},
+        {"stop_when_stable", read_stop_when_stable, &request->calibration.stop_when_stable},
         {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
         {"equalization", read_equalization, &equalization},
         {"passes", read_passes, NULL},

@@ -88,7 +88,7 @@ static int create_sums(struct observation *o, struct error *err)
 /* Histograms of equal bins add up exactly, so channels as fine as their tensor are all that has to be counted. */
 static bool is_sum_of_channels(const struct observation *o, size_t value)
 {
-    return o->channels[value] != NULL && o->channel_bins == o->tensor[value].bins;
+    return o->channels[value] != NULL && !observation_has_wholes(o->bins, o->channel_bins);
 }
 
 static void mark_derived(struct observation *o)
@@ -126,25 +126,73 @@ static int add_up_channels(struct observation *o, size_t value, struct error *er
     return 0;
 }
 
+/* tensor[n_values] of the values that nodes rearrange, in order: a derived value may be another's source. */
+static int derive_tensors(const struct observation *o, struct histogram *tensor, struct error *err)
+{
+    for (size_t n = 0; n < o->graph->n_nodes; n++) {
+        const struct node *node = &o->graph->nodes[n];
+        int output = node->outputs[0];
+
+        if ((o->derived[output] & (DERIVED_TENSOR | DERIVED_FROM_CHANNELS)) != DERIVED_TENSOR)
+            continue;
+        for (size_t i = 0; i < node->n_inputs; i++)
+            if (histogram_merge(&tensor[output], &tensor[node->inputs[i]], err) != 0)
+                return error_in(err, "value \"%s\"", o->graph->values[output].name);
+    }
+    return 0;
+}
+
+int observation_derive_parts(const struct observation *o, struct observe_parts *parts, struct error *err)
+{
+    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+        if (derive_tensors(o, parts->of[p], err) != 0)
+            return -1;
+    return 0;
+}
+
 int observation_derive(struct observation *o, struct error *err)
 {
     for (size_t v = 0; v < o->graph->n_values; v++)
         if ((o->derived[v] & DERIVED_FROM_CHANNELS) != 0 && add_up_channels(o, v, err) != 0)
             return -1;
-    for (size_t n = 0; n < o->graph->n_nodes; n++) { /* in order: a derived value may be another's source */
+    if (derive_tensors(o, o->tensor, err) != 0)
+        return -1;
+    for (size_t n = 0; n < o->graph->n_nodes; n++) {
         const struct node *node = &o->graph->nodes[n];
         int output = node->outputs[0];
         size_t first = 0;
 
-        if ((o->derived[output] & DERIVED_TENSOR) == 0 || (o->derived[output] & DERIVED_FROM_CHANNELS) != 0)
-            continue;
-        for (size_t i = 0; i < node->n_inputs; i++) {
-            if (histogram_merge(&o->tensor[output], &o->tensor[node->inputs[i]], err) != 0 ||
-                ((o->derived[output] & DERIVED_CHANNELS) != 0 &&
-                 derive_channels(o, node->inputs[i], output, first, err) != 0))
+        for (size_t i = 0; (o->derived[output] & DERIVED_CHANNELS) != 0 && i < node->n_inputs; i++) {
+            if (derive_channels(o, node->inputs[i], output, first, err) != 0)
                 return error_in(err, "value \"%s\"", o->graph->values[output].name);
             first += observation_channels(o->graph, node->inputs[i]);
         }
+    }
+    return o->parts == NULL ? 0 : observation_derive_parts(o, o->parts, err);
+}
+
+bool observation_has_wholes(size_t bins, size_t channel_bins)
+{
+    return channel_bins != bins;
+}
+
+int observation_keep_parts(struct observation *o, struct error *err)
+{
+    o->parts = observe_parts_create(o->tensor, o->graph->n_values, err);
+    return o->parts == NULL ? -1 : 0;
+}
+
+int observation_move(struct observation *into, size_t part, struct observation *from, struct error *err)
+{
+    for (size_t v = 0; v < into->graph->n_values; v++) {
+        struct histogram *h = &from->tensor[v];
+
+        if (h->bins == 0 || h->n == 0)
+            continue;
+        if (histogram_merge_finer(&into->parts->of[part][v], h, err) != 0 ||
+            histogram_merge(&into->tensor[v], h, err) != 0)
+            return error_in(err, "value \"%s\"", into->graph->values[v].name);
+        histogram_clear(h);
     }
     return 0;
 }
@@ -199,6 +247,7 @@ void observation_destroy(struct observation *o)
             histogram_fini(&o->channels[v][c]);
         free(o->channels[v]);
     }
+    observe_parts_destroy(o->parts);
     free(o->scratch);
     free(o->derived);
     free(o->sums);
@@ -265,11 +314,11 @@ int observation_merge(struct observation *into, const struct observation *from, 
             exact_sum_merge(&into->sums[v][c], &from->sums[v][c]);
             exact_sum_normalise(&into->sums[v][c]);
         }
-        if (into->channels[v] == NULL)
+        if (into->channels[v] == NULL || from->channels[v] == NULL)
             continue;
         for (size_t c = 0; c < observation_channels(into->graph, (int)v); c++)
             if (histogram_merge(&into->channels[v][c], &from->channels[v][c], err) != 0)
                 return error_in(err, "value \"%s\", channel %zu", into->graph->values[v].name, c);
     }
-    return 0;
+    return into->parts == NULL || from->parts == NULL ? 0 : observe_parts_merge(into->parts, from->parts, err);
 }

@@ -9,6 +9,7 @@
 #include "common/exact_sum.h"
 #include "common/graph.h"
 #include "common/histogram.h"
+#include "worker/observe_parts.h"
 
 struct observation {
     const struct graph *graph;   /* borrowed */
@@ -16,6 +17,7 @@ struct observation {
     struct histogram *tensor;    /* [n_values]; bins == 0 where the value is not observed */
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
+    struct observe_parts *parts; /* NULL, or as observation_keep_parts has made them */
     /* private */
     uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
     struct histogram_channels **counters; /* [n_values] of channels */
@@ -24,6 +26,12 @@ struct observation {
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err);
 void observation_destroy(struct observation *observation); /* NULL is allowed */
+
+/* Adds parts of the whole values, which observation_move fills; to where observation_has_wholes only. EX_OSERR. */
+int observation_keep_parts(struct observation *observation, struct error *err);
+/* Are whole values counted? Where they have the bins of their channels, they are but the sums of these, and there is
+ * nothing that parts could be made of. */
+bool observation_has_wholes(size_t bins, size_t channel_bins);
 
 bool observation_covers(const struct graph *graph, int value);
 size_t observation_channels(const struct graph *graph, int value); /* dims[1], or 1 for what has no channel axis */
@@ -37,12 +45,18 @@ int observation_observe(void *context, int node, int value, const struct view *v
 /* Brings the histograms up to date: to be called after the last view, before anything is read or merged. */
 void observation_settle(struct observation *observation);
 
+/* Moves what `from` has counted of whole values, all of it in blocks of one part, to `into`, which keeps parts: into
+ * its whole and that part. Channels and sums stay. Same graph, same bins; errors as histogram_merge. */
+int observation_move(struct observation *into, size_t part, struct observation *from, struct error *err);
+
 /* Some values hold the same numbers as others: a reshape or transpose its input's, a concat its inputs'. Their
  * statistics follow exactly from those, so they are not observed (a third of all activations in SqueezeNet); this fills
  * them in, once, when all else is merged. EX_OSERR, EX_DATAERR as histogram_merge. */
 int observation_derive(struct observation *observation, struct error *err);
+/* The same for parts that are not the observation's own, but of its graph. */
+int observation_derive_parts(const struct observation *observation, struct observe_parts *parts, struct error *err);
 
-/* into += from: same graph, same bins. */
+/* into += from: same graph, same bins; channels and parts where both have them. */
 int observation_merge(struct observation *into, const struct observation *from, struct error *err);
 
 #endif

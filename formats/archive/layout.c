@@ -91,6 +91,7 @@ static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(flo
 static const struct store_column job_column = {"job", STORE_U8, 0, 1};
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
+static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
 
@@ -263,6 +264,50 @@ static void *transfer_array(struct store *store, hid_t group, const struct store
     return items;
 }
 
+/* One part of all values: a group named by its number. */
+static void transfer_part(struct store *store, hid_t parent, size_t part, size_t n_values,
+                          struct histogram **histograms)
+{
+    uint64_t bins = !store->is_reading && n_values > 0 ? (*histograms)->bins : 0;
+    struct series series = {.stride = sizeof **histograms, .n = n_values};
+    char name[24];
+    hid_t group;
+
+    snprintf(name, sizeof name, "%zu", part);
+    group = store_enter(store, parent, name);
+    store_attribute(store, group, &bins_column, &bins, true);
+    if (store_count(store, group, "n", n_values) != n_values)
+        store_fail(store, EX_DATAERR, "group /parts/%s: expected statistics of %zu values", name, n_values);
+    if (store->is_reading)
+        *histograms = store_allocate(store, n_values, sizeof **histograms, "statistics of a part");
+    series.first = (char *)*histograms;
+    series.bins = bins;
+    if (!store->has_failed)
+        transfer_series(store, group, &series);
+    store_leave(store, group);
+}
+
+/* Absent where no parts were kept. */
+static void transfer_parts(struct store *store, struct archive *archive)
+{
+    size_t n = archive->n_parts + 1;
+    hid_t group;
+
+    if (store->is_reading ? !store_has(store, store->file, "parts") : archive->n_parts == 0)
+        return;
+    group = store_enter(store, store->file, "parts");
+    archive->part_blocks = transfer_array(store, group, &first_block_column, archive->part_blocks, &n);
+    if (!store->has_failed && n != ARCHIVE_PARTS + 1)
+        store_fail(store, EX_DATAERR, "group /parts: expected %d block numbers, found %zu", ARCHIVE_PARTS + 1, n);
+    if (store->is_reading) {
+        archive->parts = store_allocate(store, ARCHIVE_PARTS, sizeof *archive->parts, "the parts");
+        archive->n_parts = archive->parts != NULL ? ARCHIVE_PARTS : 0;
+    }
+    for (size_t p = 0; p < ARCHIVE_PARTS && !store->has_failed; p++)
+        transfer_part(store, group, p, archive->n_values, &archive->parts[p]);
+    store_leave(store, group);
+}
+
 /* Only in checkpoints. */
 static void transfer_done(struct store *store, hid_t group, struct archive *archive)
 {
@@ -393,6 +438,7 @@ void archive_transfer(struct store *store, struct archive *archive)
         store_attribute(store, store->file, &run_columns[i], archive, true);
     archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
     transfer_values(store, archive);
+    transfer_parts(store, archive);
     transfer_records(store, archive);
     transfer_equalized(store, archive);
     transfer_targets(store, archive);

@@ -33,6 +33,33 @@ static int check_value(const struct archive_value *value, struct error *err)
     return 0;
 }
 
+/* Parts of value i are histograms, and have seen all that the value has seen. */
+static int check_parts_of_value(const struct archive *archive, size_t i, struct error *err)
+{
+    const struct archive_value *value = &archive->values[i];
+    uint64_t n = 0;
+
+    for (size_t p = 0; p < archive->n_parts; p++) {
+        if (histogram_check(&archive->parts[p][i], err) != 0)
+            return error_in(err, "value \"%s\": part %zu", value->name, p);
+        n += archive->parts[p][i].n;
+    }
+    if (archive->n_parts > 0 && n != value->histogram.n)
+        return error_set(err, EX_DATAERR, "value \"%s\": its parts have seen %llu elements, all of it %llu",
+                         value->name, (unsigned long long)n, (unsigned long long)value->histogram.n);
+    return 0;
+}
+
+static int check_part_blocks(const struct archive *archive, struct error *err)
+{
+    for (size_t p = 0; p < archive->n_parts; p++)
+        if (archive->part_blocks[p] > archive->part_blocks[p + 1])
+            return error_set(err, EX_DATAERR, "part %zu begins with block %llu and ends with %llu", p,
+                             (unsigned long long)archive->part_blocks[p],
+                             (unsigned long long)archive->part_blocks[p + 1]);
+    return 0;
+}
+
 /* Channels come in order, and all of a value that has any. */
 static int check_channels(const struct archive_target *target, const struct archive_value *values, struct error *err)
 {
@@ -127,8 +154,10 @@ static int check_content(const struct archive *archive, struct error *err)
             return error_set(err, EX_DATAERR, "bad record %llu of %zu", (unsigned long long)archive->bad[i].ordinal,
                              archive->n_records);
     for (size_t i = 0; i < archive->n_values; i++)
-        if (check_value(&archive->values[i], err) != 0)
+        if (check_value(&archive->values[i], err) != 0 || check_parts_of_value(archive, i, err) != 0)
             return -1;
+    if (check_part_blocks(archive, err) != 0)
+        return -1;
     for (size_t i = 0; i < archive->n_equalized; i++)
         if (check_equalized(archive, i, err) != 0)
             return -1;
@@ -191,6 +220,13 @@ void archive_target_fini(struct archive_target *target)
 
 void archive_fini(struct archive *archive)
 {
+    for (size_t p = 0; p < archive->n_parts; p++) {
+        for (size_t i = 0; archive->parts[p] != NULL && i < archive->n_values; i++)
+            histogram_fini(&archive->parts[p][i]);
+        free(archive->parts[p]);
+    }
+    free(archive->parts);
+    free(archive->part_blocks);
     for (size_t i = 0; i < archive->n_values; i++) {
         struct archive_value *value = &archive->values[i];
 

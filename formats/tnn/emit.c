@@ -59,6 +59,7 @@ const struct target target_tnn = {
     .profile = &tnn_profile,
     .options = options,
     .check_settings = check_settings,
+    .advised_records = 50, /* TNN's manual, doc/cn/user/quantization.md */
     .check = check,
     .emit = emit,
 };

@@ -6,6 +6,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   dataset.kind dataset.path dataset.list dataset.limit dataset.labels dataset.shape
   dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
+  calibration.stop_when_stable
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.tensorrt.version target_options.tnn.mode

@@ -2,19 +2,36 @@
 #include "jobs/job.h"
 #include "jobs/verb.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* The option is the key of the job by another name. */
+static int add_stop(struct option_list *sets, const char *limit, char *set, size_t size, struct error *err)
+{
+    if (limit == NULL)
+        return 0;
+    if (sets->n == OPTION_LIST_MAX)
+        return error_set(err, EX_USAGE, "--stop-when-stable: there are %d times --set already", OPTION_LIST_MAX);
+    if (snprintf(set, size, "calibration.stop_when_stable=%s", limit) >= (int)size)
+        return error_set(err, EX_USAGE, "--stop-when-stable takes a fraction, found \"%.32s...\"", limit);
+    sets->items[sets->n++] = set;
+    return 0;
+}
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     struct option_list sets = {0};
     bool force = false, dry_run = false, wants_help = false;
-    const char *words[1], *resume = "auto";
+    const char *words[1], *resume = "auto", *stop = NULL;
+    char stop_set[96];
     size_t n_words;
     const struct option options[] = {
         {"set", 0, OPTION_LIST, &sets, "KEY=VALUE", "override a key of the job file, e.g. calibration.activations=kl"},
         {"force", 0, OPTION_FLAG, &force, NULL, "replace a finished output folder of another model, dataset or job"},
         {"resume", 0, OPTION_TEXT, &resume, "HOW",
          "auto: go on from the folder's checkpoint (default); never: start anew"},
+        {"stop-when-stable", 0, OPTION_TEXT, &stop, "X",
+         "end the data pass once twice the records move no threshold by more than X, e.g. 0.02"},
         {"dry-run", 0, OPTION_FLAG, &dry_run, NULL, "read model and dataset, tell what would happen, write nothing"},
         {0},
     };
@@ -34,6 +51,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = error_set(err, EX_USAGE, "calibrate needs one job file");
     if (rc == 0 && strcmp(resume, "auto") != 0 && strcmp(resume, "never") != 0)
         rc = error_set(err, EX_USAGE, "--resume takes auto or never, found \"%s\"", resume);
+    if (rc == 0)
+        rc = add_stop(&sets, stop, stop_set, sizeof stop_set, err);
     if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);

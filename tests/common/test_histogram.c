@@ -164,6 +164,27 @@ static void neither_order_nor_batches_nor_merging_matter(void **unused)
     }
 }
 
+static void merging_finer_bins_equals_having_counted_in_coarse_ones(void **unused)
+{
+    (void)unused;
+    for (int round = 0; round < ROUNDS; round++) {
+        size_t n = draw_values(round), half = n / 2, fine = 256 << draw_below(4), coarse = fine >> draw_below(4);
+        struct histogram whole = fresh(coarse), into = fresh(coarse), from = fresh(fine);
+        struct error err;
+
+        observe(&whole, values, n);
+        observe(&into, values, half);
+        observe(&from, values, n); /* something else first: a cleared histogram is a fresh one */
+        histogram_clear(&from);
+        observe(&from, values + half, n - half);
+        assert_int_equal(histogram_merge_finer(&into, &from, &err), 0);
+        assert_same(&whole, &into);
+        histogram_fini(&whole);
+        histogram_fini(&into);
+        histogram_fini(&from);
+    }
+}
+
 static void merging_is_a_commutative_monoid(void **unused)
 {
     (void)unused;
@@ -357,6 +378,8 @@ static void histograms_of_different_bins_do_not_merge(void **unused)
     assert_int_equal(histogram_merge(&a, &b, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);
     assert_non_null(strstr(err.text, "64 and 128"));
+    assert_int_equal(histogram_merge_finer(&b, &a, &err), -1); /* coarser bins cannot be told apart */
+    assert_int_equal(err.code, EX_SOFTWARE);
     histogram_fini(&a);
     histogram_fini(&b);
 }
@@ -510,6 +533,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(counting_follows_the_definition),
         cmocka_unit_test(neither_order_nor_batches_nor_merging_matter),
+        cmocka_unit_test(merging_finer_bins_equals_having_counted_in_coarse_ones),
         cmocka_unit_test(merging_is_a_commutative_monoid),
         cmocka_unit_test(folding_equals_binning_with_wider_bins),
         cmocka_unit_test(scaling_by_a_power_of_two_shifts_the_exponent),

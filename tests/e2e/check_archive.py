@@ -50,6 +50,24 @@ for i, channels in enumerate(values["channels"][:]):
     check(group["zeros"][:].sum() == values["zeros"][i], f"{names[i]}: zeros of channels")
     check_counts(group, names[i])
 
+# --- parts: of the blocks that were counted, in order; value by value they add up to the whole
+if "parts" in file:
+    first, records, block = file["parts/first_block"][:], file["records/digest"][:], int(file.attrs["block_size"])
+    check(len(first) == 9 and first[0] == 0 and (np.diff(first.astype(np.int64)) >= 0).all(), "blocks of parts")
+    for p in range(8):
+        part = file[f"parts/{p}"]
+        check_counts(part, f"part {p}")
+        seen = int((records[int(first[p]) * block:int(first[p + 1]) * block] != 0).sum())
+        check((part["n"][:] * used == values["n"][:] * seen).all(), f"part {p}: not what {seen} records show")
+        check(report["convergence"]["records"][p] == int((records[:int(first[p + 1]) * block] != 0).sum()),
+              f"part {p}: records in report.json")
+    for key in "n zeros nans positive_infs negative_infs".split():
+        check((sum(file[f"parts/{p}/{key}"][:] for p in range(8)) == values[key][:]).all(), f"parts: {key}")
+    check((np.max([file[f"parts/{p}/max"][:] for p in range(8)], 0) == values["max"][:]).all(), "parts: max")
+    check((np.min([file[f"parts/{p}/min"][:] for p in range(8)], 0) == values["min"][:]).all(), "parts: min")
+else:
+    check(report["convergence"] is None, "no parts, but thresholds against the number of records")
+
 # --- exact sums: between what the lower and the upper edges of the bins would sum to
 for i, channels in enumerate(values["n_sums"][:]):
     if channels == 0:
@@ -128,6 +146,12 @@ for group in sorted(file["channels"]):
         add_item(f"/channels/{group}/{key}")
 for group in sorted(file["sums"]):
     add_item(f"/sums/{group}")
+if "parts" in file:
+    add_item("/parts/first_block")
+    for p in range(8):
+        add(f"/parts/{p}/bins", "u64", file[f"parts/{p}"].attrs["bins"])
+        for key in STATISTICS:
+            add_item(f"/parts/{p}/{key}")
 for name in ("/records/digest /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
              "/target_names/name").split():
     add_item(name)

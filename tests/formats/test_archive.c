@@ -48,7 +48,7 @@ static const char *in_root(const char *name)
 
 /* ---- an archive with one of everything -------------------------------------------------------------------------- */
 
-enum { BINS = 64, CHANNEL_BINS = 16, CHANNELS = 3, VALUES = 3, RECORDS = 9, BAD = 2, DECISIONS = 2 };
+enum { BINS = 64, CHANNEL_BINS = 16, PART_BINS = 32, CHANNELS = 3, VALUES = 3, RECORDS = 9, BAD = 2, DECISIONS = 2 };
 
 /* A pseudo-random number that is the same everywhere: splitmix64. */
 static uint64_t next(uint64_t *state)
@@ -76,6 +76,8 @@ static void fill_histogram(struct histogram *h, size_t bins, uint64_t seed, int 
 
 static struct archive_value values[VALUES];
 static struct histogram channels[CHANNELS];
+static struct histogram parts[ARCHIVE_PARTS][VALUES], *part_list[ARCHIVE_PARTS];
+static uint64_t part_blocks[] = {0, 1, 1, 1, 2, 2, 2, 3, 3};
 static struct archive_decision decisions[DECISIONS];
 static struct archive_channel scales[CHANNELS]; /* of decision 1 */
 static struct archive_layer layers[] = {{"conv1", 2, 1, "sweep +bias", 0.25, 0.5}, {"fc", 1, 0, "maxabs", 0, 0}};
@@ -99,6 +101,14 @@ static int make_sample(void **state)
     }
     for (size_t c = 0; c < CHANNELS; c++)
         fill_histogram(&channels[c], CHANNEL_BINS, 100 + c, c == 1);
+    for (size_t p = 0; p < ARCHIVE_PARTS; p++) {
+        part_list[p] = parts[p];
+        for (size_t i = 0; i < VALUES; i++)
+            if (p == 3 && i < 2) /* all in one part */
+                fill_histogram(&parts[p][i], PART_BINS, i + 1, i == 0);
+            else
+                assert_int_equal(histogram_init(&parts[p][i], PART_BINS, &(struct error){0}), 0);
+    }
     values[1].channels = CHANNELS;
     values[1].per_channel = channels;
     for (uint32_t i = 0; i < DECISIONS; i++) {
@@ -141,6 +151,9 @@ static int make_sample(void **state)
                               .bins = BINS,
                               .n_values = VALUES,
                               .values = values,
+                              .n_parts = ARCHIVE_PARTS,
+                              .part_blocks = part_blocks,
+                              .parts = part_list,
                               .n_records = RECORDS,
                               .record_digests = digests,
                               .n_bad = BAD,
@@ -165,6 +178,8 @@ static int free_sample(void **state)
     (void)state;
     for (size_t i = 0; i < VALUES; i++)
         histogram_fini(&values[i].histogram);
+    for (size_t i = 0; i < ARCHIVE_PARTS * VALUES; i++)
+        histogram_fini(&parts[i / VALUES][i % VALUES]);
     for (size_t c = 0; c < CHANNELS; c++)
         histogram_fini(&channels[c]);
     return 0;
@@ -229,6 +244,20 @@ static bool equal_values(const struct archive_value *a, const struct archive_val
     return true;
 }
 
+static bool equal_parts(const struct archive *a, const struct archive *b)
+{
+    if (a->n_parts != b->n_parts)
+        return false;
+    for (size_t p = 0; p < a->n_parts; p++) {
+        if (a->part_blocks[p + 1] != b->part_blocks[p + 1])
+            return false;
+        for (size_t i = 0; i < a->n_values; i++)
+            if (!histogram_equal(&a->parts[p][i], &b->parts[p][i]))
+                return false;
+    }
+    return true;
+}
+
 /* Compares member by member, not through the code under test. */
 static bool equal_archives(const struct archive *a, const struct archive *b)
 {
@@ -239,7 +268,7 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
         a->n_job != b->n_job || (a->n_job > 0 && memcmp(a->job, b->job, a->n_job) != 0) ||
         a->records_used != b->records_used || a->block_size != b->block_size || a->bins != b->bins ||
         a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
-        a->n_targets != b->n_targets || a->n_equalized != b->n_equalized)
+        a->n_targets != b->n_targets || a->n_equalized != b->n_equalized || !equal_parts(a, b))
         return false;
     for (size_t i = 0; i < a->n_values; i++)
         if (!equal_values(&a->values[i], &b->values[i]))
@@ -675,6 +704,14 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
         assert_non_null(strstr(err.text, "equalized channel 0: expected an exponent of -24 to 24"));
         broken.n_equalized = 0;
     }
+    parts[5][1].n = parts[5][1].zeros = 1; /* what the whole value has not seen */
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
+    parts[5][1].n = parts[5][1].zeros = 0;
+    assert_non_null(strstr(err.text, "layer/1:out"));
+    part_blocks[6] = 9;
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
+    part_blocks[6] = 2;
+    assert_non_null(strstr(err.text, "part 6 begins with block 9 and ends with 3"));
     broken.bins = 2 * BINS;
     assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);

@@ -275,6 +275,81 @@ static void merging_is_independent_of_order_and_grouping(void **state)
     graph_destroy(net.graph);
 }
 
+/* A block a part, and none in the last, each counted by one thread or the other. */
+static struct observation *observe_parts_of_threads(const struct net *net, struct engine *engine)
+{
+    struct observation *threads[2] = {new_observation(net, CHANNEL_BINS), new_observation(net, CHANNEL_BINS)};
+    struct observation *whole = new_observation(net, CHANNEL_BINS);
+    size_t who = draw_below(1 << BLOCKS);
+    struct error err;
+
+    assert_succeeds(observation_keep_parts(whole, &err), err);
+    for (uint64_t p = 0; p <= OBSERVE_PARTS; p++)
+        whole->parts->first_block[p] = p < BLOCKS ? p : BLOCKS;
+    for (size_t b = 0; b < BLOCKS; b++) {
+        struct observation *thread = threads[who >> b & 1];
+
+        run_block(engine, b, observation_observe, thread);
+        assert_int_equal(observe_parts_of_block(whole->parts, b), b);
+        assert_succeeds(observation_move(whole, b, thread, &err), err);
+    }
+    for (size_t t = 0; t < 2; t++) {
+        observation_settle(threads[t]);
+        merge(whole, threads[t]);
+    }
+    derive(whole);
+    return whole;
+}
+
+static void assert_parts_add_up(const struct observation *o, const uint8_t times[OBSERVE_PARTS])
+{
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        struct histogram sum;
+        struct error err;
+
+        if (o->tensor[v].bins == 0)
+            continue;
+        assert_succeeds(histogram_init(&sum, BINS, &err), err);
+        assert_succeeds(observe_parts_sum(o->parts, v, times, &sum, &err), err);
+        assert_true(histogram_equal(&sum, &o->tensor[v]));
+        histogram_fini(&sum);
+    }
+}
+
+static void parts_are_of_blocks_and_add_up_to_the_whole(void **state)
+{
+    const size_t all[BLOCKS] = {0, 1, 2, 3, 4, 5, 6};
+    struct net net = make_net();
+    struct engine *engine = new_engine(&net);
+    struct observation *straight = observe_blocks(&net, engine, CHANNEL_BINS, all, BLOCKS);
+
+    (void)state;
+    derive(straight);
+    for (size_t round = 0; round < 5; round++) {
+        struct observation *whole;
+        struct error err;
+
+        draw_state = 521288629u + round;
+        whole = observe_parts_of_threads(&net, engine);
+        assert_same(&net, straight, whole);
+        assert_parts_add_up(whole, (const uint8_t[OBSERVE_PARTS]){1, 1, 1, 1, 1, 1, 1, 1});
+        for (size_t b = 0; b < BLOCKS; b++) {
+            struct observation *alone = observe_blocks(&net, engine, 0, &b, 1);
+
+            derive(alone);
+            for (size_t v = 0; v < net.graph->n_values; v++)
+                assert_true(histogram_equal(&whole->parts->of[b][v], &alone->tensor[v]));
+            observation_destroy(alone);
+        }
+        assert_succeeds(observe_parts_double(whole->parts, &err), err);
+        assert_parts_add_up(whole, (const uint8_t[OBSERVE_PARTS]){1, 1, 1, 1});
+        observation_destroy(whole);
+    }
+    observation_destroy(straight);
+    engine_destroy(engine);
+    graph_destroy(net.graph);
+}
+
 static void a_mean_over_something_not_finite_is_nan(void **state)
 {
     const float odd[] = {NAN, INFINITY, -INFINITY};
@@ -306,6 +381,7 @@ int main(void)
         cmocka_unit_test(channels_as_fine_as_their_tensor_add_up_to_it),
         cmocka_unit_test(sums_are_kept_of_what_layers_read_and_of_nothing_else),
         cmocka_unit_test(merging_is_independent_of_order_and_grouping),
+        cmocka_unit_test(parts_are_of_blocks_and_add_up_to_the_whole),
         cmocka_unit_test(a_mean_over_something_not_finite_is_nan),
     };
 
