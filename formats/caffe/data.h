@@ -24,4 +24,11 @@ const char *caffe_find_path(const char *prototxt, const char *name, struct arena
 int caffe_transform(const struct caffe_layer *layer, const char *prototxt, size_t channels, struct arena *arena,
                     struct preprocess_plan *plan, struct error *err);
 
+/* Filters as the interp_mode of a resize_param names them. */
+enum { CAFFE_INTERPOLATIONS = 4 };
+extern const struct caffe_interpolation {
+    Caffe__ResizeParameter__InterpMode mode;
+    enum resize_filter filter;
+} caffe_interpolations[CAFFE_INTERPOLATIONS];
+
 #endif

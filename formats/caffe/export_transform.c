@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/preprocess_steps.h"
 #include "common/preprocess_text.h"
+#include "formats/caffe/data.h"
 #include "formats/caffe/export_data.h"
 
 #include <string.h>
@@ -44,22 +45,47 @@ static float *copy_values(struct caffe_writer *w, const struct preprocess_step *
 
 /* ---- Flat fields, which run in an order of their own */
 
+/* `place`, above 0: of the field among those of its form. It may stand behind places up to `behind`: where two fields
+ * could run in either order, transform.c reads neither. */
+static const struct {
+    int place, behind;
+} flat_places[] = {
+    [STEP_CHANNELS] = {1, 0}, [STEP_RESIZE] = {2, 1},    [STEP_CROP] = {3, 2},  [STEP_CROP_FRACTION] = {3, 1},
+    [STEP_MEAN] = {4, 3},     [STEP_MEAN_FILE] = {4, 3}, [STEP_SCALE] = {5, 4}, [STEP_STANDARDIZE] = {6, 3},
+};
+
 static bool fits_flat_fields(const struct preprocess_plan *plan)
 {
-    static const int places[] = {[STEP_CHANNELS] = 1, [STEP_RESIZE] = 2,    [STEP_CROP] = 3,
-                                 [STEP_MEAN] = 4,     [STEP_MEAN_FILE] = 4, [STEP_SCALE] = 5};
     int latest = 0;
 
     for (size_t i = 0; i < plan->n_steps; i++) {
         const struct preprocess_step *step = &plan->steps[i];
-        int place = (size_t)step->kind < COUNT(places) ? places[step->kind] : 0;
 
-        if (place <= latest || (step->kind == STEP_CHANNELS && step->channels == CHANNELS_RGB) ||
+        if ((size_t)step->kind >= COUNT(flat_places) || flat_places[step->kind].place == 0 ||
+            latest > flat_places[step->kind].behind ||
+            (step->kind == STEP_CHANNELS && step->channels == CHANNELS_RGB) ||
             (step->kind == STEP_SCALE && step->n_values != 1))
             return false;
-        latest = place;
+        latest = flat_places[step->kind].place;
     }
     return true;
+}
+
+/* LINEAR is what a resize_param without a mode means. */
+static void put_interpolation(struct caffe_writer *w, Caffe__ResizeParameter *param, const struct preprocess_step *step)
+{
+    const enum resize_filter filter = step->resize.filter;
+    size_t i = 0;
+
+    while (i < CAFFE_INTERPOLATIONS && caffe_interpolations[i].filter != filter)
+        i++;
+    if (i == CAFFE_INTERPOLATIONS)
+        mention_filter(step);
+    if (i == CAFFE_INTERPOLATIONS || filter == FILTER_OPENCV_LINEAR)
+        return;
+    param->interp_mode = arena_create_array(w->arena, 1, sizeof *param->interp_mode, &w->err);
+    if (param->interp_mode != NULL)
+        param->interp_mode[param->n_interp_mode++] = caffe_interpolations[i].mode;
 }
 
 static Caffe__ResizeParameter *put_resize(struct caffe_writer *w, const struct preprocess_step *step)
@@ -68,7 +94,7 @@ static Caffe__ResizeParameter *put_resize(struct caffe_writer *w, const struct p
 
     if (param == NULL)
         return NULL;
-    mention_filter(step);
+    put_interpolation(w, param, step);
     param->has_resize_mode = param->has_height = param->has_width = true;
     param->resize_mode = step->resize.fit == FIT_WARP    ? CAFFE__RESIZE_PARAMETER__RESIZE_MODE__WARP
                          : step->resize.fit == FIT_SHORT ? CAFFE__RESIZE_PARAMETER__RESIZE_MODE__FIT_SMALL_SIZE
@@ -105,6 +131,11 @@ static void put_flat(struct caffe_writer *w, Caffe__TransformationParameter *par
         param->n_mean_value = step->n_values;
     } else if (step->kind == STEP_MEAN_FILE) {
         param->mean_file = copy_path(w, step);
+    } else if (step->kind == STEP_CROP_FRACTION) {
+        param->has_crop_fraction = true;
+        param->crop_fraction = step->fraction;
+    } else if (step->kind == STEP_STANDARDIZE) {
+        param->has_standardization = param->standardization = true;
     } else {
         param->has_scale = true;
         param->scale = step->values[0];
@@ -169,6 +200,11 @@ static void put_crop_op(struct caffe_writer *w, Caffe__TransformationParameter *
 
     if (op == NULL)
         return;
+    if (step->kind == STEP_CROP_FRACTION) {
+        op->has_crop_fraction = true;
+        op->crop_fraction = step->fraction;
+        return;
+    }
     op->has_crop_h = op->has_crop_w = true;
     op->crop_h = (uint32_t)step->crop.height;
     op->crop_w = (uint32_t)step->crop.width;
@@ -210,7 +246,7 @@ static int put_listed(struct caffe_writer *w, Caffe__TransformationParameter *pa
         return put_order(w, param, step, is_first, err);
     if (step->kind == STEP_RESIZE)
         return put_resize_op(w, param, step, err);
-    if (step->kind == STEP_CROP)
+    if (step->kind == STEP_CROP || step->kind == STEP_CROP_FRACTION)
         put_crop_op(w, param, step);
     else if (step->kind == STEP_MEAN || step->kind == STEP_MEAN_FILE)
         put_mean_op(w, param, step);

@@ -100,6 +100,12 @@ static void flat_fields_run_in_the_order_of_caffe(void **state)
             "[{channels: bgr}, {crop: {height: 8, width: 8}}, {mean_file: \"/m\"}, {scale: 2}]");
     becomes(*state, TRANSFORM("transform_op { op: STAND mean_file: '/m' scale: 2 }"), 1,
             "[{mean_file: \"/m\"}, {scale: 2}]");
+    becomes(*state, TRANSFORM("standardization: true crop_fraction: 0.875 scale: 1"), 1,
+            "[{crop_fraction: 0.875}, {standardize: image}]");
+    becomes(*state, TRANSFORM("crop_fraction: 0.875 mean_value: 128 resize: [] scale: 2"), 1,
+            "[{crop_fraction: 0.875}, {mean: 128}, {scale: 2}]");
+    becomes(*state, TRANSFORM("crop_fraction: 1 resize: [8, 9]"), 1,
+            "[{resize: {height: 8, width: 9, filter: opencv_linear}}]");
     becomes(*state, TRANSFORM(""), 1, "[]");
 }
 
@@ -117,6 +123,10 @@ static void transform_ops_run_in_the_order_of_the_list(void **state)
             "[{channels: bgr}, {resize: {short: 9, filter: opencv_linear}}, {channels: rgb}, "
             "{resize: {height: 8, width: 7, filter: opencv_linear}}]");
     becomes(*state, TRANSFORM("transform_op { op: NONE bgr2rgb: true } transform_op { }"), 3, "[{channels: rgb}]");
+    becomes(*state,
+            TRANSFORM("transform_op { op: CROP crop_fraction: 0.875 } transform_op { resize_side: 9 op: RESIZE }"
+                      "transform_op { op: CROP crop_fraction: 1 }"),
+            1, "[{crop_fraction: 0.875}, {resize: {short: 9, filter: opencv_linear}}]");
 }
 
 static void the_form_before_transform_param_is_upgraded(void **state)
@@ -172,7 +182,15 @@ static void what_cannot_be_done_is_said(void **state)
         {"resize_param { height: 8 width: 8 resize_mode: FIT_LARGE_SIZE_AND_PAD pad_value: [1, 2, 3] }", EX_UNAVAILABLE,
          "another value in each channel"},
         {"resize_param { height: 8 width: 8 interp_mode: LANCZOS4 }", EX_UNAVAILABLE, "interp_mode number 5"},
-        {"crop_fraction: 0.5", EX_UNAVAILABLE, "crop_fraction is not translated"},
+        {"crop_fraction: 0.5 resize: 8", EX_UNAVAILABLE, "its crop_fraction may run before or after its resize:"},
+        {"crop_fraction: 0.5 resize_param { height: 8 width: 8 }", EX_UNAVAILABLE, "before or after its resize_param"},
+        {"standardization: true scale: 2", EX_UNAVAILABLE, "its standardization may run before or after its scale"},
+        {"standardization: true mean_value: 2", EX_UNAVAILABLE, "before or after its mean_value"},
+        {"crop_fraction: 1.5", EX_DATAERR, "crop_fraction is 1.5"},
+        {"crop_fraction: -1", EX_DATAERR, "crop_fraction is -1"},
+        {"crop_fraction: nan", EX_DATAERR, "crop_fraction is nan"},
+        {"crop_fraction: 0.5 crop_size: 8", EX_DATAERR, "both a crop_fraction and a size"},
+        {"transform_op { op: CROP crop_fraction: 0.5 crop_h: 8 }", EX_DATAERR, "both a crop_fraction and a size"},
         {"resize: [1, 2, 3]", EX_DATAERR, "3 numbers of resize"},
         {"crop_h: 8", EX_DATAERR, "it crops to 8x0"},
         {"mean_value: [1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17]", EX_UNAVAILABLE, "17 numbers of mean_value"},
@@ -360,6 +378,18 @@ static void a_written_chain_reads_back_as_the_same_chain(void **state)
            {.kind = STEP_MEAN_FILE, .file = {.path = "/a/mean.binaryproto"}},
            {.kind = STEP_DIVIDE, VALUES(2)}}},
          "mean_file: \"/a/mean.binaryproto\""},
+        {{3,
+          {ORDER(CHANNELS_BGR),
+           {.kind = STEP_RESIZE, .resize = {FIT_WARP, FILTER_OPENCV_AREA, 5, 6, 0}},
+           {.kind = STEP_SCALE, VALUES(2)}}},
+         "interp_mode: AREA"},
+        {{2, {ORDER(CHANNELS_GRAY), {.kind = STEP_RESIZE, .resize = {FIT_SHORT, FILTER_OPENCV_CUBIC, 5, 0, 0}}}},
+         "interp_mode: CUBIC"},
+        {{3, {ORDER(CHANNELS_BGR), {.kind = STEP_CROP_FRACTION, .fraction = 0.875f}, {.kind = STEP_MEAN, VALUES(128)}}},
+         "    crop_fraction: 0.875"},
+        {{2, {ORDER(CHANNELS_BGR), {.kind = STEP_STANDARDIZE}}}, "standardization: true"},
+        {{3, {ORDER(CHANNELS_BGR), {.kind = STEP_CROP_FRACTION, .fraction = 0.5f}, RESIZE(FIT_WARP, 4, 4)}},
+         "op: CROP"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -393,6 +423,7 @@ static void what_a_data_layer_has_no_form_for_is_refused(void **state)
         {{2, {RESIZE(FIT_WARP, 4, 4), ORDER(CHANNELS_GRAY)}}, "channels"},
         {{2, {ORDER(CHANNELS_RGB), ORDER(CHANNELS_BGR)}}, "channels"},
         {{2, {{.kind = STEP_DIVIDE, VALUES(2)}, RESIZE(FIT_SIDE_PAD, 4, 0)}}, "resize"},
+        {{2, {{.kind = STEP_SCALE, VALUES(2)}, {.kind = STEP_STANDARDIZE}}}, "standardize"},
     };
     struct model_data images = {.records = {.kind = "images", .path = "p"}};
     struct error err;
