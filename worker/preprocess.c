@@ -41,10 +41,11 @@ static window_function *const windows[N_STEP_KINDS] = {
 struct preprocessor {
     const struct preprocess_plan *plan;
     struct shape out;
-    size_t n_elements;    /* of out */
-    size_t tail;          /* steps [tail, n_steps) are arithmetic */
-    size_t n_conversions; /* 0: the tail is not one; 1: of all channels; else of each channel */
-    struct conversion conversions[PREPROCESS_MAX_CHANNELS];
+    size_t n_elements;                                      /* of out */
+    size_t tail;                                            /* steps [tail, n_steps) are arithmetic */
+    bool is_conversion;                                     /* the tail is one */
+    bool is_same_conversion;                                /* for every channel */
+    struct conversion conversions[PREPROCESS_MAX_CHANNELS]; /* of each channel */
     struct picture_scratch scratch;
     struct image_wish wish;
 };
@@ -98,10 +99,11 @@ static void find_conversions(struct preprocessor *preprocessor)
 
     for (size_t i = 0; i < n_steps; i++)
         n = tail[i].n_values > n ? tail[i].n_values : n;
-    for (size_t c = 0; c < n; c++)
-        if (!conversion_init(&preprocessor->conversions[c], tail, n_steps, c))
+    for (size_t c = 0; c < PREPROCESS_MAX_CHANNELS; c++)
+        if (!conversion_init(&preprocessor->conversions[c], tail, n_steps, c < n ? c : 0))
             return;
-    preprocessor->n_conversions = n;
+    preprocessor->is_conversion = true;
+    preprocessor->is_same_conversion = n == 1;
 }
 
 static bool is_resize_and_crop(const struct preprocess_step *step, size_t n_left)
@@ -259,22 +261,16 @@ static int check_finite(const float *x, size_t n, struct error *err)
     return 0;
 }
 
-/* Bytes become the network's input, all at once. Interleaved pixels are taken in runs that stay in the first-level
- * cache until the last channel has been. */
+/* Bytes become the network's input, all at once. */
 static void convert(const struct preprocessor *preprocessor, const struct picture *picture, float *out)
 {
-    enum { RUN = 4096 };
     convert_kernel *kernel = convert_find(isa_best());
-    size_t spatial = picture->height * picture->width, run = picture->interleave == 1 ? spatial : RUN;
+    size_t spatial = picture->height * picture->width, interleave = picture->interleave;
 
-    for (size_t at = 0; at < spatial; at += run)
-        for (size_t c = 0; c < picture_channels(picture); c++) {
-            size_t plane = c / picture->interleave, i = c % picture->interleave;
-            const uint8_t *from = (const uint8_t *)picture->data + (plane * spatial + at) * picture->interleave + i;
-
-            kernel(&preprocessor->conversions[preprocessor->n_conversions == 1 ? 0 : c], from, picture->interleave,
-                   out + c * spatial + at, spatial - at < run ? spatial - at : run);
-        }
+    for (size_t p = 0; p < picture->planes; p++)
+        kernel(&preprocessor->conversions[preprocessor->is_same_conversion ? 0 : p],
+               (const uint8_t *)picture->data + p * spatial * interleave, interleave, out + p * spatial * interleave,
+               spatial, spatial);
 }
 
 static int run_chain(struct preprocessor *preprocessor, const struct record *record, float *out, struct error *err)
@@ -292,7 +288,7 @@ static int run_chain(struct preprocessor *preprocessor, const struct record *rec
     for (size_t i = preprocessor->tail; i < plan->n_steps; i++)
         if (check_step(&plan->steps[i], shape, err) < 0)
             return -1;
-    if (!picture.is_float && preprocessor->n_conversions > 0) {
+    if (!picture.is_float && preprocessor->is_conversion && picture.interleave <= PREPROCESS_MAX_CHANNELS) {
         convert(preprocessor, &picture, out);
         return 0;
     }

@@ -19,44 +19,49 @@ static const struct preprocess_step steps[] = {
     {.kind = STEP_SCALE, .n_values = 3, .values = {0.017f, 1e-38f, -3e5f}}, /* denormals, too */
 };
 
+/* The definition, apart from our code. */
+static float convert_plainly(uint8_t byte, size_t n_steps, size_t c)
+{
+    float x = byte;
+
+    if (n_steps > 0)
+        x -= steps[0].values[c];
+    if (n_steps > 1)
+        x /= 255.0f;
+    return n_steps > 2 ? x * steps[2].values[c] : x;
+}
+
 static void every_instruction_set_gives_the_same_bits(void **state)
 {
     static const size_t sizes[] = {0, 1, 15, 16, 17, 511, 512, 513, 1024, 1100, MAX};
-    static const size_t strides[] = {1, 2, 3, 4};
-    static uint8_t from[4 * MAX + 1];
-    static float expected[MAX], found[MAX + 1];
+    enum { INTERLEAVE = 4, PLANE = MAX + 1 };
+    static uint8_t from[INTERLEAVE * MAX + 1];
+    static float expected[INTERLEAVE * PLANE], found[INTERLEAVE * PLANE];
 
     (void)state;
     for (size_t i = 0; i < sizeof from; i++)
         from[i] = (uint8_t)(i * 2654435761u >> 24);
     for (size_t n_steps = 0; n_steps <= 3; n_steps++)
-        for (size_t c = 0; c < 3; c++) {
-            struct conversion conversion;
+        for (size_t interleave = 1; interleave <= INTERLEAVE; interleave++)
+            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+                struct conversion conversions[INTERLEAVE];
 
-            assert_true(conversion_init(&conversion, steps, n_steps, c));
-            for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-                for (size_t k = 0; k < sizeof strides / sizeof *strides; k++) {
-                    for (size_t i = 0; i < sizes[s]; i++) { /* the definition, apart from our code */
-                        float x = from[1 + i * strides[k]];
-
-                        if (n_steps > 0)
-                            x -= steps[0].values[c];
-                        if (n_steps > 1)
-                            x /= 255.0f;
-                        if (n_steps > 2)
-                            x *= steps[2].values[c];
-                        expected[i] = x;
-                    }
-                    for (enum isa isa = 0; isa < ISA_COUNT; isa++) {
-                        if (!isa_is_supported(isa))
-                            continue;
-                        found[sizes[s]] = 77;
-                        convert_find(isa)(&conversion, from + 1, strides[k], found, sizes[s]);
-                        assert_memory_equal(found, expected, sizes[s] * sizeof *found);
-                        assert_true(found[sizes[s]] == 77); /* nothing beyond the end */
-                    }
+                for (size_t i = 0; i < INTERLEAVE * PLANE; i++)
+                    expected[i] = 77; /* nothing beyond the end */
+                for (size_t c = 0; c < interleave; c++) {
+                    assert_true(conversion_init(&conversions[c], steps, n_steps, c % 3));
+                    for (size_t i = 0; i < sizes[s]; i++)
+                        expected[c * PLANE + i] = convert_plainly(from[1 + i * interleave + c], n_steps, c % 3);
                 }
-        }
+                for (enum isa isa = 0; isa < ISA_COUNT; isa++) {
+                    if (!isa_is_supported(isa))
+                        continue;
+                    for (size_t i = 0; i < INTERLEAVE * PLANE; i++)
+                        found[i] = 77;
+                    convert_find(isa)(conversions, from + 1, interleave, found, PLANE, sizes[s]);
+                    assert_memory_equal(found, expected, sizeof found);
+                }
+            }
 }
 
 static void results_that_are_not_finite_are_left_to_the_check(void **state)

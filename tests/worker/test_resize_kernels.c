@@ -8,7 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-enum { BITS = 22, TAPS = 5, IN = 40, OUT = 23 };
+enum { BITS = 22, TAPS = 5, IN = 40, OUT = 23, ROWS = 150 };
 
 static uint32_t state = 1;
 
@@ -62,7 +62,7 @@ static void every_row_kernel_is_the_weighted_sum(void **unused)
 
 static void every_column_kernel_is_the_weighted_sum(void **unused)
 {
-    uint8_t from[COLUMNS_ROWS * IN * 3 + COLUMNS_READ_BEHIND], to[COLUMNS_ROWS * OUT * 3];
+    uint8_t from[ROWS * IN * 3 + COLUMNS_READ_BEHIND], to[ROWS * OUT * 3];
     size_t first[OUT], count[OUT];
     int32_t weight[OUT * (TAPS + 1)];
     struct columns columns = {OUT, TAPS, first, count, weight, BITS};
@@ -72,6 +72,8 @@ static void every_column_kernel_is_the_weighted_sum(void **unused)
         columns_kernel *kernel = isa_is_supported((enum isa)isa) ? columns_find((enum isa)isa) : NULL;
 
         for (int round = 0; kernel != NULL && round < 50; round++) {
+            size_t n_rows = COLUMNS_ROWS + draw() % (ROWS - COLUMNS_ROWS + 1);
+
             columns.stride = TAPS + (size_t)round % 2; /* few taps may take another way than many */
             draw_bytes(from, sizeof from);
             draw_weights(weight, OUT * columns.stride);
@@ -80,8 +82,8 @@ static void every_column_kernel_is_the_weighted_sum(void **unused)
                 first[x] = draw() % (IN - count[x] + 1);
                 memset(weight + x * columns.stride + count[x], 0, (columns.stride - count[x]) * sizeof *weight);
             }
-            kernel(&columns, from, IN * 3, to, OUT * 3);
-            for (size_t i = 0; i < sizeof to; i++) {
+            kernel(&columns, from, IN * 3, to, OUT * 3, n_rows);
+            for (size_t i = 0; i < n_rows * OUT * 3; i++) {
                 size_t row = i / (OUT * 3), x = i / 3 % OUT;
                 int64_t sum = 0;
 

@@ -30,49 +30,73 @@ INLINE void apply(const struct conversion *c, float *restrict x, size_t n)
     }
 }
 
-INLINE void convert_strip(const struct conversion *c, const uint8_t *restrict from, size_t stride, float *restrict to,
-                          size_t n)
+/* All three at once: a loop over one of them would end in single steps, lest it read beyond the last pixel. */
+INLINE void split_rgb(const uint8_t *restrict from, float *restrict r, float *restrict g, float *restrict b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        r[i] = (float)from[3 * i];
+        g[i] = (float)from[3 * i + 1];
+        b[i] = (float)from[3 * i + 2];
+    }
+}
+
+INLINE void split_channel(const uint8_t *restrict from, size_t interleave, float *restrict to, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        to[i] = (float)from[i * stride];
-    apply(c, to, n);
+        to[i] = (float)from[i * interleave];
 }
 
-/* Whole strips pass a literal length, and the strides that matter a literal stride: the loops need no epilogues. */
-INLINE void convert_strips(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+INLINE void convert_strip(const struct conversion *c, const uint8_t *from, size_t interleave, float *to, size_t plane,
+                          size_t n)
 {
-    for (; n >= STRIP; n -= STRIP, from += STRIP * stride, to += STRIP) {
-        if (stride == 1)
-            convert_strip(c, from, 1, to, STRIP);
-        else if (stride == 3)
-            convert_strip(c, from, 3, to, STRIP);
+    if (interleave == 3)
+        split_rgb(from, to, to + plane, to + 2 * plane, n);
+    else
+        for (size_t i = 0; i < interleave; i++)
+            split_channel(from + i, interleave, to + i * plane, n);
+    for (size_t i = 0; i < interleave; i++)
+        apply(&c[i], to + i * plane, n);
+}
+
+/* Whole strips pass a literal length, and the layouts that matter a literal number of channels: the loops need no
+ * epilogues. */
+INLINE void convert_strips(const struct conversion *c, const uint8_t *from, size_t interleave, float *to, size_t plane,
+                           size_t n)
+{
+    for (; n >= STRIP; n -= STRIP, from += STRIP * interleave, to += STRIP) {
+        if (interleave == 1)
+            convert_strip(c, from, 1, to, plane, STRIP);
+        else if (interleave == 3)
+            convert_strip(c, from, 3, to, plane, STRIP);
         else
-            convert_strip(c, from, stride, to, STRIP);
+            convert_strip(c, from, interleave, to, plane, STRIP);
     }
-    convert_strip(c, from, stride, to, n);
+    convert_strip(c, from, interleave, to, plane, n);
 }
 
-void convert_reference(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+void convert_reference(const struct conversion *c, const uint8_t *from, size_t interleave, float *to, size_t plane,
+                       size_t n)
 {
-    convert_strip(c, from, stride, to, n);
+    convert_strip(c, from, interleave, to, plane, n);
 }
 
 #if defined __x86_64__
-ISA_TARGET_AVX2 static void convert_avx2(const struct conversion *c, const uint8_t *from, size_t stride, float *to,
-                                         size_t n)
+ISA_TARGET_AVX2 static void convert_avx2(const struct conversion *c, const uint8_t *from, size_t interleave, float *to,
+                                         size_t plane, size_t n)
 {
-    convert_strips(c, from, stride, to, n);
+    convert_strips(c, from, interleave, to, plane, n);
 }
 
-ISA_TARGET_AVX512 static void convert_avx512(const struct conversion *c, const uint8_t *from, size_t stride, float *to,
-                                             size_t n)
+ISA_TARGET_AVX512 static void convert_avx512(const struct conversion *c, const uint8_t *from, size_t interleave,
+                                             float *to, size_t plane, size_t n)
 {
-    convert_strips(c, from, stride, to, n);
+    convert_strips(c, from, interleave, to, plane, n);
 }
 #elif defined __aarch64__
-static void convert_neon(const struct conversion *c, const uint8_t *from, size_t stride, float *to, size_t n)
+static void convert_neon(const struct conversion *c, const uint8_t *from, size_t interleave, float *to, size_t plane,
+                         size_t n)
 {
-    convert_strips(c, from, stride, to, n);
+    convert_strips(c, from, interleave, to, plane, n);
 }
 #endif
 
@@ -98,7 +122,7 @@ static bool are_finite(const struct conversion *c)
 
     for (size_t i = 0; i < 256; i++)
         bytes[i] = (uint8_t)i;
-    convert_reference(c, bytes, 1, x, 256);
+    convert_reference(c, bytes, 1, x, 0, 256);
     for (size_t i = 0; i < 256; i++)
         if (!(fabsf(x[i]) <= FLT_MAX))
             return false;

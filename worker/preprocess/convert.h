@@ -27,9 +27,9 @@ struct conversion {
  * and divide), or when some byte would become NaN or Inf. */
 bool conversion_init(struct conversion *conversion, const struct preprocess_step *steps, size_t n, size_t channel);
 
-/* to[i] = what from[i * stride] becomes, i < n. */
-typedef void convert_kernel(const struct conversion *conversion, const uint8_t *from, size_t stride, float *to,
-                            size_t n);
+/* to[c * plane + i] = what from[i * interleave + c] becomes by conversions[c]; i < n, c < interleave. */
+typedef void convert_kernel(const struct conversion *conversions, const uint8_t *from, size_t interleave, float *to,
+                            size_t plane, size_t n);
 convert_kernel convert_reference; /* one step after the other, each over all values: the definition */
 /* Of an instruction set; the reference where there is none of its own. */
 convert_kernel *convert_find(enum isa isa);

@@ -61,6 +61,17 @@ INLINE void compute(const struct columns *columns, const uint8_t *from, size_t n
     }
 }
 
+/* Eight rows at a time; the last few are done again together with some before. */
+INLINE void compute_rows(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to, size_t to_stride,
+                         size_t n_rows)
+{
+    for (size_t y = 0; y < n_rows; y += COLUMNS_ROWS) {
+        size_t at = y + COLUMNS_ROWS <= n_rows ? y : n_rows - COLUMNS_ROWS;
+
+        compute(columns, from + at * n, n, to + at * to_stride, to_stride);
+    }
+}
+
 enum { STRIP = 64 }; /* sums kept at once, in registers */
 
 INLINE void compute_strip(const uint8_t *restrict from, uint8_t *restrict to, size_t n, size_t m, const int32_t *weight,
@@ -98,14 +109,14 @@ static void row_reference(const uint8_t *from, uint8_t *to, size_t n, const int3
 
 #if defined __x86_64__
 ISA_TARGET_AVX2 static void columns_avx2(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
-                                         size_t to_stride)
+                                         size_t to_stride, size_t n_rows)
 {
-    compute(columns, from, n, to, to_stride);
+    compute_rows(columns, from, n, to, to_stride, n_rows);
 }
 
 /* Few taps, as of a bilinear filter that shrinks to a half at most: four pixels a vector, a target pixel's R, G, B and
  * nothing in each quarter. Sixteen bytes of the source hold all five taps of a pixel. */
-enum { QUAD = 4, QUAD_TAPS = 5 };
+enum { QUAD = 4, QUAD_TAPS = 5, QUAD_ROWS = 16 /* weights are arranged once for as many as stay in the cache */ };
 
 /* Moves the channels of tap k to the low bytes of three lanes; 0x80 gives 0. */
 ISA_TARGET_AVX512 INLINE __m512i tap_channels(int k)
@@ -124,9 +135,9 @@ ISA_TARGET_AVX512 INLINE __m512i load_quad(const uint8_t *from, const size_t *at
     return _mm512_inserti32x4(v, _mm_loadu_si128((const __m128i *)(from + at[3])), 3);
 }
 
-/* The target pixels x to x + 3 of eight rows; `taps`, a literal, is at least their counts. */
+/* The target pixels x to x + 3 of n_rows; `taps`, a literal, is at least their counts. */
 ISA_TARGET_AVX512 INLINE void compute_quad(const struct columns *columns, size_t x, const uint8_t *from, size_t n,
-                                           uint8_t *to, size_t to_stride, int taps)
+                                           uint8_t *to, size_t to_stride, size_t n_rows, int taps)
 {
     const __m128i without_fourth = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
     const int32_t *weight = columns->weight + x * columns->stride;
@@ -141,7 +152,7 @@ ISA_TARGET_AVX512 INLINE void compute_quad(const struct columns *columns, size_t
             weights[k] =
                 _mm512_mask_set1_epi32(weights[k], (__mmask16)(0xf << 4 * i), weight[i * columns->stride + (size_t)k]);
     }
-    for (size_t row = 0; row < COLUMNS_ROWS; row++, from += n, to += to_stride) {
+    for (size_t row = 0; row < n_rows; row++, from += n, to += to_stride) {
         __m512i source = load_quad(from, at), sum = _mm512_set1_epi32(1 << (columns->bits - 1));
         __m128i bytes;
         int last;
@@ -158,7 +169,7 @@ ISA_TARGET_AVX512 INLINE void compute_quad(const struct columns *columns, size_t
 
 /* The last few pixels are computed again together with some before. */
 ISA_TARGET_AVX512 static void compute_quads(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
-                                            size_t to_stride)
+                                            size_t to_stride, size_t n_rows)
 {
     for (size_t i = 0; i < columns->width; i += QUAD) {
         size_t x = i + QUAD <= columns->width ? i : columns->width - QUAD, taps = 0;
@@ -166,21 +177,23 @@ ISA_TARGET_AVX512 static void compute_quads(const struct columns *columns, const
         for (size_t j = 0; j < QUAD; j++)
             taps = columns->count[x + j] > taps ? columns->count[x + j] : taps;
         if (taps <= 3)
-            compute_quad(columns, x, from, n, to, to_stride, 3);
+            compute_quad(columns, x, from, n, to, to_stride, n_rows, 3);
         else if (taps == 4)
-            compute_quad(columns, x, from, n, to, to_stride, 4);
+            compute_quad(columns, x, from, n, to, to_stride, n_rows, 4);
         else
-            compute_quad(columns, x, from, n, to, to_stride, 5);
+            compute_quad(columns, x, from, n, to, to_stride, n_rows, 5);
     }
 }
 
 ISA_TARGET_AVX512 static void columns_avx512(const struct columns *columns, const uint8_t *from, size_t n, uint8_t *to,
-                                             size_t to_stride)
+                                             size_t to_stride, size_t n_rows)
 {
     if (columns->stride >= 3 && columns->stride <= QUAD_TAPS && columns->width >= QUAD)
-        compute_quads(columns, from, n, to, to_stride);
+        for (size_t y = 0; y < n_rows; y += QUAD_ROWS)
+            compute_quads(columns, from + y * n, n, to + y * to_stride, to_stride,
+                          n_rows - y < QUAD_ROWS ? n_rows - y : QUAD_ROWS);
     else
-        compute(columns, from, n, to, to_stride);
+        compute_rows(columns, from, n, to, to_stride, n_rows);
 }
 
 ISA_TARGET_AVX2 static void row_avx2(const uint8_t *from, uint8_t *to, size_t n, const int32_t *weight, size_t count,

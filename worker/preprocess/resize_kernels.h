@@ -20,10 +20,10 @@ struct columns {
 
 enum { COLUMNS_ROWS = 8, COLUMNS_READ_BEHIND = 13 };
 
-/* Eight rows of interleaved RGB that lie from_stride and to_stride bytes apart. Reads up to COLUMNS_READ_BEHIND bytes
- * behind the last. */
+/* n_rows, at least COLUMNS_ROWS, of interleaved RGB that lie from_stride and to_stride bytes apart. Reads up to
+ * COLUMNS_READ_BEHIND bytes behind the last. */
 typedef void columns_kernel(const struct columns *columns, const uint8_t *from, size_t from_stride, uint8_t *to,
-                            size_t to_stride);
+                            size_t to_stride, size_t n_rows);
 /* NULL: none for this instruction set; a plain loop over single rows is faster. */
 columns_kernel *columns_find(enum isa isa);
 

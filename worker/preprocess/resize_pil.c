@@ -220,8 +220,8 @@ static void columns_of_floats(const float *from, float *to, size_t width, size_t
         }
 }
 
-/* The source rows [top, top + height) of RGB, several at once as far as bytes behind them may be read; the last few
- * are done again together with some before. Returns how many are done. */
+/* The source rows [top, top + height) of RGB, several at once as far as bytes behind them may be read. Returns how
+ * many are done. */
 static size_t columns_of_rows(const struct picture *from, size_t top, size_t height, uint8_t *to, size_t width,
                               const struct taps *taps)
 {
@@ -234,11 +234,7 @@ static size_t columns_of_rows(const struct picture *from, size_t top, size_t hei
         n--;
     if (kernel == NULL || n < COLUMNS_ROWS)
         return 0;
-    for (size_t y = 0; y < n; y += COLUMNS_ROWS) {
-        size_t at = y + COLUMNS_ROWS <= n ? y : n - COLUMNS_ROWS;
-
-        kernel(&columns, bytes + at * from->width * 3, from->width * 3, to + at * width * 3, width * 3);
-    }
+    kernel(&columns, bytes, from->width * 3, to, width * 3, n);
     return n;
 }
 
