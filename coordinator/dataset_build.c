@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "coordinator/open_dataset.h"
 #include "coordinator/progress.h"
 #include "formats/records/database.h"
 
@@ -190,10 +191,10 @@ int dataset_build(const struct comm *comm, const struct dataset_build_options *o
 {
     struct build build = {.comm = comm, .options = options};
     struct dataset *dataset = NULL;
-    int rc = check_options(options, err);
+    int rc = check_options(options, err); /* of a command line: the same on every rank */
 
-    if (rc == 0 && (dataset = dataset_open(&options->source, err)) == NULL)
-        rc = -1;
+    if (rc == 0)
+        rc = comm_open_dataset(comm, options->source, &dataset, err);
     if (rc == 0)
         rc = prepare(&build, dataset, err);
     rc = comm_agree(comm, rc, err);

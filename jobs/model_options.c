@@ -31,17 +31,10 @@ static int check_types(const struct option_list *types, struct error *err)
 /* "data=1x3x224x224" */
 static int read_input(const char *text, struct arena *arena, struct model_request *request, struct error *err)
 {
-    const char *equals = strrchr(text, '='), *at = equals == NULL ? text : equals + 1;
-    struct shape shape = {0};
-    char *end = NULL;
+    const char *equals = strrchr(text, '=');
+    struct shape shape;
 
-    for (; equals != NULL && shape.rank < TENSOR_MAX_RANK; at = end + 1) {
-        errno = 0;
-        shape.dims[shape.rank++] = strtoll(at, &end, 10);
-        if (end == at || errno != 0 || shape.dims[shape.rank - 1] < 1 || *end != 'x')
-            break;
-    }
-    if (end == NULL || end == at || equals == text || *end != '\0' || shape_elements(&shape) < 1)
+    if (equals == NULL || equals == text || !options_shape(equals + 1, &shape))
         return error_set(err, EX_USAGE, "--input takes a name and a shape, such as data=1x3x224x224, found \"%s\"",
                          text);
     if (request->n_inputs == MODEL_MAX_INPUTS)

@@ -4,6 +4,8 @@
 #include "common/log.h"
 #include "common/suggest.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct option common_options[] = {
@@ -151,6 +153,22 @@ static void print_rows(const struct option *option, FILE *out)
                  option->argument != NULL ? option->argument : "");
         fprintf(out, "  %-34s %s\n", left, option->help);
     }
+}
+
+bool options_shape(const char *text, struct shape *shape)
+{
+    char *end = NULL;
+
+    *shape = (struct shape){0};
+    for (const char *at = text; shape->rank < TENSOR_MAX_RANK; at = end + 1) {
+        errno = 0;
+        shape->dims[shape->rank++] = strtoll(at, &end, 10);
+        if (end == at || errno != 0 || shape->dims[shape->rank - 1] < 1)
+            return false;
+        if (*end != 'x')
+            break;
+    }
+    return *end == '\0' && shape_elements(shape) > 0;
 }
 
 void options_print(const struct option *options, FILE *out)

@@ -4,6 +4,7 @@
 #define ETALON_OPTIONS_H
 
 #include "common/error.h"
+#include "common/tensor.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,6 +34,9 @@ struct option {
  * belong to every verb: *wants_help is set, the log level is changed at once. */
 int options_read(int argc, char **argv, const struct option *options, const char **words, size_t max_words,
                  size_t *n_words, bool *wants_help, struct error *err);
+
+/* "1x3x224x224". False: no shape, or of more dims or elements than a tensor may have. */
+bool options_shape(const char *text, struct shape *shape);
 
 void options_print(const struct option *options, FILE *out);
 

@@ -1,8 +1,13 @@
 /* schema_dataset.c — the keys under `dataset:` of a job file. */
 #include "formats/records/elements.h"
+#include "jobs/dataset/dataset.h"
 #include "jobs/schema.h"
 
 #include <string.h>
+
+const char *const dataset_layouts[DATASET_LAYOUTS] = {"chw", "hwc"};
+const char *const dataset_orders[DATASET_ORDERS] = {"gray", "rgb", "bgr"};
+const enum pixel_order dataset_order_values[DATASET_ORDERS] = {PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR};
 
 static int read_kind(struct schema *r, const struct yaml *node, void *target)
 {
@@ -36,10 +41,9 @@ static int read_dtype(struct schema *r, const struct yaml *node, void *target)
 
 static int read_layout(struct schema *r, const struct yaml *node, void *target)
 {
-    static const char *const words[] = {"chw", "hwc"};
     size_t index;
 
-    if (schema_word(r, node, "layout", words, COUNT(words), &index) != 0)
+    if (schema_word(r, node, "layout", dataset_layouts, DATASET_LAYOUTS, &index) != 0)
         return -1;
     *(bool *)target = index == 1;
     return 0;
@@ -58,13 +62,11 @@ static int read_orientation(struct schema *r, const struct yaml *node, void *tar
 
 static int read_channels(struct schema *r, const struct yaml *node, void *target)
 {
-    static const char *const words[] = {"gray", "rgb", "bgr"};
-    static const enum pixel_order orders[] = {PIXELS_GRAY, PIXELS_RGB, PIXELS_BGR};
     size_t index;
 
-    if (schema_word(r, node, "channel order", words, COUNT(words), &index) != 0)
+    if (schema_word(r, node, "channel order", dataset_orders, DATASET_ORDERS, &index) != 0)
         return -1;
-    *(enum pixel_order *)target = orders[index];
+    *(enum pixel_order *)target = dataset_order_values[index];
     return 0;
 }
 

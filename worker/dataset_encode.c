@@ -20,6 +20,7 @@ struct encoder {
     const struct encode_options *options;
     struct dataset_cursor *cursor;
     struct record record;
+    struct image_wish wish;
     struct picture_scratch scratch;
     struct encoded_image file;
     uint8_t *planes;
@@ -119,6 +120,8 @@ struct encoder *encoder_create(const struct encode_options *options, struct data
     if (encoder == NULL)
         return NULL;
     encoder->options = options;
+    encoder->wish.is_gray = options->is_gray;
+    encoder->record.wish = &encoder->wish;
     encoder->cursor = dataset_cursor_open(dataset, err);
     if (encoder->cursor != NULL)
         return encoder;

@@ -4,6 +4,7 @@
 #include "formats/records/array_file.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 static bool is_mine(const char *name)
@@ -13,11 +14,39 @@ static bool is_mine(const char *name)
     return folder_name_ends(name, endings, sizeof endings / sizeof *endings);
 }
 
+/* The type that the file would be of, if it holds as many numbers of another; NULL: none. A wrong `dtype` is the usual
+ * reason why sizes do not fit. */
+static const char *fitting_type(uint64_t file_bytes, size_t n_elements)
+{
+    static const char *const names[] = {"float32", "float64", "float16", "uint8"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct element_type *type = element_type_find(names[i], NULL);
+
+        if (file_bytes > 0 && type != NULL && file_bytes % (n_elements * type->size) == 0)
+            return type->name;
+    }
+    return NULL;
+}
+
+static int wrong_size(const struct dataset_request *request, const struct element_type *type, size_t n_elements,
+                      uint64_t file_bytes, struct error *err)
+{
+    const char *fitting = fitting_type(file_bytes, n_elements);
+    char text[SHAPE_TEXT_BYTES];
+
+    error_set(err, EX_DATAERR, "expected a multiple of %zu bytes (%s of %s), found %" PRIu64, n_elements * type->size,
+              shape_text(&request->shape, text), type->name, file_bytes);
+    if (fitting != NULL && err != NULL)
+        snprintf(err->text + strlen(err->text), sizeof err->text - strlen(err->text),
+                 ": is their dtype %s (key or option)?", fitting);
+    return -1;
+}
+
 static int describe(const struct dataset_request *request, const uint8_t *head, size_t n_head, uint64_t file_bytes,
                     struct array *array, struct error *err)
 {
     struct elements *elements = &array->elements;
-    char text[SHAPE_TEXT_BYTES];
     size_t n = 0;
 
     (void)head;
@@ -28,10 +57,9 @@ static int describe(const struct dataset_request *request, const uint8_t *head, 
         return -1;
     if (request->shape.rank == 0 || request->shape.rank == TENSOR_MAX_RANK)
         return error_set(err, EX_CONFIG, "expected a shape of 1 to %d dims", TENSOR_MAX_RANK - 1);
+    if (file_bytes == 0 || file_bytes % (n * elements->type->size) != 0)
+        return wrong_size(request, elements->type, n, file_bytes, err);
     n *= elements->type->size;
-    if (file_bytes == 0 || file_bytes % n != 0)
-        return error_set(err, EX_DATAERR, "expected a multiple of %zu bytes (%s of %s), found %" PRIu64, n,
-                         shape_text(&request->shape, text), elements->type->name, file_bytes);
     elements->shape.rank = request->shape.rank + 1;
     elements->shape.dims[0] = (int64_t)(file_bytes / n);
     memcpy(elements->shape.dims + 1, request->shape.dims, request->shape.rank * sizeof *request->shape.dims);

@@ -98,4 +98,4 @@ static bool bmp_is_mine(const uint8_t *data, size_t size)
     return size >= 2 && data[0] == 'B' && data[1] == 'M';
 }
 
-const struct image_codec image_codec_bmp = {"BMP", bmp_is_mine, bmp_decode};
+const struct image_codec image_codec_bmp = {"BMP", bmp_is_mine, bmp_decode, {4899, 9617, 1868, 1 << 13, 14}};

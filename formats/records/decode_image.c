@@ -48,12 +48,24 @@ struct rectangle decode_window(const struct record *record)
                : (struct rectangle){0, 0, record->height, record->width};
 }
 
+static void make_gray(struct record *record, const struct gray_weights *w)
+{
+    const uint8_t *rgb = record->byte_buffer;
+
+    for (size_t i = 0; i < record->height * record->width; i++, rgb += 3)
+        record->byte_buffer[i] = (uint8_t)((w->r * rgb[0] + w->g * rgb[1] + w->b * rgb[2] + w->round) >> w->bits);
+    record->channels = 1;
+    record->order = PIXELS_GRAY;
+}
+
 static int decode_with(const struct image_codec *codec, const uint8_t *data, size_t size, struct record *record,
                        struct error *err)
 {
     double began = clock_seconds();
     int rc = codec->decode(data, size, record, err);
 
+    if (rc == 0 && record->wish != NULL && record->wish->is_gray && record->order == PIXELS_RGB)
+        make_gray(record, &codec->gray);
     record->decode_seconds += clock_seconds() - began;
     return rc == 0 ? 0 : error_in(err, "%s", codec->name);
 }

@@ -28,6 +28,11 @@ struct image_codec {
     const char *name;
     bool (*is_mine)(const uint8_t *data, size_t size);
     int (*decode)(const uint8_t *data, size_t size, struct record *record, struct error *err);
+    /* How OpenCV makes this format's colours gray: (r R + g G + b B + round) / 2^bits. JPEG has luma of its own; this
+     * is for CMYK. */
+    struct gray_weights {
+        uint32_t r, g, b, round, bits;
+    } gray;
 };
 
 /* For codecs: room for an HWC image out of a file of `size` bytes, of 1 (GRAY) or 3 (RGB) channels. EX_DATAERR beyond

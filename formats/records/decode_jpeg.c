@@ -138,8 +138,8 @@ static int decode(j_decompress_ptr jpeg, const uint8_t *data, size_t size, struc
     jpeg_mem_src(jpeg, data, size);
     jpeg_read_header(jpeg, TRUE);
     jpeg->out_color_space = jpeg->jpeg_color_space;
-    if (jpeg->jpeg_color_space == JCS_YCbCr)
-        jpeg->out_color_space = JCS_RGB;
+    if (jpeg->jpeg_color_space == JCS_YCbCr || jpeg->jpeg_color_space == JCS_RGB)
+        jpeg->out_color_space = record->wish != NULL && record->wish->is_gray ? JCS_GRAYSCALE : JCS_RGB;
     else if (jpeg->jpeg_color_space == JCS_YCCK)
         jpeg->out_color_space = JCS_CMYK;
     else if (jpeg->jpeg_color_space == JCS_UNKNOWN)
@@ -189,4 +189,4 @@ static bool jpeg_is_mine(const uint8_t *data, size_t size)
     return size >= 3 && data[0] == 0xff && data[1] == 0xd8 && data[2] == 0xff;
 }
 
-const struct image_codec image_codec_jpeg = {"JPEG", jpeg_is_mine, jpeg_decode};
+const struct image_codec image_codec_jpeg = {"JPEG", jpeg_is_mine, jpeg_decode, {4899, 9617, 1868, 1 << 13, 14}};

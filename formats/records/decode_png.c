@@ -93,4 +93,4 @@ static bool png_is_mine(const uint8_t *data, size_t size)
     return size >= 8 && png_sig_cmp(data, 0, 8) == 0;
 }
 
-const struct image_codec image_codec_png = {"PNG", png_is_mine, png_decode};
+const struct image_codec image_codec_png = {"PNG", png_is_mine, png_decode, {9797, 19234, 3737, 0, 15}};

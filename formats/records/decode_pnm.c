@@ -63,4 +63,4 @@ static bool pnm_is_mine(const uint8_t *data, size_t size)
     return size >= 3 && data[0] == 'P' && (data[1] == '5' || data[1] == '6') && (is_space(data[2]) || data[2] == '#');
 }
 
-const struct image_codec image_codec_pnm = {"PNM", pnm_is_mine, pnm_decode};
+const struct image_codec image_codec_pnm = {"PNM", pnm_is_mine, pnm_decode, {4899, 9617, 1868, 1 << 13, 14}};

@@ -45,6 +45,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"seed", 0, OPTION_TEXT, &text.seed, "N", "of the shuffle (default 0)"},
         {"kind", 0, OPTION_TEXT, &text.source.kind, "KIND",
          "of the dataset that is read; else told by what lies there"},
+        DATASET_ARRAY_OPTIONS(&text.source),
         {"limit", 0, OPTION_TEXT, &text.source.limit, "N", "the first N records only"},
         {"max_bad_records", 0, OPTION_TEXT, &text.max_bad, "N", "records that may be unreadable (default 0)"},
         {0},

@@ -18,13 +18,26 @@ struct dataset_verb {
 /* A whole number option; NULL leaves *value alone. EX_USAGE. */
 int dataset_number(const char *option, const char *text, uint64_t *value, struct error *err);
 
+/* The words for `layout` and `channels`, on the command line and in a job; schema_dataset.c. */
+enum { DATASET_LAYOUTS = 2, DATASET_ORDERS = 3 };
+extern const char *const dataset_layouts[DATASET_LAYOUTS]; /* the second: interleaved */
+extern const char *const dataset_orders[DATASET_ORDERS];
+extern const enum pixel_order dataset_order_values[DATASET_ORDERS];
+
 /* The options with which a verb is told what its dataset is. */
 struct dataset_source {
-    const char *kind, *list, *limit;
+    const char *kind, *list, *limit, *shape, *dtype, *layout, *channels;
 };
+#define DATASET_ARRAY_OPTIONS(s)                                                                                       \
+    {"shape", 0, OPTION_TEXT, &(s)->shape, "DIMS", "bin, txt: of a record, such as 3x224x224"},                        \
+        {"dtype", 0, OPTION_TEXT, &(s)->dtype, "TYPE", "bin: of its numbers (default float32)"},                       \
+        {"layout", 0, OPTION_TEXT, &(s)->layout, "WORD", "arrays: chw (default) or hwc"},                              \
+    {                                                                                                                  \
+        "channels", 0, OPTION_TEXT, &(s)->channels, "WORD", "arrays: pictures in gray, rgb or bgr"                     \
+    }
 #define DATASET_SOURCE_OPTIONS(s)                                                                                      \
     {"kind", 0, OPTION_TEXT, &(s)->kind, "KIND", "as dataset.kind of a job; else told by what lies there"},            \
-        {"list", 0, OPTION_TEXT, &(s)->list, "FILE", "images: \"path label\" a line"},                                 \
+        {"list", 0, OPTION_TEXT, &(s)->list, "FILE", "images: \"path label\" a line"}, DATASET_ARRAY_OPTIONS(s),       \
     {                                                                                                                  \
         "limit", 0, OPTION_TEXT, &(s)->limit, "N", "the first N records only"                                          \
     }

@@ -40,6 +40,32 @@ equal resized "height=40 width=31" -resize_height=40 -resize_width=31 -check_siz
 equal encoded "encoded=1" -encoded
 equal level "backend=leveldb height=32 width=32" -backend leveldb -resize_height 32 -resize_width 32
 
+# Raw numbers, of which the command line says what they are.
+"$PYTHON" - <<'PYTHON'
+import numpy as np
+random = np.random.default_rng(2)
+random.integers(0, 256, (40, 5, 6, 3), dtype=np.uint8).tofile("raw.bin")
+PYTHON
+numbers=(--kind bin --shape 5x6x3 --dtype uint8 --layout hwc --channels rgb)
+"$ETALON" dataset build -q raw.bin - numbers "${numbers[@]}" || fail "build of raw numbers"
+"$ETALON" dataset verify raw.bin "${numbers[@]}" | grep "sizes: 3 x 5 x 6, 40 of bytes" || fail "verify of raw numbers"
+"$ETALON" dataset index raw.bin "${numbers[@]}" | grep "40 records" || fail "index of raw numbers"
+"$PYTHON" - <<'PYTHON' || fail "what was built from raw numbers"
+import lmdb, numpy as np
+with lmdb.open("numbers", readonly=True, lock=False) as env, env.begin() as txn:
+    values = list(dict(txn.cursor()).values())
+pixels = np.fromfile("raw.bin", np.uint8).reshape(40, 5, 6, 3)
+assert len(values) == 40
+for value, picture in zip(values, pixels):
+    assert picture.transpose(2, 0, 1)[::-1].tobytes() in value # planes, blue first
+print("ok: raw numbers")
+PYTHON
+expect 64 'raw.bin: a dataset of kind "bin" needs --shape' "$ETALON" dataset verify raw.bin --kind bin
+expect 64 '--shape: expected dims such as 3x224x224, found "5x"' "$ETALON" dataset verify raw.bin --kind bin --shape 5x
+expect 64 '--layout: "cwh" does not exist; the nearest is "chw"' "$ETALON" dataset verify raw.bin --layout cwh
+expect 64 '--dtype: ' "$ETALON" dataset verify raw.bin --kind bin --shape 5x6x3 --dtype byte
+expect 65 "found 3600: is their dtype uint8 (key or option)?" "$ETALON" dataset verify raw.bin --kind bin --shape 30x40
+
 # Encoded anew: pixels in a PNG are those that were resized.
 "$ETALON" dataset build -q . list.txt png --encode_type png --resize_height 40 --resize_width 31 || fail "encode_type png"
 "$ETALON" dataset build -q . list.txt jpg --encode_type=jpg --resize_height 40 --resize_width 31 || fail "encode_type jpg"

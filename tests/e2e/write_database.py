@@ -1,7 +1,7 @@
 """Writes what Caffe's convert_imageset writes, without Etalon: write_database.py FOLDER LIST OUT [KEY=VALUE...]
 
-Keys: backend (lmdb), height and width (0), gray, encoded; labels and order are the list's. Pixels come from Pillow, the
-resizing from OpenCV, messages are put together by hand.
+Keys: backend (lmdb), height and width (0), gray, encoded; labels and order are the list's. Pixels in colour come from
+Pillow, gray and the resizing from OpenCV, messages are put together by hand.
 """
 import sys
 
@@ -36,8 +36,10 @@ for number, line in enumerate(open(list_file)):
     if options["encoded"]:
         value = datum(open(folder + name, "rb").read(), int(label))
     else:
-        pixels = np.asarray(Image.open(folder + name).convert("L" if options["gray"] else "RGB"))
-        pixels = np.atleast_3d(pixels)[:, :, ::-1]  # B, G, R
+        if options["gray"]:
+            pixels = cv2.imread(folder + name, cv2.IMREAD_GRAYSCALE)[:, :, None]
+        else:
+            pixels = np.asarray(Image.open(folder + name).convert("RGB"))[:, :, ::-1]  # B, G, R
         if options["height"]:
             pixels = np.atleast_3d(cv2.resize(np.ascontiguousarray(pixels), (options["width"], options["height"])))
         value = datum(pixels.transpose(2, 0, 1).tobytes(), int(label), (pixels.shape[2], *pixels.shape[:2]))

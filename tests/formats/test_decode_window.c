@@ -87,7 +87,7 @@ static void assert_same_part(const struct record *part, const struct record *who
 /* Of the damaged files, too, some still decode. Returns whether this one did. */
 static bool check_part(const uint8_t *data, size_t size, const struct rectangle *asked)
 {
-    const struct image_wish wish = {find_part, asked};
+    const struct image_wish wish = {.find = find_part, .context = asked};
     struct record whole = {0}, part = {.wish = &wish};
     struct error whole_err = {0}, part_err = {0};
     int rc = decode_image(data, size, &whole, &whole_err);
@@ -138,7 +138,7 @@ static void encoded_datums_turn_the_part_to_bgr(void **state)
     for (size_t round = 0; round < 100; round++) {
         struct drawn_jpeg jpeg = draw_jpeg();
         struct rectangle asked = draw_part(jpeg.height, jpeg.width);
-        const struct image_wish wish = {find_part, &asked};
+        const struct image_wish wish = {.find = find_part, .context = &asked};
         struct record whole = {0}, part = {.wish = &wish};
         struct datum datum = {.is_encoded = true, .data = jpeg.data, .size = jpeg.size};
         uint8_t *message = malloc(datum_bound(&datum));

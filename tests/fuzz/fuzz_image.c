@@ -18,7 +18,7 @@ static struct rectangle find_part(const void *context, size_t height, size_t wid
 /* Whole and in part: the verdict is the same. */
 int fuzz_parse(const uint8_t *data, size_t size, struct error *err)
 {
-    const struct image_wish wish = {find_part, data + size};
+    const struct image_wish wish = {.find = find_part, .context = data + size};
     struct record record = {0};
     int rc = decode_image(data, size, &record, err);
 
