@@ -137,16 +137,13 @@ static int check_range(const struct sim_conv *c, struct error *err)
     return 0;
 }
 
-/* The bias of a target that adds it up in float, in its float type. */
+/* Room for the bias of a target that adds it up in float, in its float type. */
 static int make_bias(struct sim_conv *c, struct error *err)
 {
     if (c->weights->bias_codes != NULL || c->weights->bias == NULL)
         return 0;
     c->bias = memory_create(c->out_channels, sizeof *c->bias, "a bias", err);
-    if (c->bias == NULL)
-        return -1;
-    sim_store_reals(c->plan->profile, c->weights->bias, c->out_channels, c->bias);
-    return 0;
+    return c->bias == NULL ? -1 : 0;
 }
 
 static int make_memory(struct sim_conv *c, struct error *err)
@@ -370,6 +367,8 @@ void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t
         for (size_t d = 1; d + 1 < shape->rank; d++)
             rows *= (size_t)shape->dims[d];
     }
+    if (c->bias != NULL) /* the plan's may have been corrected since this was made */
+        sim_store_reals(c->plan->profile, c->weights->bias, c->out_channels, c->bias);
     for (size_t n = 0; n < rows; n++) {
         to_nhwc(input + n * c->in_channels * in_spatial, c->in_channels, in_spatial, c->image);
         if (c->is_depthwise)

@@ -271,6 +271,34 @@ static void convolutions_equal_the_loop_nest_bit_for_bit(void **state)
     }
 }
 
+/* As the correction of biases does, layer by layer. */
+static void a_float_bias_counts_as_it_is_when_the_layer_runs(void **state)
+{
+    static const struct conv_case c = {1, 1, 1, 1, 1, 1, 0, 0, 1, false, false};
+    const float x = 0, *inputs[] = {&x};
+    struct made m;
+    struct error err = {0};
+    struct simulator *s;
+    float *bias;
+
+    (void)state;
+    make(&c, &m);
+    bias = arena_create_array(m.plan->arena, 1, sizeof *bias, &err);
+    m.plan->nodes[m.node].bias_codes = NULL;
+    m.plan->nodes[m.node].bias = bias;
+    m.plan->values[m.y].is_quantized = false;
+    bias[0] = 1;
+    s = simulator_create(m.plan, 1, &err);
+    assert_non_null(s);
+    bias[0] = 2.5F;
+    assert_int_equal(simulator_begin(s, inputs, 1, &err), 0);
+    assert_int_equal(simulator_step(s, m.node, &err), 0);
+    assert_true(simulator_value(s, m.y)[0] == 2.5F);
+    simulator_destroy(s);
+    plan_destroy(m.plan);
+    graph_destroy(m.graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +306,7 @@ int main(void)
         cmocka_unit_test(codes_saturate_and_round_as_the_profile_says),
         cmocka_unit_test(small_rounding_equals_the_exact_one),
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
+        cmocka_unit_test(a_float_bias_counts_as_it_is_when_the_layer_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
