@@ -3,6 +3,17 @@
 
 #include <math.h>
 
+const char *rounding_name(enum rounding rounding)
+{
+    static const char *const names[] = {[ROUND_HALF_EVEN] = "half-even",
+                                        [ROUND_HALF_AWAY] = "half-away",
+                                        [ROUND_HALF_UP] = "half-up",
+                                        [ROUND_TOWARD_ZERO] = "toward-zero",
+                                        [ROUND_FLOOR] = "floor"};
+
+    return names[rounding];
+}
+
 /* Built on truncation because x - trunc(x) is exact in binary floating point. The usual floor(x + 0.5) is not:
  * 0.49999999999999994 + 0.5 rounds to 1. The current rounding mode of the processor is never consulted. Which way a
  * fraction goes is a coin toss to a branch predictor, so it is added rather than branched on. */

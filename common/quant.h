@@ -18,6 +18,8 @@ enum rounding {
     ROUND_FLOOR,       /* toward minus infinity: a bare right shift */
 };
 
+const char *rounding_name(enum rounding rounding); /* "half-even", "half-away", "half-up", "toward-zero", "floor" */
+
 struct code_range {
     int32_t lo, hi;     /* closed */
     int32_t zero_point; /* code of real 0 */

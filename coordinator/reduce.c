@@ -188,14 +188,52 @@ int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct er
 _Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struct accuracy) % sizeof(int64_t) == 0,
                "metrics are words only, so that they can be summed as such");
 
-void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,
-                    size_t m)
+enum { MAXIMA = 1 + METRICS_CODES }; /* of a value: the largest error, and a flag for each code */
+
+/* What is not summed. `maxima`: [n][MAXIMA]; leaves zeros in the errors, so that summing them does no harm. */
+static void take_maxima(struct value_error *errors, size_t n, int32_t *maxima)
 {
+    for (size_t i = 0; i < n; i++, maxima += MAXIMA) {
+        maxima[0] = (int32_t)errors[i].largest; /* bits of a float >= 0 */
+        for (size_t code = 0; code < METRICS_CODES; code++)
+            maxima[1 + code] = (int32_t)(errors[i].used[code / 64] >> code % 64 & 1);
+        errors[i].largest = 0;
+        memset(errors[i].used, 0, sizeof errors[i].used);
+    }
+}
+
+static void put_maxima(struct value_error *errors, size_t n, const int32_t *maxima)
+{
+    for (size_t i = 0; i < n; i++, maxima += MAXIMA) {
+        errors[i].largest = (uint64_t)maxima[0];
+        for (size_t code = 0; code < METRICS_CODES; code++)
+            errors[i].used[code / 64] |= (uint64_t)maxima[1 + code] << code % 64;
+    }
+}
+
+int reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies, size_t m,
+                   struct error *err)
+{
+    int32_t *maxima = memory_create(n, MAXIMA * sizeof *maxima, "metrics", err);
+
+    if (comm_agree(comm, maxima == NULL ? -1 : 0, err) != 0) {
+        free(maxima);
+        return -1;
+    }
     /* Both structs hold nothing but 64-bit counters and limbs. */
+    take_maxima(errors, n, maxima);
     for (size_t i = 0; i < n; i++)
         value_error_normalise(&errors[i]);
+    for (size_t i = 0; i < m; i++)
+        exact_sum_normalise(&accuracies[i].divergence);
     comm_sum_int64(comm, (int64_t *)errors, n * sizeof *errors / sizeof(int64_t));
+    comm_sum_int64(comm, (int64_t *)accuracies, m * sizeof *accuracies / sizeof(int64_t));
+    comm_max_int32(comm, maxima, n * MAXIMA);
     for (size_t i = 0; i < n; i++)
         value_error_normalise(&errors[i]);
-    comm_sum_int64(comm, (int64_t *)accuracies, m * sizeof *accuracies / sizeof(int64_t));
+    for (size_t i = 0; i < m; i++)
+        exact_sum_normalise(&accuracies[i].divergence);
+    put_maxima(errors, n, maxima);
+    free(maxima);
+    return 0;
 }

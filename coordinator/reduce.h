@@ -13,8 +13,9 @@ int reduce_observation(const struct comm *comm, struct observation *observation,
 /* The same of parts alone. */
 int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct error *err);
 
-/* Collective. errors[0..n), accuracies[0..m): sums of exact accumulators and counters, in place, on every rank. */
-void reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies,
-                    size_t m);
+/* Collective. errors[0..n), accuracies[0..m): sums of exact accumulators and counters, larger errors and codes that
+ * occur anywhere, in place, on every rank. EX_OSERR. */
+int reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies, size_t m,
+                   struct error *err);
 
 #endif

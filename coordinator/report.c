@@ -22,7 +22,13 @@ static double percent(uint64_t part, uint64_t whole)
     return whole == 0 ? NAN : 100.0 * (double)part / (double)whole;
 }
 
-/* {"top1": ..., "top5": ...} for the job's list of k; null without labels. */
+/* Of the records whose outputs are finite: NaN where there are none. */
+static double mean_divergence(const struct accuracy *a)
+{
+    return a->diverging == 0 ? NAN : exact_sum_value(&a->divergence) / (double)a->diverging;
+}
+
+/* {"top1": ..., "top1_standard_error": ..., ...} for the job's list of k; null without labels. */
 static int set_accuracy(json_t *object, const struct run_request *request, const struct accuracy *a)
 {
     int rc = 0;
@@ -32,8 +38,18 @@ static int set_accuracy(json_t *object, const struct run_request *request, const
 
         snprintf(name, sizeof name, "top%zu", request->evaluate.top_k[k]);
         rc |= json_object_set_new(object, name, number(percent(a->top_hits[k], a->labelled)));
+        snprintf(name, sizeof name, "top%zu_standard_error", request->evaluate.top_k[k]);
+        rc |= json_object_set_new(object, name, number(100 * standard_error(a->top_hits[k], a->labelled)));
     }
     return rc;
+}
+
+/* The fraction of its codes that occur; NaN where they are not counted. */
+static double used_codes(const struct plan_value *p, const struct value_error *e)
+{
+    int32_t n = p->codes.hi - p->codes.lo + 1;
+
+    return p->is_quantized && n <= METRICS_CODES ? (double)value_error_used_codes(e) / n : NAN;
 }
 
 /* Who makes a value, for people: the node's name and operator, or "input". */
@@ -63,8 +79,10 @@ static json_t *layer(const struct report *report, const struct report_target *t,
 
         rc |= json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
         rc |= json_object_set_new(object, "cosine", number(value_error_cosine(e)));
+        rc |= json_object_set_new(object, "max_error", number(value_error_max(e)));
         rc |= json_object_set_new(object, "clipped",
                                   number(e->elements == 0 ? 0 : (double)e->clipped / (double)e->elements));
+        rc |= json_object_set_new(object, "used_codes", number(used_codes(p, e)));
     }
     if (rc != 0) {
         json_decref(object);
@@ -118,6 +136,40 @@ static json_t *warnings(const struct report *report, const struct report_target 
     return list;
 }
 
+/* What network `i` of the evaluation has come to. */
+static int set_results(json_t *object, const struct report *report, size_t i)
+{
+    const struct accuracy *a = &report->evaluation->targets[i];
+    const struct value_error *e = evaluation_error(report->evaluation, i, report->graph->outputs[0]);
+    bool is_paired = a->labelled > 0;
+
+    return set_accuracy(object, report->request, a) |
+           json_object_set_new(object, "agreement", number(percent(a->agreements, a->records))) |
+           json_object_set_new(object, "agreement_standard_error",
+                               number(100 * standard_error(a->agreements, a->records))) |
+           json_object_set_new(object, "lost", is_paired ? json_integer((json_int_t)a->lost) : json_null()) |
+           json_object_set_new(object, "gained", is_paired ? json_integer((json_int_t)a->gained) : json_null()) |
+           json_object_set_new(object, "mcnemar_p", number(is_paired ? mcnemar_p(a->lost, a->gained) : NAN)) |
+           json_object_set_new(object, "kl_divergence", number(mean_divergence(a))) |
+           json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
+}
+
+static json_t *variants(const struct report *report, const struct report_target *t)
+{
+    json_t *list = json_array(), *object;
+
+    if (list == NULL || !t->has_variant || report->evaluation == NULL)
+        return list;
+    object = json_pack("{s:s}", "name", t->variant_name);
+    if (object != NULL && set_results(object, report, t->variant) == 0 && json_array_append(list, object) == 0) {
+        json_decref(object);
+        return list;
+    }
+    json_decref(object);
+    json_decref(list);
+    return NULL;
+}
+
 static json_t *target_object(const struct report *report, const struct report_target *t)
 {
     json_t *object = json_object();
@@ -125,16 +177,10 @@ static json_t *target_object(const struct report *report, const struct report_ta
 
     if (rc == 0 && t->error.code != 0)
         rc |= json_object_set_new(object, "error", json_text(t->error.text));
-    if (rc == 0 && t->plan != NULL && report->evaluation != NULL) {
-        const struct accuracy *a = &report->evaluation->targets[t->evaluation];
-        const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0]);
-
-        rc |= set_accuracy(object, report->request, a);
-        rc |= json_object_set_new(object, "agreement", number(percent(a->agreements, a->records)));
-        rc |= json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
-    }
+    if (rc == 0 && t->plan != NULL && report->evaluation != NULL)
+        rc |= set_results(object, report, t->evaluation);
     if (rc == 0 && t->plan != NULL)
-        rc |= json_object_set_new(object, "variants", json_array()) |
+        rc |= json_object_set_new(object, "variants", variants(report, t)) |
               json_object_set_new(object, "layers", layers(report, t));
     if (rc == 0)
         rc |= json_object_set_new(object, "files", files(report, t)) |
@@ -294,8 +340,24 @@ static void print_worst(const struct report *report, const struct report_target 
     }
 }
 
+/* Network `i` of the evaluation as a line. */
+static void print_network(const struct report *report, const char *name, size_t i, FILE *out)
+{
+    const struct accuracy *a = &report->evaluation->targets[i];
+    double sqnr = value_error_sqnr_db(evaluation_error(report->evaluation, i, report->graph->outputs[0]));
+
+    print_accuracy(report, name, a, true, out);
+    fprintf(out, "  %8.2f", sqnr);
+    if (a->labelled > 0)
+        fprintf(out, "  %" PRIu64 " lost, %" PRIu64 " gained, p %.2g", a->lost, a->gained,
+                mcnemar_p(a->lost, a->gained));
+    fprintf(out, "\n");
+}
+
 void report_print(const struct report *report, FILE *out)
 {
+    char name[96];
+
     fprintf(out, "\n%s: %" PRIu64 " calibration records used, %zu skipped\n", report->request->model_name,
             report->records->n_used, report->records->n_bad);
     report_convergence_print(report, out);
@@ -314,9 +376,11 @@ void report_print(const struct report *report, FILE *out)
             fprintf(out, "%-18s  %s\n", t->target->name, t->error.text);
             continue;
         }
-        print_accuracy(report, t->target->name, &report->evaluation->targets[t->evaluation], true, out);
-        fprintf(out, "  %8.2f\n",
-                value_error_sqnr_db(evaluation_error(report->evaluation, t->evaluation, report->graph->outputs[0])));
+        print_network(report, t->target->name, t->evaluation, out);
+        if (t->has_variant) {
+            snprintf(name, sizeof name, "  if %s", t->variant_name);
+            print_network(report, name, t->variant, out);
+        }
     }
     for (size_t i = 0; i < report->n_targets; i++)
         if (report->targets[i].plan != NULL)

@@ -106,6 +106,9 @@ static int write_choices(const struct run *run, const char *path, struct error *
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL)
             fprintf(file, " %s", run->targets[i].target->name);
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].has_variant)
+            fprintf(file, " %s:%s", run->targets[i].target->name, run->targets[i].variant_name);
     for (uint64_t r = 0; r < e->records.n_records; r++) {
         fprintf(file, "\n%" PRIu64, r);
         for (size_t i = 0; i <= e->n_targets; i++)

@@ -26,6 +26,10 @@ struct run {
     struct evaluation evaluation;
     bool is_evaluated;
     struct report_target targets[RUN_MAX_TARGETS];
+    struct run_variant { /* of the target of the same index, where it has one: what it borrows lives in its plan */
+        struct profile profile;
+        struct plan plan;
+    } variants[RUN_MAX_TARGETS];
     char model[65], statistics[65], decisions[65]; /* fingerprints */
     bool may_reuse;                                /* the folder's archive is of another job with these statistics */
     bool has_no_data;                              /* emit: what needs records cannot be decided */

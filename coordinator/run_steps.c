@@ -128,6 +128,38 @@ static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
     return n;
 }
 
+/* The plan of a target as it is where the chip rounds in the other way than we think. */
+static struct plan *make_variant(struct report_target *t, struct run_variant *variant)
+{
+    const struct profile *known = t->plan->profile;
+    bool is_requantization = known->other_requantization_rounding != known->requantization_rounding;
+
+    variant->profile = *known;
+    variant->profile.activation_rounding = known->other_activation_rounding;
+    variant->profile.requantization_rounding = known->other_requantization_rounding;
+    variant->plan = *t->plan;
+    variant->plan.profile = &variant->profile;
+    snprintf(
+        t->variant_name, sizeof t->variant_name, "%s",
+        rounding_name(is_requantization ? known->other_requantization_rounding : known->other_activation_rounding));
+    return &variant->plan;
+}
+
+/* Behind the n plans of the targets. */
+static size_t list_variants(struct run *run, struct plan **plans, size_t n)
+{
+    for (size_t i = 0; i < run->request->n_targets; i++) {
+        struct report_target *t = &run->targets[i];
+
+        t->has_variant = t->plan != NULL && t->plan->profile->rounding_is_unknown;
+        if (!t->has_variant)
+            continue;
+        t->variant = n;
+        plans[n++] = make_variant(t, &run->variants[i]);
+    }
+    return n;
+}
+
 /* What no simulator can run would end the whole evaluation: found here, it costs its own target only. */
 static int check_simulation(const struct plan *plan, struct error *err)
 {
@@ -246,8 +278,8 @@ int run_score(struct run *run, bool with_choices, struct error *err)
 {
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation");
-    struct plan *plans[RUN_MAX_TARGETS];
-    size_t n = list_plans(run, plans);
+    struct plan *plans[2 * RUN_MAX_TARGETS];
+    size_t n = list_variants(run, plans, list_plans(run, plans));
 
     if (q->evaluate.is_skipped)
         return 0;

@@ -1,11 +1,17 @@
 /* metrics.c — see metrics.h. */
 #include "worker/metrics.h"
 
+#include "common/math.h"
+
+#include <float.h>
 #include <math.h>
+#include <string.h>
 
 void value_error_add(struct value_error *e, const float *x, const float *y, size_t n, uint64_t clipped)
 {
-    double signal = 0, noise = 0, product = 0, simulated = 0;
+    double signal = 0, noise = 0, product = 0, simulated = 0, largest = 0;
+    uint32_t bits;
+    float rounded;
 
     for (size_t i = 0; i < n; i++) {
         double a = (double)x[i], b = (double)y[i], d = a - b;
@@ -14,7 +20,10 @@ void value_error_add(struct value_error *e, const float *x, const float *y, size
         noise += d * d;
         product += a * b;
         simulated += b * b;
+        largest = fabs(d) > largest ? fabs(d) : largest;
     }
+    rounded = (float)largest;
+    memcpy(&bits, &rounded, sizeof bits);
     e->elements += n;
     e->clipped += clipped;
     if (!isfinite(signal) || !isfinite(noise) || !isfinite(product) || !isfinite(simulated)) {
@@ -25,6 +34,7 @@ void value_error_add(struct value_error *e, const float *x, const float *y, size
     exact_sum_add(&e->noise, noise);
     exact_sum_add(&e->product, product);
     exact_sum_add(&e->simulated, simulated);
+    e->largest = bits > e->largest ? bits : e->largest;
 }
 
 void value_error_merge(struct value_error *into, const struct value_error *from)
@@ -36,6 +46,9 @@ void value_error_merge(struct value_error *into, const struct value_error *from)
     into->elements += from->elements;
     into->clipped += from->clipped;
     into->incomparable += from->incomparable;
+    into->largest = from->largest > into->largest ? from->largest : into->largest;
+    for (size_t i = 0; i < METRICS_CODES / 64; i++)
+        into->used[i] |= from->used[i];
 }
 
 void value_error_normalise(struct value_error *e)
@@ -72,6 +85,24 @@ double value_error_cosine(const struct value_error *e)
     return xy / (sqrt(xx) * sqrt(yy)); /* sqrt is correctly rounded everywhere */
 }
 
+double value_error_max(const struct value_error *e)
+{
+    uint32_t bits = (uint32_t)e->largest;
+    float largest;
+
+    memcpy(&largest, &bits, sizeof largest);
+    return e->incomparable > 0 ? NAN : (double)largest;
+}
+
+size_t value_error_used_codes(const struct value_error *e)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < METRICS_CODES; i++)
+        n += e->used[i / 64] >> i % 64 & 1;
+    return n;
+}
+
 size_t arg_max(const float *x, size_t n)
 {
     size_t best = 0;
@@ -91,4 +122,70 @@ bool in_top_k(const float *x, size_t n, int64_t label, size_t k)
     for (size_t i = 0; i < n; i++)
         ahead += x[i] > x[label] || (x[i] == x[label] && i < (size_t)label);
     return ahead < k;
+}
+
+/* What scores are divided by to be probabilities: sum e^(x - max). */
+static double partition(const float *x, size_t n, double max)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += math_exp((double)x[i] - max);
+    return sum;
+}
+
+static double divergence_of_probabilities(const float *p, const float *q, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (p[i] >= FLT_MIN)
+            sum += (double)p[i] * (math_log((double)p[i]) - math_log((double)(q[i] >= FLT_MIN ? q[i] : FLT_MIN)));
+    return sum;
+}
+
+/* ln p - ln q is a difference of logits, less that of the logarithms of both sums. */
+static double divergence_of_logits(const float *p, const float *q, size_t n)
+{
+    double p_max = (double)p[arg_max(p, n)], q_max = (double)q[arg_max(q, n)];
+    double p_sum = partition(p, n, p_max), q_sum = partition(q, n, q_max);
+    double shift = q_max + math_log(q_sum) - p_max - math_log(p_sum), sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += math_exp((double)p[i] - p_max) / p_sum * ((double)p[i] - (double)q[i] + shift);
+    return sum;
+}
+
+double output_divergence(const float *p, const float *q, size_t n, bool are_probabilities)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(p[i]) || !isfinite(q[i]))
+            return NAN;
+    return n == 0 ? 0 : are_probabilities ? divergence_of_probabilities(p, q, n) : divergence_of_logits(p, q, n);
+}
+
+double standard_error(uint64_t hits, uint64_t n)
+{
+    double a = (double)hits / (double)n;
+
+    return n == 0 ? NAN : sqrt(a * (1 - a) / (double)n);
+}
+
+/* 2 sum over i <= min(lost, gained) of C(n, i) / 2^n, from the largest term down; it is formed as a logarithm, since
+ * 2^-n alone is 0 from n = 1,075. */
+double mcnemar_p(uint64_t lost, uint64_t gained)
+{
+    uint64_t n = lost + gained, least = lost < gained ? lost : gained;
+    double log_term = -(double)n * math_log(2), term, sum = 0;
+
+    if (lost == gained)
+        return 1;
+    for (uint64_t i = 1; i <= least; i++)
+        log_term += math_log((double)(n - least + i) / (double)i);
+    term = math_exp(log_term);
+    for (uint64_t i = least + 1; i-- > 0 && term > 0;) {
+        sum += term;
+        term *= (double)i / (double)(n - i + 1);
+    }
+    return fmin(2 * sum, 1);
 }

@@ -7,6 +7,7 @@
 #include "worker/simulate_private.h"
 
 #include "common/memory.h"
+#include "worker/metrics.h"
 #include "worker/reference.h"
 
 #include <limits.h>
@@ -325,16 +326,20 @@ int simulator_begin(struct simulator *s, const float *const *inputs, size_t n_re
     return 0;
 }
 
+/* The codes of a value, made here where it is kept as reals. */
+static const int16_t *codes_of(struct simulator *s, int value)
+{
+    if (!s->plan->profile->keeps_reals)
+        return sim_data(s, value);
+    code_value(s, value, sim_data(s, value), s->codes);
+    return s->codes;
+}
+
 static void run_conv(struct simulator *s, int n)
 {
     const struct node *node = &s->plan->graph->nodes[n];
-    const int16_t *codes = sim_data(s, node->inputs[0]);
 
-    if (s->plan->profile->keeps_reals) {
-        code_value(s, node->inputs[0], sim_data(s, node->inputs[0]), s->codes);
-        codes = s->codes;
-    }
-    sim_conv_run(s->convs[n], codes, sim_data(s, node->outputs[0]), s->n_records);
+    sim_conv_run(s->convs[n], codes_of(s, node->inputs[0]), sim_data(s, node->outputs[0]), s->n_records);
 }
 
 int simulator_step(struct simulator *s, int n, struct error *err)
@@ -360,22 +365,24 @@ const float *simulator_value(struct simulator *s, int value)
     return s->view;
 }
 
-uint64_t simulator_saturated(struct simulator *s, int value)
+uint64_t simulator_code_use(struct simulator *s, int value, uint64_t *used)
 {
     const struct plan_value *p = sim_plan_value(s, value);
-    const int16_t *codes;
     int low = p->codes.lo - p->codes.zero_point, high = p->codes.hi - p->codes.zero_point;
+    bool occurs[METRICS_CODES] = {false}, is_narrow = high - low < METRICS_CODES;
+    const int16_t *codes;
     uint64_t n = 0;
 
     if (!p->is_quantized || !s->values[value].is_alive)
         return 0;
-    codes = sim_data(s, value);
-    if (s->plan->profile->keeps_reals) {
-        code_value(s, value, sim_data(s, value), s->codes);
-        codes = s->codes;
-    }
-    for (size_t i = 0; i < s->values[value].elements * s->n_records; i++)
+    codes = codes_of(s, value);
+    for (size_t i = 0; i < s->values[value].elements * s->n_records; i++) {
         n += codes[i] == high || (codes[i] == low && low < 0);
+        if (is_narrow)
+            occurs[codes[i] - low] = true;
+    }
+    for (size_t i = 0; i < METRICS_CODES; i++)
+        used[i / 64] |= (uint64_t)occurs[i] << i % 64;
     return n;
 }
 

@@ -25,8 +25,9 @@ int simulator_step(struct simulator *simulator, int node, struct error *err);
 /* The simulated value, dequantized, plain row-major, n_records x elements; for metrics and outputs. Valid until the
  * next step. NULL when `value` is not alive at this step. */
 const float *simulator_value(struct simulator *simulator, int value);
-/* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. */
-uint64_t simulator_saturated(struct simulator *simulator, int value);
+/* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. Sets the bits of `used` (of
+ * 256) that stand for codes which occur, the lowest of the range first; only where a range has no more codes. */
+uint64_t simulator_code_use(struct simulator *simulator, int value, uint64_t *used);
 /* The codes themselves (relative to real zero: q - zero_point), plain order; NULL for float values. For tests. */
 const int16_t *simulator_codes(struct simulator *simulator, int value);
 

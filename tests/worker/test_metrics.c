@@ -93,6 +93,82 @@ static void a_block_with_nan_or_inf_makes_the_error_unknown_never_good(void **st
         }
 }
 
+static void the_largest_error_and_the_codes_used_survive_merging(void **state)
+{
+    const float x[] = {1, 2, 3}, near[] = {1, 2.25F, 3}, far[] = {1, 2, -4};
+    struct value_error e = {0}, other = {0};
+
+    (void)state;
+    assert_true(value_error_max(&e) == 0);
+    value_error_add(&e, x, near, 3, 0);
+    assert_true(value_error_max(&e) == 0.25);
+    value_error_add(&other, x, far, 3, 0);
+    e.used[0] = 5;
+    other.used[0] = 4;
+    other.used[3] = (uint64_t)1 << 63;
+    value_error_merge(&e, &other);
+    assert_true(value_error_max(&e) == 7);
+    assert_int_equal(value_error_used_codes(&e), 3);
+    value_error_add(&e, x, (const float[]){NAN, 0, 0}, 3, 0);
+    assert_true(isnan(value_error_max(&e)));
+}
+
+static void divergence_is_that_of_the_softmax(void **state)
+{
+    const float logits[] = {1, 2, 0.5F}, others[] = {0, 2.5F, -1}, shifted[] = {101, 102, 100.5F};
+    double p[3], q[3], p_sum = 0, q_sum = 0, expected = 0;
+    float as_p[3], as_q[3];
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        p_sum += p[i] = exp((double)logits[i]);
+        q_sum += q[i] = exp((double)others[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        expected += p[i] / p_sum * log(p[i] / p_sum / (q[i] / q_sum));
+        as_p[i] = (float)(p[i] / p_sum);
+        as_q[i] = (float)(q[i] / q_sum);
+    }
+    assert_near(output_divergence(logits, others, 3, false), expected, 1e-12);
+    assert_near(output_divergence(shifted, others, 3, false), expected, 1e-6);
+    assert_near(output_divergence(as_p, as_q, 3, true), expected, 1e-6);
+    assert_near(output_divergence(logits, logits, 3, false), 0, 1e-15);
+    assert_near(output_divergence((const float[]){1, 0}, (const float[]){0.5F, 0.5F}, 2, true), log(2), 1e-12);
+    assert_true(isfinite(output_divergence((const float[]){0.5F, 0.5F}, (const float[]){1, 0}, 2, true)));
+    assert_true(isnan(output_divergence((const float[]){NAN, 0}, logits, 2, false)));
+}
+
+/* By hand: 0 of 2 is 2 x 1/4; 1 of 5 is 2 x 6/32; 12 of 31 by the sum of binomial coefficients. */
+static void mcnemars_test_is_the_binomial_tail_on_both_sides(void **state)
+{
+    (void)state;
+    assert_near(mcnemar_p(0, 2), 0.5, 1e-15);
+    assert_near(mcnemar_p(4, 1), 0.375, 1e-14);
+    assert_near(mcnemar_p(0, 0), 1, 0);
+    assert_near(mcnemar_p(7, 7), 1, 0);
+    assert_near(mcnemar_p(12, 19), mcnemar_p(19, 12), 0);
+    for (uint64_t n = 1; n <= 40; n++)
+        for (uint64_t lost = 0; 2 * lost < n; lost++) {
+            double sum = 0, choose = 1;
+
+            for (uint64_t i = 0; i <= lost; i++) {
+                sum += choose;
+                choose = choose * (double)(n - i) / (double)(i + 1);
+            }
+            assert_near(mcnemar_p(lost, n - lost), fmin(1, 2 * ldexp(sum, -(int)n)), 1e-12);
+        }
+    assert_true(mcnemar_p(900, 1100) < 1e-4 && mcnemar_p(900, 1100) > 1e-6); /* 2^-2000 is 0 */
+    assert_true(mcnemar_p(0, 100000) == 0);
+}
+
+static void a_fraction_has_the_binomials_standard_error(void **state)
+{
+    (void)state;
+    assert_near(standard_error(37500, 50000), 0.0019365, 1e-6);
+    assert_near(standard_error(5, 5), 0, 0);
+    assert_true(isnan(standard_error(0, 0)));
+}
+
 static void the_first_of_equals_is_the_largest(void **state)
 {
     const float x[] = {1, 7, 7, -8}, one[] = {-3}, minus[] = {-INFINITY, -5, -4};
@@ -161,6 +237,10 @@ int main(void)
         cmocka_unit_test(equal_values_have_infinite_sqnr_and_zeros_have_cosine_one),
         cmocka_unit_test(merging_is_independent_of_order_and_grouping),
         cmocka_unit_test(a_block_with_nan_or_inf_makes_the_error_unknown_never_good),
+        cmocka_unit_test(the_largest_error_and_the_codes_used_survive_merging),
+        cmocka_unit_test(divergence_is_that_of_the_softmax),
+        cmocka_unit_test(mcnemars_test_is_the_binomial_tail_on_both_sides),
+        cmocka_unit_test(a_fraction_has_the_binomials_standard_error),
         cmocka_unit_test(the_first_of_equals_is_the_largest),
         cmocka_unit_test(a_score_that_is_nan_never_wins),
         cmocka_unit_test(top_k_is_a_prefix_of_the_stable_order),
