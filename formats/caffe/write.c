@@ -93,9 +93,13 @@ Caffe__LayerParameter *caffe_put_layer(struct caffe_writer *w, const char *type,
     Caffe__LayerParameter *layer = caffe_put_message(w, &caffe__layer_parameter__descriptor);
     char **bottom = create_names(w, bottoms, n_bottoms), **top = create_names(w, tops, n_tops);
 
-    if (top == NULL || memory_grow((void **)&w->net.layer, &w->capacity, w->net.n_layer, sizeof layer,
-                                   "the layers of a network", &w->err) != 0)
+    if (top == NULL ||
+        memory_grow((void **)&w->net.layer, &w->capacity, w->net.n_layer, sizeof layer, "the layers of a network",
+                    &w->err) != 0 ||
+        memory_grow((void **)&w->sources, &w->sources_capacity, w->net.n_layer, sizeof *w->sources,
+                    "the layers of a network", &w->err) != 0)
         return NULL;
+    w->sources[w->net.n_layer] = w->node;
     layer->name = borrow(name);
     layer->type = borrow(type);
     layer->n_bottom = n_bottoms;

@@ -1,8 +1,9 @@
-/* write.h — a graph as a Caffe network: what the files of the writer share. Private to formats/caffe.
+/* write.h — a graph as a Caffe network: what the files of the writer share; emitters that add to what it puts use it
+ * too.
  *
  * The walk: write_net.c names blobs, puts an Input layer for each input, and takes the nodes in order; for each it
  * finds the operator's function below (write_*.c), which puts one layer, or a few where Caffe has no single one. The
- * result is one message; export.c makes both files of it. Layers are those of BVLC's Caffe, and Permute of its SSD
+ * result is one message; net_files.h makes both files of it. Layers are those of BVLC's Caffe, and Permute of its SSD
  * branch; fields that are at their default are not set.
  *
  * The first failure is kept, and what follows it puts nothing: functions that return pointers then return NULL.
@@ -15,11 +16,12 @@
 #include <caffe.pb-c.h>
 
 struct caffe_writer {
-    const struct graph *graph; /* borrowed; weights in `net` point into it */
-    struct arena *arena;       /* messages, names, restated weights */
-    struct error err;          /* code 0: nothing failed yet */
-    Caffe__NetParameter net;   /* layers with their blobs */
-    size_t capacity;
+    const struct graph *graph;   /* borrowed; weights in `net` point into it */
+    struct arena *arena;         /* messages, names, restated weights */
+    struct error err;            /* code 0: nothing failed yet */
+    Caffe__NetParameter net;     /* layers with their blobs */
+    const struct node **sources; /* [net.n_layer] what each layer was put for; NULL: an input, or a copy of an output */
+    size_t capacity, sources_capacity;
     const char **blobs;    /* [n_values] what layers call a value */
     bool *is_put;          /* [n_nodes] in a layer that it shares with a node before it */
     size_t budget_numbers; /* that may still be restated: see caffe_put_floats */

@@ -184,6 +184,7 @@ static void put_all(struct caffe_writer *w)
     for (size_t i = 0; i < graph->n_nodes && w->err.code == 0; i++)
         if (!w->is_put[i])
             put_node(w, &graph->nodes[i]);
+    w->node = NULL;
     if (!are_plain)
         put_copies(w);
 }
@@ -209,5 +210,6 @@ int caffe_write_net(struct caffe_writer *writer, const struct graph *graph, stru
 void caffe_writer_fini(struct caffe_writer *writer)
 {
     free(writer->net.layer);
+    free(writer->sources);
     arena_destroy(writer->arena);
 }

@@ -7,13 +7,6 @@
  */
 #include "formats/cambricon/profile.h"
 
-static bool allows(const struct graph *graph, const struct node *node)
-{
-    /* Caffe's depthwise layers have no position for their weights and run in float. */
-    return node->op != OP_CONV || node->attr.conv.group == 1 ||
-           node->attr.conv.group != graph->values[node->inputs[0]].shape.dims[1];
-}
-
 /* -qmax - 1 can be reached; the largest magnitude maps to qmax. */
 #define PROFILE(id, text, qmax, type)                                                                                  \
     const struct profile cambricon_##id##_profile = {                                                                  \
@@ -31,9 +24,9 @@ static bool allows(const struct graph *graph, const struct node *node)
         .per_channel_weights = true,                                                                                   \
         .integer_bias = false,                                                                                         \
         .bias_rounding = ROUND_HALF_EVEN,                                                                              \
-        .requantization = REQUANTIZE_DEQUANTIZED,                                                                      \
+        .requantization = REQUANTIZE_DEQUANTIZED, /* Depthwise ones too: under PyTorch they have scales like any       \
+                                                     other; Caffe ignores them and runs in float. */                   \
         .quantized_ops = 1u << OP_CONV | 1u << OP_DECONV | 1u << OP_DENSE,                                             \
-        .allows = allows,                                                                                              \
     }
 
 #define FOUR_PROFILES(chip, text)                                                                                      \

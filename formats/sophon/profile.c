@@ -6,10 +6,11 @@
  */
 #include "formats/sophon/profile.h"
 
-/* A negative slope or an upper bound is a layer of its own there. */
+/* A ReLU may have an upper limit, which is a code like any other. A negative slope is a layer of its own. */
 static bool may_be_fused(const struct activation *fused)
 {
-    return fused->kind == ACTIVATION_NONE || fused->kind == ACTIVATION_RELU;
+    return fused->kind == ACTIVATION_NONE || fused->kind == ACTIVATION_RELU ||
+           (fused->kind == ACTIVATION_CLIP && fused->alpha == 0);
 }
 
 static bool allows(const struct graph *graph, const struct node *node)
@@ -25,6 +26,8 @@ static bool allows(const struct graph *graph, const struct node *node)
     case OP_BINARY:
         return node->attr.binary.kind == BINARY_ADD && may_be_fused(&node->fused) &&
                shape_equal(a, &graph->values[node->inputs[1]].shape);
+    case OP_PAD:
+        return node->attr.pad.mode == PAD_CONSTANT && node->attr.pad.value == 0;
     default:
         return true;
     }
@@ -52,7 +55,7 @@ const struct profile sophon_bm1684_profile = {
     .other_requantization_rounding = ROUND_FLOOR,
     .quantized_ops =
         1u << OP_CONV | 1u << OP_DECONV | 1u << OP_DENSE | 1u << OP_BINARY | 1u << OP_POOL | 1u << OP_CONCAT,
-    .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE | 1u << OP_TRANSPOSE | 1u << OP_SLICE,
+    .transparent_ops = 1u << OP_POOL | 1u << OP_RESHAPE | 1u << OP_TRANSPOSE | 1u << OP_SLICE | 1u << OP_PAD,
     .activation_is_transparent = true,
     .multiplier_bits = 8, /* of the operands of ADD and CONCAT */
     .operands_are_rescaled = true,

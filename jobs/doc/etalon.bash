@@ -9,6 +9,8 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   calibration.stop_when_stable
   calibration.block calibration.percentile calibration.bias_correction calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
+  target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
+  target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float
   target_options.tensorrt.version target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
@@ -22,6 +24,7 @@ _etalon_values() {
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
     target_options.onnx-qdq.flavour) echo ort tensorrt ;;
+    target_options.cambricon-*.float) echo fp16 fp32 ;;
     calibration.equalization) echo auto weights none ;;
     dataset.kind | evaluate.dataset.kind) echo images lmdb leveldb tar npy bin txt idx ;;
     dataset.orientation) echo stored exif ;;

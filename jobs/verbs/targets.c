@@ -17,7 +17,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
             "Lists the accelerators and runtimes that models can be written for.\n\nExample: etalon targets\n",
             options);
     for (size_t i = 0; targets[i] != NULL; i++)
-        printf("%-18s %s\n", targets[i]->name, targets[i]->summary);
+        printf("%-22s %s\n", targets[i]->name, targets[i]->summary);
     return 0;
 }
 

@@ -1,0 +1,186 @@
+/* net.c — a network as the vendor's tools write one; see sophon.h. */
+#include "formats/sophon/sophon.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A blob by the name that Caffe's writer gave it; layers that work in place write it several times. */
+struct blob {
+    const char *name; /* first: what entries are compared by */
+    const char *latest;
+    size_t n_writes;
+    int value;
+};
+
+struct dresser {
+    struct sophon_net *net;
+    struct caffe_writer *w;
+    void *blobs; /* tree of struct blob, which live in the writer's arena */
+};
+
+static int compare_blobs(const void *a, const void *b)
+{
+    return strcmp(((const struct blob *)a)->name, ((const struct blob *)b)->name);
+}
+
+static struct blob *find_blob(const struct dresser *d, const char *name)
+{
+    const struct blob key = {.name = name};
+    void *found = tfind(&key, &d->blobs, compare_blobs);
+
+    return found == NULL ? NULL : *(struct blob **)found;
+}
+
+/* NULL after a failure. */
+static struct blob *add_blob(struct dresser *d, const char *name, int value)
+{
+    struct blob *blob = arena_create_array(d->w->arena, 1, sizeof *blob, &d->w->err);
+
+    if (blob == NULL)
+        return NULL;
+    *blob = (struct blob){.name = name, .latest = name, .value = value};
+    if (tsearch(blob, &d->blobs, compare_blobs) == NULL) {
+        error_set(&d->w->err, EX_OSERR, "cannot allocate memory for the blobs of a network");
+        return NULL;
+    }
+    return blob;
+}
+
+static void add_values(struct dresser *d)
+{
+    for (size_t v = 0; v < d->net->plan->graph->n_values && d->w->err.code == 0; v++)
+        if (!d->net->plan->graph->values[v].is_constant)
+            add_blob(d, d->w->blobs[v], (int)v);
+}
+
+/* ---- Tops */
+
+/* "conv1", "conv1_1", "conv1_2": the k-th layer that writes it. */
+static const char *unique_top(struct dresser *d, struct blob *blob)
+{
+    const char *name = blob->name;
+
+    for (bool is_taken = blob->n_writes > 0; is_taken; is_taken = name != NULL && find_blob(d, name) != NULL)
+        name = arena_format(d->w->arena, &d->w->err, "%s_%zu", blob->name, blob->n_writes++);
+    blob->n_writes += blob->n_writes == 0;
+    return name;
+}
+
+static bool moves_codes(const char *type)
+{
+    return strcmp(type, "Reshape") == 0 || strcmp(type, "Permute") == 0 || strcmp(type, "Split") == 0;
+}
+
+/* What a blob inside of a node holds: what the layer moved there, or, at its own scale, what the node makes. */
+static int inner_value(const struct graph *graph, const struct sophon_layer *layer, const char *type)
+{
+    if (layer->node == GRAPH_NONE || (moves_codes(type) && layer->bottoms[0] != GRAPH_NONE))
+        return layer->bottoms[0];
+    return graph->nodes[layer->node].outputs[0];
+}
+
+static void rename_tops(struct dresser *d, const Caffe__LayerParameter *layer, struct sophon_layer *to)
+{
+    for (size_t i = 0; i < layer->n_bottom && d->w->err.code == 0; i++) {
+        const struct blob *blob = find_blob(d, layer->bottom[i]);
+
+        to->bottoms[i] = blob == NULL ? GRAPH_NONE : blob->value;
+        layer->bottom[i] = blob == NULL ? layer->bottom[i] : (char *)(uintptr_t)blob->latest;
+    }
+    for (size_t i = 0; i < layer->n_top && d->w->err.code == 0; i++) {
+        struct blob *blob = find_blob(d, layer->top[i]);
+
+        if (blob == NULL)
+            blob = add_blob(d, layer->top[i],
+                            layer->n_bottom > 0 ? inner_value(d->w->graph, to, layer->type) : GRAPH_NONE);
+        if (blob == NULL || (blob->latest = unique_top(d, blob)) == NULL)
+            return;
+        to->tops[i] = blob->value;
+        layer->top[i] = (char *)(uintptr_t)blob->latest;
+    }
+}
+
+/* ---- Layers */
+
+/* Clip from 0 upward is what the vendor calls a ReLU with an upper limit. */
+static void write_relu6(struct caffe_writer *w, Caffe__LayerParameter *layer)
+{
+    const Caffe__ClipParameter *clip = layer->clip_param;
+    Caffe__ReLUParameter *param;
+
+    if (clip == NULL || clip->min != 0 || !(clip->max > 0))
+        return;
+    param = caffe_put_message(w, &caffe__re_luparameter__descriptor);
+    if (param == NULL)
+        return;
+    param->has_upper_limit = true;
+    param->upper_limit = clip->max;
+    layer->type = (char *)(uintptr_t) "ReLU";
+    layer->clip_param = NULL;
+    layer->relu_param = param;
+}
+
+static void dress_layer(struct dresser *d, size_t i)
+{
+    Caffe__LayerParameter *layer = d->w->net.layer[i];
+    struct sophon_layer *to = &d->net->layers[i];
+
+    to->node = d->w->sources[i] == NULL ? GRAPH_NONE : (int)(d->w->sources[i] - d->w->graph->nodes);
+    to->bottoms = arena_create_array(d->w->arena, layer->n_bottom, sizeof *to->bottoms, &d->w->err);
+    to->tops = arena_create_array(d->w->arena, layer->n_top, sizeof *to->tops, &d->w->err);
+    if (to->bottoms == NULL || to->tops == NULL)
+        return;
+    rename_tops(d, layer, to);
+    write_relu6(d->w, layer);
+    layer->has_phase = layer->input_param == NULL; /* an Input has none in the vendor's files */
+    layer->phase = CAFFE__PHASE__TEST;
+}
+
+static void dress_net(struct caffe_writer *w)
+{
+    Caffe__NetState *state = caffe_put_message(w, &caffe__net_state__descriptor);
+
+    if (state == NULL)
+        return;
+    state->has_phase = true;
+    state->phase = CAFFE__PHASE__TEST;
+    w->net.state = state;
+    w->net.has_model_type = true;
+    w->net.model_type = CAFFE__NET_PARAMETER__MODEL_TYPE__BMNETC2UModel; /* whatever it was: it is Caffe's now */
+}
+
+int sophon_net_init(struct sophon_net *net, const struct plan *plan, const struct graph *graph, struct error *err)
+{
+    struct dresser d = {.net = net, .w = &net->writer};
+
+    *net = (struct sophon_net){.plan = plan};
+    if (caffe_write_net(&net->writer, graph, err) != 0)
+        return -1;
+    net->layers = arena_create_array(net->writer.arena, net->writer.net.n_layer, sizeof *net->layers, &net->writer.err);
+    if (net->layers != NULL)
+        add_values(&d);
+    for (size_t i = 0; i < net->writer.net.n_layer && net->writer.err.code == 0; i++)
+        dress_layer(&d, i);
+    while (d.blobs != NULL) /* entries are the arena's */
+        tdelete(*(struct blob **)d.blobs, &d.blobs, compare_blobs);
+    if (net->writer.err.code == 0)
+        dress_net(&net->writer);
+    return net->writer.err.code == 0 ? 0 : error_set(err, net->writer.err.code, "%s", net->writer.err.text);
+}
+
+void sophon_net_fini(struct sophon_net *net)
+{
+    caffe_writer_fini(&net->writer);
+}
+
+float sophon_threshold(const struct plan *plan, int value)
+{
+    return value != GRAPH_NONE && plan->values[value].is_quantized ? plan->values[value].threshold[0] : 0;
+}
+
+/* An input, or a copy of an output, is what its neighbours make of it. */
+bool sophon_is_float(const struct plan *plan, const struct sophon_layer *layer)
+{
+    return layer->node != GRAPH_NONE && !plan->nodes[layer->node].is_quantized;
+}

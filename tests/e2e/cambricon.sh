@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The targets cambricon-*: PyTorch loads the checkpoint into the module and computes the network's fp32 outputs; the prototxt
+# says the same steps as the checkpoint; the build script claims nothing where the vendor's tools are absent.
+. "$(dirname "$0")/lib.sh"
+torch=/usr/bin/python3 # Debian's python3-torch is for the system's Python
+"$torch" -c "import torch" 2>/dev/null || lack "the Debian package python3-torch is absent"
+need_python onnxruntime
+
+# expected MODEL OUT: onnxruntime's outputs on records of noise.
+expected() {
+  "$PYTHON" - "$1" "$scratch/records.npy" "$scratch/expected.npy" <<'END' || fail "onnxruntime"
+import sys
+import numpy as np
+import onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+given = session.get_inputs()[0]
+x = np.random.default_rng(1).normal(size=[4] + list(given.shape[1:])).astype(np.float32)
+out = [session.run(None, {given.name: x[i:i + 1]})[0] for i in range(4)]
+np.save(sys.argv[2], x)
+np.save(sys.argv[3], np.concatenate(out))
+END
+}
+
+# check NAME BITS TARGET JOB
+check() {
+  local folder=$scratch/$4/$3
+  "$torch" "$here/check_cambricon.py" "$folder" "$1" "$2" "$scratch/expected.npy" "$scratch/records.npy" || fail "$4: $3"
+  grep -q "type: DT_INT$2" "$folder/${1}_int$2.prototxt" || fail "$4: $3: no type in the prototxt"
+  grep -q "top_mlu_dtype: DT_FLOAT32" "$folder/${1}_int$2_fp32.prototxt" || fail "$4: $3: the twin is no fp32 one"
+  ! grep -q top_mlu_dtype "$folder/${1}_int$2.prototxt" || fail "$4: $3: fp16 is the default"
+  expect 69 "nothing was made" bash "$folder/build_offline.sh"
+  ! ls "$folder"/*.cambricon 2>/dev/null || fail "$4: $3: a model that nobody compiled"
+}
+
+targets="[cambricon-mlu220, cambricon-mlu220-int16, cambricon-mlu270, cambricon-mlu270-int16]"
+draw 32 16
+demo_job demo "targets: $targets\ncalibration: {bias_correction: none}"
+ranks 2 "$ETALON" calibrate -q "$scratch/demo.yaml" >"$scratch/stdout" || fail "demo: calibrate"
+expected "$demo/demo.onnx"
+for chip in mlu220 mlu270; do
+  check demo 8 cambricon-$chip demo
+  check demo 16 cambricon-$chip-int16 demo
+done
+if command -v shellcheck >/dev/null; then shellcheck "$scratch/demo/cambricon-mlu220/build_offline.sh" || fail "shellcheck"; fi
+
+# Steps: scale / 2^position of the prototxt is S of the checkpoint.
+"$torch" - "$scratch/demo/cambricon-mlu220" <<'END' || fail "steps differ"
+import re, sys, torch
+folder = sys.argv[1]
+state = torch.load(f"{folder}/demo_int8.pth")
+scales = sorted(v[0].item() for k, v in state.items() if k.endswith(".scale"))
+text = open(f"{folder}/demo_int8.prototxt").read()
+found = sorted(float(s) / 2.0 ** int(p) for p, s in
+               re.findall(r"bottom_mlu_dtype \{\s*type: DT_INT8\s*position: (-?\d+)\s*scale: ([\d.e+-]+)", text))
+assert len(found) == len(scales) > 0, (len(found), len(scales))
+assert all(abs(a - b) < 1e-6 * a for a, b in zip(scales, found)), list(zip(scales, found))
+END
+
+if [ -d "$data" ]; then
+  for model in resnet20/resnet20_torch_opset13_bn mobilenet025/mobilenet025_cifar10_opset13; do
+    name=$(basename $model)
+    cat >"$scratch/$name.yaml" <<END
+model: {file: $data/$model.onnx}
+dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: 8}
+preprocess: [{channels: rgb}, {resize: {height: $([[ $model = mobile* ]] && echo 128, width: 128 || echo 32, width: 32)}}, {mean: 127.5}, {divide: 127.5}]
+calibration: {bias_correction: none, equalization: none}
+targets: [cambricon-mlu270, cambricon-mlu270-int16]
+evaluate: {skip: true}
+output: $name
+END
+    ranks 2 "$ETALON" calibrate -q "$scratch/$name.yaml" >"$scratch/stdout" || fail "$name: calibrate"
+    expected "$data/$model.onnx"
+    check "$name" 8 cambricon-mlu270 "$name"
+    check "$name" 16 cambricon-mlu270-int16 "$name"
+  done
+fi
