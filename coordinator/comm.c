@@ -160,7 +160,7 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
 
     if (!is_parallel)
         return;
-    /* One broadcast a rank: shares are small (thresholds, weight codes), and no array of counts can overflow int. */
+    /* One broadcast a rank: shares are small (digests, names), and no array of counts can overflow int. */
     for (size_t r = 0; r < size; r++) {
         size_t first = share_start(n, size, r), count = share_start(n, size, r + 1) - first, total = count * bytes;
 
@@ -170,6 +170,12 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
             check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, MPI_COMM_WORLD), "a gather");
         }
     }
+}
+
+void comm_unite(const struct comm *comm, void *data, size_t bytes)
+{
+    (void)comm;
+    all_reduce(data, bytes, 1, MPI_BYTE, MPI_BOR);
 }
 
 enum { TAG_ASK = 1, TAG_ANSWER = 2, TAG_SIZE = 3, TAG_GO = 4, TAG_BYTES = 5 };

@@ -37,6 +37,8 @@ void comm_sum_int64(const struct comm *comm, int64_t *values, size_t n);
 void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count);
 /* data holds n items of `bytes`; each rank has filled its comm_share; afterwards all have all. */
 void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes);
+/* Every byte becomes the union of the ranks' bits; where one rank has filled it and the others have 0, that rank's. */
+void comm_unite(const struct comm *comm, void *data, size_t bytes);
 
 /* Bytes of any size from rank r > 0, which gives, to rank 0, which takes; both wait for each other. *buffer (from
  * malloc; *capacity bytes) grows to *bytes. Without memory for it rank 0 gets EX_OSERR and nothing is sent. */

@@ -4,6 +4,7 @@
 
 #include "common/memory.h"
 #include "common/plan.h"
+#include "coordinator/share.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,6 +24,8 @@ struct searches {
     const struct observe_parts *parts;
     size_t n_mixes;
     const struct mix *mixes;
+    size_t *values; /* those that have parts */
+    float *found;   /* of each, n_mixes */
 };
 
 /* Fewer blocks than parts leave some without any. */
@@ -67,47 +70,52 @@ static void resample(const struct observe_parts *parts, struct mix mixes[CONVERG
     }
 }
 
-/* 0 where nothing was seen. */
-static int search(const struct searches *s, size_t v, const struct mix *mix, float *threshold, struct error *err)
+static uint64_t cost(void *context, size_t i)
 {
+    struct searches *s = context;
+
+    return s->parts->of[0][s->values[i / s->n_mixes]].bins;
+}
+
+/* 0 where nothing was seen. */
+static int search(void *context, size_t i, struct error *err)
+{
+    struct searches *s = context;
+    size_t v = s->values[i / s->n_mixes];
+    const struct mix *mix = &s->mixes[i % s->n_mixes];
     struct threshold_request request = {.steps = STEPS, .percentile = s->percentile};
     char decided[PLAN_METHOD_BYTES];
     struct histogram sum;
     int rc = histogram_init(&sum, s->parts->of[0][v].bins, err);
 
-    *threshold = 0;
     if (rc == 0)
         rc = observe_parts_sum(s->parts, v, mix->times, &sum, err);
     request.histogram = &sum;
     if (rc == 0 && sum.n > 0)
-        rc = threshold_decide(s->method, &request, threshold, decided, err);
+        rc = threshold_decide(s->method, &request, &s->found[i], decided, err);
     histogram_fini(&sum);
     return rc;
 }
 
 /* Collective. thresholds[n_values][n_mixes], the same on every rank; rows of values without parts are 0. */
-static int search_all(const struct comm *comm, const struct searches *s, float **thresholds, struct error *err)
+static int search_all(const struct comm *comm, struct searches *s, float **thresholds, struct error *err)
 {
-    size_t n_values = s->parts->n_values, n = 0, first, count;
-    float *found = memory_create(n_values * s->n_mixes, sizeof *found, "thresholds of parts", err);
-    size_t *values = memory_create(n_values, sizeof *values, "thresholds of parts", err);
+    size_t n_values = s->parts->n_values, n = 0, row = s->n_mixes * sizeof(float);
     int rc;
 
-    *thresholds = memory_create(n_values * s->n_mixes, sizeof **thresholds, "thresholds of parts", err);
-    rc = comm_agree(comm, found == NULL || values == NULL || *thresholds == NULL ? -1 : 0, err);
+    s->values = memory_create(n_values, sizeof *s->values, "thresholds of parts", err);
+    s->found = memory_create(n_values, row, "thresholds of parts", err);
+    *thresholds = memory_create(n_values, row, "thresholds of parts", err);
+    rc = comm_agree(comm, s->values == NULL || s->found == NULL || *thresholds == NULL ? -1 : 0, err);
     for (size_t v = 0; rc == 0 && v < n_values; v++)
         if (s->parts->of[0][v].bins > 0)
-            values[n++] = v;
-    comm_share(comm, n * s->n_mixes, &first, &count);
-    for (size_t i = first; rc == 0 && i < first + count; i++)
-        rc = search(s, values[i / s->n_mixes], &s->mixes[i % s->n_mixes], &found[i], err);
-    rc = comm_agree(comm, rc, err);
+            s->values[n++] = v;
     if (rc == 0)
-        comm_gather_shares(comm, found, n * s->n_mixes, sizeof *found);
+        rc = share_run(comm, &(struct share_work){s, n * s->n_mixes, cost, search, s->found, sizeof *s->found}, err);
     for (size_t i = 0; rc == 0 && i < n; i++)
-        memcpy(*thresholds + values[i] * s->n_mixes, found + i * s->n_mixes, s->n_mixes * sizeof *found);
-    free(values);
-    free(found);
+        memcpy(*thresholds + s->values[i] * s->n_mixes, s->found + i * s->n_mixes, row);
+    free(s->values);
+    free(s->found);
     if (rc != 0) {
         free(*thresholds);
         *thresholds = NULL;
@@ -142,7 +150,7 @@ int convergence_find(const struct comm *comm, const struct threshold_method *met
 {
     enum { MIXES = OBSERVE_PARTS + CONVERGENCE_RESAMPLES };
     struct mix mixes[MIXES];
-    struct searches searches = {method, percentile, parts, MIXES, mixes};
+    struct searches searches = {method, percentile, parts, MIXES, mixes, NULL, NULL};
     float *thresholds = NULL;
     int rc;
 
@@ -195,7 +203,7 @@ int convergence_find_movement(const struct comm *comm, const struct threshold_me
                               const struct observe_parts *parts, double *moved, struct error *err)
 {
     const struct mix mixes[] = {first_parts(OBSERVE_PARTS / 2), first_parts(OBSERVE_PARTS)};
-    struct searches searches = {method, percentile, parts, 2, mixes};
+    struct searches searches = {method, percentile, parts, 2, mixes, NULL, NULL};
     float *thresholds = NULL;
     int rc = search_all(comm, &searches, &thresholds, err);
 

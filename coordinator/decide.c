@@ -1,9 +1,10 @@
-/* decide.c — see decide.h. Searches are pure; each rank does its share of the list and all of them gather. */
+/* decide.c — see decide.h. Searches are pure, and dealt out to ranks. */
 #include "coordinator/decide.h"
 
 #include "common/suggest.h"
 #include "coordinator/plan_decide.h"
 #include "coordinator/replay.h"
+#include "coordinator/share.h"
 
 #include <fnmatch.h>
 #include <math.h>
@@ -71,20 +72,30 @@ static int list_means(const struct observation *o, double ***out, struct error *
     return 0;
 }
 
-/* Collective. This rank's share of the searches, then everybody's results. */
+struct threshold_searches {
+    const struct threshold_job *jobs;
+    struct threshold_result *results;
+};
+
+static uint64_t threshold_cost(void *context, size_t i)
+{
+    return plan_threshold_cost(&((struct threshold_searches *)context)->jobs[i]);
+}
+
+static int search_threshold(void *context, size_t i, struct error *err)
+{
+    struct threshold_searches *s = context;
+
+    return plan_threshold_search(&s->jobs[i], &s->results[i], err);
+}
+
 static int search_thresholds(const struct comm *comm, const struct threshold_job *jobs, size_t n,
                              struct threshold_result *results, struct error *err)
 {
-    size_t first, count;
-    int rc = 0;
+    struct threshold_searches searches = {jobs, results};
+    struct share_work work = {&searches, n, threshold_cost, search_threshold, results, sizeof *results};
 
-    comm_share(comm, n, &first, &count);
-    for (size_t i = first; rc == 0 && i < first + count; i++)
-        rc = plan_threshold_search(&jobs[i], &results[i], err);
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0)
-        comm_gather_shares(comm, results, n, sizeof *results);
-    return rc;
+    return share_run(comm, &work, err);
 }
 
 static int decide_thresholds(const struct comm *comm, struct plan *plan, const struct histogram *const *histograms,
@@ -108,19 +119,34 @@ static int decide_thresholds(const struct comm *comm, struct plan *plan, const s
     return rc;
 }
 
+struct weight_searches {
+    const struct plan *plan;
+    const struct weight_method *method;
+    const struct weight_job *jobs;
+    float *scales;
+};
+
+static uint64_t weight_cost(void *context, size_t i)
+{
+    struct weight_searches *s = context;
+
+    return plan_weight_cost(s->plan, &s->jobs[i]);
+}
+
+static int search_weight(void *context, size_t i, struct error *err)
+{
+    struct weight_searches *s = context;
+
+    return plan_weight_search(s->plan, &s->jobs[i], s->method, &s->scales[i], err);
+}
+
 static int search_weights(const struct comm *comm, const struct plan *plan, const struct plan_choices *choices,
                           const struct weight_job *jobs, size_t n, float *scales, struct error *err)
 {
-    size_t first, count;
-    int rc = 0;
+    struct weight_searches searches = {plan, choices->weights, jobs, scales};
+    struct share_work work = {&searches, n, weight_cost, search_weight, scales, sizeof *scales};
 
-    comm_share(comm, n, &first, &count);
-    for (size_t i = first; rc == 0 && i < first + count; i++)
-        rc = plan_weight_search(plan, &jobs[i], choices->weights, &scales[i], err);
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0)
-        comm_gather_shares(comm, scales, n, sizeof *scales);
-    return rc;
+    return share_run(comm, &work, err);
 }
 
 static int decide_weights(const struct comm *comm, struct plan *plan, const struct plan_choices *choices,

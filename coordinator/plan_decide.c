@@ -199,6 +199,11 @@ int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histog
     return rc;
 }
 
+uint64_t plan_threshold_cost(const struct threshold_job *job)
+{
+    return is_given(job->method, job->given) ? 1 : job->n_histograms * job->histograms[0]->bins;
+}
+
 int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
 {
     struct threshold_request request = job->request;

@@ -78,6 +78,8 @@ struct threshold_result {
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
                         struct error *err);
+/* What a search costs beside the others, by the same method: counts that it walks. */
+uint64_t plan_threshold_cost(const struct threshold_job *job);
 /* A channel without any value but 0 gets the scale 2^-100, "dead": small, for the weights that meet it share a scale
  * with others; not 0, by which runtimes divide. */
 int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err);
@@ -94,6 +96,7 @@ struct weight_job {
 /* Values must be decided. Jobs live in the plan's arena. EX_OSERR; EX_DATAERR: a bias of the wrong size. */
 int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, const struct weight_job **jobs,
                      size_t *n_jobs, struct error *err);
+uint64_t plan_weight_cost(const struct plan *plan, const struct weight_job *job); /* how many weights share the scale */
 /* EX_DATAERR naming node, channel and weight that is not finite. */
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err);

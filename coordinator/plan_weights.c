@@ -96,6 +96,14 @@ static bool has_no_choice(const struct profile *profile)
            profile->weights_are_max_abs;
 }
 
+uint64_t plan_weight_cost(const struct plan *plan, const struct weight_job *job)
+{
+    struct plan_layer layer = plan_layer_of(plan, job->node);
+    struct weight_group group = plan_layer_group(&layer, job->channel);
+
+    return group.runs * group.run;
+}
+
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err)
 {
