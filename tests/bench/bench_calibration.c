@@ -8,7 +8,9 @@
  * which the tensor's is the sum, as in a job with granularity: per-channel):
  * the median over all rounds of (calibration / inference of that round), the quotient of the fastest runs, and
  * images/s. Time is the thread's own, so that slices given to others do not count; their use of the caches does, hence
- * the median. --profile adds the observer's time by value, slowest first.
+ * the median. Then what the eight parts of statistics cost, in a pass of 1,000 images: at each change the counts are
+ * moved, and the next block finds empty histograms, which fold anew. --profile adds the observer's time by value,
+ * slowest first.
  */
 #include "../common/draw.h"
 #include "worker/engine.h"
@@ -171,6 +173,32 @@ static void print_case(const char *network, size_t channel_bins, size_t rounds, 
     fflush(stdout);
 }
 
+enum { CHANGES = 15, PASS_IMAGES = 1000 };
+
+/* What a change of parts takes beyond the block that follows it; `usual`: the time of a block between changes. */
+static int measure_parts(const struct bench *bench, struct observation *observation, double usual, struct error *err)
+{
+    struct observation *whole = observation_create(bench->graph, observation->bins, 0, err);
+    double taken[CHANGES];
+    int rc = whole == NULL ? -1 : observation_keep_parts(whole, err);
+
+    for (size_t i = 0; rc == 0 && i < CHANGES; i++) {
+        double begin = seconds(), block = 0;
+
+        rc = observation_move(whole, i % OBSERVE_PARTS, observation, err);
+        taken[i] = seconds() - begin;
+        if (rc == 0)
+            rc = time_run(bench, i % BLOCKS, observation_observe, observation, &block, err);
+        taken[i] += block - usual;
+    }
+    if (rc == 0)
+        printf("%-12s a change of parts takes %.2f ms; eight of them are %.2f %% of a pass over %d images\n",
+               bench->graph->name, 1e3 * median(taken, CHANGES),
+               100 * OBSERVE_PARTS * median(taken, CHANGES) / (usual * PASS_IMAGES / BATCH), PASS_IMAGES);
+    observation_destroy(whole);
+    return rc;
+}
+
 static int measure_case(const struct bench *bench, const struct options *options, size_t channel_bins,
                         struct error *err)
 {
@@ -190,6 +218,8 @@ static int measure_case(const struct bench *bench, const struct options *options
         if (time_round(bench, round, observation, &times, err) != 0)
             goto done;
     print_case(bench->graph->name, channel_bins, options->rounds, &times);
+    if (channel_bins == 0 && measure_parts(bench, observation, median(times.observed_s, options->rounds), err) != 0)
+        goto done;
     rc = options->is_profiled ? profile(bench, options->rounds, observation, err) : 0;
 done:
     observation_destroy(observation);
