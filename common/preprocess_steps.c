@@ -22,6 +22,7 @@ const struct step_word resize_filter_words[] = {
     {"opencv_area", FILTER_OPENCV_AREA},
     {"area", FILTER_OPENCV_AREA},
     {"opencv_cubic", FILTER_OPENCV_CUBIC},
+    {"opencv_lanczos4", FILTER_OPENCV_LANCZOS4},
     {"stb_default", FILTER_STB_DEFAULT},
     {"stb_box", FILTER_STB_BOX},
     {"stb_triangle", FILTER_STB_TRIANGLE},

@@ -1,6 +1,7 @@
 /* show_model.c — see show_model.h. */
 #include "jobs/show_model.h"
 
+#include "common/preprocess_text.h"
 #include "common/printable.h"
 #include "formats/json_text.h"
 
@@ -156,7 +157,37 @@ static json_t *json_graph(const struct graph *graph)
                      (json_int_t)totals.activation_bytes);
 }
 
-int show_json(struct graph *graph, bool with_passes, FILE *out, struct error *err)
+/* The chain as it would stand in a job. */
+static json_t *json_preprocess(const struct preprocess_plan *plan)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    json_t *string = NULL;
+
+    if (stream != NULL) {
+        preprocess_print_flow(plan, stream);
+        if (fclose(stream) == 0)
+            string = json_string(text);
+    }
+    free(text);
+    return string;
+}
+
+static json_t *json_data(const struct model_data *data)
+{
+    const struct dataset_request *records = &data->records;
+    json_t *dataset = records->kind == NULL
+                          ? json_null()
+                          : json_pack("{s:s, s:o, s:o, s:I}", "kind", records->kind, "path", json_text(records->path),
+                                      "list", records->list == NULL ? json_null() : json_text(records->list), "batch",
+                                      (json_int_t)data->batch);
+
+    return json_pack("{s:o, s:o, s:o}", "origin", json_text(data->origin), "dataset", dataset, "preprocess",
+                     data->has_preprocess ? json_preprocess(&data->preprocess) : json_null());
+}
+
+int show_json(struct graph *graph, const struct model_data *data, bool with_passes, FILE *out, struct error *err)
 {
     json_t *changes = json_array(), *object = NULL;
     int rc = changes == NULL ? out_of_memory(err) : 0;
@@ -164,6 +195,8 @@ int show_json(struct graph *graph, bool with_passes, FILE *out, struct error *er
     if (rc == 0 && with_passes)
         rc = graph_normalise_watched(graph, keep_changes, changes, err);
     if (rc == 0 && (object = json_graph(graph)) == NULL)
+        rc = out_of_memory(err);
+    if (rc == 0 && data != NULL && json_object_set_new(object, "data", json_data(data)) != 0)
         rc = out_of_memory(err);
     if (rc == 0 && with_passes && json_object_set(object, "passes", changes) != 0)
         rc = out_of_memory(err);

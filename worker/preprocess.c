@@ -81,11 +81,12 @@ static int check_plan(const struct preprocess_plan *plan, const struct shape *ou
     if ((shape.channels != 0 && shape.channels != (size_t)out->dims[0]) ||
         (shape.height != 0 && shape.height != (size_t)out->dims[1]) ||
         (shape.width != 0 && shape.width != (size_t)out->dims[2])) {
+        bool is_known = shape.channels != 0 && shape.height != 0 && shape.width != 0;
         char text[SHAPE_TEXT_BYTES];
 
-        return error_set(err, EX_CONFIG,
-                         "preprocessing ends with %zux%zux%zu (0: not known yet), the network expects %s",
-                         shape.channels, shape.height, shape.width, shape_text(out, text));
+        return error_set(err, EX_CONFIG, "preprocessing ends with %zux%zux%zu%s, the network expects %s",
+                         shape.channels, shape.height, shape.width, is_known ? "" : " (0: not known yet)",
+                         shape_text(out, text));
     }
     return 0;
 }

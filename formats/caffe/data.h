@@ -25,7 +25,7 @@ int caffe_transform(const struct caffe_layer *layer, const char *prototxt, size_
                     struct preprocess_plan *plan, struct error *err);
 
 /* Filters as the interp_mode of a resize_param names them. */
-enum { CAFFE_INTERPOLATIONS = 4 };
+enum { CAFFE_INTERPOLATIONS = 5 };
 extern const struct caffe_interpolation {
     Caffe__ResizeParameter__InterpMode mode;
     enum resize_filter filter;

@@ -41,7 +41,7 @@ int elements_reserve(const struct elements *elements, const struct dataset_reque
     return record_reserve(record, dims[0], dims[1], dims[2], is_float, err);
 }
 
-static uint64_t bits_at(const uint8_t *at, size_t size, bool is_big_endian)
+uint64_t element_bits(const uint8_t *at, size_t size, bool is_big_endian)
 {
     uint64_t bits = 0;
 
@@ -57,7 +57,7 @@ static void convert(const struct elements *elements, const uint8_t *data, size_t
 
     if (record->is_float)
         record->value_buffer[to] =
-            element_real(elements->type, bits_at(data + from * size, size, elements->is_big_endian));
+            element_real(elements->type, element_bits(data + from * size, size, elements->is_big_endian));
     else
         record->byte_buffer[to] = data[from];
 }

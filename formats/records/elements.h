@@ -6,6 +6,9 @@
 #include "formats/element_type.h"
 #include "formats/record.h"
 
+/* The element at `at`, of `size` <= 8 bytes. */
+uint64_t element_bits(const uint8_t *at, size_t size, bool is_big_endian);
+
 /* One dense array. */
 struct elements {
     const struct element_type *type;

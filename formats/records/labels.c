@@ -3,34 +3,52 @@
 
 #include "common/bytes.h"
 #include "common/memory.h"
+#include "formats/records/elements.h"
 #include "formats/records/idx.h"
 #include "formats/records/npy.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { LABEL_MAX = 1 << 24, LABEL_TEXT_BYTES = 32 }; /* whole numbers up to 2^24 pass through a float unharmed */
+enum { LABEL_MAX = INT32_MAX, LABEL_TEXT_BYTES = 32 };
+
+/* The element of these bits as a label; false: it is none. Integers are taken whole: a float would round them from 2^24
+ * on. */
+static bool label_of(const struct element_type *type, uint64_t bits, int32_t *label)
+{
+    bool is_whole = element_type_decoded(type) == DTYPE_INT64;
+    float real = element_real(type, bits);
+    int64_t value = is_whole ? element_integer(type, bits) : real >= -1 && real < (float)LABEL_MAX ? (int64_t)real : -2;
+
+    *label = (int32_t)value;
+    return value >= -1 && value <= LABEL_MAX && (is_whole || (float)value == real);
+}
 
 static int read_array(const struct bytes *file, array_describe *describe, uint64_t n, int32_t *labels,
                       struct error *err)
 {
     static const struct dataset_request as_it_is;
-    struct record record = {0};
-    int rc = array_decode(describe, &as_it_is, file->data, file->size, &record, err);
+    size_t n_head = file->size < ARRAY_HEAD_BYTES ? file->size : ARRAY_HEAD_BYTES, found;
+    const struct element_type *type;
+    struct array array;
 
-    if (rc == 0 && record.channels * record.height * record.width != n)
-        rc = error_set(err, EX_DATAERR, "expected %" PRIu64 " labels, found %zu", n,
-                       record.channels * record.height * record.width);
-    for (uint64_t i = 0; rc == 0 && i < n; i++) {
-        float value = record.is_float ? record.values[i] : record.bytes[i];
+    if (describe(&as_it_is, file->data, n_head, file->size, &array, err) < 0 ||
+        elements_count(&array.elements.shape, &found, err) < 0)
+        return -1;
+    type = array.elements.type;
+    if (found != n)
+        return error_set(err, EX_DATAERR, "expected %" PRIu64 " labels, found %zu", n, found);
+    if (array.offset > file->size || n > (file->size - array.offset) / type->size)
+        return error_set(err, EX_DATAERR, "expected %" PRIu64 " labels of %s, the file ends before", n, type->name);
+    for (uint64_t i = 0; i < n; i++) {
+        const uint8_t *at = file->data + array.offset + i * type->size;
+        uint64_t bits = element_bits(at, type->size, array.elements.is_big_endian);
 
-        labels[i] = value >= -1 && value <= LABEL_MAX ? (int32_t)value : -2;
-        if ((float)labels[i] != value)
-            rc = error_set(err, EX_DATAERR, "label %" PRIu64 ": expected a whole number of -1 to %d, found %g", i,
-                           LABEL_MAX, (double)value);
+        if (!label_of(type, bits, &labels[i]))
+            return error_set(err, EX_DATAERR, "label %" PRIu64 ": expected a whole number of -1 to %d, found %g", i,
+                             LABEL_MAX, (double)element_real(type, bits));
     }
-    record_fini(&record);
-    return rc;
+    return 0;
 }
 
 /* A whole number at *at, which moves behind it; false where there is none, or one out of range. */
@@ -38,12 +56,13 @@ static bool next_number(const uint8_t **at, const uint8_t *end, int32_t *number)
 {
     bool is_negative = *at < end && **at == '-';
     const uint8_t *digits = *at += is_negative;
+    int64_t value = 0;
 
-    for (*number = 0; *at < end && **at >= '0' && **at <= '9' && *number <= LABEL_MAX; ++*at)
-        *number = *number * 10 + (**at - '0');
-    if (is_negative)
-        *number = -*number;
-    return *at > digits && *number >= -1 && *number <= LABEL_MAX;
+    for (; *at < end && **at >= '0' && **at <= '9' && value <= LABEL_MAX; ++*at)
+        value = value * 10 + (**at - '0');
+    value = is_negative ? -value : value;
+    *number = (int32_t)value;
+    return *at > digits && value >= -1 && value <= LABEL_MAX;
 }
 
 static int read_text(const struct bytes *file, uint64_t n, int32_t *labels, struct error *err)

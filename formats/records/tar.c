@@ -238,18 +238,19 @@ static int enter_shard(const struct tar_set *set, struct tar_cursor *cursor, uin
     return -1;
 }
 
-/* A whole number between blanks, -1 or more. */
-static int read_label(const struct sample *sample, struct tar_cursor *cursor, int64_t *label, struct error *err)
+/* A whole number between blanks, -1 or more. It is read to bytes[at ...) of the buffer. */
+static int read_label(const struct sample *sample, struct tar_cursor *cursor, size_t at, int64_t *label,
+                      struct error *err)
 {
     char text[LABEL_BYTES + 1], *end;
     long value;
 
     if (sample->label == 0)
         return 0;
-    if (file_buffer_read_at(&cursor->buffer, 0, cursor->fd, sample->label, sample->label_size, err) < 0)
+    if (file_buffer_read_at(&cursor->buffer, at, cursor->fd, sample->label, sample->label_size, err) < 0)
         return -1;
     if (sample->label_size > 0)
-        memcpy(text, cursor->buffer.bytes, sample->label_size);
+        memcpy(text, cursor->buffer.bytes + at, sample->label_size);
     text[sample->label_size] = '\0';
     value = strtol(text, &end, 10);
     while (*end == ' ' || (*end >= '\t' && *end <= '\r'))
@@ -294,10 +295,12 @@ static int tar_read(void *state, void *cursor, uint64_t ordinal, struct record *
     if (sample->size > member_max_bytes)
         return error_set(err, EX_DATAERR, "expected a member of at most %zu bytes, found %" PRIu64, member_max_bytes,
                          sample->size);
-    if (enter_shard(set, mine, sample->shard, err) < 0 || read_label(sample, mine, &record->label, err) < 0 ||
+    if (enter_shard(set, mine, sample->shard, err) < 0 ||
         file_buffer_read_at(&mine->buffer, 0, mine->fd, sample->offset, (size_t)sample->size, err) < 0)
         return -1;
     record->digest = record_digest(mine->buffer.bytes, (size_t)sample->size);
+    if (read_label(sample, mine, (size_t)sample->size, &record->label, err) < 0)
+        return -1;
     if (sample->label != 0) /* part of what is stored, as in a Datum: accuracies depend on it */
         record->digest = dataset_digest((const uint64_t[]){record->digest, (uint64_t)record->label}, 2);
     return decode(&set->request, mine->buffer.bytes, (size_t)sample->size, record, err);

@@ -185,12 +185,16 @@ static int next(struct tar_walk *walk, struct tar_member *member, struct error *
                 return -1;
             continue;
         }
-        if (type == '0' || type == '\0' || type == '7') {
+        if (type == '0' || type == '\0' || type == '7' || type == '1') {
             if (extended.has_name)
                 memcpy(member->name, extended.name, sizeof member->name);
             else if (name_of_header(header, member->name, err) < 0)
                 return -1;
-            return 1;
+            if (type != '1')
+                return 1;
+            return error_set(err, EX_DATAERR,
+                             "%s: a hard link, which is not followed; GNU tar packs the file with --hard-dereference",
+                             member->name);
         }
         extended = (struct extended){0}; /* a folder, a link ...: what was said in front belonged to it */
     }

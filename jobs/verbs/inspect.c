@@ -12,6 +12,7 @@
 #include "jobs/show_model.h"
 #include "jobs/verb.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,44 +30,59 @@ struct inspect_options {
 
 /* What a job that names no dataset or preprocessing would take from the model. What is wrong with it is that job's
  * affair, not of one who wants to see the network. */
-static void print_data(const char *path, const struct graph *graph)
+static struct model_data describe_data(const char *path, const struct graph *graph)
 {
     struct model_request request = {.file = path};
-    struct model_data data;
+    struct model_data data, steps;
     struct error err = {0};
 
-    if (model_describe_data(&request, graph, MODEL_DATA_RECORDS, &data, &err) != 0)
+    if (model_describe_data(&request, graph, MODEL_DATA_RECORDS, &data, &err) != 0) {
         log_warning("%s", err.text);
-    if (data.records.kind != NULL) {
-        printf("\ndataset, from %s: %s in ", data.origin, data.records.kind);
-        printable_print(data.records.list != NULL ? data.records.list : data.records.path, stdout);
-        printf(", %" PRIu64 " at once\n", data.batch);
+        data = (struct model_data){0};
     }
-    if (model_describe_data(&request, graph, MODEL_DATA_PREPROCESS, &data, &err) != 0)
+    if (model_describe_data(&request, graph, MODEL_DATA_PREPROCESS, &steps, &err) != 0) {
         log_warning("%s", err.text);
-    else if (data.has_preprocess) {
-        printf("preprocess, from %s:%s\n", data.origin, data.preprocess.n_steps == 0 ? " []" : "");
-        preprocess_print(&data.preprocess, "  ", stdout);
+    } else if (steps.has_preprocess) {
+        data.origin = steps.origin;
+        data.has_preprocess = true;
+        data.preprocess = steps.preprocess;
+    }
+    return data;
+}
+
+static void print_data(const struct model_data *data)
+{
+    if (data->records.kind != NULL) {
+        printf("\ndataset, from %s: %s in ", data->origin, data->records.kind);
+        printable_print(data->records.list != NULL ? data->records.list : data->records.path, stdout);
+        printf(", %" PRIu64 " at once\n", data->batch);
+    }
+    if (data->has_preprocess) {
+        printf("preprocess, from %s:%s\n", data->origin, data->preprocess.n_steps == 0 ? " []" : "");
+        preprocess_print(&data->preprocess, "  ", stdout);
     }
 }
 
 static int inspect_model(const char *path, const struct inspect_options *options, struct error *err)
 {
     struct model_options model = options->model;
+    struct model_data data = {0};
     struct graph *graph;
     int rc;
 
     model.is_normalised = model.is_normalised && !options->with_passes; /* which normalises, and watches */
     graph = model_options_import(&model, path, err);
     rc = graph == NULL ? -1 : 0;
+    if (rc == 0)
+        data = describe_data(path, graph);
     if (rc == 0 && options->as_json) {
-        rc = show_json(graph, options->with_passes, stdout, err);
+        rc = show_json(graph, data.origin == NULL ? NULL : &data, options->with_passes, stdout, err);
     } else if (rc == 0) {
         rc = options->with_passes ? show_passes(graph, stdout, err) : 0;
         if (rc == 0)
             graph_print(graph, stdout);
         if (rc == 0)
-            print_data(path, graph);
+            print_data(&data);
     }
     graph_destroy(graph);
     return rc;
@@ -191,6 +207,58 @@ static bool is_results(const char *folder)
     return access(path, F_OK) == 0;
 }
 
+static bool ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Files that no reader of ours takes, but another program or verb. */
+static int check_foreign(const char *path, struct error *err)
+{
+    uint8_t head[2] = {0};
+    FILE *file = fopen(path, "rb");
+    size_t n = file == NULL ? 0 : fread(head, 1, sizeof head, file);
+
+    if (file != NULL)
+        fclose(file);
+    if (n == 2 && head[0] == 0x1f && head[1] == 0x8b)
+        return error_set(err, EX_DATAERR, "%s: a gzip file: unpack it", path);
+    if (ends(path, ".json"))
+        return error_set(err, EX_USAGE, "%s: JSON is text for any program; of a run's results, inspect archive.h5",
+                         path);
+    if (ends(path, ".bin") || ends(path, ".raw"))
+        return error_set(err, EX_USAGE,
+                         "%s: raw numbers do not say what they are: etalon dataset verify %s --kind bin --shape DIMS",
+                         path, path);
+    return 0;
+}
+
+static bool holds_raw_numbers(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+    bool holds = false;
+
+    while (folder != NULL && !holds && (entry = readdir(folder)) != NULL)
+        holds = ends(entry->d_name, ".bin") || ends(entry->d_name, ".raw");
+    if (folder != NULL)
+        closedir(folder);
+    return holds;
+}
+
+/* A folder that was taken for a data set, and is none that can be read as it is. */
+static int explain_folder(const char *kind, const char *path, struct error *err)
+{
+    if (holds_raw_numbers(path))
+        return error_set(err, EX_USAGE,
+                         "%s: holds raw numbers, which do not say what they are: etalon dataset verify %s --kind bin "
+                         "--shape DIMS",
+                         path, path);
+    return error_in(err, "a folder is inspected as a data set, of kind %s", kind);
+}
+
 static int inspect(const char *path, const struct inspect_options *options, struct error *err)
 {
     const char *kind;
@@ -205,13 +273,15 @@ static int inspect(const char *path, const struct inspect_options *options, stru
                          "%s: a folder of results: inspect its archive.h5, or one of the models in its folders", path);
     kind = dataset_recognise(path);
     if (kind != NULL && inspect_dataset(kind, path, err) != 0)
-        return S_ISDIR(info.st_mode) ? error_in(err, "a folder is inspected as a data set, of kind %s", kind) : -1;
+        return S_ISDIR(info.st_mode) ? explain_folder(kind, path, err) : -1;
     if (kind != NULL)
         return 0;
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
     if (is_hdf5(path))
         return inspect_archive(path, err);
+    if (check_foreign(path, err) != 0)
+        return -1;
     return torch_weights_recognise(path) ? inspect_checkpoint(path, err) : inspect_model(path, options, err);
 }
 

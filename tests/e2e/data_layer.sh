@@ -41,6 +41,15 @@ grep -qF "preprocess:  # from layer \"$input\" (Data)" dry || fail "the dry run 
 "$ETALON" inspect net/net.prototxt --weights net/net.fp32umodel >shown || fail "inspect"
 grep -qxF '  - mean: 127.5' shown && grep -qF "lmdb in net/${input}_lmdb, 5 at once" shown || fail "inspect does not show it"
 
+"$ETALON" inspect net/net.prototxt --weights net/net.fp32umodel --json >shown.json || fail "inspect --json"
+"$PYTHON" - "$input" <<'PYTHON' || fail "inspect --json says something else of the data"
+import json, sys
+data = json.load(open("shown.json"))["data"]
+assert data["origin"] == f'layer "{sys.argv[1]}" (Data)', data
+assert data["dataset"]["kind"] == "lmdb" and data["dataset"]["batch"] == 5 and data["dataset"]["list"] is None, data
+assert data["preprocess"] == "[{channels: bgr}, {mean: 127.5}, {scale: 0.015625}]", data
+PYTHON
+
 # what the job says holds
 has() { "$ETALON" calibrate --dry-run taken.yaml "${@:2}" 2>/dev/null | grep -qF -- "$1" || fail "not said: $1"; }
 has '7 records in blocks of 5, from layer' --set dataset.limit=7

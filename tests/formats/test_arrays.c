@@ -247,6 +247,19 @@ static void raw_numbers_are_what_the_job_says(void **state)
     place_destroy(&place);
 }
 
+static int64_t label_at(struct dataset *dataset, uint64_t ordinal)
+{
+    struct dataset_cursor *cursor = dataset_cursor_open(dataset, NULL);
+    struct record record = {0};
+    int64_t label;
+
+    assert_int_equal(dataset_read(cursor, ordinal, &record, NULL), 0);
+    label = record.label;
+    record_fini(&record);
+    dataset_cursor_close(cursor);
+    return label;
+}
+
 static void idx_files_have_labels_of_their_own(void **state)
 {
     static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 3, 4};
@@ -278,12 +291,20 @@ static void idx_files_have_labels_of_their_own(void **state)
     write_text(request.labels, "7 8 9");
     refused(&request, EX_DATAERR, "expected 2 labels, found 3");
     write_text(request.labels, "7 cat");
-    refused(&request, EX_DATAERR, "label 1: expected a whole number of -1 to 16777216");
+    refused(&request, EX_DATAERR, "label 1: expected a whole number of -1 to 2147483647");
     write_text(request.labels, "7 -2");
     refused(&request, EX_DATAERR, "label 1: ");
     write_npy(&place, "labels", "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", (const float[]){1, 1.5f},
               8);
-    refused(&request, EX_DATAERR, "label 1: expected a whole number of -1 to 16777216, found 1.5");
+    refused(&request, EX_DATAERR, "label 1: expected a whole number of -1 to 2147483647, found 1.5");
+    write_npy(&place, "labels", "{'descr': '>i4', 'fortran_order': False, 'shape': (2,), }",
+              (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 1, 0, 0, 1}, 8);
+    dataset = must_open(&request);
+    assert_int_equal(label_at(dataset, 0), -1);
+    assert_int_equal(label_at(dataset, 1), 16777217); /* no float is */
+    dataset_close(dataset);
+    write_text(request.labels, "2147483647 2147483648");
+    refused(&request, EX_DATAERR, "label 1: ");
     request.labels = NULL;
     write_file(request.path, images, sizeof images - 1);
     refused(&request, EX_DATAERR, "the file holds 3 behind byte 16");

@@ -88,6 +88,8 @@ static void flat_fields_run_in_the_order_of_caffe(void **state)
             "[{resize: {height: 8, width: 8, filter: opencv_nearest}}]");
     becomes(*state, TRANSFORM("resize_param { height: 8 width: 8 interp_mode: CUBIC }"), 1,
             "[{resize: {height: 8, width: 8, filter: opencv_cubic}}]");
+    becomes(*state, TRANSFORM("resize_param { height: 8 width: 8 interp_mode: LANCZOS4 }"), 1,
+            "[{resize: {height: 8, width: 8, filter: opencv_lanczos4}}]");
     becomes(*state,
             TRANSFORM("resize_param { resize_mode: FIT_LARGE_SIZE_AND_PAD height: 8 width: 8 pad_value: [7, 7, 7] }"),
             3, "[{channels: bgr}, {resize: {side: 8, pad: 7, filter: opencv_linear}}]");
@@ -181,7 +183,6 @@ static void what_cannot_be_done_is_said(void **state)
          "pad_mode number 2"},
         {"resize_param { height: 8 width: 8 resize_mode: FIT_LARGE_SIZE_AND_PAD pad_value: [1, 2, 3] }", EX_UNAVAILABLE,
          "another value in each channel"},
-        {"resize_param { height: 8 width: 8 interp_mode: LANCZOS4 }", EX_UNAVAILABLE, "interp_mode number 5"},
         {"crop_fraction: 0.5 resize: 8", EX_UNAVAILABLE, "its crop_fraction may run before or after its resize:"},
         {"crop_fraction: 0.5 resize_param { height: 8 width: 8 }", EX_UNAVAILABLE, "before or after its resize_param"},
         {"standardization: true scale: 2", EX_UNAVAILABLE, "its standardization may run before or after its scale"},

@@ -85,6 +85,8 @@ static void bad(struct dataset *dataset, uint64_t ordinal, int code, const char 
     assert_int_equal(err.code, code);
     if (strstr(err.text, said) == NULL)
         fail_msg("expected \"%s\", found \"%s\"", said, err.text);
+    if (strstr(said, "cls: ") != NULL)
+        assert_true(record.digest != 0); /* what is bad about it is not the picture */
     record_fini(&record);
     dataset_cursor_close(cursor);
 }
@@ -197,6 +199,10 @@ static void damage_is_told(void **state)
     add_text(&cut, 'x', "pax", "24 size=999999999999999\n");
     add_pixel(&cut, "0.pgm", 'p');
     refused(write_shard(&place, "c.tar", &cut), EX_DATAERR, "expected 999999999999999 bytes of contents");
+    cut.size = 0;
+    add_pixel(&cut, "0.pgm", 'p');
+    add_text(&cut, '1', "1.pgm", "");
+    refused(write_shard(&place, "c.tar", &cut), EX_DATAERR, "1.pgm: a hard link, which is not followed");
     place_destroy(&place);
 }
 

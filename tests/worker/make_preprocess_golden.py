@@ -48,11 +48,11 @@ print("/* preprocess_golden.h — made by make_preprocess_golden.py with Pillow 
       % (PIL.__version__, cv2.__version__))
 print("static const struct golden goldens[] = {")
 for name in ("BILINEAR", "NEAREST", "OPENCV_LINEAR", "PIL_BOX", "PIL_HAMMING", "PIL_BICUBIC", "PIL_LANCZOS",
-             "OPENCV_NEAREST", "OPENCV_AREA", "OPENCV_CUBIC"):
+             "OPENCV_NEAREST", "OPENCV_AREA", "OPENCV_CUBIC", "OPENCV_LANCZOS4"):
     for case in SMALL + LARGE:
         pixels = picture(*case[:3])
         for is_float in (False, True):
-            if is_float and (case[2] != 1 or name.endswith("NEAREST") or name in ("OPENCV_AREA", "OPENCV_CUBIC")):
+            if is_float and (case[2] != 1 or name.endswith("NEAREST") or name in ("OPENCV_AREA", "OPENCV_CUBIC", "OPENCV_LANCZOS4")):
                 continue
             data = resize(name, (pixels / np.float32(7)).astype(np.float32) if is_float else pixels, *case[3:])
             shown = data.tobytes() if case in SMALL and not is_float else b""

@@ -165,6 +165,20 @@ static const struct golden goldens[] = {
     {FILTER_OPENCV_CUBIC, 60, 80, 1, 23, 80, false, 0x60d698e3518aad02u, 0, {0}},
     {FILTER_OPENCV_CUBIC, 375, 500, 3, 256, 341, false, 0x7a4b4816fc4218b0u, 0, {0}},
     {FILTER_OPENCV_CUBIC, 2, 300, 3, 9, 1, false, 0x35e750db22e014ebu, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 5, 7, 3, 4, 3, false, 0x9f90a65addb41756u, 36, {113, 196, 125, 232, 186, 183, 76, 208, 200, 144, 120, 139, 237, 126, 50, 77, 104, 147, 255, 110, 117, 155, 80, 167, 223, 167, 73, 56, 207, 200, 42, 187, 47, 67, 122, 115}},
+    {FILTER_OPENCV_LANCZOS4, 4, 3, 1, 6, 8, false, 0xd0588bba0448ab98u, 48, {255, 225, 144, 66, 43, 81, 135, 162, 130, 111, 72, 38, 34, 63, 98, 115, 7, 16, 35, 52, 56, 44, 28, 20, 34, 54, 95, 124, 112, 61, 7, 0, 54, 69, 102, 133, 141, 123, 99, 87, 33, 42, 66, 101, 139, 170, 189, 196}},
+    {FILTER_OPENCV_LANCZOS4, 13, 17, 3, 8, 8, false, 0x36b2ecf2b2544dcdu, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 1, 1, 3, 5, 4, false, 0xa9cec11a08002749u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 50, 40, 1, 16, 13, false, 0xf966caae9c5ba121u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 32, 32, 3, 128, 128, false, 0x410ae9453dd3db1du, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 200, 150, 3, 11, 7, false, 0x2317bf6fbefd8f27u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 24, 36, 3, 12, 18, false, 0xeb666e45b74abc23u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 24, 36, 3, 8, 6, false, 0x26c99472cd3d8fefu, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 31, 17, 1, 20, 40, false, 0x597bb4a7bf2567a3u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 60, 80, 3, 60, 33, false, 0x404e069ece241906u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 60, 80, 1, 23, 80, false, 0xd44ed4efc4fbfd83u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 375, 500, 3, 256, 341, false, 0xf8068bdaf4643c22u, 0, {0}},
+    {FILTER_OPENCV_LANCZOS4, 2, 300, 3, 9, 1, false, 0xe1693d28a36276bfu, 0, {0}},
 };
 static const uint64_t golden_luma = 0xcca0783582018153u; /* of the 9 x 11 picture */
 static const uint64_t golden_opencv_gray = 0xab3d6237a05d0310u;

@@ -657,16 +657,39 @@ static double cubic_weight(size_t in, size_t out, size_t i, size_t k)
     return sum;
 }
 
+/* sin(pi x) sin(pi x / 4) / (pi x / 2)^2, without its constant factor. */
+static double lanczos4_at(double x)
+{
+    return fabs(x) < 1e-9 ? M_PI * M_PI / 4 : sin(M_PI * x) * sin(M_PI * x / 4) / (x * x);
+}
+
+/* Over their sum, near and far. */
+static double lanczos4_weight(size_t in, size_t out, size_t i, size_t k)
+{
+    double s = ((double)i + 0.5) * (double)in / (double)out - 0.5, mine = 0, sum = 0;
+
+    for (int j = -3; j <= 4; j++) {
+        double at = floor(s) + j, weight = lanczos4_at(s - at);
+
+        sum += weight;
+        if ((size_t)fmin(fmax(at, 0), (double)in - 1) == k)
+            mine += weight;
+    }
+    return mine / sum;
+}
+
 /* In double precision, to single precision's roundings of values up to 37. */
-static void area_and_cubic_on_floats_follow_their_formulas(void **state)
+static void area_cubic_and_lanczos4_on_floats_follow_their_formulas(void **state)
 {
     static const struct {
         enum resize_filter filter;
         size_t height, width;
         double (*weight)(size_t in, size_t out, size_t i, size_t k);
-    } cases[] = {{FILTER_OPENCV_AREA, 8, 8, area_weight},     {FILTER_OPENCV_AREA, 12, 5, area_weight},
-                 {FILTER_OPENCV_AREA, 1, 17, area_weight},    {FILTER_OPENCV_CUBIC, 8, 5, cubic_weight},
-                 {FILTER_OPENCV_CUBIC, 29, 40, cubic_weight}, {FILTER_OPENCV_CUBIC, 20, 9, cubic_weight}};
+    } cases[] = {{FILTER_OPENCV_AREA, 8, 8, area_weight},         {FILTER_OPENCV_AREA, 12, 5, area_weight},
+                 {FILTER_OPENCV_AREA, 1, 17, area_weight},        {FILTER_OPENCV_CUBIC, 8, 5, cubic_weight},
+                 {FILTER_OPENCV_CUBIC, 29, 40, cubic_weight},     {FILTER_OPENCV_CUBIC, 20, 9, cubic_weight},
+                 {FILTER_OPENCV_LANCZOS4, 8, 5, lanczos4_weight}, {FILTER_OPENCV_LANCZOS4, 29, 40, lanczos4_weight},
+                 {FILTER_OPENCV_LANCZOS4, 20, 9, lanczos4_weight}};
     uint8_t *pixels = draw(13, 17, 1);
     struct record record = make_record(pixels, 1, 13, 17, false, true);
     static float out[29 * 40];
@@ -978,7 +1001,7 @@ int main(void)
         cmocka_unit_test(crops_at_a_place_and_by_a_fraction),
         cmocka_unit_test(padding_surrounds_with_the_value),
         cmocka_unit_test(filters_of_stb_equal_stb_on_bytes_and_floats),
-        cmocka_unit_test(area_and_cubic_on_floats_follow_their_formulas),
+        cmocka_unit_test(area_cubic_and_lanczos4_on_floats_follow_their_formulas),
         cmocka_unit_test(standardizing_equals_tensorflow),
         cmocka_unit_test(central_crops_equal_tensorflow),
         cmocka_unit_test(crops_come_from_the_centre_rounded_down),

@@ -64,7 +64,7 @@ int gray_apply_luma(struct picture *picture, struct luma luma, struct error *err
 /* The filters of `resize`: *picture becomes height x width. One file a library, which the word begins with. */
 typedef int resize_function(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
                             struct error *err);
-resize_function resize_pil, resize_nearest, resize_opencv_linear, resize_opencv_area, resize_opencv_cubic, resize_stb;
+resize_function resize_pil, resize_nearest, resize_opencv_linear, resize_opencv_area, resize_opencv_taps, resize_stb;
 /* The same bits as resize_pil and then crop_window, without computing those outside. */
 int resize_pil_window(struct picture *picture, enum resize_filter filter, size_t height, size_t width,
                       const struct rectangle *window, struct error *err);
