@@ -15,7 +15,8 @@ int text_file_write(struct output *output, const char *folder, const char *name,
 {
     char path[768];
 
-    if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s%s%s", folder == NULL ? "" : folder, folder == NULL ? "" : "/", name) >=
+        (int)sizeof path)
         return error_set(err, EX_CANTCREAT, "the name \"%.200s...\" is longer than a file's can be", name);
     return output_write(output, path, text, size, true, err);
 }

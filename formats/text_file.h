@@ -20,7 +20,7 @@ struct text_file {
 };
 
 int text_file_begin(struct text_file *file, struct error *err); /* EX_OSERR */
-/* Writes <folder>/<name>, and frees what there is. EX_OSERR, EX_CANTCREAT, EX_IOERR. */
+/* Writes <folder>/<name> (NULL: <name>), and frees what there is. EX_OSERR, EX_CANTCREAT, EX_IOERR. */
 int text_file_end(struct text_file *file, struct output *output, const char *folder, const char *name,
                   struct error *err);
 /* The same of a text that is there already. */

@@ -77,6 +77,12 @@ static void release_after(struct simulator *s, int n, bool planning)
     }
 }
 
+/* Does node `n` see the codes of a value: those that are kept, or that it makes of reals for itself? */
+static bool reads_codes(const struct simulator *s, size_t n, int value)
+{
+    return sim_plan_value(s, value)->is_quantized && (!s->plan->profile->keeps_reals || s->plan->nodes[n].is_quantized);
+}
+
 /* Floats of one record that must be dequantized before node `n` can compute on reals. */
 static size_t scratch_elements(const struct simulator *s, size_t n)
 {
@@ -84,7 +90,7 @@ static size_t scratch_elements(const struct simulator *s, size_t n)
     size_t elements = 0;
 
     for (size_t i = 0; i < node->n_inputs && !sim_conv_applies(s->plan, (int)n); i++)
-        if (is_activation_value(s->plan->graph, node->inputs[i]) && sim_is_coded(s->plan, node->inputs[i]))
+        if (is_activation_value(s->plan->graph, node->inputs[i]) && reads_codes(s, n, node->inputs[i]))
             elements += s->values[node->inputs[i]].elements;
     return elements;
 }
@@ -161,10 +167,9 @@ static size_t channel_run(const struct simulator *s, int value)
 }
 
 /* zero_point is added to the codes, which are relative to real zero: 0, or what the value hides. */
-static void dequantize_value(const struct simulator *s, int value, int zero_point, float *out)
+static void dequantize_value(const struct simulator *s, int value, const int16_t *codes, int zero_point, float *out)
 {
     const struct plan_value *p = sim_plan_value(s, value);
-    const int16_t *codes = sim_data(s, value);
     size_t run = channel_run(s, value), runs = s->n_records * p->n_scales;
 
     for (size_t r = 0; r < runs; r++) {
@@ -188,6 +193,15 @@ static void code_value(const struct simulator *s, int value, const float *reals,
     }
 }
 
+/* As a node that reads codes finds them; until the next call where reals are kept. */
+static const int16_t *codes_of(const struct simulator *s, int value)
+{
+    if (!s->plan->profile->keeps_reals)
+        return sim_data(s, value);
+    code_value(s, value, sim_data(s, value), s->codes);
+    return s->codes;
+}
+
 /* Of a value with one scale. */
 static void store_steps(struct simulator *s, int value, const float *steps)
 {
@@ -207,8 +221,8 @@ static void store_value(struct simulator *s, int value, const float *reals)
         sim_store_reals(s->plan->profile, reals, elements, sim_data(s, value));
 }
 
-/* The real values of one input of a node, dequantized into *room where needed, which then moves on. */
-static const float *real_input(const struct simulator *s, int value, bool is_lowered, float **room)
+/* The real values of one input of node `n`, dequantized into *room where needed, which then moves on. */
+static const float *real_input(const struct simulator *s, int n, int value, bool is_lowered, float **room)
 {
     const struct graph *g = s->plan->graph;
     float *reals = *room;
@@ -217,9 +231,9 @@ static const float *real_input(const struct simulator *s, int value, bool is_low
         return NULL;
     if (g->values[value].is_constant)
         return s->halves[value] != NULL ? s->halves[value] : g->values[value].data;
-    if (!sim_is_coded(s->plan, value))
+    if (!reads_codes(s, (size_t)n, value))
         return sim_data(s, value);
-    dequantize_value(s, value, is_lowered ? sim_plan_value(s, value)->codes.zero_point : 0, reals);
+    dequantize_value(s, value, codes_of(s, value), is_lowered ? sim_plan_value(s, value)->codes.zero_point : 0, reals);
     *room += s->values[value].elements * s->n_records;
     return reals;
 }
@@ -243,7 +257,7 @@ static int run_in_float(struct simulator *s, int n, struct error *err)
 
     for (size_t i = 0; i < node->n_inputs; i++)
         s->inputs[i] = in_steps ? steps_input(s, node->inputs[i], node->outputs[0], &room)
-                                : real_input(s, node->inputs[i], is_lowered, &room);
+                                : real_input(s, n, node->inputs[i], is_lowered, &room);
     if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
         return -1;
     if (in_steps)
@@ -326,15 +340,6 @@ int simulator_begin(struct simulator *s, const float *const *inputs, size_t n_re
     return 0;
 }
 
-/* The codes of a value, made here where it is kept as reals. */
-static const int16_t *codes_of(struct simulator *s, int value)
-{
-    if (!s->plan->profile->keeps_reals)
-        return sim_data(s, value);
-    code_value(s, value, sim_data(s, value), s->codes);
-    return s->codes;
-}
-
 static void run_conv(struct simulator *s, int n)
 {
     const struct node *node = &s->plan->graph->nodes[n];
@@ -361,7 +366,7 @@ const float *simulator_value(struct simulator *s, int value)
         return NULL;
     if (!sim_is_coded(s->plan, value))
         return sim_data(s, value);
-    dequantize_value(s, value, 0, s->view);
+    dequantize_value(s, value, sim_data(s, value), 0, s->view);
     return s->view;
 }
 

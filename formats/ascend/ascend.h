@@ -63,7 +63,8 @@ void ascend_layers_fini(struct ascend_layers *layers);
 Ascend__ScaleOffsetRecord *ascend_record_of_plan(struct tf_writer *w, const struct plan *plan, struct error *err);
 /* The same by the names of the graph's nodes, each once: what the ONNX edition calls layers. */
 Ascend__ScaleOffsetRecord *ascend_record_of_nodes(const struct plan *plan, struct arena *arena, struct error *err);
-int ascend_record_write(const Ascend__ScaleOffsetRecord *record, struct output *output, const char *name,
+/* <folder>/record.txt */
+int ascend_record_write(const Ascend__ScaleOffsetRecord *record, struct output *output, const char *folder,
                         struct error *err);
 /* Freed with proto_free. NULL with EX_NOINPUT, EX_DATAERR (no record, scales that are not finite and positive, offsets
  * out of range, a layer twice), EX_OSERR; the message begins with the path. */
@@ -82,15 +83,17 @@ int ascend_quantize(struct tf_writer *w, const Ascend__ScaleOffsetRecord *record
 
 /* --- describe.c --- */
 
-/* <base>_quant.json: the nodes of a quantized file and what they were before. */
-int ascend_write_map(const struct tf_writer *w, struct output *output, const char *base, struct error *err);
-/* config.json: which layers are quantized, in the vendor's words; `w` before ascend_quantize. */
+/* <folder>/<model_name>_quant.json: the nodes of a quantized file and what they were before. */
+int ascend_write_map(const struct tf_writer *w, struct output *output, const char *folder, const char *model_name,
+                     struct error *err);
+/* <folder>/config.json: which layers are quantized, in the vendor's words; `w` before ascend_quantize. */
 int ascend_write_config(const struct tf_writer *w, const Ascend__ScaleOffsetRecord *record, struct output *output,
-                        const char *name, struct error *err);
+                        const char *folder, struct error *err);
 
 /* --- readme.c --- */
 
-int ascend_write_readme(const char *model_name, struct output *output, const char *name, struct error *err);
+/* README.md */
+int ascend_write_readme(struct output *output, const char *folder, struct error *err);
 
 /* --- given.c --- */
 

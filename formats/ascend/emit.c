@@ -5,11 +5,13 @@
  *   record.txt            scales and offsets: with the above, input of the vendor's convert_model
  *   <name>_quantized.pb   the same with AscendQuant, AscendWeightQuant and AscendDequant around the layers
  *   <name>_fake_quant.pb  the same in operators of stock TensorFlow
- *   <name>_quant.json, config.json, README; onnx/: model and record for the tool's ONNX edition
+ *   <name>_quant.json, config.json, README.md
+ *   onnx/<name>.onnx, onnx/record.txt: folded network and record for the tool's ONNX edition
  */
 #include "formats/ascend/ascend.h"
 #include "formats/ascend/profile.h"
 #include "formats/exporter.h"
+#include "formats/onnx/write_plan.h"
 #include "formats/target.h"
 
 #include <stdio.h>
@@ -26,6 +28,8 @@ static const float **list_biases(const struct plan *plan, struct error *err)
     return biases;
 }
 
+static const char folder[] = "ascend";
+
 static int write_graph(struct tf_writer *w, struct output *output, const char *base, const char *ending,
                        struct error *err)
 {
@@ -35,8 +39,8 @@ static int write_graph(struct tf_writer *w, struct output *output, const char *b
 }
 
 /* Folded, record, quantized, and what describes them. */
-static int write_quantized(const struct plan *plan, const float *const *biases, const char *base, struct output *output,
-                           struct error *err)
+static int write_quantized(const struct plan *plan, const float *const *biases, const struct emit_info *info,
+                           const char *base, struct output *output, struct error *err)
 {
     const Ascend__ScaleOffsetRecord *record = NULL;
     struct tf_writer w;
@@ -47,15 +51,15 @@ static int write_quantized(const struct plan *plan, const float *const *biases, 
     if (rc == 0 && (record = ascend_record_of_plan(&w, plan, err)) == NULL)
         rc = -1;
     if (rc == 0)
-        rc = ascend_record_write(record, output, "ascend/record.txt", err);
+        rc = ascend_record_write(record, output, folder, err);
     if (rc == 0)
-        rc = ascend_write_config(&w, record, output, "ascend/config.json", err);
+        rc = ascend_write_config(&w, record, output, folder, err);
     if (rc == 0)
         rc = ascend_quantize(&w, record, ASCEND_OPERATORS, err);
     if (rc == 0)
         rc = write_graph(&w, output, base, "_quantized.pb", err);
     if (rc == 0)
-        rc = ascend_write_map(&w, output, base, err);
+        rc = ascend_write_map(&w, output, folder, info->model_name, err);
     tf_writer_fini(&w);
     return rc;
 }
@@ -77,6 +81,28 @@ static int write_twin(const struct plan *plan, const float *const *biases, const
     return rc;
 }
 
+/* What the ONNX edition takes: a group convolution is one layer there. */
+static int write_onnx(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
+{
+    static const char onnx_folder[] = "ascend/onnx";
+    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
+    struct arena *arena = writer == NULL ? NULL : arena_create(err);
+    const Ascend__ScaleOffsetRecord *record = arena == NULL ? NULL : ascend_record_of_nodes(plan, arena, err);
+    struct onnx_graph_writer gw;
+    int rc = -1;
+
+    if (record != NULL) {
+        onnx_graph_writer_init(&gw, writer, plan->graph);
+        onnx_write_plan(&gw, plan);
+        rc = onnx_writer_save(writer, onnx_folder, info->model_name, output, err);
+    }
+    if (rc == 0)
+        rc = ascend_record_write(record, output, onnx_folder, err);
+    arena_destroy(arena);
+    onnx_writer_destroy(writer);
+    return rc;
+}
+
 static int check(const struct plan *plan, struct error *err)
 {
     struct tf_writer w;
@@ -92,15 +118,17 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
     char base[512];
     int rc;
 
-    if (snprintf(base, sizeof base, "ascend/%s", info->model_name) >= (int)sizeof base)
+    if (snprintf(base, sizeof base, "%s/%s", folder, info->model_name) >= (int)sizeof base)
         return error_set(err, EX_CANTCREAT, "the model's name is longer than a file's can be");
     if ((biases = list_biases(plan, err)) == NULL)
         return -1;
-    rc = write_quantized(plan, biases, base, output, err);
+    rc = write_quantized(plan, biases, info, base, output, err);
     if (rc == 0)
         rc = write_twin(plan, biases, base, output, err);
     if (rc == 0)
-        rc = ascend_write_readme(info->model_name, output, "ascend/README", err);
+        rc = write_onnx(plan, info, output, err);
+    if (rc == 0)
+        rc = ascend_write_readme(output, folder, err);
     free(biases);
     return rc;
 }

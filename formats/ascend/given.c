@@ -148,7 +148,7 @@ static int write_style(const struct source *source, const Ascend__ScaleOffsetRec
     if (rc == 0)
         rc = exporter_write_message(output, base, ending, file, err);
     if (rc == 0 && style == ASCEND_OPERATORS)
-        rc = ascend_write_map(&w, output, base, err);
+        rc = ascend_write_map(&w, output, NULL, base, err);
     tf_writer_fini(&w);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include "formats/proto_guard.h"
 #include "formats/proto_text.h"
 #include "formats/proto_text_write.h"
+#include "formats/text_file.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -115,7 +116,7 @@ record_message *ascend_record_of_nodes(const struct plan *plan, struct arena *ar
 
 /* ---- text ---- */
 
-int ascend_record_write(const record_message *record, struct output *output, const char *name, struct error *err)
+int ascend_record_write(const record_message *record, struct output *output, const char *folder, struct error *err)
 {
     char *text;
     size_t size;
@@ -123,7 +124,7 @@ int ascend_record_write(const record_message *record, struct output *output, con
 
     if (proto_text_write(&record->base, NULL, &text, &size, err) != 0)
         return -1;
-    rc = output_write(output, name, text, size, true, err);
+    rc = text_file_write(output, folder, "record.txt", text, size, err);
     free(text);
     return rc;
 }

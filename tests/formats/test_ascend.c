@@ -120,6 +120,8 @@ static void remove_folder(struct folder *f)
         unlink(path);
     }
     output_close(f->output);
+    snprintf(path, sizeof path, "%s/ascend/onnx", f->path);
+    rmdir(path);
     snprintf(path, sizeof path, "%s/ascend", f->path);
     rmdir(path);
     rmdir(f->path);

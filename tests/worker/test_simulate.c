@@ -299,6 +299,53 @@ static void a_float_bias_counts_as_it_is_when_the_layer_runs(void **state)
     graph_destroy(m.graph);
 }
 
+/* An average of codes is quantized like a layer with weights; whoever else reads the value reads the reals. */
+static void a_pool_on_codes_makes_them_of_reals_for_itself(void **state)
+{
+    static const float x[4] = {0.4F, 0.4F, 1.4F, 1.4F}; /* codes 0, 0, 1, 1 */
+    const float *inputs[] = {x};
+    struct shape shape = {4, {1, 1, 2, 2}};
+    struct profile profile = {.name = "test", .signed_codes = {-128, 127, 0}, .keeps_reals = true};
+    struct error err = {0};
+    struct graph *graph = graph_create("test", &err);
+    int in = graph_add_value(graph, "in", DTYPE_FLOAT32, &shape, &err), node;
+    float scale = 1;
+
+    (void)state;
+    graph_add_input(graph, in, &err);
+    for (int i = 0; i < 2; i++) {
+        int out = graph_add_value(graph, i == 0 ? "coded" : "real", DTYPE_FLOAT32, NULL, &err);
+
+        node = graph_add_node(graph, OP_POOL, i == 0 ? "coded" : "real", "AveragePool", &in, 1, &out, 1, &err);
+        assert_true(node >= 0);
+        graph->nodes[node].attr.pool.kind = POOL_AVERAGE;
+        graph->nodes[node].attr.pool.window = (struct window){{2, 2}, {1, 1}, {1, 1}, {0, 0}, {0, 0}};
+        graph->nodes[node].attr.pool.output[0] = graph->nodes[node].attr.pool.output[1] = 1;
+        graph_add_output(graph, out, &err);
+    }
+    assert_int_equal(graph_infer_shapes(graph, &err), 0);
+    {
+        struct plan *plan = plan_create(graph, &profile, &err);
+        struct simulator *s;
+
+        plan->nodes[0].is_quantized = true;
+        plan->values[in].is_quantized = true;
+        plan->values[in].codes = profile.signed_codes;
+        plan->values[in].n_scales = 1;
+        plan->values[in].scale = &scale;
+        s = simulator_create(plan, 1, &err);
+        assert_non_null(s);
+        assert_int_equal(simulator_begin(s, inputs, 1, &err), 0);
+        assert_int_equal(simulator_step(s, 0, &err), 0);
+        assert_int_equal(simulator_step(s, 1, &err), 0);
+        assert_true(simulator_value(s, graph->nodes[0].outputs[0])[0] == 0.5F);
+        assert_true(fabsf(simulator_value(s, graph->nodes[1].outputs[0])[0] - 0.9F) < 1e-6F);
+        simulator_destroy(s);
+        plan_destroy(plan);
+    }
+    graph_destroy(graph);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +354,7 @@ int main(void)
         cmocka_unit_test(small_rounding_equals_the_exact_one),
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
         cmocka_unit_test(a_float_bias_counts_as_it_is_when_the_layer_runs),
+        cmocka_unit_test(a_pool_on_codes_makes_them_of_reals_for_itself),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
