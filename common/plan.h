@@ -10,6 +10,9 @@
 
 enum { PLAN_METHOD_BYTES = 24 };
 
+/* Of a channel without any value but 0. Its reciprocal, and accumulators over it, are far from overflow in float32. */
+#define PLAN_DEAD_SCALE 0x1p-100F
+
 struct plan_value {
     bool is_quantized;
     bool is_unsigned; /* uses profile->unsigned_codes */
@@ -25,6 +28,9 @@ struct plan_value {
     size_t widest;                  /* the channel with the largest threshold; 0 where there is one scale */
     char method[PLAN_METHOD_BYTES]; /* "mse", "minmax" ...: who decided threshold[widest], after guards */
     int scale_from; /* value index whose statistics decided that (itself, or the head of a shared group) */
+    /* Where a tool is followed (profile->is_tool_exact): what was decided before a later value's scale took its place;
+     * NULL: it still holds. */
+    const struct plan_value *decided;
 };
 
 /* Weights of a quantized CONV, DECONV, DENSE (and constant operands of nothing else in this version).
@@ -52,6 +58,12 @@ struct plan {
     struct plan_value *values;     /* [graph->n_values] */
     struct plan_node *nodes;       /* [graph->n_nodes] */
 };
+
+/* Value `v` as it was decided. */
+static inline const struct plan_value *plan_decided(const struct plan *plan, size_t v)
+{
+    return plan->values[v].decided != NULL ? plan->values[v].decided : &plan->values[v];
+}
 
 /* The first `n` weight codes as bytes, for writers of 8-bit targets: the profile's weight_limit is at most 127. */
 void plan_weight_bytes(const struct plan_node *node, size_t n, int8_t *bytes);

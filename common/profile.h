@@ -77,6 +77,10 @@ struct profile {
     /* ADD and CONCAT bring each operand to the output's steps by a multiplier and a shift of its own, each rounded;
      * otherwise they compute on reals. */
     bool operands_are_rescaled;
+    /* Not what suits this arithmetic best, but what TNN's own tool would decide for it, bit for bit: a scale a blob,
+     * from its own counts alone; selections only behind what computes on integers; weights coded times the input's
+     * scale always; biases divided in float32. */
+    bool is_tool_exact;
     /* Optional, for what the masks cannot say (an axis, a fused activation, a kind of BINARY): false keeps the node in
      * float. */
     bool (*allows)(const struct graph *graph, const struct node *node);

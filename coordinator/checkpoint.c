@@ -27,8 +27,10 @@ struct checkpoint {
     struct output *output;
     struct pass_progress begun;
     struct observation *observation; /* rank 0 */
-    size_t next;                     /* the generation to write */
-    double kept, due, interval;      /* seconds: when last, when next, how often */
+    struct ranges *ranges;           /* rank 0, of a second pass */
+    bool is_second;
+    size_t next;                /* the generation to write */
+    double kept, due, interval; /* seconds: when last, when next, how often */
 };
 
 /* A file that does not load is not tried again, and not lost. */
@@ -40,6 +42,17 @@ static void set_aside(const char *path, const struct error *why)
     log_warning("%s; it is set aside as %s", why->text, damaged);
     if (rename(path, damaged) != 0)
         log_warning("%s: cannot be renamed: %s", path, strerror(errno));
+}
+
+/* Rank 0. Has this generation come further than the one that was taken? */
+static bool is_further(const struct checkpoint *c, const struct observation *observation,
+                       const struct pass_progress *progress)
+{
+    bool is_second = observation->ranges != NULL;
+
+    if (c->observation == NULL || is_second != (c->observation->ranges != NULL))
+        return c->observation == NULL || is_second;
+    return block_set_count(&progress->done) > block_set_count(&c->begun.done);
 }
 
 /* Rank 0. The generation with more blocks. */
@@ -59,8 +72,7 @@ static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
                 return -1;
             }
             set_aside(path, &why);
-        } else if (observation != NULL &&
-                   (c->observation == NULL || block_set_count(&progress.done) > block_set_count(&c->begun.done))) {
+        } else if (observation != NULL && is_further(c, observation, &progress)) {
             observation_destroy(c->observation);
             pass_progress_fini(&c->begun);
             c->observation = observation;
@@ -71,21 +83,27 @@ static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
             pass_progress_fini(&progress);
         }
     }
-    if (c->observation != NULL)
-        log_info("going on after %" PRIu64 " of %" PRIu64 " blocks, from %s/%s", block_set_count(&c->begun.done),
-                 n_blocks, output_folder(c->output), names[(c->next + 1) % GENERATIONS]);
+    if (c->observation == NULL)
+        return 0;
+    c->ranges = c->observation->ranges;
+    c->observation->ranges = NULL;
+    c->is_second = c->ranges != NULL;
+    log_info("going on after %" PRIu64 " of %" PRIu64 " blocks%s, from %s/%s", block_set_count(&c->begun.done),
+             n_blocks, c->is_second ? " of the second pass" : "", output_folder(c->output),
+             names[(c->next + 1) % GENERATIONS]);
     return 0;
 }
 
 /* Collective. Every rank learns which blocks are done. */
 static int share(const struct comm *comm, struct checkpoint *c, uint64_t n_blocks, struct error *err)
 {
-    int32_t is_begun = c->observation != NULL;
+    int32_t is_begun[2] = {c->observation != NULL, c->is_second};
     int rc = 0;
 
-    comm_max_int32(comm, &is_begun, 1);
-    if (!is_begun)
+    comm_max_int32(comm, is_begun, 2);
+    if (is_begun[0] == 0)
         return 0;
+    c->is_second = is_begun[1] != 0;
     if (comm->rank > 0)
         rc = block_set_init(&c->begun.done, n_blocks, err);
     rc = comm_agree(comm, rc, err);
@@ -131,6 +149,7 @@ void checkpoint_close(struct checkpoint *c)
     if (c == NULL)
         return;
     observation_destroy(c->observation);
+    ranges_destroy(c->ranges);
     pass_progress_fini(&c->begun);
     free(c);
 }
@@ -145,19 +164,44 @@ const struct observation *checkpoint_observation(const struct checkpoint *c)
     return c->observation;
 }
 
+const struct ranges *checkpoint_ranges(const struct checkpoint *c)
+{
+    return c->ranges;
+}
+
+bool checkpoint_is_second(const struct checkpoint *c)
+{
+    return c->is_second;
+}
+
+struct observation *checkpoint_take_first(struct checkpoint *c)
+{
+    struct observation *observation = c->observation;
+
+    c->observation = NULL;
+    return observation;
+}
+
+void checkpoint_end_first(struct checkpoint *c)
+{
+    if (c->is_second)
+        return;
+    observation_destroy(c->observation);
+    c->observation = NULL;
+    pass_progress_fini(&c->begun);
+    c->is_second = true;
+}
+
 bool checkpoint_is_due(const struct checkpoint *c, bool is_at_end)
 {
     return clock_seconds() >= c->due || (is_at_end && clock_seconds() - c->kept >= worth_keeping);
 }
 
-int checkpoint_write(struct checkpoint *c, struct observation *measured, const struct pass_progress *progress,
-                     struct error *err)
+static void write_next(struct checkpoint *c, const struct observation *measured, const struct pass_progress *progress)
 {
     double begin = clock_seconds();
     struct error why = {0};
 
-    if (c->observation != NULL && observation_merge(measured, c->observation, err) != 0)
-        return -1;
     if (keep_checkpoint(c->request, c->fingerprint, measured, progress, c->output, names[c->next], &why) != 0)
         log_warning("no checkpoint was written: %s", why.text);
     else
@@ -166,7 +210,25 @@ int checkpoint_write(struct checkpoint *c, struct observation *measured, const s
         c->interval = fmax(least_interval, sqrt(2 * (clock_seconds() - begin) * mean_between_interruptions));
     c->kept = clock_seconds();
     c->due = c->kept + c->interval;
+}
+
+int checkpoint_write(struct checkpoint *c, struct observation *measured, const struct pass_progress *progress,
+                     struct error *err)
+{
+    if (c->observation != NULL && observation_merge(measured, c->observation, err) != 0)
+        return -1;
+    write_next(c, measured, progress);
     return 0;
+}
+
+void checkpoint_write_second(struct checkpoint *c, struct observation *first, struct ranges *counted,
+                             const struct pass_progress *progress)
+{
+    if (c->ranges != NULL)
+        ranges_merge(counted, c->ranges);
+    first->ranges = counted; /* lent */
+    write_next(c, first, progress);
+    first->ranges = NULL;
 }
 
 int checkpoint_remove(struct output *output, struct error *err)

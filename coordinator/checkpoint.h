@@ -21,9 +21,18 @@ struct checkpoint *checkpoint_open(const struct comm *comm, const struct run_req
                                    uint64_t n_blocks, struct output *output, bool starts_anew, struct error *err);
 void checkpoint_close(struct checkpoint *checkpoint); /* NULL is allowed */
 
-/* What was kept; NULL: nothing. The observation is rank 0's, NULL elsewhere. Both stay the checkpoint's. */
+/* What was kept of the pass; NULL: nothing. Observation and ranges are rank 0's, NULL elsewhere. All stay the
+ * checkpoint's. */
 const struct pass_progress *checkpoint_begun(const struct checkpoint *checkpoint);
 const struct observation *checkpoint_observation(const struct checkpoint *checkpoint);
+const struct ranges *checkpoint_ranges(const struct checkpoint *checkpoint);
+
+/* Of two passes: was the second begun? Then the first is complete, and rank 0's observation (NULL elsewhere) changes
+ * hands; the same on every rank. If not, checkpoint_end_first forgets what was kept of the first, once it is complete.
+ */
+bool checkpoint_is_second(const struct checkpoint *checkpoint);
+struct observation *checkpoint_take_first(struct checkpoint *checkpoint);
+void checkpoint_end_first(struct checkpoint *checkpoint);
 
 /* Rank 0. Is it time? Every request->checkpoint_interval seconds, or, where that is 0, so often that keeping costs
  * little and a lost interval as little: sqrt(2 x cost x a day), a minute at least (Young 1974). At the end of the data
@@ -33,6 +42,10 @@ bool checkpoint_is_due(const struct checkpoint *checkpoint, bool is_at_end);
  * is a warning: the earlier checkpoint is still there, and the next try has everything again. EX_OSERR. */
 int checkpoint_write(struct checkpoint *checkpoint, struct observation *measured, const struct pass_progress *progress,
                      struct error *err);
+
+/* The same in a second pass: `first` is whole; the checkpoint's own ranges are added to `counted`. */
+void checkpoint_write_second(struct checkpoint *checkpoint, struct observation *first, struct ranges *counted,
+                             const struct pass_progress *progress);
 
 /* Rank 0, after the results are written: removes the files. */
 int checkpoint_remove(struct output *output, struct error *err);

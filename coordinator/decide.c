@@ -3,6 +3,7 @@
 
 #include "common/suggest.h"
 #include "coordinator/plan_decide.h"
+#include "coordinator/plan_tool.h"
 #include "coordinator/replay.h"
 #include "coordinator/share.h"
 
@@ -168,6 +169,8 @@ static int decide_weights(const struct comm *comm, struct plan *plan, const stru
         rc = plan_apply_weights(plan, choices, jobs, n, scales, err);
         if (rc == 0 && replay != NULL)
             rc = replay_finish(replay, plan, err);
+        if (rc == 0 && plan->profile->is_tool_exact)
+            rc = plan_tool_merge_scales(plan, err);
         rc = comm_agree(comm, rc, err);
     }
     free(scales);
@@ -191,7 +194,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
     int rc = plan != NULL && histograms != NULL && (earlier == NULL || replay != NULL) ? read_wishes(q, g, &wishes, err)
                                                                                        : -1;
 
-    if (rc == 0 && q->calibration.bias_correction != BIAS_CORRECTION_NONE)
+    if (rc == 0 && q->calibration.bias_correction != BIAS_CORRECTION_NONE && !plan->profile->is_tool_exact)
         rc = list_means(observation, &means, err);
 
     rc = comm_agree(comm, rc, err);
@@ -199,6 +202,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
         choices.node_methods = wishes.methods;
         choices.node_is_float = wishes.is_float;
         choices.input_means = (const double *const *)means;
+        choices.ranges = observation->ranges;
         if (q->calibration.granularity == GRANULARITY_PER_CHANNEL)
             choices.channel_histograms = (const struct histogram *const *)observation->channels;
         for (size_t v = 0; v < g->n_values; v++)

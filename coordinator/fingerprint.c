@@ -164,6 +164,8 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
     add(state, "bins %zu channel bins %zu block %zu\nprobe %s\n", q->calibration.bins,
         q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0, q->calibration.block,
         probe);
+    if (q->calibration.has_two_passes) /* later versions leave the fingerprints of others alone */
+        add(state, "two passes\n");
     add(state, "max bad records %" PRIu64 " equalized %d\n", q->max_bad_records, q->calibration.equalizes);
     if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
         add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,

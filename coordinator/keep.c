@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+_Static_assert((size_t)RANGE_BINS == (size_t)ARCHIVE_RANGE_BINS, "counts of a second pass fit both ways");
+
 static size_t count_observed(const struct observation *o)
 {
     size_t n = 0;
@@ -43,6 +45,10 @@ static int list_values(const struct observation *o, struct archive *archive, uin
         if (o->sums[v] != NULL) {
             to->n_sums = observation_channels(o->graph, (int)v);
             to->sums = o->sums[v];
+        }
+        if (o->ranges != NULL) {
+            to->n_ranges = o->ranges->values[v].n;
+            to->range_counts = o->ranges->values[v].counts;
         }
     }
     return 0;
@@ -253,6 +259,47 @@ static int take_parts(struct observation *o, const struct archive *archive, stru
     return 0;
 }
 
+/* Values that were counted over other ranges than these, or not at all: the observation stays without. */
+static bool has_ranges(const struct observation *o, const struct ranges *expected, const struct archive *archive)
+{
+    size_t next = 0;
+
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if (o->tensor[v].bins > 0 && archive->values[next++].n_ranges != expected->values[v].n)
+            return false;
+    return true;
+}
+
+/* The counts of a second pass, where the archive has them: no more of them than values were seen. */
+static int take_ranges(struct observation *o, const struct archive *archive, struct error *err)
+{
+    struct ranges *ranges = ranges_create(o, err);
+    size_t next = 0;
+
+    if (ranges == NULL)
+        return -1;
+    if (!has_ranges(o, ranges, archive)) {
+        ranges_destroy(ranges);
+        return 0;
+    }
+    o->ranges = ranges;
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        struct value_ranges *to = &ranges->values[v];
+        uint64_t left = o->tensor[v].n;
+
+        if (o->tensor[v].bins == 0)
+            continue;
+        memcpy(to->counts, archive->values[next++].range_counts, to->n * RANGE_BINS * sizeof *to->counts);
+        for (size_t i = 0; i < to->n * RANGE_BINS; i++) {
+            if (to->counts[i] > left)
+                return error_set(err, EX_DATAERR, "value \"%s\": the second pass counted more than the first",
+                                 o->graph->values[v].name);
+            left -= to->counts[i];
+        }
+    }
+    return 0;
+}
+
 static int copy_records(const struct archive *archive, uint64_t **digests, struct bad_record **bad, struct error *err)
 {
     *digests = memory_create(archive->n_records, sizeof **digests, "record digests", err);
@@ -290,7 +337,8 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
     *records =
         (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
     if (*out == NULL || copy_records(archive, &records->digests, &records->bad, err) != 0 ||
-        take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0) {
+        take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0 ||
+        take_ranges(*out, archive, err) != 0) {
         observation_destroy(*out);
         *out = NULL;
         pass_result_fini(records);
@@ -397,6 +445,8 @@ int keep_load_checkpoint(const char *path, const struct graph *graph, const char
         rc = take_parts(*out, &archive, err);
     if (rc == 0)
         rc = find_epoch(*out, n_blocks, &progress->end, err);
+    if (rc == 0)
+        rc = take_ranges(*out, &archive, err);
     if (rc == 0 && progress->done.n_words != archive.n_done)
         rc = error_set(err, EX_DATAERR, "expected %zu words of blocks, found %zu", progress->done.n_words,
                        archive.n_done);

@@ -15,12 +15,14 @@ static int list_channels(const struct report_target *t, size_t n_values, struct 
     size_t n = 0;
 
     for (size_t v = 0; v < n_values; v++)
-        n += t->plan->values[v].is_quantized && t->plan->values[v].n_scales > 1 ? t->plan->values[v].n_scales : 0;
+        n += plan_decided(t->plan, v)->is_quantized && plan_decided(t->plan, v)->n_scales > 1
+                 ? plan_decided(t->plan, v)->n_scales
+                 : 0;
     to->channels = memory_create(n, sizeof *to->channels, "an archive", err);
     if (to->channels == NULL)
         return -1;
     for (size_t v = 0; v < n_values; v++) {
-        const struct plan_value *p = &t->plan->values[v];
+        const struct plan_value *p = plan_decided(t->plan, v);
 
         for (size_t c = 0; p->is_quantized && p->n_scales > 1 && c < p->n_scales; c++)
             to->channels[to->n_channels++] = (struct archive_channel){decision, p->threshold[c], p->scale[c]};
@@ -83,7 +85,7 @@ int keep_target(const struct report *report, const struct report_target *t, cons
     if (to->decisions == NULL)
         return -1;
     for (size_t v = 0; t->plan != NULL && v < report->graph->n_values; v++) {
-        const struct plan_value *p = &t->plan->values[v];
+        const struct plan_value *p = plan_decided(t->plan, v);
         struct archive_decision *d = &to->decisions[to->n_decisions];
 
         if (!p->is_quantized)

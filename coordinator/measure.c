@@ -283,6 +283,29 @@ int measure_run(const struct comm *comm, const struct measure_request *q, struct
     return rc;
 }
 
+int measure_resume(const struct comm *comm, const struct graph *graph, size_t bins, size_t channel_bins,
+                   struct checkpoint *checkpoint, struct observation **out, struct error *err)
+{
+    struct observation *first = checkpoint_take_first(checkpoint);
+    int rc;
+
+    if (first == NULL) /* not rank 0: nothing to add */
+        first = observation_create(graph, bins, channel_bins, err);
+    rc = first == NULL ? -1 : 0;
+    if (rc == 0 && first->parts == NULL && observation_has_wholes(bins, channel_bins))
+        rc = observation_keep_parts(first, err);
+    rc = comm_agree(comm, rc, err);
+    if (rc == 0 && first->parts != NULL)
+        comm_broadcast(comm, first->parts->first_block, sizeof first->parts->first_block);
+    if (rc == 0)
+        rc = reduce_observation(comm, first, err);
+    if (rc == 0)
+        *out = first;
+    else
+        observation_destroy(first);
+    return rc;
+}
+
 static int digest_value(void *context, int node, int value, const struct view *view, struct error *err)
 {
     (void)node;

@@ -24,6 +24,10 @@ struct measure_request {
 int measure_run(const struct comm *comm, const struct measure_request *request, struct observation **out,
                 struct pass_result *records, struct error *err);
 
+/* Collective. What a checkpoint of a second pass has of the first, now the same on every rank. */
+int measure_resume(const struct comm *comm, const struct graph *graph, size_t bins, size_t channel_bins,
+                   struct checkpoint *checkpoint, struct observation **out, struct error *err);
+
 /* SHA-256 over the activations that a fixed made-up record causes in this process: machines of one run must agree. The
  * graph has one input. Local. */
 int measure_probe(const struct graph *graph, size_t batch, char hex[65], struct error *err);

@@ -3,14 +3,12 @@
 
 #include "coordinator/plan_groups.h"
 #include "coordinator/plan_mark.h"
+#include "coordinator/plan_tool.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of a channel without any value but 0. Its reciprocal, and accumulators over it, are far from overflow in float32. */
-static const float dead_scale = 0x1p-100F;
 
 static bool has_unsigned_codes(const struct profile *profile)
 {
@@ -179,14 +177,17 @@ int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histog
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
                         struct error *err)
 {
-    bool *is_unsigned = memory_create(plan->graph->n_values, sizeof *is_unsigned, "signs of values", err);
     struct plan_groups groups = {0};
-    int rc = is_unsigned == NULL ? -1 : 0;
+    bool *is_unsigned;
+    int rc;
 
-    if (rc == 0) {
-        plan_mark(plan, histograms, choices->node_is_float);
+    plan_mark(plan, histograms, choices->node_is_float);
+    if (plan->profile->is_tool_exact)
+        return plan_tool_jobs(plan, choices, jobs, n_jobs, err);
+    is_unsigned = memory_create(plan->graph->n_values, sizeof *is_unsigned, "signs of values", err);
+    rc = is_unsigned == NULL ? -1 : 0;
+    if (rc == 0)
         rc = plan_groups_init(&groups, plan, histograms, choices->channel_histograms, err);
-    }
     if (rc == 0) {
         struct job_maker maker = {
             .groups = &groups, .choices = choices, .histograms = histograms, .is_unsigned = is_unsigned};
@@ -201,16 +202,17 @@ int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histog
 
 uint64_t plan_threshold_cost(const struct threshold_job *job)
 {
+    if (job->range_counts != NULL)
+        return RANGE_BINS;
     return is_given(job->method, job->given) ? 1 : job->n_histograms * job->histograms[0]->bins;
 }
 
-int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
+static int search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
 {
     struct threshold_request request = job->request;
     struct histogram together = {0};
     int rc = 0;
 
-    *result = (struct threshold_result){0};
     if (is_given(job->method, job->given)) { /* whatever was observed: that is what the file's codes mean */
         result->threshold = job->given;
         snprintf(result->method, sizeof result->method, "given");
@@ -226,13 +228,26 @@ int plan_threshold_search(const struct threshold_job *job, struct threshold_resu
     if (rc == 0)
         rc = threshold_decide(job->method, &request, &result->threshold, result->method, err);
     if (rc == 0 && job->is_per_channel && strcmp(result->method, "zero") == 0) {
-        result->threshold = dead_scale * (float)job->request.steps;
+        result->threshold = PLAN_DEAD_SCALE * (float)job->request.steps;
         snprintf(result->method, sizeof result->method, "dead");
     }
     if (rc == 0 && job->decides_arg_max && strcmp(result->method, "minmax") == 0)
         snprintf(result->method, sizeof result->method, "minmax (logits)");
     histogram_fini(&together);
     return rc;
+}
+
+int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
+{
+    *result = (struct threshold_result){0};
+    if (job->range_counts != NULL) {
+        plan_tool_search(job, result);
+        return 0;
+    }
+    if (search(job, result, err) != 0)
+        return -1;
+    result->scale = result->threshold / (float)job->request.steps;
+    return 0;
 }
 
 /* An undecided value of n scales. */
@@ -264,7 +279,7 @@ static void set_scale(struct plan_value *value, size_t channel, const struct thr
         memcpy(value->method, result->method, sizeof value->method);
     }
     value->threshold[channel] = result->threshold;
-    value->scale[channel] = result->threshold / (float)job->request.steps;
+    value->scale[channel] = result->scale;
 }
 
 int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,

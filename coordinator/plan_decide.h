@@ -20,6 +20,7 @@
 #include "common/plan.h"
 #include "coordinator/thresholds.h"
 #include "coordinator/weights.h"
+#include "worker/ranges.h"
 
 /* What the job asks for. Arrays may be NULL: nothing is overridden. */
 struct plan_choices {
@@ -37,6 +38,8 @@ struct plan_choices {
      * entries where unknown. The mean output shift that rounded weights cause is then taken out of the bias (Nagel et
      * al. 2019, arXiv:1906.04721, equation 17; borders are ignored). */
     const double *const *input_means;
+    /* Counts of a second pass: what alone decides where the profile follows a tool. Borrowed until the last search. */
+    const struct ranges *ranges;
 };
 
 /* What a scale belongs to: a value, or one of its channels. */
@@ -56,10 +59,14 @@ struct threshold_job {
     const struct scale_place *places; /* in execution order */
     const struct histogram *const *histograms;
     int scale_from; /* the last value whose statistics decide */
+    /* Where the profile follows a tool, instead of histograms: the largest magnitude, and its bins (worker/ranges.h).
+     */
+    float range_limit;
+    const uint64_t *range_counts; /* NULL: histograms decide */
 };
 
 struct threshold_result {
-    float threshold;
+    float threshold, scale;
     char method[PLAN_METHOD_BYTES];
 };
 
@@ -73,6 +80,7 @@ struct threshold_result {
  * ...) reads: what a selection drops need not be kept, what an average pool is about to average must be. Several count
  * together. Values that decide the arg-max (back from the graph outputs through softmax, sigmoid, reshape, transpose,
  * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise; and keep one scale.
+ * A profile that follows a tool has its own rules: plan_tool.h.
  * The method "given" takes what the graph's values bring along, of a group the largest.
  * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,

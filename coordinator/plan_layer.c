@@ -13,6 +13,16 @@ bool plan_has_weights(const struct plan *plan, size_t n)
     return plan->nodes[n].is_quantized && (op == OP_CONV || op == OP_DECONV || op == OP_DENSE);
 }
 
+/* In a depthwise layer an output channel meets one input channel: its scale can stay outside. */
+static bool is_folded(const struct plan *plan, const struct plan_layer *layer)
+{
+    bool is_depthwise = layer->node->op == OP_CONV && layer->inputs == 1 && layer->outputs == 1;
+
+    if (plan->profile->is_tool_exact && layer->n_input_scales == 1)
+        return !is_depthwise;
+    return layer->n_input_scales > 1 && !(is_depthwise && layer->n_scales == layer->out_channels);
+}
+
 struct plan_layer plan_layer_of(const struct plan *plan, int n)
 {
     const struct node *node = &plan->graph->nodes[n];
@@ -35,9 +45,7 @@ struct plan_layer plan_layer_of(const struct plan *plan, int n)
     layer.row = layer.out_channels > 0 ? layer.elements / layer.out_channels : 0;
     layer.taps = layer.inputs > 0 ? layer.row / layer.inputs : 0;
     layer.outputs = layer.out_channels / groups;
-    /* In a depthwise layer an output channel meets one input channel: its scale can stay outside. */
-    layer.is_folded =
-        layer.n_input_scales > 1 && !(layer.inputs == 1 && layer.outputs == 1 && layer.n_scales == layer.out_channels);
+    layer.is_folded = is_folded(plan, &layer);
     return layer;
 }
 
@@ -56,18 +64,20 @@ struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i)
     return group;
 }
 
-/* The input channel that weight `at` of a CONV meets. */
-static size_t input_channel(const struct plan_layer *layer, size_t at)
+/* Where the scale is that weight `at` meets: of its input channel, or the only one. */
+static size_t input_scale_of(const struct plan_layer *layer, size_t at)
 {
     size_t output = at / layer->row;
 
+    if (layer->n_input_scales == 1)
+        return 0;
     return output / layer->outputs * layer->inputs + at % layer->row / layer->taps;
 }
 
 static void fold(const struct plan_layer *layer, struct weight_group group, float *out)
 {
     for (size_t at = 0; at < group.run; at += layer->taps) {
-        float scale = layer->input_scale[input_channel(layer, group.first + at)];
+        float scale = layer->input_scale[input_scale_of(layer, group.first + at)];
 
         for (size_t t = at; t < at + layer->taps; t++)
             out[t] = layer->weights[group.first + t] * scale;
@@ -103,5 +113,5 @@ double plan_layer_input_scale(const struct plan_layer *layer, size_t i)
 
 double plan_layer_fold(const struct plan_layer *layer, size_t input)
 {
-    return layer->is_folded ? (double)layer->input_scale[input] : 1;
+    return layer->is_folded ? (double)layer->input_scale[layer->n_input_scales == 1 ? 0 : input] : 1;
 }

@@ -99,6 +99,15 @@ static bool touches_codes(const struct plan *plan, const struct node *node)
     return plan->values[node->outputs[0]].is_quantized;
 }
 
+/* A tool that goes from layer to layer: what selects is on codes where that which it reads was made on them. */
+static bool follows_codes(const struct plan *plan, const struct node *node)
+{
+    int producer = plan->graph->values[node->inputs[0]].producer;
+
+    return !plan->profile->is_tool_exact || node->op == OP_RESHAPE ||
+           (producer != GRAPH_NONE && plan->nodes[producer].is_quantized);
+}
+
 /* May this node take part, apart from what its neighbours do? */
 static enum node_role possible_role(const struct plan *plan, const struct histogram *const *histograms,
                                     const bool *node_is_float, size_t n)
@@ -128,7 +137,8 @@ void plan_mark(struct plan *plan, const struct histogram *const *histograms, con
             size_t n = i < n_nodes ? i : 2 * n_nodes - 1 - i;
             enum node_role role = possible_role(plan, histograms, node_is_float, n);
 
-            if ((role == ROLE_SELECTS || role == ROLE_AVERAGES) && touches_codes(plan, &plan->graph->nodes[n]))
+            if ((role == ROLE_SELECTS || role == ROLE_AVERAGES) && touches_codes(plan, &plan->graph->nodes[n]) &&
+                follows_codes(plan, &plan->graph->nodes[n]))
                 has_changed |= mark_node(plan, n);
         }
     }

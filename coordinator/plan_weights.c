@@ -104,9 +104,29 @@ uint64_t plan_weight_cost(const struct plan *plan, const struct weight_job *job)
     return group.runs * group.run;
 }
 
+static bool is_zero(const float *weights, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (weights[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+static int search_as_tool(const struct weight_tool *tool, const float *weights, size_t n, int32_t limit, float *scale,
+                          struct error *err)
+{
+    if (weight_scale_max_abs(weights, n, limit, scale, err) != 0)
+        return -1;
+    if (!is_zero(weights, n))
+        *scale = fmaxf(tool->scale(weights, n, limit), FLT_MIN);
+    return 0;
+}
+
 int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
                        float *scale, struct error *err)
 {
+    const struct weight_tool *tool = plan->profile->is_tool_exact ? method->in_tnn : NULL;
     struct plan_layer layer = plan_layer_of(plan, job->node);
     struct weight_group group = plan_layer_group(&layer, job->channel);
     float *copy;
@@ -114,6 +134,7 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
     size_t n = group.runs * group.run;
     int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer.node);
     int rc = weights == NULL                ? -1
+             : tool != NULL                 ? search_as_tool(tool, weights, n, limit, scale, err)
              : has_no_choice(plan->profile) ? weight_scale_max_abs(weights, n, limit, scale, err)
                                             : method->search(weights, n, limit, scale, err);
 
@@ -143,15 +164,6 @@ static double largest_bias(const struct plan_layer *layer, const struct plan_val
         largest = fmax(largest,
                        (layer->bias == NULL ? 0 : fabs((double)layer->bias[channel])) + hidden_zero(output, channel));
     return largest;
-}
-
-static bool is_zero(const float *weights, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (weights[i] != 0)
-            return false;
-    }
-    return true;
 }
 
 /* The scale that the accumulator can work with: the one found, if it leaves room. */
@@ -203,8 +215,25 @@ static struct group_steps choose_steps(const struct plan *plan, const struct pla
     return steps;
 }
 
+/* Codes of one group, as the tool makes them or as weight_codes does; returns the squared error. */
+static double make_codes(const struct weight_tool *tool, const float *w, size_t n, int32_t limit, float scale,
+                         int16_t *codes)
+{
+    double error = 0;
+
+    if (tool == NULL)
+        return weight_codes(w, n, limit, scale, codes);
+    tool->codes(w, n, limit, scale, codes);
+    for (size_t i = 0; i < n; i++) {
+        double miss = (double)w[i] - (double)scale * codes[i];
+
+        error += miss * miss;
+    }
+    return error;
+}
+
 static int code_group(struct plan *plan, const struct plan_layer *layer, int n, size_t i, float found,
-                      const char **reason, struct error *err)
+                      const struct weight_tool *tool, const char **reason, struct error *err)
 {
     struct plan_node *out = &plan->nodes[n];
     struct weight_group group = plan_layer_group(layer, i);
@@ -225,7 +254,7 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
                            plan_layer_input_scale(layer, i), (double)steps.scale);
     }
     if (rc == 0) {
-        out->weight_mse += weight_codes(weights, count, limit, steps.scale, codes);
+        out->weight_mse += make_codes(tool, weights, count, limit, steps.scale, codes);
         out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
         out->weight_scale[i] = steps.scale;
         out->acc_scale[i] = (float)steps.accumulator;
@@ -304,8 +333,10 @@ static int code_bias(struct plan *plan, const struct plan_layer *layer, int n, s
     struct plan_node *out = &plan->nodes[n];
 
     for (size_t channel = 0; out->bias_codes != NULL && channel < layer->out_channels; channel++) {
-        double step = (double)out->acc_scale[out->n_weight_scales == 1 ? 0 : channel];
-        double code = round_to_integer((double)out->bias[channel] / step, plan->profile->bias_rounding);
+        float step = out->acc_scale[out->n_weight_scales == 1 ? 0 : channel];
+        double steps = plan->profile->is_tool_exact ? (double)(out->bias[channel] / step)
+                                                    : (double)out->bias[channel] / (double)step;
+        double code = round_to_integer(steps, plan->profile->bias_rounding);
 
         if (plan->profile->bias_limit > 0)
             code = fmin(fmax(code, -(double)plan->profile->bias_limit - 1), plan->profile->bias_limit);
@@ -328,6 +359,8 @@ static const char *method_name(const struct profile *profile, const struct weigh
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
                        size_t n_jobs, const float *scales, struct error *err)
 {
+    const struct weight_tool *tool = plan->profile->is_tool_exact ? choices->weights->in_tnn : NULL;
+
     for (size_t first = 0; first < n_jobs; first += plan->nodes[jobs[first].node].n_weight_scales) {
         int n = jobs[first].node;
         struct plan_node *out = &plan->nodes[n];
@@ -339,7 +372,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
             return -1;
         out->weight_mse = out->weight_mse_max_abs = 0;
         for (size_t i = 0; i < out->n_weight_scales; i++) {
-            if (code_group(plan, &layer, n, i, scales[first + i], &reason, err) != 0)
+            if (code_group(plan, &layer, n, i, scales[first + i], tool, &reason, err) != 0)
                 return name_group(plan, jobs[first + i], err);
         }
         if (make_bias(plan, choices, &layer, n, &is_corrected, err) != 0 || code_bias(plan, &layer, n, err) != 0)

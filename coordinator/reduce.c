@@ -185,6 +185,12 @@ int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct er
     return reduce_list(comm, &list, rc, err);
 }
 
+void reduce_ranges(const struct comm *comm, struct ranges *ranges)
+{
+    for (size_t v = 0; v < ranges->graph->n_values; v++)
+        comm_sum_uint64(comm, ranges->values[v].counts, ranges->values[v].n * RANGE_BINS);
+}
+
 _Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struct accuracy) % sizeof(int64_t) == 0,
                "metrics are words only, so that they can be summed as such");
 

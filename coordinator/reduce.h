@@ -18,4 +18,7 @@ int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct er
 int reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies, size_t m,
                    struct error *err);
 
+/* Collective. All ranks get the sum. */
+void reduce_ranges(const struct comm *comm, struct ranges *ranges);
+
 #endif

@@ -64,11 +64,11 @@ void replay_destroy(struct replay *replay)
     free(replay);
 }
 
-/* The archive keeps a scale beside each threshold: they must be this profile's. */
+/* The archive keeps a scale beside each threshold: they must be this profile's. A tool rounds both from one number. */
 static int check_scale(const struct plan *plan, int value, float threshold, float scale, int32_t steps,
                        struct error *err)
 {
-    if (threshold / (float)steps != scale)
+    if (!plan->profile->is_tool_exact && threshold / (float)steps != scale)
         return error_set(err, EX_DATAERR,
                          "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
                          plan->graph->values[value].name, (double)threshold, steps, (double)scale);
@@ -89,7 +89,7 @@ static int answer(const struct replay *replay, const struct plan *plan, const st
                          plan->graph->values[at.value].name);
     threshold = place->n_channels > 0 ? place->channels[at.channel].threshold : place->decision->threshold;
     scale = place->n_channels > 0 ? place->channels[at.channel].scale : place->decision->scale;
-    *result = (struct threshold_result){.threshold = threshold};
+    *result = (struct threshold_result){.threshold = threshold, .scale = scale};
     return check_scale(plan, at.value, threshold, scale, job->request.steps, err);
 }
 

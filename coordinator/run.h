@@ -49,7 +49,8 @@ struct run_request {
         double percentile;         /* fraction kept */
         double stop_when_stable;   /* relative movement of thresholds at which the pass ends; 0: never (measure.h) */
         enum bias_correction bias_correction;
-        bool equalizes; /* channels between layers, before anything is measured (common/equalize.h) */
+        bool has_two_passes; /* ranges first, then a vendor's own bins (ranges.h), in fp32 of TNN's own last bits */
+        bool equalizes;      /* channels between layers, before anything is measured (common/equalize.h) */
         size_t n_overrides;
         struct {
             const char *node;                           /* glob over node names */

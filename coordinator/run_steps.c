@@ -9,7 +9,7 @@
 #include "coordinator/equalize.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
-#include "coordinator/measure.h"
+#include "coordinator/measure_ranges.h"
 #include "coordinator/report_convergence.h"
 #include "worker/simulate.h"
 
@@ -80,22 +80,47 @@ int run_equalize(struct run *run, struct error *err)
     return comm_agree(run->comm, rc, err);
 }
 
-int run_measure(struct run *run, bool may_reuse, struct error *err)
+static int measure_once(struct run *run, const char *what, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct measure_request request = {.pass = pass_over(run, run->dataset, run->inputs, "calibration"),
+    struct measure_request request = {.pass = pass_over(run, run->dataset, run->inputs, what),
                                       .bins = q->calibration.bins,
                                       .channel_bins = channel_bins(q),
                                       .stop_when_stable = q->calibration.stop_when_stable,
                                       .method = q->calibration.activations,
                                       .percentile = q->calibration.percentile,
                                       .checkpoint = run->checkpoint};
+
+    request.pass.is_serial = q->calibration.has_two_passes;
+    return measure_run(run->comm, &request, &run->observation, &run->records, err);
+}
+
+/* Both passes see what TNN's tool would see, to the last bit. */
+static int measure_twice(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration, second pass");
+    int rc = run->checkpoint != NULL && checkpoint_is_second(run->checkpoint)
+                 ? measure_resume(run->comm, run->graph, q->calibration.bins, channel_bins(q), run->checkpoint,
+                                  &run->observation, err)
+                 : measure_once(run, "calibration, first pass", err);
+
+    request.is_serial = true;
+    if (rc == 0 && run->checkpoint != NULL)
+        checkpoint_end_first(run->checkpoint);
+    pass_result_fini(&run->records); /* the second pass sees the same records */
+    return rc == 0 ? measure_ranges(run->comm, &request, run->observation, run->checkpoint, &run->records, err) : rc;
+}
+
+int run_measure(struct run *run, bool may_reuse, struct error *err)
+{
+    const struct run_request *q = run->request;
     int rc = may_reuse ? reuse(run, err) : 0;
 
     if (rc == 0)
         rc = run_equalize(run, err);
     if (rc == 0 && run->observation == NULL)
-        rc = measure_run(run->comm, &request, &run->observation, &run->records, err);
+        rc = q->calibration.has_two_passes ? measure_twice(run, err) : measure_once(run, "calibration", err);
     return rc;
 }
 
@@ -203,7 +228,9 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
         return rc;
     earlier = earlier_decisions(run, t);
     t->is_replayed = earlier != NULL;
-    if (run->has_no_data && earlier == NULL && run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED)
+    if (run->has_no_data && earlier == NULL &&
+        !target_profile(t->target, &run->request->target_settings)->is_tool_exact &&
+        run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED)
         return error_set(
             err, EX_UNAVAILABLE,
             "bias_correction: simulated needs the calibration data, and the archive has not recorded it for "
@@ -217,14 +244,15 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
     return rc;
 }
 
-/* Collective. What needs the data. Replayed plans have it already. */
+/* Collective. What needs the data. Replayed plans have it already; a tool knows nothing of it. */
 static int correct_plans(struct run *run, struct error *err)
 {
     struct plan *plans[RUN_MAX_TARGETS];
     size_t n = 0;
 
     for (size_t i = 0; i < run->request->n_targets; i++)
-        if (run->targets[i].plan != NULL && !run->targets[i].is_replayed)
+        if (run->targets[i].plan != NULL && !run->targets[i].is_replayed &&
+            !run->targets[i].plan->profile->is_tool_exact)
             plans[n++] = run->targets[i].plan;
     return n == 0 ? 0 : correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
 }

@@ -30,6 +30,8 @@ struct threshold_method {
     enum threshold_source reads;
     bool minimizes_error;   /* promises no more squared error than max|x|; the guard holds it to that */
     const void *parameters; /* of methods that share one search: the row of their table */
+    /* What TNN's own tool keeps under this method: the last of RANGE_BINS bins (worker/ranges.h). NULL: it has none. */
+    size_t (*in_tnn)(const uint64_t *counts);
     /* EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */
     int (*search)(const struct threshold_method *method, const struct threshold_request *request,
                   struct threshold_found *found, struct error *err);

@@ -12,6 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* How a vendor's tool does it: its sums, in its order and precision. Without the guarantee below. */
+struct weight_tool {
+    /* w[0..n) finite and not all 0. */
+    float (*scale)(const float *w, size_t n, int32_t limit);
+    void (*codes)(const float *w, size_t n, int32_t limit, float scale, int16_t *codes);
+};
+
 struct weight_method {
     const char *name;    /* "maxabs", "admm", "sweep" ... */
     const char *summary; /* one line of `etalon methods`, with its source */
@@ -21,6 +28,7 @@ struct weight_method {
     /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127; more only of max-abs. Scale finite and
      * > 0; an all-zero group gets scale 1. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
     int (*search)(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
+    const struct weight_tool *in_tnn; /* what TNN's own tool does under this method; NULL: it has none */
 };
 
 extern const struct weight_method *const weight_methods[]; /* NULL-terminated */

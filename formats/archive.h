@@ -10,7 +10,13 @@
 #include "common/histogram.h"
 #include "common/output.h"
 
-enum { ARCHIVE_VERSION = 1, ARCHIVE_NAME_BYTES = 256, ARCHIVE_METHOD_BYTES = 24, ARCHIVE_PARTS = 8 };
+enum {
+    ARCHIVE_VERSION = 1,
+    ARCHIVE_NAME_BYTES = 256,
+    ARCHIVE_METHOD_BYTES = 24,
+    ARCHIVE_PARTS = 8,
+    ARCHIVE_RANGE_BINS = 2048,
+};
 
 struct archive_value {
     char name[ARCHIVE_NAME_BYTES]; /* longer names are cut; the index is the identity */
@@ -19,6 +25,8 @@ struct archive_value {
     struct histogram *per_channel; /* [channels] */
     size_t n_sums;                 /* 0: none kept; else channels along axis 1 */
     struct exact_sum *sums;        /* [n_sums], normalised: sums of the activation over records and pixels */
+    uint64_t n_ranges;             /* 0: no second pass; else 1, or channels */
+    uint64_t *range_counts;        /* [n_ranges][ARCHIVE_RANGE_BINS] magnitudes in bins of max |x| / 2048 */
 };
 
 struct archive_decision {   /* one value on one target */

@@ -139,6 +139,36 @@ static int read_job(struct schema *r, const struct yaml *root)
     return 0;
 }
 
+/* What TNN's tool does not know would not be its numbers. */
+static int check_tool(const struct run_request *q, struct error *err)
+{
+    static const char mode[] = "target_options.tnn.mode: tool-exact";
+
+    if (!q->calibration.has_two_passes)
+        return error_set(err, EX_CONFIG, "%s needs calibration.passes: two", mode);
+    if (q->calibration.activations->in_tnn == NULL)
+        return error_set(err, EX_CONFIG, "%s: expected calibration.activations minmax or kl-tnn, found %s", mode,
+                         q->calibration.activations->name);
+    if (q->calibration.weights->in_tnn == NULL)
+        return error_set(err, EX_CONFIG, "%s: expected calibration.weights maxabs or admm, found %s", mode,
+                         q->calibration.weights->name);
+    if (q->calibration.equalizes)
+        return error_set(err, EX_CONFIG, "%s needs calibration.equalization: none", mode);
+    for (size_t i = 0; i < q->calibration.n_overrides; i++)
+        if (q->calibration.overrides[i].activations != NULL)
+            return error_set(err, EX_CONFIG, "%s: an override of activations, of \"%s\", is unknown to the tool", mode,
+                             q->calibration.overrides[i].node);
+    return 0;
+}
+
+static int check_tools(const struct run_request *q, struct error *err)
+{
+    for (size_t i = 0; i < q->n_targets; i++)
+        if (target_profile(q->targets[i], &q->target_settings)->is_tool_exact && check_tool(q, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* "models/resnet20.onnx" -> "resnet20". */
 static const char *base_name(struct schema *r, const char *path)
 {
@@ -165,6 +195,8 @@ static int check_stop(const struct run_request *q, struct error *err)
 {
     if (q->calibration.stop_when_stable <= 0)
         return 0;
+    if (q->calibration.has_two_passes)
+        return error_set(err, EX_CONFIG, "calibration.stop_when_stable: with passes: two all records are used");
     if (q->calibration.activations->reads == THRESHOLD_FROM_MODEL)
         return error_set(err, EX_CONFIG,
                          "calibration.stop_when_stable: the thresholds of \"%s\" are the model's, and "
@@ -217,7 +249,7 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
     for (size_t i = 0; i < n_sets; i++)
         if (yaml_set(root, sets[i], job->arena, err) != 0)
             return -1;
-    if (read_job(&r, root) != 0)
+    if (read_job(&r, root) != 0 || check_tools(q, err) != 0)
         return -1;
     if (q->calibration.bins == 0)
         q->calibration.bins = default_bins(q);

@@ -82,16 +82,12 @@ static int read_stop_when_stable(struct schema *r, const struct yaml *node, void
 static int read_passes(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"one", "two"};
-    char where[64];
     size_t index;
 
-    (void)target;
     if (schema_word(r, node, "passes", words, COUNT(words), &index) != 0)
         return -1;
-    return index == 0
-               ? 0
-               : error_set(r->err, EX_UNAVAILABLE, "%s: passes: two (exact vendor ranges) is not in this version",
-                           yaml_where(node, where));
+    *(bool *)target = index == 1;
+    return 0;
 }
 
 static int read_bias_correction(struct schema *r, const struct yaml *node, void *target)
@@ -174,7 +170,7 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"stop_when_stable", read_stop_when_stable, &request->calibration.stop_when_stable},
         {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
         {"equalization", read_equalization, &equalization},
-        {"passes", read_passes, NULL},
+        {"passes", read_passes, &request->calibration.has_two_passes},
         {"overrides", read_overrides, request},
     };
 

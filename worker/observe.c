@@ -248,6 +248,7 @@ void observation_destroy(struct observation *o)
         free(o->channels[v]);
     }
     observe_parts_destroy(o->parts);
+    ranges_destroy(o->ranges);
     free(o->scratch);
     free(o->derived);
     free(o->sums);

@@ -10,6 +10,7 @@
 #include "common/graph.h"
 #include "common/histogram.h"
 #include "worker/observe_parts.h"
+#include "worker/ranges.h"
 
 struct observation {
     const struct graph *graph;   /* borrowed */
@@ -18,6 +19,7 @@ struct observation {
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
     struct observe_parts *parts; /* NULL, or as observation_keep_parts has made them */
+    struct ranges *ranges;       /* what a second pass has counted; NULL: there was none */
     /* private */
     uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
     struct histogram_channels **counters; /* [n_values] of channels */

@@ -4,6 +4,7 @@
  * theirs as images come, or count in float32. All use 128 levels, whatever the codes of the target.
  */
 #include "coordinator/thresholds/kl.h"
+#include "coordinator/thresholds/tnn_tool.h"
 
 enum kl_search {
     SEARCH_WHOLE,      /* levels of whole bins, Q on non-empty bins, normalised */
@@ -93,12 +94,13 @@ static int search(const struct threshold_method *method, const struct threshold_
                                       : search_magnitudes(v, request, found, err);
 }
 
-#define KL_VARIANT(id, text, says, row)                                                                                \
+#define KL_VARIANT(id, text, says, row, ...)                                                                           \
     const struct threshold_method threshold_method_##id = {                                                            \
-        .name = text, .summary = says, .parameters = &(row), .search = search}
+        .name = text, .summary = says, .parameters = &(row), .search = search, __VA_ARGS__}
 
 KL_VARIANT(kl_s7310, "kl-s7310", "KL as the S7310 slides are usually read: equal chunks, the rest in the last", s7310);
-KL_VARIANT(kl_tnn, "kl-tnn", "KL of TNN: fractional levels, 1e-7 in every bin, Q not normalised", tnn);
+KL_VARIANT(kl_tnn, "kl-tnn", "KL of TNN: fractional levels, 1e-7 in every bin, Q not normalised", tnn,
+           .in_tnn = tnn_tool_bin_kl);
 KL_VARIANT(kl_mnn, "kl-mnn", "KL of MNN, the same recipe as TNN's", tnn);
 KL_VARIANT(kl_ncnn, "kl-ncnn", "KL of ncnn: fractional levels, 1e-4 added to P and Q", ncnn);
 KL_VARIANT(kl_modelopt, "kl-modelopt", "KL of ModelOpt: first bin levelled, last of equals, upper edge", modelopt);

@@ -1,6 +1,8 @@
 /* minmax.c — keeps everything: the threshold is the largest magnitude seen. */
 #include "coordinator/thresholds.h"
 
+#include "coordinator/thresholds/tnn_tool.h"
+
 static int search(const struct threshold_method *method, const struct threshold_request *request,
                   struct threshold_found *found, struct error *err)
 {
@@ -16,5 +18,6 @@ static int search(const struct threshold_method *method, const struct threshold_
 const struct threshold_method threshold_method_minmax = {
     .name = "minmax",
     .summary = "largest magnitude seen; never clips, and follows every outlier",
+    .in_tnn = tnn_tool_bin_minmax,
     .search = search,
 };

@@ -7,6 +7,7 @@
 #include "coordinator/weights.h"
 
 #include "common/quant.h"
+#include "coordinator/weights/tnn_tool.h"
 
 #include <math.h>
 
@@ -86,4 +87,5 @@ const struct weight_method weight_method_admm = {
     .summary = "alternating codes and scale to a fixed point, four starts (Leng 2018)",
     .beats_max_abs = true,
     .search = search,
+    .in_tnn = &tnn_tool_admm,
 };

@@ -92,6 +92,7 @@ static const struct store_column job_column = {"job", STORE_U8, 0, 1};
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t)};
+static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
 
@@ -220,6 +221,45 @@ static void transfer_sums(struct store *store, hid_t parent, size_t index, struc
     store_rows_end(store, &rows);
 }
 
+/* Counts of a second pass: a group named by the value's index, a row per range. */
+static void transfer_value_ranges(struct store *store, hid_t parent, size_t index, struct archive_value *value)
+{
+    struct store_rows rows;
+    char name[24];
+    hid_t group;
+
+    snprintf(name, sizeof name, "%06zu", index);
+    if (store->is_reading ? !store_has(store, parent, name) : value->n_ranges == 0)
+        return;
+    group = store_enter(store, parent, name);
+    store_attribute(store, group, &n_ranges_column, &value->n_ranges, true);
+    store_rows_begin(store, group, "counts", value->n_ranges, ARCHIVE_RANGE_BINS, &rows);
+    if (store->is_reading)
+        value->range_counts = store_allocate(store, value->n_ranges, ARCHIVE_RANGE_BINS * sizeof *value->range_counts,
+                                             "counts of ranges");
+    for (size_t i = 0; i < value->n_ranges && !store->has_failed; i++)
+        store_row(store, &rows, i, value->range_counts + i * ARCHIVE_RANGE_BINS);
+    store_rows_end(store, &rows);
+    store_leave(store, group);
+}
+
+/* The group is there only after a second pass. */
+static void transfer_ranges(struct store *store, struct archive *archive)
+{
+    static const char name[] = "ranges";
+    bool has_ranges = false;
+    hid_t group;
+
+    for (size_t i = 0; i < archive->n_values; i++)
+        has_ranges = has_ranges || archive->values[i].n_ranges > 0;
+    if (store->is_reading ? !store_has(store, store->file, name) : !has_ranges)
+        return;
+    group = store_enter(store, store->file, name);
+    for (size_t i = 0; i < archive->n_values && !store->has_failed; i++)
+        transfer_value_ranges(store, group, i, &archive->values[i]);
+    store_leave(store, group);
+}
+
 static void transfer_values(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "values"), channels, sums;
@@ -249,6 +289,7 @@ static void transfer_values(struct store *store, struct archive *archive)
         if (archive->values[i].n_sums > 0)
             transfer_sums(store, sums, i, &archive->values[i]);
     store_leave(store, sums);
+    transfer_ranges(store, archive);
 }
 
 /* A dataset that is one array of plain numbers: `items` when writing, memory for what the file holds when reading. */

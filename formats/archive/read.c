@@ -23,6 +23,9 @@ static int check_value(const struct archive_value *value, struct error *err)
     for (size_t c = 0; c < value->channels; c++)
         if (histogram_check(&value->per_channel[c], err) != 0)
             return error_in(err, "value \"%s\": channel %zu", value->name, c);
+    if (value->n_ranges > 1 && value->n_ranges != value->channels)
+        return error_set(err, EX_DATAERR, "value \"%s\": expected ranges of 1 or %zu channels, found %llu", value->name,
+                         value->channels, (unsigned long long)value->n_ranges);
     for (size_t c = 0; c < value->n_sums; c++) {
         struct exact_sum canonical = value->sums[c];
 
@@ -235,6 +238,7 @@ void archive_fini(struct archive *archive)
             histogram_fini(&value->per_channel[c]);
         free(value->per_channel);
         free(value->sums);
+        free(value->range_counts);
     }
     for (size_t i = 0; i < archive->n_targets; i++)
         archive_target_fini(&archive->targets[i]);

@@ -46,11 +46,9 @@ static const struct target_option options[] = {
     {0},
 };
 
-static int check_settings(const struct target_settings *settings, struct error *err)
+static const struct profile *choose_profile(const struct target_settings *settings)
 {
-    if (target_setting_is(settings, &target_tnn, "mode", "tool-exact"))
-        return error_set(err, EX_UNAVAILABLE, "mode: tool-exact is not in this version");
-    return 0;
+    return target_setting_is(settings, &target_tnn, "mode", "tool-exact") ? &tnn_tool_profile : &tnn_profile;
 }
 
 const struct target target_tnn = {
@@ -58,7 +56,7 @@ const struct target target_tnn = {
     .summary = "Tencent TNN on CPUs: int8 tnnproto and tnnmodel, symmetric, per-channel weights",
     .profile = &tnn_profile,
     .options = options,
-    .check_settings = check_settings,
+    .choose_profile = choose_profile,
     .advised_records = 50, /* TNN's manual, doc/cn/user/quantization.md */
     .check = check,
     .emit = emit,

@@ -37,6 +37,10 @@ static inline const struct shape *tnn_value_shape(const struct tnn_emit *e, int 
 }
 
 extern const struct profile tnn_profile;
+extern const struct profile tnn_tool_profile; /* the same arithmetic, and the decisions of TNN's own tool */
+
+/* Does an inner product alone read the value? It flattens by itself. */
+bool tnn_feeds_only_dense(const struct graph *graph, int value);
 
 /* --- names.c --- */
 

@@ -47,18 +47,32 @@ void tnn_simple_layer(struct tnn_emit *e, const struct node *node, const char *t
                     &e->blobs[node->outputs[0]], 1);
 }
 
+/* TNN's tool writes 0 for a channel that was never seen alive. */
+static const float *written_scales(struct tnn_emit *e, const struct plan_value *value, struct error *err)
+{
+    float *scales;
+
+    if (!e->plan->profile->is_tool_exact)
+        return value->scale;
+    scales = arena_create_array(e->arena, value->n_scales, sizeof *scales, err);
+    for (size_t c = 0; scales != NULL && c < value->n_scales; c++)
+        scales[c] = value->scale[c] == PLAN_DEAD_SCALE ? 0 : value->scale[c];
+    return scales;
+}
+
 static void put_scale(struct tnn_emit *e, const struct plan_value *value, const char *blob)
 {
     struct error err = {0};
     char *name = arena_format(e->arena, &err, "%s" TNN_SCALE_SUFFIX, blob);
+    const float *scales = name == NULL ? NULL : written_scales(e, value, &err);
 
-    if (name == NULL) {
+    if (scales == NULL) {
         tnn_writer_fail(&e->writer, err.code, "%s", err.text);
         return;
     }
     tnn_resource_begin(&e->writer, "BlobScale", name);
     tnn_put_zeros(&e->writer, TNN_INT8, value->n_scales); /* zero points */
-    tnn_put_raw(&e->writer, TNN_FLOAT32, value->scale, value->n_scales, NULL);
+    tnn_put_raw(&e->writer, TNN_FLOAT32, scales, value->n_scales, NULL);
     tnn_put_zeros(&e->writer, TNN_INT32, value->n_scales); /* a bias that nobody uses */
 }
 
@@ -113,8 +127,7 @@ static bool same_scale(const struct plan_value *a, const struct plan_value *b)
            (a->n_scales == b->n_scales && memcmp(a->scale, b->scale, a->n_scales * sizeof *a->scale) == 0);
 }
 
-/* Does every reader of the value flatten it anyway? */
-static bool feeds_only_dense(const struct graph *graph, int value)
+bool tnn_feeds_only_dense(const struct graph *graph, int value)
 {
     if (graph_is_output(graph, value))
         return false;
@@ -134,7 +147,7 @@ static bool is_flattened_anyway(const struct tnn_emit *e, const struct node *nod
 
     return node->op == OP_RESHAPE && !e->graph->values[x].is_constant && to->rank == 2 && from->rank >= 2 &&
            from->dims[0] == to->dims[0] && same_scale(&e->plan->values[x], &e->plan->values[y]) &&
-           feeds_only_dense(e->graph, y);
+           tnn_feeds_only_dense(e->graph, y);
 }
 
 /* TNN has no layer that does nothing. One that an output needs for its name is written as a reshape. */
