@@ -137,15 +137,6 @@ static int check_range(const struct sim_conv *c, struct error *err)
     return 0;
 }
 
-/* Room for the bias of a target that adds it up in float, in its float type. */
-static int make_bias(struct sim_conv *c, struct error *err)
-{
-    if (c->weights->bias_codes != NULL || c->weights->bias == NULL)
-        return 0;
-    c->bias = memory_create(c->out_channels, sizeof *c->bias, "a bias", err);
-    return c->bias == NULL ? -1 : 0;
-}
-
 static int make_memory(struct sim_conv *c, struct error *err)
 {
     size_t pixels = c->out_height * c->out_width, n_sums = c->is_wide ? PIXELS : pixels;
@@ -153,8 +144,9 @@ static int make_memory(struct sim_conv *c, struct error *err)
     c->image = memory_create(c->in_channels * c->in_height * c->in_width + 1, sizeof *c->image, "an image", err);
     c->patches = memory_create(PIXELS, (c->k + 1) * sizeof *c->patches, "patches", err);
     c->sums = memory_create(n_sums * c->sum_stride, sizeof *c->sums, "accumulators", err);
-    c->row = memory_create(pixels, sizeof *c->row, "a channel", err);
-    if (c->image == NULL || c->patches == NULL || c->sums == NULL || c->row == NULL)
+    c->row = memory_create(RESCALED_PIXELS, sizeof *c->row, "a channel", err);
+    c->rescales = memory_create(c->out_channels, sizeof *c->rescales, "channels", err);
+    if (c->image == NULL || c->patches == NULL || c->sums == NULL || c->row == NULL || c->rescales == NULL)
         return -1;
     if (c->is_wide)
         c->wide_sums = memory_create(pixels * c->sum_stride, sizeof *c->wide_sums, "accumulators", err);
@@ -196,7 +188,7 @@ struct sim_conv *sim_conv_create(const struct plan *plan, int node, struct error
     c->is_wide = plan->profile->weight_limit > INT8_MAX;
     set_geometry(c);
     c->sum_stride = c->is_depthwise ? c->out_channels : c->group * int_gemm_padded(c->group_out);
-    if (make_memory(c, err) != 0 || check_range(c, err) != 0 || make_bias(c, err) != 0 || make_weights(c, err) != 0) {
+    if (make_memory(c, err) != 0 || check_range(c, err) != 0 || make_weights(c, err) != 0) {
         sim_conv_destroy(c);
         return NULL;
     }
@@ -215,16 +207,21 @@ void sim_conv_destroy(struct sim_conv *c)
     free(c->patches);
     free(c->sums);
     free(c->wide_sums);
-    free(c->bias);
+    free(c->rescales);
     free(c->row);
     free(c);
 }
 
+/* In squares whose lines, 64 bytes each, stay in the first-level cache. */
 static void to_nhwc(const int16_t *from, size_t channels, size_t spatial, int16_t *to)
 {
-    for (size_t c = 0; c < channels; c++)
-        for (size_t s = 0; s < spatial; s++)
-            to[s * channels + c] = from[c * spatial + s];
+    const size_t side = 32;
+
+    for (size_t s0 = 0; s0 < spatial; s0 += side)
+        for (size_t c0 = 0; c0 < channels; c0 += side)
+            for (size_t s = s0; s < spatial && s < s0 + side; s++)
+                for (size_t c = c0; c < channels && c < c0 + side; c++)
+                    to[s * channels + c] = from[c * spatial + s];
 }
 
 /* The input row or column that a tap of an output row or column reads, or -1 where it reads none, which is real zero
@@ -367,8 +364,7 @@ void sim_conv_run(struct sim_conv *c, const int16_t *input, void *output, size_t
         for (size_t d = 1; d + 1 < shape->rank; d++)
             rows *= (size_t)shape->dims[d];
     }
-    if (c->bias != NULL) /* the plan's may have been corrected since this was made */
-        sim_store_reals(c->plan->profile, c->weights->bias, c->out_channels, c->bias);
+    sim_conv_prepare(c);
     for (size_t n = 0; n < rows; n++) {
         to_nhwc(input + n * c->in_channels * in_spatial, c->in_channels, in_spatial, c->image);
         if (c->is_depthwise)

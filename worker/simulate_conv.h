@@ -3,7 +3,19 @@
 #ifndef ETALON_SIMULATE_CONV_H
 #define ETALON_SIMULATE_CONV_H
 
+#include "common/requantize.h"
 #include "worker/simulate_private.h"
+
+enum { RESCALED_PIXELS = 256 }; /* at a time, so that their accumulators of all channels stay in cache */
+
+/* How one output channel turns accumulators into codes: everything that is constant along the channel. */
+struct rescale {
+    enum requantization form;
+    enum rounding rounding; /* of the integer forms */
+    float acc_scale, out_scale, bias;
+    int32_t bias_code;
+    struct multiplier multiplier; /* of the integer forms */
+};
 
 struct sim_conv {
     const struct plan *plan;
@@ -21,8 +33,8 @@ struct sim_conv {
     int16_t *patches;           /* [PIXELS][k + k % 2] */
     int32_t *sums;              /* [out pixels][sum_stride] of one record; where wide, [PIXELS] of one part */
     int64_t *wide_sums;         /* [out pixels][sum_stride]; NULL unless wide */
-    float *row;                 /* [out pixels]: one channel on its way to codes */
-    float *bias;                /* [out channels] as the target adds it up in float; NULL: none, or codes are used */
+    float *row;                 /* [RESCALED_PIXELS]: of one channel on their way to codes */
+    struct rescale *rescales; /* [out channels], as the plan has it when a run begins: biases may change between runs */
     size_t sum_stride;
 };
 
@@ -32,6 +44,8 @@ static inline size_t sim_conv_column(const struct sim_conv *c, size_t channel)
     return c->is_depthwise ? channel : channel / c->group_out * int_gemm_padded(c->group_out) + channel % c->group_out;
 }
 
+/* Fills c->rescales. */
+void sim_conv_prepare(struct sim_conv *c);
 /* The accumulators of one record, in place in `c`, as codes or floats: out channels x pixels. */
 void sim_conv_rescale(struct sim_conv *c, void *output);
 
