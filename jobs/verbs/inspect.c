@@ -130,6 +130,16 @@ static void print_values(const struct archive *a)
     }
 }
 
+static void print_parts(const struct archive *a)
+{
+    if (a->n_parts == 0)
+        return;
+    printf("eight parts, beginning with blocks");
+    for (size_t p = 0; p < a->n_parts; p++)
+        printf(" %" PRIu64, a->part_blocks[p]);
+    printf(", to block %" PRIu64 "; etalon emit tells what thresholds they give\n", a->part_blocks[a->n_parts]);
+}
+
 static void print_target(const struct archive *a, const struct archive_target *target)
 {
     char name[NAME_BYTES];
@@ -156,6 +166,7 @@ static int inspect_archive(const char *path, struct error *err)
     printf("statistics %s\ndecisions  %s\n", a.statistics_fingerprint, a.decisions_fingerprint);
     printf("%" PRIu64 " of %zu records used, in blocks of %" PRIu64 "; %" PRIu64 " bins\n", a.records_used, a.n_records,
            a.block_size, a.bins);
+    print_parts(&a);
     for (size_t i = 0; i < a.n_bad; i++) {
         printf("bad record %" PRIu64 ": ", a.bad[i].ordinal);
         printable_print(a.bad[i].reason, stdout);
