@@ -36,7 +36,23 @@ static int write_text(struct run *run, const char *name, char *text, bool is_lis
     return rc;
 }
 
-static int emit_targets(struct run *run, struct error *err)
+/* Of struct emit_records; context is a feed. */
+static int read_record(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err)
+{
+    uint64_t digest;
+    int64_t label;
+
+    *is_bad = false;
+    if (feed_read(context, record, rows, &label, &digest, err) == 0)
+        return 0;
+    if (err->code != EX_DATAERR)
+        return -1;
+    *is_bad = true;
+    *err = (struct error){0};
+    return 0;
+}
+
+static int emit_targets(struct run *run, struct emit_records *records, struct error *err)
 {
     const struct preprocess_plan *preprocess[DATASET_MAX_INPUTS];
     struct emit_info info = {.version = ETALON_VERSION,
@@ -44,7 +60,10 @@ static int emit_targets(struct run *run, struct error *err)
                              .method = run->request->calibration.activations->name,
                              .model_name = run->request->model_name,
                              .preprocess = preprocess,
-                             .settings = &run->request->target_settings};
+                             .settings = &run->request->target_settings,
+                             .percentile = run->request->calibration.percentile,
+                             .model = &run->request->model,
+                             .records_of_calibration = records};
     const struct output_file *files;
 
     for (size_t i = 0; i < run->graph->n_inputs; i++)
@@ -69,11 +88,30 @@ static int emit_targets(struct run *run, struct error *err)
     return 0;
 }
 
+/* With what the data set has to offer, where there is one. */
+static int emit_with_records(struct run *run, struct error *err)
+{
+    struct emit_records records = {.read = read_record};
+    struct feed *feed;
+    int rc;
+
+    if (run->dataset == NULL)
+        return emit_targets(run, NULL, err);
+    feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
+    if (feed == NULL)
+        return -1;
+    records.n = dataset_count(run->dataset);
+    records.context = feed;
+    rc = emit_targets(run, &records, err);
+    feed_destroy(feed);
+    return rc;
+}
+
 static int write_files(struct run *run, const char *hosts, double started, struct error *err)
 {
     struct report report = run_report(run);
 
-    if (emit_targets(run, err) != 0 || keep_archive(&report, run->observation, run->output, err) != 0)
+    if (emit_with_records(run, err) != 0 || keep_archive(&report, run->observation, run->output, err) != 0)
         return -1;
     if (write_text(run, "report.json", report_json(&report, err), true, err) != 0)
         return -1;

@@ -32,6 +32,17 @@ struct target_settings {
     } * items;
 };
 
+struct model_request;
+
+/* Records of the calibration set, for targets that ship some. */
+struct emit_records {
+    uint64_t n;
+    /* Record `record` as the network is given it: rows[input], dense, [graph->n_inputs] in its order. *is_bad: the
+     * record cannot be read, and the run has put up with it. */
+    int (*read)(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err);
+    void *context;
+};
+
 struct emit_info {           /* what goes into a model's free-form metadata; nothing that differs between equal runs */
     const char *fingerprint; /* of this target's decisions, hex */
     const char *version;     /* of etalon */
@@ -41,7 +52,10 @@ struct emit_info {           /* what goes into a model's free-form metadata; not
     /* What is done to records in front of each input, [graph->n_inputs] in its order; presets are expanded, files of
      * steps may be unread. NULL: nothing is known of them. */
     const struct preprocess_plan *const *preprocess;
-    const struct target_settings *settings; /* NULL: nothing is set */
+    const struct target_settings *settings;            /* NULL: nothing is set */
+    double percentile;                                 /* of the method `percentile` */
+    const struct model_request *model;                 /* where the graph came from; NULL: unknown */
+    const struct emit_records *records_of_calibration; /* NULL: there are no data */
 };
 
 struct target {

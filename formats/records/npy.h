@@ -17,4 +17,7 @@ array_describe npy_describe;
 int npy_decode(const struct dataset_request *request, const uint8_t *data, size_t size, struct record *record,
                struct error *err);
 
+/* The bytes of a version 1 file of float32 in C order; *size of them, to be freed. NULL: EX_OSERR. */
+uint8_t *npy_encode(const struct shape *shape, const float *data, size_t *size, struct error *err);
+
 #endif

@@ -11,6 +11,15 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
   target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float
+  target_options.horizon-j6.march target_options.horizon-j6.dialect target_options.horizon-j6.input_type_rt
+  target_options.horizon-j6.input_space_and_range target_options.horizon-j6.input_source
+  target_options.horizon-j6.input_batch target_options.horizon-j6.separate_batch
+  target_options.horizon-j6.separate_name target_options.horizon-j6.remove_node_type
+  target_options.horizon-j6.remove_node_name target_options.horizon-j6.compile_mode
+  target_options.horizon-j6.balance_factor target_options.horizon-j6.optimize_level
+  target_options.horizon-j6.core_num target_options.horizon-j6.max_l2m_size target_options.horizon-j6.jobs
+  target_options.horizon-j6.samples target_options.horizon-j6.sample_format
+  target_options.horizon-j6.ddr_gb_per_second
   target_options.tensorrt.version target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa

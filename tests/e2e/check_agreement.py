@@ -1,4 +1,4 @@
-"""check_agreement.py MODEL.onnx CHOICES COLUMN KIND DATA PERCENT [OUTPUT]: ONNX Runtime runs the model on as many
+"""check_agreement.py MODEL.onnx CHOICES COLUMN KIND DATA PERCENT [OUTPUT [plain]]: ONNX Runtime runs the model on as many
 evaluation records as CHOICES (of `etalon evaluate --choices`) has lines; the arg-max of its output (the first one) must
 equal column COLUMN on at least PERCENT of them. KIND: see pictures.py.
 """
@@ -15,6 +15,8 @@ with open(choices) as file:
     ours = np.array([int(line.split()[column]) for line in file])
 options = onnxruntime.SessionOptions()
 options.log_severity_level = 3
+if sys.argv[8:9] == ["plain"]:  # as the operators are defined, nothing fused
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
 session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 inputs = session.get_inputs()[0]
 batch = inputs.shape[0] if isinstance(inputs.shape[0], int) else 50

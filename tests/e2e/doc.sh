@@ -85,7 +85,7 @@ names "$manual/job.md" | grep -E '^[a-z_]+(\[\])?(\.|$)' >"$scratch/paths"
 # The program's own: the tables of fields. The manual's: paths such as preprocess[].resize.height, taken apart.
 {
   grep -ohE '\{"[a-z_]+", (read|schema)_' "$SOURCE"/jobs/*.c
-  grep -ohE '\{"[a-z_]+", SETTING_' "$SOURCE"/formats/*/*.c
+  grep -ohE '\{"[a-z0-9_]+", SETTING_' "$SOURCE"/formats/*/*.c
   grep -oE '^target_options\.[a-z0-9-]+\.' "$scratch/paths" | sed 's/[^.]*\.\(.*\)\./{"\1"/' # a target's name; below: a key
   grep -ohE '\{"[a-z0-9_]+", KEY_|^ *\[STEP_[A-Z_]+\] = \{"[a-z_]+"' "$SOURCE"/common/preprocess_steps.c
 } | cut -d'"' -f2 | sort -u >"$scratch/keys"
