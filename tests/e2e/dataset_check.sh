@@ -136,3 +136,23 @@ grep -q '^sizes: 3 x 2310 x 2310, 40 of bytes' huge.log || { cat huge.log >&2; f
 wait_for 60 test -e huge-parts/part-00002-of-03000
 kill $pid; wait $pid || true
 echo "ok: 200 GB"
+
+# ---- build: ten times the records take ten times the time, not a hundred, and a name's memory each ----
+
+printf 'P5 2 2 255 abcd' >dot.pgm
+few=$(sized 30000 3000)
+"$PYTHON" - "$ETALON" "$few" <<'PYTHON' || fail "build of ten times the records"
+import resource, subprocess, sys
+few, spent = int(sys.argv[2]), []
+for n in few, 10 * few:
+    with open("dots.txt", "w") as names:
+        names.writelines(f"dot.pgm {i % 1000}\n" for i in range(n))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.argv[1], "dataset", "build", "-q", ".", "dots.txt", f"dots{n}", "--shuffle"], check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent.append((after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss / 1024))
+(one, _), (ten, mib) = spent
+if ten > 25 * one + 1 or mib > 100 and few == 30000:
+    sys.exit(f"{few} records: {one:.2f} s; {10 * few}: {ten:.2f} s and {mib:.0f} MiB")
+print(f"ok: build of {few} records {one:.2f} s, of {10 * few} {ten:.2f} s, {mib:.0f} MiB")
+PYTHON

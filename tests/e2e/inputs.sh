@@ -57,6 +57,36 @@ print(f"largest difference of int8: {worst:.4f} of the largest score")
 sys.exit(int(len(models) != 2 or worst > 0.05))
 PYTHON
 
+# Killed behind a checkpoint, and on with other ranks: the rest of both inputs belongs to the records that are left.
+"$PYTHON" - "$scratch" "$(sized 1200 300)" <<'PYTHON'
+import os, sys
+from PIL import Image
+for side, ending in ("left", "png"), ("right", "pgm"):
+    os.mkdir(f"{sys.argv[1]}/many_{side}")
+    for i in range(37): # large, so that a checkpoint comes before the end
+        Image.open(f"{sys.argv[1]}/{side}/{i:02}.{ending}").resize((500, 500)).save(f"{sys.argv[1]}/{i}.{ending}")
+    for i in range(int(sys.argv[2])):
+        os.link(f"{sys.argv[1]}/{i * 7 % 37}.{ending}", f"{sys.argv[1]}/many_{side}/{i:05}.{ending}")
+PYTHON
+job many '{kind: images, inputs: {left: {path: many_left}, right: {path: many_right}}}' \
+  '{left: [{resize: {height: 8, width: 8}}, {mean: 100}], right: [{resize: {height: 4, width: 4}}, {divide: 255}]}'
+many=("$ETALON" calibrate -q "$scratch/many.yaml" --set 'evaluate={skip: true}' --set calibration.block=1
+  --set engine.threads=1 --set checkpoint.interval=1)
+"${many[@]}" >/dev/null || fail "many records"
+kept() { find "$scratch/again/checkpoint" -name '*.h5' | grep -q .; }
+for n in 2 0; do
+  rm -rf "$scratch/again"
+  "${many[@]}" --set output=again >/dev/null 2>&1 & run=$!
+  wait_for 60 kept
+  kill -KILL $run; wait $run 2>/dev/null || true
+  [ ! -e "$scratch/again/manifest.json" ] || fail "it was finished before it was killed"
+  ranks $n "${many[@]/-q/-v}" --set output=again >/dev/null 2>"$scratch/stderr" || fail "going on"
+  grep -q "going on after [1-9][0-9]* of" "$scratch/stderr" || fail "it has begun anew"
+  [ "$(bits "$scratch/again")" = "$(bits "$scratch/many")" ] || fail "other bits after a kill, $n ranks"
+done
+rm -rf "$scratch/again"
+echo "ok: the same bits after a kill"
+
 job one '{kind: images, path: left}' '[]'
 expect 78 'the network has 2 inputs (the second is "right"): the dataset needs "inputs"' "$ETALON" calibrate "$scratch/one.yaml"
 job misspelt '{kind: images, inputs: {left: {path: left}, rigth: {path: right}}}' '[]'
