@@ -3,6 +3,7 @@
 
 #include "common/memory.h"
 #include "coordinator/epochs.h"
+#include "coordinator/keep_job.h"
 #include "coordinator/keep_target.h"
 #include "worker/engine.h"
 
@@ -143,9 +144,10 @@ int keep_archive(const struct report *report, const struct observation *observat
 
     archive.records_used = records->n_used;
     memcpy(archive.model_fingerprint, report->model_fingerprint, sizeof archive.model_fingerprint);
-    if (report->request->text != NULL) {
-        archive.n_job = strlen(report->request->text);
-        archive.job = (uint8_t *)report->request->text; /* lent */
+    if (rc == 0 && report->request->text != NULL) {
+        archive.job = (uint8_t *)keep_job_text(report->request, err);
+        rc = archive.job == NULL ? -1 : 0;
+        archive.n_job = rc == 0 ? strlen((char *)archive.job) : 0;
     }
     if (rc == 0)
         rc = list_values(observation, &archive, index, err);
@@ -165,6 +167,7 @@ int keep_archive(const struct report *report, const struct observation *observat
         rc = archive_write(&archive, output, "archive.h5", true, err);
     for (size_t i = 0; archive.targets != NULL && i < report->n_targets; i++)
         archive_target_fini(&archive.targets[i]);
+    free(archive.job);
     free(archive.targets);
     free(archive.equalized);
     free(archive.bad);

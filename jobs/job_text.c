@@ -3,20 +3,11 @@
 
 #include <string.h>
 
-/* What decides models, and the preprocessing, which some of them tell. Data and paths are not in it: emit needs none,
- * and equal runs are equal bits wherever their files lie. Nor is the block, which the archive knows itself: it may have
- * come from the model. */
-static const char *const kept_sections[] = {"model", "preprocess", "calibration", "targets", "target_options"};
+/* What decides models. Data and paths are not in it: emit needs none, and equal runs are equal bits wherever their
+ * files lie. Nor is the block, which the archive knows itself: it may have come from the model; nor preprocessing, for
+ * the same reason: coordinator/keep_job.h adds what was done. */
+static const char *const kept_sections[] = {"model", "calibration", "targets", "target_options"};
 static const char *const left_out[] = {"model.file", "model.weights", "calibration.block"};
-
-/* Is there a key `key` at any depth? (The reader allows 64 levels.) */
-static bool has_key(const struct yaml *node, const char *key)
-{
-    for (size_t i = 0; node->kind != YAML_SCALAR && i < node->n; i++)
-        if ((node->kind == YAML_MAP && strcmp(node->keys[i]->text, key) == 0) || has_key(node->items[i], key))
-            return true;
-    return false;
-}
 
 /* The sections above of a copy that shares everything below its first two levels. */
 static struct yaml *select_kept(const struct yaml *root, struct arena *arena, struct error *err)
@@ -35,8 +26,6 @@ static struct yaml *select_kept(const struct yaml *root, struct arena *arena, st
     }
     for (size_t i = 0; i < COUNT(left_out); i++)
         yaml_remove(kept, left_out[i]);
-    if (yaml_get(kept, "preprocess") != NULL && has_key(yaml_get(kept, "preprocess"), "mean_file"))
-        yaml_remove(kept, "preprocess"); /* a path; such targets then know of no preprocessing */
     calibration = yaml_get(kept, "calibration");
     if (calibration != NULL && calibration->n == 0) /* as if it had not been written */
         yaml_remove(kept, "calibration");

@@ -1,0 +1,73 @@
+/* keep_job.c — see keep_job.h. */
+#include "coordinator/keep_job.h"
+
+#include "common/preprocess_text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool reads_file(const struct preprocess_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].kind == STEP_MEAN_FILE)
+            return true;
+    return false;
+}
+
+static bool is_kept(const struct run_request *request)
+{
+    bool has_steps = request->preprocess.n_steps > 0, reads = reads_file(&request->preprocess);
+
+    for (size_t i = 0; i < request->n_preprocess_inputs; i++) {
+        has_steps = true;
+        reads = reads || reads_file(&request->preprocess_inputs[i].plan);
+    }
+    return has_steps && !reads;
+}
+
+static void print_name(const char *name, FILE *out)
+{
+    fputc('"', out);
+    for (const char *c = name; *c != '\0'; c++)
+        if ((unsigned char)*c < ' ')
+            fprintf(out, "\\x%02x", (unsigned)*c);
+        else
+            fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+    fputs("\": ", out);
+}
+
+/* One chain for all inputs, or one each. */
+static void print_chains(const struct run_request *request, FILE *out)
+{
+    if (request->n_preprocess_inputs == 0) {
+        preprocess_print_flow(&request->preprocess, out);
+        return;
+    }
+    for (size_t i = 0; i < request->n_preprocess_inputs; i++) {
+        fputs(i == 0 ? "{" : ", ", out);
+        print_name(request->preprocess_inputs[i].name, out);
+        preprocess_print_flow(&request->preprocess_inputs[i].plan, out);
+    }
+    fputc('}', out);
+}
+
+/* The request's text is one map, "{...}". */
+char *keep_job_text(const struct run_request *request, struct error *err)
+{
+    char *text = NULL;
+    size_t size, length = strlen(request->text);
+    FILE *out = open_memstream(&text, &size);
+
+    if (out != NULL && length > 0 && is_kept(request)) {
+        fprintf(out, "%.*s,\"preprocess\":", (int)length - 1, request->text);
+        print_chains(request, out);
+        fputc('}', out);
+    } else if (out != NULL) {
+        fputs(request->text, out);
+    }
+    if (out != NULL && fclose(out) == 0)
+        return text;
+    free(text);
+    error_set(err, EX_OSERR, "cannot allocate memory for the job in an archive");
+    return NULL;
+}
