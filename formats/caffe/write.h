@@ -90,6 +90,9 @@ void caffe_put_reshape(struct caffe_writer *w, const char *name, const char *fro
                        const struct shape *x, const struct shape *y);
 void caffe_put_permute(struct caffe_writer *w, const char *name, const char *from, const char *to, const int64_t *order,
                        size_t n);
+/* `n` channels of an image, the first of which is `begin`, and so on by `step`. */
+void caffe_put_selection(struct caffe_writer *w, struct caffe_link link, int64_t channels, int64_t begin, int64_t step,
+                         int64_t n);
 /* Every stride[0]-th row and stride[1]-th column of an image, from the first on. */
 void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2]);
 void caffe_put_concat(struct caffe_writer *w, const char *name, const char *const *bottoms, size_t n, const char *to,
@@ -107,6 +110,11 @@ void caffe_put_global_pool(struct caffe_writer *w, const char *name, const char 
 void caffe_put_activation(struct caffe_writer *w, struct activation activation, const char *name, const char *from,
                           const char *to);
 bool caffe_is_in_place(enum activation_kind kind);
+/* Eltwise: a times b. */
+void caffe_put_product(struct caffe_writer *w, const char *name, const char *a, const char *b, const char *to);
+/* An activation without parameters that is several layers, which read `from` more than once; NULL: it is none. */
+typedef void caffe_put_gated(struct caffe_writer *w, const char *name, const char *from, const char *to);
+caffe_put_gated *caffe_gated(enum activation_kind kind); /* write_gate.c */
 
 /* --- write_*.c: one function an operator --- */
 void caffe_write_conv(struct caffe_writer *w); /* write_conv.c */
@@ -126,6 +134,6 @@ void caffe_write_slice(struct caffe_writer *w);  /* write_slice.c */
 void caffe_write_concat(struct caffe_writer *w); /* write_shape.c */
 void caffe_write_reshape(struct caffe_writer *w);
 void caffe_write_transpose(struct caffe_writer *w);
-void caffe_write_reduce(struct caffe_writer *w);
+void caffe_write_reduce(struct caffe_writer *w); /* write_reduce.c */
 
 #endif

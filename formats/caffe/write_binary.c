@@ -34,10 +34,11 @@ static const char *put_inverse(struct caffe_writer *w, const char *b)
 
 /* ---- Two activations of one shape */
 
-static void put_eltwise(struct caffe_writer *w, const char *a, const char *b,
+static void put_eltwise(struct caffe_writer *w, struct caffe_link link, const char *b,
                         Caffe__EltwiseParameter__EltwiseOp operation, bool is_difference)
 {
-    Caffe__LayerParameter *layer = caffe_put_layer(w, "Eltwise", w->node->name, (const char *[]){a, b}, 2, &w->to, 1);
+    Caffe__LayerParameter *layer =
+        caffe_put_layer(w, "Eltwise", link.name, (const char *[]){link.from, b}, 2, &link.to, 1);
     Caffe__EltwiseParameter *param = caffe_put_message(w, &caffe__eltwise_parameter__descriptor);
     float *coefficients = caffe_put_floats(w, 2);
 
@@ -52,22 +53,39 @@ static void put_eltwise(struct caffe_writer *w, const char *a, const char *b,
     param->n_coeff = is_difference ? 2 : 0;
 }
 
+/* min(a, b) = -max(-a, -b) */
+static void put_minimum(struct caffe_writer *w, const char *a, const char *b)
+{
+    const char *first = caffe_inner_name(w, "first"), *second = caffe_inner_name(w, "second");
+    const char *max = caffe_inner_name(w, "max");
+
+    caffe_put_power(w, first, a, first, 1, -1, 0);
+    caffe_put_power(w, second, b, second, 1, -1, 0);
+    put_eltwise(w, (struct caffe_link){max, first, max}, second, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__MAX, false);
+    caffe_put_power(w, w->node->name, max, w->to, 1, -1, 0);
+}
+
 static void write_equals(struct caffe_writer *w, const char *a, const char *b)
 {
+    struct caffe_link link = {w->node->name, a, w->to};
+
     switch (w->node->attr.binary.kind) {
     case BINARY_ADD:
     case BINARY_SUB:
-        put_eltwise(w, a, b, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__SUM, w->node->attr.binary.kind == BINARY_SUB);
+        put_eltwise(w, link, b, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__SUM, w->node->attr.binary.kind == BINARY_SUB);
         break;
     case BINARY_MUL:
     case BINARY_DIV:
-        put_eltwise(w, a, put_inverse(w, b), CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__PROD, false);
+        caffe_put_product(w, w->node->name, a, put_inverse(w, b), w->to);
         break;
     case BINARY_MAX:
-        put_eltwise(w, a, b, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__MAX, false);
+        put_eltwise(w, link, b, CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__MAX, false);
         break;
-    default: /* the minimum among them */
-        caffe_cannot(w, "this operator on two activations has no form in Caffe");
+    case BINARY_MIN:
+        put_minimum(w, a, b);
+        break;
+    default:
+        caffe_cannot(w, "a power of two activations has no form in Caffe");
         break;
     }
 }

@@ -5,9 +5,13 @@
 #include "formats/caffe/write.h"
 #include "formats/even_pads.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { CHANNELS = 1, ROWS = 2 }; /* axes of an image */
+
+/* Beyond it, x - v + v is not x by far, though the v beside it hides that; an infinity would be no number. */
+#define MAX_PAD_VALUE 1e6F
 
 /* A convolution about to be put: weights of `shape`, out x in x rows x columns or, transposed, in x out x .... */
 struct convolution {
@@ -102,26 +106,6 @@ static bool is_image(struct caffe_writer *w, const char *what)
     return false;
 }
 
-void caffe_write_conv(struct caffe_writer *w)
-{
-    const struct value *weights = &w->graph->values[w->node->inputs[1]];
-    struct convolution conv = {
-        .window = w->node->attr.conv.window,
-        .shape = weights->shape,
-        .weights = weights->data,
-        .group = w->node->attr.conv.group,
-        .bias = w->node->n_inputs > 2 ? w->node->inputs[2] : GRAPH_NONE,
-    };
-
-    if (!is_image(w, "a convolution"))
-        return;
-    conv.out_channels = caffe_shape_of(w, w->node->outputs[0])->dims[1];
-    if (conv.shape.rank == 3)
-        conv.shape = (struct shape){4, {conv.shape.dims[0], conv.shape.dims[1], 1, conv.shape.dims[2]}};
-    make_pads_even(w, &conv, w->node->attr.conv.output_padding);
-    put_node(w, w->node->op == OP_DECONV ? "Deconvolution" : "Convolution", &conv);
-}
-
 /* One kernel of ones a channel. */
 static struct convolution depthwise(struct caffe_writer *w, int64_t channels, int64_t rows, int64_t columns)
 {
@@ -141,6 +125,53 @@ static struct convolution depthwise(struct caffe_writer *w, int64_t channels, in
     return conv;
 }
 
+/* Pads that no larger kernel evens out: zeros in a layer before. */
+static bool needs_padding_apart(const struct node *node, const struct convolution *conv)
+{
+    struct even_convolution even;
+
+    return node->op == OP_CONV && even_convolution_init(&even, &conv->window, (int64_t[2]){0}, &conv->shape) != NULL;
+}
+
+static void put_padded_apart(struct caffe_writer *w, struct convolution *conv)
+{
+    struct convolution zeros = depthwise(w, w->x.dims[CHANNELS], 1, 1);
+    const char *padded = caffe_inner_name(w, "padded");
+
+    memcpy(zeros.window.pad_begin, conv->window.pad_begin, sizeof zeros.window.pad_begin);
+    memcpy(zeros.window.pad_end, conv->window.pad_end, sizeof zeros.window.pad_end);
+    if (w->err.code == 0)
+        make_pads_even(w, &zeros, (int64_t[2]){0});
+    put_convolution(w, "Convolution", padded, w->from, padded, &zeros);
+    memset(conv->window.pad_begin, 0, sizeof conv->window.pad_begin);
+    memset(conv->window.pad_end, 0, sizeof conv->window.pad_end);
+    put_convolution(w, "Convolution", w->node->name, padded, w->to, conv);
+}
+
+void caffe_write_conv(struct caffe_writer *w)
+{
+    const struct value *weights = &w->graph->values[w->node->inputs[1]];
+    struct convolution conv = {
+        .window = w->node->attr.conv.window,
+        .shape = weights->shape,
+        .weights = weights->data,
+        .group = w->node->attr.conv.group,
+        .bias = w->node->n_inputs > 2 ? w->node->inputs[2] : GRAPH_NONE,
+    };
+
+    if (!is_image(w, "a convolution"))
+        return;
+    conv.out_channels = caffe_shape_of(w, w->node->outputs[0])->dims[1];
+    if (conv.shape.rank == 3)
+        conv.shape = (struct shape){4, {conv.shape.dims[0], conv.shape.dims[1], 1, conv.shape.dims[2]}};
+    if (needs_padding_apart(w->node, &conv)) {
+        put_padded_apart(w, &conv);
+        return;
+    }
+    make_pads_even(w, &conv, w->node->attr.conv.output_padding);
+    put_node(w, w->node->op == OP_DECONV ? "Deconvolution" : "Convolution", &conv);
+}
+
 /* Its strides round down, as a slice does; those of a pool would round up. */
 void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t channels, const int64_t stride[2])
 {
@@ -150,50 +181,77 @@ void caffe_put_subsample(struct caffe_writer *w, struct caffe_link link, int64_t
     put_convolution(w, "Convolution", link.name, link.from, link.to, &conv);
 }
 
-/* Channels of zeros before and behind those of the input. */
-static struct convolution widening(struct caffe_writer *w, int64_t before, int64_t behind)
+/* `n` channels made of those of an image: number o is its channel begin + o * step, zeros where it has none. */
+static struct convolution selecting(struct caffe_writer *w, int64_t channels, int64_t begin, int64_t step, int64_t n)
 {
-    int64_t channels = caffe_shape_of(w, w->node->inputs[0])->dims[CHANNELS];
     struct convolution conv = {
         .window = {.kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}},
-        .shape = {4, {before + channels + behind, channels, 1, 1}},
+        .shape = {4, {n, channels, 1, 1}},
         .group = 1,
-        .out_channels = before + channels + behind,
+        .out_channels = n,
         .bias = GRAPH_NONE,
     };
-    int64_t n = shape_elements(&conv.shape);
-    float *weights = caffe_put_floats(w, n < 0 ? SIZE_MAX : (size_t)n);
+    int64_t elements = shape_elements(&conv.shape);
+    float *weights = caffe_put_floats(w, elements < 0 ? SIZE_MAX : (size_t)elements);
 
-    for (int64_t c = 0; weights != NULL && c < channels; c++)
-        weights[(before + c) * channels + c] = 1;
+    for (int64_t o = 0, c = begin; weights != NULL && o < n; o++, c += step)
+        if (c >= 0 && c < channels)
+            weights[o * channels + c] = 1;
     conv.weights = weights;
     return conv;
 }
 
+void caffe_put_selection(struct caffe_writer *w, struct caffe_link link, int64_t channels, int64_t begin, int64_t step,
+                         int64_t n)
+{
+    struct convolution conv = selecting(w, channels, begin, step, n);
+
+    put_convolution(w, "Convolution", link.name, link.from, link.to, &conv);
+}
+
 /* Zeros around the image: the padding of a convolution that does nothing. */
-void caffe_write_pad(struct caffe_writer *w)
+static void put_zeros_around(struct caffe_writer *w, struct caffe_link link)
 {
     const int64_t *begin = w->node->attr.pad.begin, *end = w->node->attr.pad.end, none[2] = {0};
-    const struct shape *x = caffe_shape_of(w, w->node->inputs[0]);
-    struct convolution conv;
+    int64_t channels = caffe_shape_of(w, w->node->inputs[0])->dims[CHANNELS];
+    struct convolution conv =
+        begin[CHANNELS] == 0 && end[CHANNELS] == 0
+            ? depthwise(w, channels, 1, 1)
+            : selecting(w, channels, -begin[CHANNELS], 1, begin[CHANNELS] + channels + end[CHANNELS]);
 
-    if (!is_image(w, "padding"))
-        return;
-    if (w->node->attr.pad.mode != PAD_CONSTANT || w->node->attr.pad.value != 0) {
-        caffe_cannot(w, "padding with other than zeros has no form in Caffe");
-        return;
-    }
-    if (shape_equal(x, caffe_shape_of(w, w->node->outputs[0]))) {
-        caffe_write_identity(w);
-        return;
-    }
-    conv = begin[CHANNELS] == 0 && end[CHANNELS] == 0 ? depthwise(w, x->dims[CHANNELS], 1, 1)
-                                                      : widening(w, begin[CHANNELS], end[CHANNELS]);
     memcpy(conv.window.pad_begin, begin + ROWS, sizeof conv.window.pad_begin);
     memcpy(conv.window.pad_end, end + ROWS, sizeof conv.window.pad_end);
     if (w->err.code == 0)
         make_pads_even(w, &conv, none);
-    put_node(w, "Convolution", &conv);
+    put_convolution(w, "Convolution", link.name, link.from, link.to, &conv);
+}
+
+/* With another number v: zeros around x - v, and v added again. */
+void caffe_write_pad(struct caffe_writer *w)
+{
+    float value = w->node->attr.pad.value;
+    struct caffe_chain chain = {w->from, value == 0 ? 1 : 3};
+    struct caffe_link link;
+
+    if (!is_image(w, "padding"))
+        return;
+    if (w->node->attr.pad.mode != PAD_CONSTANT || fabsf(value) > MAX_PAD_VALUE) {
+        caffe_cannot(w, "padding with other than a number up to %g has no form in Caffe", (double)MAX_PAD_VALUE);
+        return;
+    }
+    if (shape_equal(caffe_shape_of(w, w->node->inputs[0]), caffe_shape_of(w, w->node->outputs[0]))) {
+        caffe_write_identity(w);
+        return;
+    }
+    if (value != 0) {
+        link = caffe_next_link(w, &chain, "lowered");
+        caffe_put_power(w, link.name, link.from, link.to, 1, 1, -value);
+    }
+    put_zeros_around(w, caffe_next_link(w, &chain, "padded"));
+    if (value != 0) {
+        link = caffe_next_link(w, &chain, "raised");
+        caffe_put_power(w, link.name, link.from, link.to, 1, 1, value);
+    }
 }
 
 /* Does row (or column) `o` repeat o / factor for a whole factor? Half pixels never meet in the middle then. */

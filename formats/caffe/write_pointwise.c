@@ -108,21 +108,9 @@ static void put_hard_sigmoid(struct caffe_writer *w, struct activation a, const 
     put_layer(w, (struct activation){ACTIVATION_CLIP, 0, 1}, name, to, to);
 }
 
-static void put_product(struct caffe_writer *w, const char *name, const char *a, const char *b, const char *to)
-{
-    Caffe__LayerParameter *layer = caffe_put_layer(w, "Eltwise", name, (const char *[]){a, b}, 2, &to, 1);
-    Caffe__EltwiseParameter *param = caffe_put_message(w, &caffe__eltwise_parameter__descriptor);
-
-    if (param == NULL)
-        return;
-    layer->eltwise_param = param;
-    param->has_operation = true;
-    param->operation = CAFFE__ELTWISE_PARAMETER__ELTWISE_OP__PROD;
-}
-
 bool caffe_is_in_place(enum activation_kind kind)
 {
-    return kind != ACTIVATION_HARD_SWISH; /* reads its input twice */
+    return kind != ACTIVATION_HARD_SWISH && caffe_gated(kind) == NULL; /* they read their input twice */
 }
 
 void caffe_put_activation(struct caffe_writer *w, struct activation a, const char *name, const char *from,
@@ -143,10 +131,12 @@ void caffe_put_activation(struct caffe_writer *w, struct activation a, const cha
     case ACTIVATION_HARD_SWISH:
         gate = caffe_inner_name(w, "gate");
         put_hard_sigmoid(w, a, gate, from, gate);
-        put_product(w, name, from, gate, to);
+        caffe_put_product(w, name, from, gate, to);
         break;
     default:
-        if (layers[a.kind].type == NULL)
+        if (caffe_gated(a.kind) != NULL)
+            caffe_gated(a.kind)(w, name, from, to);
+        else if (layers[a.kind].type == NULL)
             caffe_cannot(w, "its activation %s has no form in Caffe", activation_name(a.kind));
         else
             put_layer(w, a, name, from, to);

@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-enum { ROWS = 2 };        /* the first axis of an image */
-enum { WHAT_BYTES = 48 }; /* a word and two numbers */
+enum { CHANNELS = 1, ROWS = 2 }; /* axes of an image */
+enum { WHAT_BYTES = 48 };        /* a word and two numbers */
 
 /* ---- Layers */
 
@@ -178,16 +178,21 @@ static void put_cuts(struct caffe_writer *w, struct caffe_chain *chain, const st
     }
 }
 
-/* Cuts along one axis after the other, then steps of rows and columns. */
+/* Cuts along one axis after the other, then steps of channels, of rows and columns. */
 static void put_own(struct caffe_writer *w)
 {
     const struct shape *x = caffe_shape_of(w, w->node->inputs[0]), *y = caffe_shape_of(w, w->node->outputs[0]);
     struct range ranges[TENSOR_MAX_RANK];
     struct caffe_chain chain = {.at = w->from};
+    struct range channels = {0};
     int64_t stride[2] = {1, 1};
 
     for (size_t i = 0; i < x->rank; i++) {
         ranges[i] = find_range(w->node, i, x->dims[i], y->dims[i]);
+        if (x->rank == 4 && i == CHANNELS && ranges[i].step > 1) {
+            channels = ranges[i];
+            ranges[i] = (struct range){0, x->dims[i], 1};
+        }
         chain.n_left += !is_whole(&ranges[i], x->dims[i]);
         if (ranges[i].step == 1)
             continue;
@@ -197,8 +202,11 @@ static void put_own(struct caffe_writer *w)
         }
         stride[i - ROWS] = ranges[i].step;
     }
-    chain.n_left += stride[0] > 1 || stride[1] > 1;
+    chain.n_left += (size_t)(channels.step > 1) + (stride[0] > 1 || stride[1] > 1);
     put_cuts(w, &chain, ranges, x);
+    if (channels.step > 1)
+        caffe_put_selection(w, caffe_next_link(w, &chain, "channels"), x->dims[CHANNELS], channels.begin, channels.step,
+                            y->dims[CHANNELS]);
     if (chain.n_left > 0)
         caffe_put_subsample(w, caffe_next_link(w, &chain, "steps"), y->dims[1], stride);
 }

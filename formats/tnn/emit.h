@@ -98,7 +98,27 @@ const char *tnn_put_const(struct tnn_emit *e, const char *base, const char *what
 /* An activation layer between two blobs (ReLU on codes where is_quantized). */
 void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool is_quantized, const char *name,
                         const char *from, const char *to);
-/* A Pad layer of zeros around an image, between two blobs. */
-void tnn_put_image_pad(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct window *w);
+/* A layer of two blobs, which broadcast by numpy's rule. */
+void tnn_put_binary(struct tnn_emit *e, const char *type, const char *name, const char *a, const char *b,
+                    const char *to);
+/* y = (scale x + shift)^exponent */
+void tnn_put_power(struct tnn_emit *e, const char *name, const char *from, const char *to, float exponent, float scale,
+                   float shift);
+/* A Reduce layer over axes (as bits) of a blob of `rank` axes. */
+void tnn_put_reduce(struct tnn_emit *e, const char *type, const char *name, const char *from, const char *to,
+                    uint32_t axes, size_t rank, bool keep_dims);
+void tnn_put_pair(struct tnn_emit *e, const int64_t pair[2]);
+
+/* Windows over one axis are those of an image of one row: its shape; the blob that the node's window reads, and the one
+ * that it makes for `to`; then, where that is another, `to` of it. emit_window.c. */
+struct shape tnn_as_image(const struct shape *x);
+const char *tnn_image_input(struct tnn_emit *e, const struct node *node);
+const char *tnn_image_output(struct tnn_emit *e, const struct node *node, const char *to);
+void tnn_finish_image(struct tnn_emit *e, const struct node *node, const char *made, const char *to);
+/* A Pad layer around an image, as far as the window's pads, between two blobs. */
+void tnn_put_image_pad(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct window *w,
+                       float value);
+/* The blob in another shape, whose batch is the same. */
+void tnn_put_reshape(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct shape *y);
 
 #endif

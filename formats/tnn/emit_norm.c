@@ -58,7 +58,61 @@ static void emit_instance_norm(struct tnn_emit *e, const struct node *node, cons
     tnn_put_raw(&e->writer, TNN_FLOAT32, shift, channels, NULL);
 }
 
-/* TNN has it over the last axes with a scale and a shift an element, and over images with those a channel. */
+/* Scale or shift, input `slot`, behind `from`: a constant with all the axes of x broadcasts. `to` is where it ends. */
+static void put_parameter(struct tnn_emit *e, const struct node *node, size_t slot, const char *type, const char *from,
+                          const char *to)
+{
+    const struct value *v = &e->graph->values[node->inputs[slot]];
+    const struct shape *x = tnn_value_shape(e, node->inputs[0]);
+    struct shape shape = {x->rank, {1, 1, 1, 1, 1, 1, 1, 1}};
+    const char *name = tnn_layer_name(e, node), *constant;
+
+    if (!v->is_constant || v->shape.rank > x->rank) {
+        tnn_cannot(e, "its parameter \"%s\" is no constant that broadcasts", v->name);
+        return;
+    }
+    memcpy(shape.dims + x->rank - v->shape.rank, v->shape.dims, v->shape.rank * sizeof *shape.dims);
+    constant = tnn_put_const(e, name, type, &shape, v->data);
+    if (constant != NULL)
+        tnn_put_binary(e, type, tnn_fresh_name(e, constant, "applied"), from, constant, to);
+}
+
+static bool has_parameter(const struct node *node, size_t slot)
+{
+    return slot < node->n_inputs && node->inputs[slot] != GRAPH_NONE;
+}
+
+/* By small layers, over any axes and with any parameters: (x - mean) / root(variance + epsilon). */
+static void emit_restated_norm(struct tnn_emit *e, const struct node *node)
+{
+    static const char *const whats[] = {"mean", "centred", "square", "variance", "root", "normalised", "scaled"};
+    enum { MEAN, CENTRED, SQUARE, VARIANCE, ROOT, NORMALISED, SCALED, N_BLOBS };
+    const char *x = e->blobs[node->inputs[0]], *y = e->blobs[node->outputs[0]], *blobs[N_BLOBS];
+    const size_t rank = tnn_value_shape(e, node->inputs[0])->rank;
+    const uint32_t axes = node->attr.layer_norm.axes;
+    bool has_scale = has_parameter(node, 1), has_shift = has_parameter(node, 2);
+
+    for (size_t i = 0; i < N_BLOBS; i++)
+        if ((blobs[i] = tnn_fresh_name(e, tnn_layer_name(e, node), whats[i])) == NULL)
+            return;
+    if (!has_shift)
+        blobs[SCALED] = y;
+    if (!has_scale)
+        blobs[NORMALISED] = blobs[SCALED];
+    tnn_put_reduce(e, "ReduceMean", blobs[MEAN], x, blobs[MEAN], axes, rank, true);
+    tnn_put_binary(e, "Sub", blobs[CENTRED], x, blobs[MEAN], blobs[CENTRED]);
+    tnn_put_binary(e, "Mul", blobs[SQUARE], blobs[CENTRED], blobs[CENTRED], blobs[SQUARE]);
+    tnn_put_reduce(e, "ReduceMean", blobs[VARIANCE], blobs[SQUARE], blobs[VARIANCE], axes, rank, true);
+    tnn_put_power(e, blobs[ROOT], blobs[VARIANCE], blobs[ROOT], 0.5F, 1, node->attr.layer_norm.epsilon);
+    tnn_put_binary(e, "Div", tnn_layer_name(e, node), blobs[CENTRED], blobs[ROOT], blobs[NORMALISED]);
+    if (has_scale)
+        put_parameter(e, node, 1, "Mul", blobs[NORMALISED], blobs[SCALED]);
+    if (has_shift)
+        put_parameter(e, node, 2, "Add", blobs[SCALED], y);
+}
+
+/* TNN has a layer for it over the last axes, with a scale and a shift an element, and one over images, with those a
+ * channel. */
 void tnn_emit_layer_norm(struct tnn_emit *e, const struct node *node)
 {
     const struct shape *x = tnn_value_shape(e, node->inputs[0]);
@@ -77,7 +131,7 @@ void tnn_emit_layer_norm(struct tnn_emit *e, const struct node *node)
             last.dims[last.rank++] = x->dims[i];
     if (axes >> (x->rank - last.rank) << (x->rank - last.rank) != axes ||
         (scale = parameters(e, node, 1, 1, &last)) == NULL || (shift = parameters(e, node, 2, 0, &last)) == NULL) {
-        tnn_cannot(e, "layer norm other than over the last axes, element by element, is not written");
+        emit_restated_norm(e, node);
         return;
     }
     inputs[1] = tnn_put_const(e, tnn_layer_name(e, node), "scale", &last, scale);

@@ -40,12 +40,21 @@ static void put_prelu(struct tnn_emit *e, const char *name, const char *from, co
     tnn_put_raw(&e->writer, TNN_FLOAT32, slope, n, NULL);
 }
 
-static void put_power(struct tnn_emit *e, const char *name, const char *from, const char *to, float exponent)
+void tnn_put_power(struct tnn_emit *e, const char *name, const char *from, const char *to, float exponent, float scale,
+                   float shift)
 {
     tnn_layer_begin(&e->writer, false, "Power", name, &from, 1, &to, 1);
     tnn_param_real(&e->writer, exponent);
-    tnn_param(&e->writer, 1); /* scale */
-    tnn_param(&e->writer, 0); /* shift */
+    tnn_param_real(&e->writer, scale);
+    tnn_param_real(&e->writer, shift);
+    tnn_layer_end(&e->writer);
+}
+
+void tnn_put_binary(struct tnn_emit *e, const char *type, const char *name, const char *a, const char *b,
+                    const char *to)
+{
+    tnn_layer_begin(&e->writer, false, type, name, (const char *const[]){a, b}, 2, &to, 1);
+    tnn_param(&e->writer, -1); /* no operand is constant */
     tnn_layer_end(&e->writer);
 }
 
@@ -64,9 +73,19 @@ static void put_mish(struct tnn_emit *e, const char *name, const char *from, con
         return;
     put_plain(e, "Softplus", soft, from, soft);
     put_plain(e, "Tanh", gate, soft, gate);
-    tnn_layer_begin(&e->writer, false, "Mul", name, (const char *const[]){from, gate}, 2, &to, 1);
-    tnn_param(&e->writer, -1); /* no operand is constant */
-    tnn_layer_end(&e->writer);
+    tnn_put_binary(e, "Mul", name, from, gate, to);
+}
+
+/* x sigmoid(alpha x) */
+static void put_swish(struct tnn_emit *e, const char *name, const char *from, const char *to, float alpha)
+{
+    const char *scaled = tnn_fresh_name(e, name, "scaled"), *gate = tnn_fresh_name(e, name, "gate");
+
+    if (scaled == NULL || gate == NULL)
+        return;
+    tnn_put_power(e, scaled, from, scaled, 1, alpha, 0);
+    put_plain(e, "Sigmoid", gate, scaled, gate);
+    tnn_put_binary(e, "Mul", name, from, gate, to);
 }
 
 void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool is_quantized, const char *name,
@@ -80,14 +99,18 @@ void tnn_put_activation(struct tnn_emit *e, struct activation activation, bool i
         return;
     }
     if (activation.kind == ACTIVATION_POWER) {
-        put_power(e, name, from, to, activation.alpha);
+        tnn_put_power(e, name, from, to, activation.alpha, 1, 0);
         return;
     }
     if (activation.kind == ACTIVATION_MISH) {
         put_mish(e, name, from, to);
         return;
     }
-    if (type == NULL || (activation.kind == ACTIVATION_SWISH && activation.alpha != 1)) {
+    if (activation.kind == ACTIVATION_SWISH && activation.alpha != 1) {
+        put_swish(e, name, from, to, activation.alpha);
+        return;
+    }
+    if (type == NULL) {
         tnn_cannot(e, "its activation %s has no form in TNN", activation_name(activation.kind));
         return;
     }
@@ -154,9 +177,7 @@ static void put_binary_constant(struct tnn_emit *e, const struct node *node, con
             tnn_cannot(e, "TNN cannot tell how its constant \"%s\" is to be broadcast", element->name);
             return;
         }
-        tnn_layer_begin(&e->writer, false, type, name, inputs, 2, &to, 1);
-        tnn_param(&e->writer, -1);
-        tnn_layer_end(&e->writer);
+        tnn_put_binary(e, type, name, inputs[0], inputs[1], to);
         return;
     }
     tnn_layer_begin(&e->writer, false, type, name, &from, 1, &to, 1);
@@ -227,16 +248,24 @@ void tnn_emit_lrn(struct tnn_emit *e, const struct node *node)
     tnn_layer_end(&e->writer);
 }
 
+void tnn_put_reduce(struct tnn_emit *e, const char *type, const char *name, const char *from, const char *to,
+                    uint32_t axes, size_t rank, bool keep_dims)
+{
+    tnn_layer_begin(&e->writer, false, type, name, &from, 1, &to, 1);
+    tnn_param(&e->writer, keep_dims);
+    for (size_t axis = 0; axis < rank; axis++)
+        if ((axes >> axis & 1) != 0)
+            tnn_param(&e->writer, (int64_t)axis);
+    tnn_layer_end(&e->writer);
+}
+
 void tnn_emit_reduce(struct tnn_emit *e, const struct node *node)
 {
     static const char *const types[REDUCE_COUNT] = {
         [REDUCE_MEAN] = "ReduceMean", [REDUCE_SUM] = "ReduceSum", [REDUCE_MAX] = "ReduceMax",
         [REDUCE_MIN] = "ReduceMin",   [REDUCE_L2] = "ReduceL2",   [REDUCE_PROD] = "ReduceProd"};
 
-    tnn_simple_layer(e, node, types[node->attr.reduce.kind]);
-    tnn_param(&e->writer, node->attr.reduce.keep_dims);
-    for (size_t axis = 0; axis < tnn_value_shape(e, node->inputs[0])->rank; axis++)
-        if ((node->attr.reduce.axes >> axis & 1) != 0)
-            tnn_param(&e->writer, (int64_t)axis);
-    tnn_layer_end(&e->writer);
+    tnn_put_reduce(e, types[node->attr.reduce.kind], tnn_layer_name(e, node), e->blobs[node->inputs[0]],
+                   e->blobs[node->outputs[0]], node->attr.reduce.axes, tnn_value_shape(e, node->inputs[0])->rank,
+                   node->attr.reduce.keep_dims);
 }

@@ -46,7 +46,25 @@ void tnn_emit_concat(struct tnn_emit *e, const struct node *node)
         tnn_put_scale(e, node->outputs[0]);
 }
 
-/* axis, num_axes, n, d_1..d_n, NCHW. The batch is kept: 0. */
+/* axis, num_axes, n, d_1..d_n, NCHW; an extent 0 is kept. */
+static void put_shape(struct tnn_emit *e, const struct shape *y)
+{
+    tnn_param(&e->writer, 0);
+    tnn_param(&e->writer, (int64_t)y->rank);
+    put_list(e, y->dims, y->rank);
+    tnn_param(&e->writer, 0);
+    tnn_layer_end(&e->writer);
+}
+
+void tnn_put_reshape(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct shape *y)
+{
+    struct shape open = *y;
+
+    open.dims[0] = 0;
+    tnn_layer_begin(&e->writer, false, "Reshape", name, &from, 1, &to, 1);
+    put_shape(e, &open);
+}
+
 void tnn_emit_reshape(struct tnn_emit *e, const struct node *node)
 {
     const struct shape *x = tnn_value_shape(e, node->inputs[0]);
@@ -55,11 +73,7 @@ void tnn_emit_reshape(struct tnn_emit *e, const struct node *node)
     if (y.rank > 0 && x->rank > 0 && y.dims[0] == x->dims[0])
         y.dims[0] = 0;
     tnn_simple_layer(e, node, "Reshape");
-    tnn_param(&e->writer, 0);
-    tnn_param(&e->writer, (int64_t)y.rank);
-    put_list(e, y.dims, y.rank);
-    tnn_param(&e->writer, 0);
-    tnn_layer_end(&e->writer);
+    put_shape(e, &y);
 }
 
 void tnn_emit_transpose(struct tnn_emit *e, const struct node *node)
@@ -115,12 +129,13 @@ static void put_pad(struct tnn_emit *e, const int64_t *begin, const int64_t *end
     tnn_layer_end(&e->writer);
 }
 
-void tnn_put_image_pad(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct window *w)
+void tnn_put_image_pad(struct tnn_emit *e, const char *name, const char *from, const char *to, const struct window *w,
+                       float value)
 {
     const int64_t begin[4] = {0, 0, w->pad_begin[0], w->pad_begin[1]}, end[4] = {0, 0, w->pad_end[0], w->pad_end[1]};
 
     tnn_layer_begin(&e->writer, false, "Pad", name, &from, 1, &to, 1);
-    put_pad(e, begin, end, PAD_CONSTANT, 0);
+    put_pad(e, begin, end, PAD_CONSTANT, value);
 }
 
 void tnn_emit_pad(struct tnn_emit *e, const struct node *node)

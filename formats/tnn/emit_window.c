@@ -1,11 +1,9 @@
-/* emit_window.c — convolutions, inner and matrix products, pools. */
+/* emit_window.c — convolutions, inner and matrix products; windows over one axis as those of an image. */
 #include "formats/even_pads.h"
 #include "formats/tnn/emit.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { ROWS = 2 }; /* first spatial axis of an image */
 
 static const struct value *input_value(const struct tnn_emit *e, const struct node *node, size_t slot)
 {
@@ -17,15 +15,42 @@ static bool is_symmetric(const struct window *w)
     return w->pad_begin[0] == w->pad_end[0] && w->pad_begin[1] == w->pad_end[1];
 }
 
-static bool is_padded(const struct window *w)
-{
-    return w->pad_begin[0] > 0 || w->pad_end[0] > 0 || w->pad_begin[1] > 0 || w->pad_end[1] > 0;
-}
-
-static void put_pair(struct tnn_emit *e, const int64_t pair[2])
+void tnn_put_pair(struct tnn_emit *e, const int64_t pair[2])
 {
     tnn_param(&e->writer, pair[0]);
     tnn_param(&e->writer, pair[1]);
+}
+
+/* ---- Windows over one axis */
+
+struct shape tnn_as_image(const struct shape *x)
+{
+    return x->rank == 3 ? (struct shape){4, {x->dims[0], x->dims[1], 1, x->dims[2]}} : *x;
+}
+
+const char *tnn_image_input(struct tnn_emit *e, const struct node *node)
+{
+    const struct shape *x = tnn_value_shape(e, node->inputs[0]), image = tnn_as_image(x);
+    const char *from = e->blobs[node->inputs[0]], *to;
+
+    if (x->rank == 4)
+        return from;
+    to = tnn_fresh_name(e, tnn_layer_name(e, node), "as_image");
+    if (to != NULL)
+        tnn_put_reshape(e, to, from, to, &image);
+    return to;
+}
+
+const char *tnn_image_output(struct tnn_emit *e, const struct node *node, const char *to)
+{
+    return tnn_value_shape(e, node->inputs[0])->rank == 4 ? to : tnn_fresh_name(e, tnn_layer_name(e, node), "of_image");
+}
+
+void tnn_finish_image(struct tnn_emit *e, const struct node *node, const char *from, const char *to)
+{
+    if (from != to)
+        tnn_put_reshape(e, tnn_fresh_name(e, tnn_layer_name(e, node), "as_signal"), from, to,
+                        tnn_value_shape(e, node->outputs[0]));
 }
 
 /* ---- Weights */
@@ -132,12 +157,12 @@ static bool fused_code(const struct activation *fused, bool is_integer, enum tnn
 /* The blob that the convolution reads: its input, or a padded copy where the pads are not symmetric. */
 static const char *padded_input(struct tnn_emit *e, const struct node *node, struct window *w)
 {
-    const char *blob = e->blobs[node->inputs[0]], *padded;
+    const char *blob = tnn_image_input(e, node), *padded;
 
     if (is_symmetric(w))
         return blob;
     padded = tnn_fresh_name(e, tnn_layer_name(e, node), "padded");
-    tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w);
+    tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w, 0);
     memset(w->pad_begin, 0, sizeof w->pad_begin);
     memset(w->pad_end, 0, sizeof w->pad_end);
     return padded;
@@ -149,6 +174,7 @@ static const float *even_weights(struct tnn_emit *e, const struct node *node, st
     const struct value *weights = input_value(e, node, 1);
     struct error err = {0};
     struct even_convolution even;
+    const struct shape own = *shape;
     const char *reason = even_convolution_init(&even, w, node->attr.conv.output_padding, shape);
     float *grown;
 
@@ -158,29 +184,30 @@ static const float *even_weights(struct tnn_emit *e, const struct node *node, st
     }
     *w = even.window;
     *shape = even.shape;
-    if (shape_equal(shape, &weights->shape))
+    if (shape_equal(shape, &own))
         return weights->data;
     grown = arena_create_array(e->arena, (size_t)shape_elements(shape), sizeof *grown, &err);
     if (grown == NULL)
         tnn_writer_fail(&e->writer, err.code, "%s", err.text);
     else
-        even_convolution_fill(&even, &weights->shape, weights->data, grown);
+        even_convolution_fill(&even, &own, weights->data, grown);
     return grown;
 }
 
 void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
 {
-    const char *type = node->op == OP_DECONV ? "Deconvolution" : "Convolution", *from, *to;
+    const char *type = node->op == OP_DECONV ? "Deconvolution" : "Convolution", *from, *to, *made;
     const struct value *x = input_value(e, node, 0);
     const struct value *y = &e->graph->values[node->outputs[0]];
     struct window window = node->attr.conv.window;
-    struct shape shape = input_value(e, node, 1)->shape;
+    struct shape shape = tnn_as_image(&input_value(e, node, 1)->shape);
     const float *weights = input_value(e, node, 1)->data;
     bool is_integer = tnn_is_integer(e, node), is_expressed;
     enum tnn_fused code;
 
-    if (x->shape.rank != 4) {
-        tnn_cannot(e, "convolutions over other than two axes are not written");
+    if (x->shape.rank != 4 && (x->shape.rank != 3 || is_integer)) {
+        tnn_cannot(e, "convolutions over %zu axes%s have no form in TNN", x->shape.rank - 2,
+                   is_integer ? " of codes" : "");
         return;
     }
     if (is_integer && !has_codes(e, node))
@@ -190,23 +217,25 @@ void tnn_emit_conv(struct tnn_emit *e, const struct node *node)
         weights = even_weights(e, node, &window, &shape);
     from = padded_input(e, node, &window);
     to = tnn_output_before(e, node, is_expressed);
+    made = tnn_image_output(e, node, to);
     if (is_integer)
         tnn_put_scale_as(e, node->inputs[0], from);
-    tnn_layer_begin(&e->writer, is_integer, type, tnn_layer_name(e, node), &from, 1, &to, 1);
+    tnn_layer_begin(&e->writer, is_integer, type, tnn_layer_name(e, node), &from, 1, &made, 1);
     tnn_param(&e->writer, node->attr.conv.group);
     tnn_param(&e->writer, x->shape.dims[1] / node->attr.conv.group);
     tnn_param(&e->writer, y->shape.dims[1]);
-    put_pair(e, window.kernel);
-    put_pair(e, window.stride);
-    put_pair(e, window.pad_begin);
+    tnn_put_pair(e, window.kernel);
+    tnn_put_pair(e, window.stride);
+    tnn_put_pair(e, window.pad_begin);
     tnn_param(&e->writer, input_value(e, node, 2) != NULL);
     tnn_param(&e->writer, TNN_PAD_EXPLICIT);
-    put_pair(e, window.dilation);
+    tnn_put_pair(e, window.dilation);
     tnn_param(&e->writer, code);
     tnn_layer_end(&e->writer);
     put_weights(e, node, type, is_integer, &shape, weights);
     if (is_integer)
         tnn_put_scale_as(e, node->outputs[0], to);
+    tnn_finish_image(e, node, made, to);
     tnn_finish_activation(e, node, to);
 }
 
@@ -258,90 +287,4 @@ void tnn_emit_matmul(struct tnn_emit *e, const struct node *node)
         tnn_resource_begin(&e->writer, "MatMul", name);
         tnn_put_raw(&e->writer, TNN_FLOAT32, w->data, (size_t)shape_elements(&w->shape), &w->shape);
     }
-}
-
-/* ---- Pooling */
-
-static int64_t same_total(int64_t in, int64_t out, const struct window *w, size_t k)
-{
-    int64_t total = (out - 1) * w->stride[k] + w->kernel[k] - in;
-
-    return total < 0 ? 0 : total;
-}
-
-/* Which of TNN's three ways to state pads gives these begins and sizes? What lies behind the image's end never enters a
- * maximum, nor an average here, so TNN may pad it with as much as it likes. */
-static bool find_pad_type(const struct node *node, const struct shape *x, enum tnn_pad_type *type, bool *rounds_up)
-{
-    const struct window *w = &node->attr.pool.window;
-    bool is_floor = true, is_ceil = true, is_same = true;
-
-    for (size_t k = 0; k < 2; k++) {
-        int64_t in = x->dims[ROWS + k], out = node->attr.pool.output[k], pad = w->pad_begin[k];
-        int64_t room = in + 2 * pad - w->kernel[k], total = same_total(in, out, w, k);
-        int64_t down = pool_output_size(in, w->kernel[k], w->stride[k], 1, pad, pad, false, true);
-        int64_t up = pool_output_size(in, w->kernel[k], w->stride[k], 1, pad, pad, true, false);
-
-        /* Whether a window beyond the image is dropped shall not matter: that is why `up` must be what it would be. */
-        is_floor = is_floor && out == down;
-        is_ceil = is_ceil && out == up && (room < 0 || up == (room + w->stride[k] - 1) / w->stride[k] + 1);
-        is_same = is_same && out == (in + w->stride[k] - 1) / w->stride[k] && pad == total / 2;
-    }
-    *type = is_floor || is_ceil ? TNN_PAD_EXPLICIT : TNN_PAD_SAME;
-    *rounds_up = is_ceil && !is_floor;
-    return is_floor || is_ceil || is_same;
-}
-
-/* TNN's averages leave out the pads. Where they count, zeros are laid around the image first, which is then not padded.
- */
-static const char *counted_pads(struct tnn_emit *e, const struct node *node, struct node *pool, struct shape *x)
-{
-    const char *blob = e->blobs[node->inputs[0]], *padded;
-    struct window *w = &pool->attr.pool.window;
-
-    if (pool->attr.pool.kind == POOL_MAX || !pool->attr.pool.count_include_pad || !is_padded(w))
-        return blob;
-    padded = tnn_fresh_name(e, tnn_layer_name(e, node), "padded");
-    tnn_put_image_pad(e, tnn_fresh_name(e, tnn_layer_name(e, node), "pad"), blob, padded, w);
-    for (size_t k = 0; k < 2; k++) {
-        x->dims[ROWS + k] += w->pad_begin[k] + w->pad_end[k];
-        w->pad_begin[k] = w->pad_end[k] = 0;
-    }
-    return padded;
-}
-
-void tnn_emit_pool(struct tnn_emit *e, const struct node *node)
-{
-    bool is_integer = tnn_is_integer(e, node) && node->attr.pool.kind == POOL_MAX, rounds_up;
-    const char *from, *to = e->blobs[node->outputs[0]];
-    struct shape x = input_value(e, node, 0)->shape;
-    struct node pool = *node;
-    enum tnn_pad_type pad_type;
-
-    if (x.rank != 4 || node->attr.pool.window.dilation[0] != 1 || node->attr.pool.window.dilation[1] != 1) {
-        tnn_cannot(e, "only pools over two axes without dilation are written");
-        return;
-    }
-    from = counted_pads(e, node, &pool, &x);
-    if (!find_pad_type(&pool, &x, &pad_type, &rounds_up)) {
-        tnn_cannot(e, "its pads %lld,%lld,%lld,%lld have no form in TNN", (long long)pool.attr.pool.window.pad_begin[0],
-                   (long long)pool.attr.pool.window.pad_begin[1], (long long)pool.attr.pool.window.pad_end[0],
-                   (long long)pool.attr.pool.window.pad_end[1]);
-        return;
-    }
-    if (is_integer)
-        tnn_put_scale(e, node->inputs[0]);
-    tnn_layer_begin(&e->writer, is_integer, "Pooling", tnn_layer_name(e, node), &from, 1, &to, 1);
-    tnn_param(&e->writer, pool.attr.pool.kind == POOL_MAX ? 0 : 1);
-    put_pair(e, pool.attr.pool.window.kernel);
-    put_pair(e, pool.attr.pool.window.stride);
-    put_pair(e, pool.attr.pool.window.pad_begin);
-    put_pair(e, (const int64_t[2]){-1, -1}); /* the kernel is not an extent of the input */
-    tnn_param(&e->writer, pad_type);
-    tnn_param(&e->writer, rounds_up);
-    tnn_param(&e->writer, 0); /* not adaptive */
-    put_pair(e, (const int64_t[2]){0, 0});
-    tnn_layer_end(&e->writer);
-    if (is_integer)
-        tnn_put_scale(e, node->outputs[0]);
 }

@@ -229,9 +229,9 @@ static inline double reference_layer_norm(const struct reference *r, const struc
         squares += is_ours ? data[i] * data[i] : 0;
     }
     y = (data[number] - sum / n) / sqrt(squares / n - sum / n * (sum / n) + (double)node->attr.layer_norm.epsilon);
-    if (node->n_inputs > 1)
+    if (node->n_inputs > 1 && node->inputs[1] != GRAPH_NONE)
         y *= r->data[node->inputs[1]][reference_offset(reference_shape(r, node->inputs[1]), at, x->rank)];
-    if (node->n_inputs > 2)
+    if (node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE)
         y += r->data[node->inputs[2]][reference_offset(reference_shape(r, node->inputs[2]), at, x->rank)];
     return y;
 }

@@ -91,16 +91,16 @@ expect 64 'calibrate --dry-run' "$ETALON" inspect "$demo/demo.yaml"
 expect 65 'inspected as a data set' "$ETALON" inspect "$scratch/ended"
 "$ETALON" convert --help | grep -q '  tensorflow ' || fail "--help names no formats"
 expect 64 '--input takes a name and a shape' "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/none" --input x=1x
-"$PYTHON" - "$scratch/erf.onnx" <<'PYTHON'
+"$PYTHON" - "$scratch/floor.onnx" <<'PYTHON'
 import sys
 import onnx
 from onnx import TensorProto, helper
 value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2, 3, 3])
-graph = helper.make_graph([helper.make_node("Erf", ["x"], ["y"], name="the_node")], "g", [value("x")], [value("y")])
+graph = helper.make_graph([helper.make_node("Floor", ["x"], ["y"], name="the_node")], "g", [value("x")], [value("y")])
 onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=7), sys.argv[1])
 PYTHON
-expect 69 'caffe: node "the_node" (Erf): its activation erf has no form in Caffe' \
-  "$ETALON" convert "$scratch/erf.onnx" --to caffe --output "$scratch/none"
+expect 69 'caffe: node "the_node" (Floor): its activation floor has no form in Caffe' \
+  "$ETALON" convert "$scratch/floor.onnx" --to caffe --output "$scratch/none"
 [ ! -e "$scratch/none" ] || fail "a refused conversion leaves something behind: $(ls -A "$scratch/none")"
 
 need_data

@@ -1,6 +1,8 @@
 /* test_caffe_layers.c — every supported layer of Caffe: which nodes it becomes, with which shapes and constants. */
 #include "caffe_files.h"
 
+#include "common/passes.h"
+
 #include <math.h>
 
 #define ONE(type, more) "layer { name: 'x' type: '" type "' bottom: 'data' top: 'x' " more " }\n"
@@ -275,9 +277,30 @@ static void a_difference_is_a_subtraction(void **state)
     graph_destroy(graph);
 }
 
+/* The opt-out of folding, for one layer of the file. */
+static void a_kept_normalisation_is_not_folded(void **state)
+{
+    for (size_t is_kept = 0; is_kept < 2; is_kept++) {
+        struct graph *graph =
+            must_import(*state,
+                        INPUT("1,3,4,4") "layer { name: 'c' type: 'Convolution' bottom: 'data' top: 'c' "
+                                         "convolution_param { num_output: 2 kernel_size: 1 bias_term: false } }\n"
+                                         "layer { name: 'n' type: 'BatchNorm' bottom: 'c' top: 'n' }\n",
+                        "c:2x3x1x1;n:2,2,1", NULL);
+        struct error err;
+
+        assert_int_equal(graph_keep_nodes(graph, (const char *[]){"n"}, is_kept, &err), 0);
+        assert_int_equal(graph_normalise(graph, &err), 0);
+        assert_int_equal(graph->n_nodes, 1 + is_kept);
+        assert_int_equal(graph->nodes[graph->n_nodes - 1].op, is_kept ? OP_NORMALIZE : OP_CONV);
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_normalisation_is_not_folded),
         cmocka_unit_test(each_layer_becomes_its_nodes),
         cmocka_unit_test(activations_carry_their_parameters),
         cmocka_unit_test(weights_arrive_unchanged),

@@ -155,7 +155,9 @@ static void uneven_pads_of_a_convolution_grow_its_kernel(void **state)
     assert_layers(make_conv(w, OP_CONV), "pad_h: 1 pad_w: 0 kernel_h: 4 kernel_w: 3 stride_h: 2 stride_w: 2");
     assert_layers(make_conv(w, OP_DECONV), "type: \"Deconvolution\"", "pad_h: 1 pad_w: 0 kernel_h: 4 kernel_w: 3");
     w.dilation[0] = 2;
-    assert_refused(make_conv(w, OP_CONV), "node \"y\" (conv): its pads differ by no multiple of the dilation");
+    assert_layers(make_conv(w, OP_CONV), "name: \"y/padded\" type: \"Convolution\" bottom: \"x\" top: \"y/padded\"",
+                  "name: \"y\" type: \"Convolution\" bottom: \"y/padded\" top: \"y\"");
+    assert_refused(make_conv(w, OP_DECONV), "node \"y\" (deconv): its pads differ by no multiple of the dilation");
 }
 
 static void a_small_file_cannot_make_us_write_a_large_one(void **state)
@@ -229,7 +231,12 @@ static void activations_have_their_layers(void **state)
         "name: \"y/argument\" type: \"Power\" bottom: \"x\" top: \"y/gate\" power_param { scale: 0.5 shift: 0.25 }",
         "name: \"y/gate\" type: \"Clip\" bottom: \"y/gate\" top: \"y/gate\" clip_param { min: 0 max: 1 }",
         "name: \"y\" type: \"Eltwise\" bottom: \"x\" bottom: \"y/gate\" top: \"y\" eltwise_param { operation: PROD }");
-    assert_refused(make_activation(ACTIVATION_GELU, 0, 0), "node \"y\" (activation): its activation gelu");
+    assert_layers(make_activation(ACTIVATION_MISH, 0, 0), "name: \"y/softplus\" type: \"BNLL\" bottom: \"x\"",
+                  "name: \"y/gate\" type: \"TanH\" bottom: \"y/softplus\"",
+                  "name: \"y\" type: \"Eltwise\" bottom: \"x\" bottom: \"y/gate\" top: \"y\"");
+    assert_layers(make_activation(ACTIVATION_GELU, 0, 0), "name: \"y/magnitude\" type: \"AbsVal\" bottom: \"x\"",
+                  "name: \"y\" type: \"Power\" bottom: \"y/whole\" top: \"y\" power_param { scale: 0.5 }");
+    assert_refused(make_activation(ACTIVATION_FLOOR, 0, 0), "node \"y\" (activation): its activation floor");
 }
 
 static void constants_become_numbers_vectors_or_images(void **state)

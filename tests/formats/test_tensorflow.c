@@ -9,6 +9,7 @@
 #include "../common/draw.h"
 
 #include "common/log.h"
+#include "common/passes.h"
 
 #include <math.h>
 
@@ -678,9 +679,33 @@ static void damaged_files_do_no_more_than_fail(void **state)
     free_file(&f->file);
 }
 
+/* The opt-out of folding, for one layer of the file. */
+static void a_kept_normalisation_is_not_folded(void **state)
+{
+    (void)state;
+    for (size_t is_kept = 0; is_kept < 2; is_kept++) {
+        struct tf_file *f = new_graph_def();
+        struct graph *graph;
+        struct error err;
+
+        add_placeholder(f, "x", -1, 4, 5, 3);
+        add_floats(f, "w", DIMS(1, 1, 3, 2), 1, 2, 3, 4, 5, 6);
+        add_floats(f, "p", DIMS(2), 2, 3);
+        set_text(f, set_ints(f, add_op(f, "Conv2D", "conv", "x w"), "strides", 1, 1, 1, 1), "padding", "SAME");
+        set_flag(f, add_op(f, "FusedBatchNormV3", "norm", "conv p p p p"), "is_training", false);
+        graph = must_import(f);
+        assert_int_equal(graph_keep_nodes(graph, (const char *[]){"norm"}, is_kept, &err), 0);
+        assert_int_equal(graph_normalise(graph, &err), 0);
+        assert_int_equal(graph->n_nodes, 1 + is_kept);
+        assert_int_equal(graph->nodes[graph->n_nodes - 1].op, is_kept ? OP_NORMALIZE : OP_CONV);
+        graph_destroy(graph);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kept_normalisation_is_not_folded),
         cmocka_unit_test(a_graph_is_recognised_by_its_content),
         cmocka_unit_test(other_protobuf_files_are_not_taken_for_graphs),
         cmocka_unit_test(a_saved_model_must_be_frozen_first),
