@@ -92,6 +92,13 @@ original=$data/resnet20/resnet20_frozen.pb made=$scratch/resnet20_frozen
 cmp "$scratch/plain/ascend/resnet20_frozen_quantized.pb" "$scratch/of_original/resnet20_frozen_quantized.pb" ||
   fail "the original graph gives another file"
 
+if [ -n "${TENSORFLOW:-}" ]; then # with the source's biases, the folded graph computes what our engine does
+  "$TENSORFLOW" -c "import numpy; numpy.random.default_rng(7).standard_normal(3072).astype('f4').tofile('$scratch/in.0')"
+  "$RUN_NETWORK" "$original" normalised "$scratch/ours" "$scratch/in.0" >/dev/null || fail "our fp32"
+  "$TENSORFLOW" "$here/check_ascend.py" float "$scratch/plain/ascend/resnet20_frozen_folded.pb" "$scratch/in" "$scratch/ours" \
+    2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "TensorFlow's fp32 is not ours"; }
+fi
+
 # One rank, and three: the same bits.
 for ranks in 0 3; do
   ranks $ranks "$ETALON" calibrate -q "$made.yaml" --set "output=ranks$ranks" >/dev/null
