@@ -50,7 +50,7 @@ static int64_t saturate(int128 x)
 /* The quotient toward minus infinity, and what rounding adds to it: 0 or 1. */
 static int64_t divide(int128 x, int n, enum rounding rounding)
 {
-    int128 one = 1, floor = x >> n, rest = x - (floor << n), half = one << (n - 1);
+    int128 one = 1, floor = x >> n, rest = x - floor * (one << n), half = one << (n - 1);
     bool is_half = rest == half, is_above = rest > half;
 
     switch (rounding) {

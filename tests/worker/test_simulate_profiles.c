@@ -201,7 +201,7 @@ static int64_t scaled_twice(int64_t x, struct multiplier by)
     int exponent = 31 - by.shift;
     struct multiplier high = {by.m, 31}, low = {1, exponent < 0 ? -exponent : 0};
 
-    return scaled(scaled(exponent > 0 ? x << exponent : x, high, ROUND_HALF_UP), low, ROUND_HALF_AWAY);
+    return scaled(scaled(exponent > 0 ? x * (INT64_C(1) << exponent) : x, high, ROUND_HALF_UP), low, ROUND_HALF_AWAY);
 }
 
 static float relu(const struct setting *s, float x)
