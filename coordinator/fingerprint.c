@@ -199,6 +199,8 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
         q->calibration.percentile, (int)q->calibration.bias_correction);
+    if (q->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
+        add(state, "rounding output 1\n");
     for (size_t i = 0; i < q->calibration.n_overrides; i++) {
         add_text(state, "override", q->calibration.overrides[i].node);
         add(state, "activations %s precision %d\n",

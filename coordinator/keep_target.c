@@ -2,6 +2,7 @@
 #include "coordinator/keep_target.h"
 
 #include "common/memory.h"
+#include "coordinator/plan_decide.h"
 #include "coordinator/plan_layer.h"
 
 #include <math.h>
@@ -42,7 +43,7 @@ static void count_weights(const struct plan *plan, struct archive_target *to)
     }
 }
 
-/* Scales of weights, and biases as they were corrected. Codes follow from them. */
+/* Scales of weights, and biases as they were corrected. Codes of biases follow from them. */
 static int list_layers(const struct plan *plan, struct archive_target *to, struct error *err)
 {
     struct archive_layer *layer;
@@ -74,6 +75,20 @@ static int list_layers(const struct plan *plan, struct archive_target *to, struc
         layer++;
     }
     return 0;
+}
+
+/* Of layers whose codes are not simply the nearest. */
+static int list_codes(const struct plan *plan, struct archive_target *to, struct error *err)
+{
+    for (size_t n = 0; n < plan->graph->n_nodes; n++)
+        to->n_codes += plan->nodes[n].is_rounded ? plan_layer_of(plan, (int)n).elements : 0;
+    if (to->n_codes == 0)
+        return 0;
+    to->codes = memory_create(to->n_codes, sizeof *to->codes, "an archive", err);
+    for (size_t n = 0, at = 0; to->codes != NULL && n < plan->graph->n_nodes; n++)
+        for (size_t i = 0; plan->nodes[n].is_rounded && i < plan_layer_of(plan, (int)n).elements; i++)
+            to->codes[at++] = (uint8_t)(PLAN_CODE_ZERO + plan->nodes[n].weight_codes[i]);
+    return to->codes == NULL ? -1 : 0;
 }
 
 int keep_target(const struct report *report, const struct report_target *t, const uint32_t *index,
@@ -114,5 +129,7 @@ int keep_target(const struct report *report, const struct report_target *t, cons
     }
     if (t->plan == NULL)
         return 0;
-    return list_channels(t, report->graph->n_values, to, err) != 0 ? -1 : list_layers(t->plan, to, err);
+    return list_channels(t, report->graph->n_values, to, err) != 0 || list_layers(t->plan, to, err) != 0
+               ? -1
+               : list_codes(t->plan, to, err);
 }

@@ -122,6 +122,19 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
 bool plan_can_correct_bias(const struct plan *plan, int n);
 int plan_correct_bias(struct plan *plan, int n, const double *mean, const double *simulated, struct error *err);
 
+/* Codes of layer `n` chosen once more, after plan_apply_weights, where plan_can_round: elements first .. first + count
+ * of the rows of a group of channels, by the second moments h [count x count] of what they meet (round_codes.h). Then,
+ * once, the end: its method says "+out", and the bias follows the codes where `mean` knows the fp32 means of the
+ * input's channels (NULL: it stays). EX_OSERR; EX_DATAERR as for biases. */
+bool plan_can_round(const struct plan *plan, int n);
+int plan_round_block(struct plan *plan, int n, size_t group, size_t first, size_t count, const double *h,
+                     struct error *err);
+int plan_finish_rounding(struct plan *plan, int n, const double *mean, struct error *err);
+
+/* The codes of such a layer as the archive has them, PLAN_CODE_ZERO more. EX_DATAERR: one beyond the target's. */
+enum { PLAN_CODE_ZERO = 128 };
+int plan_restore_codes(struct plan *plan, int n, const uint8_t *codes, struct error *err);
+
 /* What an earlier run ended with, after plan_apply_weights from its scales: the biases of layer `n` (n_biases of them,
  * 0: it has none) and who decided. EX_DATAERR: it has another number of them, or one that int32 cannot hold. */
 int plan_restore_layer(struct plan *plan, int n, const float *biases, size_t n_biases, const char *method,

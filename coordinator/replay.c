@@ -131,6 +131,27 @@ int replay_weights(const struct replay *replay, const struct plan *plan, const s
     return 0;
 }
 
+/* Where codes are not the nearest to their weights. */
+static int restore_codes(const struct archive_target *from, struct plan *plan, struct error *err)
+{
+    size_t expected = 0;
+
+    if (from->n_codes == 0)
+        return 0;
+    for (size_t n = 0; n < plan->graph->n_nodes; n++)
+        expected += plan_can_round(plan, (int)n) ? plan_layer_of(plan, (int)n).elements : 0;
+    if (from->n_codes != expected)
+        return error_set(err, EX_DATAERR, "expected %zu codes of weights, found %zu", expected, from->n_codes);
+    for (size_t n = 0, at = 0; n < plan->graph->n_nodes; n++) {
+        if (!plan_can_round(plan, (int)n))
+            continue;
+        if (plan_restore_codes(plan, (int)n, from->codes + at, err) != 0)
+            return -1;
+        at += plan_layer_of(plan, (int)n).elements;
+    }
+    return 0;
+}
+
 int replay_finish(const struct replay *replay, struct plan *plan, struct error *err)
 {
     const struct archive_target *from = replay->from;
@@ -140,6 +161,8 @@ int replay_finish(const struct replay *replay, struct plan *plan, struct error *
     for (size_t v = 0; v < replay->n_values; v++)
         if (plan->values[v].is_quantized)
             memcpy(plan->values[v].method, replay->places[v].decision->method, sizeof plan->values[v].method);
+    if (restore_codes(from, plan, err) != 0)
+        return -1;
     for (size_t n = 0; n < plan->graph->n_nodes; n++) {
         const struct archive_layer *row;
 

@@ -27,6 +27,13 @@ enum bias_correction {
     BIAS_CORRECTION_NONE,
 };
 
+/* How weights become codes of their scale. */
+enum weight_rounding {
+    WEIGHT_ROUNDING_AUTO,    /* OUTPUT where weights have one scale a tensor and a simulation needs the data anyway */
+    WEIGHT_ROUNDING_NEAREST, /* to the nearest */
+    WEIGHT_ROUNDING_OUTPUT,  /* by what a few records show them to do to outputs (round_weights.h) */
+};
+
 /* What a job file says, checked and with paths resolved. All strings are borrowed from the job. */
 struct run_request {
     struct model_request model;
@@ -49,6 +56,7 @@ struct run_request {
         double percentile;         /* fraction kept */
         double stop_when_stable;   /* relative movement of thresholds at which the pass ends; 0: never (measure.h) */
         enum bias_correction bias_correction;
+        enum weight_rounding rounding; /* never AUTO once the job is read */
         bool has_two_passes; /* ranges first, then a vendor's own bins (ranges.h), in fp32 of TNN's own last bits */
         bool equalizes;      /* channels between layers, before anything is measured (common/equalize.h) */
         size_t n_overrides;

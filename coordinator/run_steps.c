@@ -11,6 +11,7 @@
 #include "coordinator/keep.h"
 #include "coordinator/measure_ranges.h"
 #include "coordinator/report_convergence.h"
+#include "coordinator/round_weights.h"
 #include "worker/simulate.h"
 
 #include <stdio.h>
@@ -236,6 +237,11 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
             "bias_correction: simulated needs the calibration data, and the archive has not recorded it for "
             "this target and these methods; analytic and none need the archive alone "
             "(--set calibration.bias_correction=analytic)");
+    if (run->has_no_data && earlier == NULL && run->request->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
+        return error_set(err, EX_UNAVAILABLE,
+                         "rounding: output needs the calibration data, and the archive has not recorded it for this "
+                         "target and these methods; nearest needs the archive alone "
+                         "(--set calibration.rounding=nearest)");
     rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
     if (rc == 0)
         rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
@@ -245,16 +251,23 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
 }
 
 /* Collective. What needs the data. Replayed plans have it already; a tool knows nothing of it. */
-static int correct_plans(struct run *run, struct error *err)
+static int refine_plans(struct run *run, struct error *err)
 {
+    enum bias_correction correction = run->request->calibration.bias_correction;
     struct plan *plans[RUN_MAX_TARGETS];
     size_t n = 0;
+    int rc = 0;
 
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL && !run->targets[i].is_replayed &&
             !run->targets[i].plan->profile->is_tool_exact)
             plans[n++] = run->targets[i].plan;
-    return n == 0 ? 0 : correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
+    if (n > 0 && run->request->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
+        rc = round_weights(run->comm, run->observation, run->dataset, run->inputs, correction != BIAS_CORRECTION_NONE,
+                           plans, n, err);
+    if (rc == 0 && n > 0 && correction == BIAS_CORRECTION_SIMULATED)
+        rc = correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
+    return rc;
 }
 
 /* Collective. */
@@ -299,7 +312,7 @@ int run_decide(struct run *run, struct error *err)
         t->plan = NULL;
         log_warning("target %s: %s", t->target->name, t->error.text);
     }
-    return run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED ? correct_plans(run, err) : 0;
+    return refine_plans(run, err);
 }
 
 int run_score(struct run *run, bool with_choices, struct error *err)

@@ -66,6 +66,8 @@ struct archive_target {
     struct archive_layer *layers; /* in execution order */
     size_t n_weight_scales, n_biases;
     float *weight_scales, *biases; /* of all layers, one after the other */
+    size_t n_codes;                /* 0: codes are the nearest to their weights */
+    uint8_t *codes;                /* else 128 + code of all weights, layer after layer; NULL where there are none */
 };
 
 struct archive_bad_record {

@@ -42,11 +42,17 @@ const char *job_text(const struct yaml *root, struct arena *arena, struct error 
 /* The keys that may change: how statistics become models. The first that is none is refused. */
 static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
 {
-    static const char *const changeable[] = {"calibration.activations", "calibration.weights",
-                                             "calibration.granularity", "calibration.percentile",
-                                             "calibration.overrides",   "calibration.bias_correction",
-                                             "model.input_batch",       "model.separate_batch",
-                                             "model.separate_name",     "targets",
+    static const char *const changeable[] = {"calibration.activations",
+                                             "calibration.weights",
+                                             "calibration.granularity",
+                                             "calibration.percentile",
+                                             "calibration.overrides",
+                                             "calibration.bias_correction",
+                                             "calibration.rounding",
+                                             "model.input_batch",
+                                             "model.separate_batch",
+                                             "model.separate_name",
+                                             "targets",
                                              "target_options"};
 
     for (size_t i = 0; i < n_sets; i++) {

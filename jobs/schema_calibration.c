@@ -103,6 +103,18 @@ static int read_bias_correction(struct schema *r, const struct yaml *node, void 
     return 0;
 }
 
+static int read_rounding(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {
+        [WEIGHT_ROUNDING_AUTO] = "auto", [WEIGHT_ROUNDING_NEAREST] = "nearest", [WEIGHT_ROUNDING_OUTPUT] = "output"};
+    size_t index;
+
+    if (schema_word(r, node, "rounding", words, COUNT(words), &index) != 0)
+        return -1;
+    *(enum weight_rounding *)target = (enum weight_rounding)index;
+    return 0;
+}
+
 /* What the job says of equalization until granularity is known. */
 enum equalization_wish { EQUALIZATION_AUTO, EQUALIZATION_NONE, EQUALIZATION_WEIGHTS };
 
@@ -169,6 +181,7 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"percentile", read_percentile, &request->calibration.percentile},
         {"stop_when_stable", read_stop_when_stable, &request->calibration.stop_when_stable},
         {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
+        {"rounding", read_rounding, &request->calibration.rounding},
         {"equalization", read_equalization, &equalization},
         {"passes", read_passes, &request->calibration.has_two_passes},
         {"overrides", read_overrides, request},

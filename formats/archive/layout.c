@@ -88,6 +88,7 @@ static const struct store_column layer_columns[] = {
 static const struct store_column fingerprint_column = STORE_COLUMN(STORE_TEXT, struct archive_target, fingerprint);
 static const struct store_column weight_scale_column = {"weight_scale", STORE_F32, 0, sizeof(float)};
 static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(float)};
+static const struct store_column code_column = {"code", STORE_U8, 0, 1};
 static const struct store_column job_column = {"job", STORE_U8, 0, 1};
 static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
@@ -428,6 +429,8 @@ static void transfer_layers(struct store *store, hid_t parent, struct archive_ta
     target->weight_scales =
         transfer_array(store, group, &weight_scale_column, target->weight_scales, &target->n_weight_scales);
     target->biases = transfer_array(store, group, &bias_column, target->biases, &target->n_biases);
+    if (store->is_reading ? store_has(store, group, code_column.name) : target->n_codes > 0)
+        target->codes = transfer_array(store, group, &code_column, target->codes, &target->n_codes);
     store_leave(store, group);
 }
 

@@ -219,6 +219,7 @@ void archive_target_fini(struct archive_target *target)
     free(target->layers);
     free(target->weight_scales);
     free(target->biases);
+    free(target->codes);
 }
 
 void archive_fini(struct archive *archive)

@@ -18,7 +18,7 @@
 enum {
     PREFETCH_BYTES = 16 << 10, /* a value beyond four pages is asked for at once rather than fault by fault */
     PROBE_EVERY = 8,           /* see prefetch */
-    LET_GO_BYTES = 4 << 20,    /* read before pages are let go: few calls (at 1 MB 5 % slower), little memory */
+    LET_GO_BYTES = 2 << 20,    /* read before pages are let go: few calls (at 1 MB 5 % slower), little memory */
 };
 
 struct lmdb {

@@ -106,6 +106,7 @@ for target in targets:
           f"{target}: methods of weights")
     check(weights["n_scales"][:].sum() == len(weights["weight_scale"]) and (weights["weight_scale"][:] > 0).all(),
           f"{target}: scales of weights")
+    check("code" not in weights or (weights["code"][:] > 0).all(), f"{target}: codes of weights")
     check(weights["n_biases"][:].sum() == len(weights["bias"]), f"{target}: biases")
 
 # --- the digest, by its description in the manual
@@ -161,7 +162,8 @@ for target in targets:
         add_item(f"/targets/{target}/{key}")
     for key in ("decision", "threshold", "scale") if "channels" in file["targets"][target] else []:
         add_item(f"/targets/{target}/channels/{key}")
-    for key in ("name", "n_scales", "n_biases", "method", "weight_mse", "weight_mse_max_abs", "weight_scale", "bias"):
+    for key in ("name", "n_scales", "n_biases", "method", "weight_mse", "weight_mse_max_abs", "weight_scale", "bias",
+                *(["code"] if "code" in file["targets"][target]["layers"] else [])):
         add_item(f"/targets/{target}/layers/{key}")
 stored = text(bytes(file.attrs["content_sha256"]))
 check(digest.hexdigest() == stored, f"content_sha256 is {stored}, by the manual it is {digest.hexdigest()}")

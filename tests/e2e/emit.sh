@@ -2,6 +2,7 @@
 # Models again from an archive, without data and without inference: the bits of the run that wrote it, or of the run that
 # would have asked for the same.
 . "$(dirname "$0")/lib.sh"
+need_python h5py
 
 draw "$(sized 120 40)" 10
 demo_job mixed
@@ -18,6 +19,9 @@ emit() {
   "$ETALON" emit "$scratch/$from/archive.h5" --model "$demo/demo.onnx" --output "$scratch/$name" "$@"
 }
 
+# h5_has ARCHIVE ITEM: yes or no.
+h5_has() { "$PYTHON" -c 'import h5py, sys; print("yes" if sys.argv[2] in h5py.File(sys.argv[1]) else "no")' "$@"; }
+
 # same A B: the models of both folders.
 same() {
   for target in onnx-qdq tnn; do diff -r "$scratch/$1/$target" "$scratch/$2/$target" || fail "$1 and $2: other $target"; done
@@ -28,6 +32,9 @@ for job in mixed channels tensor; do
     ranks $n "$ETALON" emit "$scratch/$job/archive.h5" -m "$demo/demo.onnx" -o "$scratch/$job.$n" >/dev/null || fail "$job"
     same $job $job.$n
   done
+  # Where one scale serves a tensor, codes are not the nearest, and are in the archive; nothing else could tell them.
+  [ $job = tensor ] && codes=yes || codes=no
+  [ "$(h5_has "$scratch/$job/archive.h5" targets/tnn/layers/code)" = $codes ] || fail "$job: codes in the archive: not $codes"
   # The decisions that it writes down are those that it read: all but the figures of an evaluation that was not run.
   emit $job.again $job.0 >/dev/null || fail "$job: from an emitted archive"
   cmp "$scratch/$job.0/archive.h5" "$scratch/$job.again/archive.h5" || fail "$job: the archive of an archive differs"
@@ -39,6 +46,8 @@ echo "ok: an archive gives its run's models, bit for bit, on 0 and 3 ranks"
 expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
 [ ! -e "$scratch/kl/tnn" ] || fail "a target without decisions was written"
 expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
+expect 69 "rounding: output needs the calibration data" emit kl mixed --set calibration.bias_correction=analytic \
+  --set calibration.rounding=output
 methods=(--set calibration.activations=kl --set calibration.weights=maxabs --set calibration.bias_correction=analytic)
 expect 0 "" emit kl mixed "${methods[@]}" --force
 expect 73 "use --force" emit kl mixed

@@ -69,6 +69,15 @@ calibrate resnet20 0 --set engine.threads=2
 same resnet20 "2 threads"
 calibrate resnet20 2 --set engine.decode_threads=3 --set engine.prefetch=1
 same resnet20 "2 ranks of 3 decoding threads"
+# One scale a tensor: the network is equalized, and codes are dealt out to ranks by layer.
+rm -rf "$scratch/plain"
+"$ETALON" calibrate -q "$scratch/resnet20.yaml" --set calibration.granularity=per-tensor >/dev/null || fail "per-tensor"
+for n in 3 5; do
+  calibrate resnet20 $n --set calibration.granularity=per-tensor
+  same resnet20 "per-tensor, $n ranks"
+done
+rm -rf "$scratch/plain"
+"$ETALON" calibrate -q "$scratch/resnet20.yaml" >/dev/null || fail "resnet20"
 standing_still ${SEED:-$((RANDOM * 32768 + RANDOM))}
 same resnet20 "ranks that stand still"
 

@@ -82,6 +82,7 @@ static struct archive_decision decisions[DECISIONS];
 static struct archive_channel scales[CHANNELS]; /* of decision 1 */
 static struct archive_layer layers[] = {{"conv1", 2, 1, "sweep +bias", 0.25, 0.5}, {"fc", 1, 0, "maxabs", 0, 0}};
 static float weight_scales[] = {0.5f, 0.25f, 2}, biases[] = {-1.5f};
+static uint8_t codes[] = {1, 128, 255, 130};
 static struct archive_equalized equalized[] = {{0, -3}, {0, 14}, {2, 1}};
 static struct archive_target targets[2];
 static uint8_t job[] = "{\"targets\": [\"tnn\"]}";
@@ -138,6 +139,8 @@ static int make_sample(void **state)
     targets[0].n_weight_scales = 3;
     targets[0].biases = biases;
     targets[0].n_biases = 1;
+    targets[0].codes = codes;
+    targets[0].n_codes = sizeof codes;
     snprintf(targets[1].name, sizeof targets[1].name, "a-target-without-decisions");
     for (size_t i = 0; i < RECORDS; i++)
         digests[i] = 0x123456789abcdef0 * (i + 1);
@@ -198,7 +201,8 @@ static bool equal_floats(const float *a, size_t n_a, const float *b, size_t n_b)
 static bool equal_layers(const struct archive_target *a, const struct archive_target *b)
 {
     if (a->n_layers != b->n_layers || !equal_floats(a->biases, a->n_biases, b->biases, b->n_biases) ||
-        !equal_floats(a->weight_scales, a->n_weight_scales, b->weight_scales, b->n_weight_scales))
+        !equal_floats(a->weight_scales, a->n_weight_scales, b->weight_scales, b->n_weight_scales) ||
+        a->n_codes != b->n_codes || (a->n_codes > 0 && memcmp(a->codes, b->codes, a->n_codes) != 0))
         return false;
     for (size_t i = 0; i < a->n_layers; i++) {
         const struct archive_layer *x = &a->layers[i], *y = &b->layers[i];
