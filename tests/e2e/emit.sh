@@ -46,7 +46,7 @@ echo "ok: an archive gives its run's models, bit for bit, on 0 and 3 ranks"
 expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
 [ ! -e "$scratch/kl/tnn" ] || fail "a target without decisions was written"
 expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
-expect 69 "rounding: output needs the calibration data" emit kl mixed --set calibration.bias_correction=analytic \
+expect 69 "rounding: output needs the calibration data" emit rounded mixed --set calibration.bias_correction=analytic \
   --set calibration.rounding=output
 methods=(--set calibration.activations=kl --set calibration.weights=maxabs --set calibration.bias_correction=analytic)
 expect 0 "" emit kl mixed "${methods[@]}" --force
