@@ -47,6 +47,8 @@ struct profile {
     enum float_type float_type;
     /* weights: symmetric, [-weight_limit, weight_limit]; 127, or 32767 */
     int32_t weight_limit;
+    bool
+        codes_are_remade; /* the vendor's tool makes codes of float weights and our scales: they are the nearest ones */
     int32_t (*weight_limit_of)(const struct graph *graph,
                                const struct node *node); /* optional: the limit of one node */
     /* The target's own tool makes the codes, of the largest magnitude for weight_limit steps: max-abs, whatever method

@@ -11,7 +11,7 @@
 bool plan_can_round(const struct plan *plan, int n)
 {
     return plan_has_weights(plan, (size_t)n) && plan->profile->weight_limit <= INT8_MAX &&
-           input_moments_apply(plan->graph, &plan->graph->nodes[n]);
+           !plan->profile->codes_are_remade && input_moments_apply(plan->graph, &plan->graph->nodes[n]);
 }
 
 /* In a folded layer an error of the code of input i reaches the output divided by fold(i). */

@@ -33,6 +33,7 @@ static bool allows(const struct graph *graph, const struct node *node)
         .other_activation_rounding = ROUND_HALF_AWAY,                                                                  \
         .keeps_reals = true,                                                                                           \
         .weight_limit = 127,                                                                                           \
+        .codes_are_remade = true,                                                                                      \
         .per_channel_weights = true,                                                                                   \
         .per_tensor_ops = 1u << OP_DENSE,                                                                              \
         .integer_bias = false,                                                                                         \

@@ -1,13 +1,14 @@
 /* caffe.c — the network for the vendor's Caffe: see cambricon.h.
  *
  * Source: Cambricon/caffe, caffe.proto and the layers that read its BlobDataType. One scale a tensor: reading several
- * is unfinished there, so weights with one a channel take the widest. Position and scale always stand together, because
- * some layers read scale(0) without asking whether it is there.
+ * is unfinished there, so weights with one a channel take one that clips none. Position and scale always stand
+ * together, because some layers read scale(0) without asking whether it is there.
  */
 #include "formats/caffe/net_files.h"
 #include "formats/cambricon/cambricon.h"
 
 #include <math.h>
+#include <string.h>
 
 /* q = round(x scale / 2^position): position = ceil(log2 step), and 1 <= scale < 2 makes the step exact. */
 static Caffe__BlobDataType **put_type(struct caffe_writer *w, const struct plan *plan, float step)
@@ -29,13 +30,29 @@ static Caffe__BlobDataType **put_type(struct caffe_writer *w, const struct plan 
     return list;
 }
 
-static float widest_step(const struct plan_node *p)
+/* One step for the whole tensor: that of its only scale, or the least that clips no weight. (The widest of a channel's
+ * would be 1 where a channel is all zero.) */
+static float tensor_step(const struct plan *plan, const struct plan_node *p, const Caffe__BlobProto *weights)
 {
-    float widest = 0;
+    float largest = 0;
 
-    for (size_t i = 0; i < p->n_weight_scales; i++)
-        widest = p->weight_scale[i] > widest ? p->weight_scale[i] : widest;
-    return widest;
+    if (p->n_weight_scales == 1)
+        return p->weight_scale[0];
+    for (size_t i = 0; i < weights->n_data; i++)
+        largest = fmaxf(largest, fabsf(weights->data[i]));
+    return largest > 0 ? largest / (float)plan->profile->weight_limit : 1;
+}
+
+/* Convolutions that only pad or pick, which no node of the network is, and LRN, of whose squares the plan knows no
+ * scale: the chip has them with integers only. */
+static bool runs_on_host(const struct caffe_writer *w, const struct plan *plan, size_t i)
+{
+    const Caffe__LayerParameter *layer = w->net.layer[i];
+    const struct node *node = w->sources[i];
+    bool has_window = layer->convolution_param != NULL || layer->inner_product_param != NULL;
+
+    return layer->lrn_param != NULL || (has_window && (node == NULL || strcmp(layer->name, node->name) != 0 ||
+                                                       plan->nodes[node - w->graph->nodes].weight_codes == NULL));
 }
 
 static void put_types(struct caffe_writer *w, const struct plan *plan)
@@ -44,16 +61,16 @@ static void put_types(struct caffe_writer *w, const struct plan *plan)
         Caffe__LayerParameter *layer = w->net.layer[i];
         const struct node *node = w->sources[i];
 
-        if (node == NULL || layer->n_blobs == 0)
-            continue;
-        if (plan->nodes[node - w->graph->nodes].weight_codes ==
-            NULL) { /* no layer with weights runs in float on the chip */
+        if (runs_on_host(w, plan, i)) {
             layer->has_engine = true;
             layer->engine = CAFFE__LAYER_PARAMETER__ENGINE__CAFFE;
             continue;
         }
+        if (node == NULL || layer->n_blobs == 0 || plan->nodes[node - w->graph->nodes].weight_codes == NULL)
+            continue;
         layer->bottom_mlu_dtype = put_type(w, plan, plan->values[node->inputs[0]].scale[0]);
-        layer->blobs_dtype = put_type(w, plan, widest_step(&plan->nodes[node - w->graph->nodes]));
+        layer->blobs_dtype =
+            put_type(w, plan, tensor_step(plan, &plan->nodes[node - w->graph->nodes], layer->blobs[0]));
         layer->n_bottom_mlu_dtype = layer->n_blobs_dtype = 1;
     }
 }

@@ -11,10 +11,10 @@
 
 /* Python's keywords, and what the source itself uses. */
 static const char *const reserved_variables[] = {
-    "False",    "None",   "True",  "and",  "as",     "assert",   "async",   "await", "break", "class",
-    "continue", "def",    "del",   "elif", "else",   "except",   "finally", "for",   "from",  "global",
-    "if",       "import", "in",    "is",   "lambda", "nonlocal", "not",     "or",    "pass",  "raise",
-    "return",   "try",    "while", "with", "yield",  "self",     "torch",   "nn",    "F",
+    "False", "None",  "True",   "and",      "as",     "assert",  "async",  "await",   "break",  "class", "continue",
+    "def",   "del",   "elif",   "else",     "except", "finally", "for",    "from",    "global", "if",    "import",
+    "in",    "is",    "lambda", "nonlocal", "not",    "or",      "pass",   "raise",   "return", "try",   "while",
+    "with",  "yield", "self",   "torch",    "nn",     "F",       "padded", "centred", "float",  "super",
 };
 
 /* Members that every nn.Module has. */
@@ -239,6 +239,8 @@ int module_init(struct module *m, const struct graph *graph, struct error *err)
     *m = (struct module){.graph = graph, .arena = arena_create(err)};
     if (m->arena == NULL)
         return -1;
+    if (graph->is_unbatched)
+        return error_set(err, EX_UNAVAILABLE, "a network without a batch axis is not written as a module");
     m->variables = arena_create_array(m->arena, graph->n_values, sizeof *m->variables, err);
     m->layers = arena_create_array(m->arena, graph->n_nodes, sizeof *m->layers, err);
     if (m->variables == NULL || m->layers == NULL)

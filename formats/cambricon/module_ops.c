@@ -87,14 +87,14 @@ static const char *pad_input(struct module *m, const struct window *w, const str
 
 static const char *has_bias(const struct module *m)
 {
-    return m->node->n_inputs > 2 ? "True" : "False";
+    return m->node->n_inputs > 2 && m->node->inputs[2] != GRAPH_NONE ? "True" : "False";
 }
 
 /* Weight and bias of a layer under its name. */
 static void put_weights(struct module *m, const char *layer)
 {
     module_weight(m, layer, "weight", m->node->inputs[1]);
-    if (m->node->n_inputs > 2)
+    if (m->node->n_inputs > 2 && m->node->inputs[2] != GRAPH_NONE)
         module_weight(m, layer, "bias", m->node->inputs[2]);
 }
 
@@ -456,8 +456,9 @@ static void put_resize(struct module *m)
     for (size_t i = ROWS; i < y->rank && y->rank == 4 && !is_aligned; i++)
         if (m->node->attr.resize.scale[i - ROWS] != (float)y->dims[i] / (float)x_shape(m)->dims[i])
             module_cannot(m, "a resize by a factor that is not the ratio of the sizes has no form in PyTorch 1.3");
-    if (y->rank != 4 || (is_nearest ? at != RESIZE_ASYMMETRIC || m->node->attr.resize.rounding != RESIZE_FLOOR
-                                    : !is_aligned && at != RESIZE_HALF_PIXEL && at != RESIZE_PYTORCH_HALF_PIXEL)) {
+    if (y->rank != 4 || (mode == RESIZE_CUBIC && m->node->attr.resize.cubic_a != -0.75f) ||
+        (is_nearest ? at != RESIZE_ASYMMETRIC || m->node->attr.resize.rounding != RESIZE_FLOOR
+                    : !is_aligned && at != RESIZE_HALF_PIXEL && at != RESIZE_PYTORCH_HALF_PIXEL)) {
         module_cannot(m, "a resize with such coordinates has no form in PyTorch 1.3");
         return;
     }
@@ -480,7 +481,8 @@ static void put_gather(struct module *m)
 
     if (indices->rank > 1)
         module_cannot(m, "indices of %zu axes are not written", indices->rank);
-    module_line(m, "%s = torch.index_select(%s, %lld, %s.reshape(-1))", target, x, (long long)m->node->attr.axis, at);
+    module_line(m, "%s = torch.index_select(%s, %lld, %s.reshape(-1) %% %lld)", target, x,
+                (long long)m->node->attr.axis, at, (long long)x_shape(m)->dims[m->node->attr.axis]);
     if (indices->rank == 0)
         module_line(m, "%s = %s.squeeze(%lld)", target, target, (long long)m->node->attr.axis);
 }

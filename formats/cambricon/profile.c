@@ -21,6 +21,7 @@
         .keeps_reals = true,                                                                                           \
         .float_type = type,                                                                                            \
         .weight_limit = qmax,                                                                                          \
+        .codes_are_remade = true,                                                                                      \
         .per_channel_weights = true,                                                                                   \
         .integer_bias = false,                                                                                         \
         .bias_rounding = ROUND_HALF_EVEN,                                                                              \

@@ -5,7 +5,7 @@
 
 /* The BPU's own arithmetic is not public: this is that of the Q/DQ model, in which scales are symmetric, one a value.
  */
-static const struct profile profile = {.name = HORIZON, ONNX_QDQ_SYMMETRIC};
+static const struct profile profile = {.name = HORIZON, ONNX_QDQ_SYMMETRIC, .codes_are_remade = true};
 
 static int write_files(struct horizon *h, struct error *err)
 {

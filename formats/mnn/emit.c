@@ -26,6 +26,7 @@ static const struct profile profile = {
     .unsigned_steps = 127,
     .activation_rounding = ROUND_HALF_AWAY,
     .weight_limit = 127,
+    .codes_are_remade = true,
     .per_channel_weights = true,
     .integer_bias = true,
     .bias_rounding = ROUND_HALF_AWAY,

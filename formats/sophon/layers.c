@@ -96,8 +96,11 @@ static int put_weights(struct sophon_net *net, Caffe__LayerParameter *layer, int
     const struct plan_node *planned = &net->plan->nodes[node];
     int shift;
 
-    if (planned->weight_codes == NULL) {
-        put_selection(&net->writer, layer->blobs[0]);
+    if (planned->weight_codes == NULL || strcmp(layer->name, net->plan->graph->nodes[node].name) != 0) {
+        if (layer->convolution_param != NULL)
+            put_selection(&net->writer, layer->blobs[0]);
+        else /* a factor an element, behind a pool */
+            layer->has_forward_with_float = layer->forward_with_float = true;
         return 0;
     }
     shift = shift_of(net->plan, node, err);
@@ -123,7 +126,11 @@ static void put_branches(struct sophon_net *net, Caffe__LayerParameter *layer, c
         double in = (double)net->plan->values[of->bottoms[i]].scale[0];
         struct multiplier multiplier = multiplier_of_bits(in / out, net->plan->profile->multiplier_bits);
 
-        if (multiplier.shift < 0) /* an operand 64 times as coarse as the sum: there is no such field */
+        while (multiplier.shift < 0 && 2 * multiplier.m <= FULL_SCALE) {
+            multiplier.m *= 2;
+            multiplier.shift++;
+        }
+        if (multiplier.shift < 0) /* an operand more than 127 times as coarse as the sum: there is no such field */
             return;
         layer->mul_branch[i] = (uint32_t)multiplier.m;
         layer->rshift_branch[i] = (uint32_t)multiplier.shift;

@@ -73,9 +73,13 @@ static bool moves_codes(const char *type)
 }
 
 /* What a blob inside of a node holds: what the layer moved there, or, at its own scale, what the node makes. */
-static int inner_value(const struct graph *graph, const struct sophon_layer *layer, const char *type)
+static int inner_value(const struct graph *graph, const struct sophon_layer *layer,
+                       const Caffe__LayerParameter *written)
 {
-    if (layer->node == GRAPH_NONE || (moves_codes(type) && layer->bottoms[0] != GRAPH_NONE))
+    bool moves = moves_codes(written->type) || (written->convolution_param != NULL && layer->node != GRAPH_NONE &&
+                                                strcmp(written->name, graph->nodes[layer->node].name) != 0);
+
+    if (layer->node == GRAPH_NONE || (moves && layer->bottoms[0] != GRAPH_NONE))
         return layer->bottoms[0];
     return graph->nodes[layer->node].outputs[0];
 }
@@ -92,8 +96,7 @@ static void rename_tops(struct dresser *d, const Caffe__LayerParameter *layer, s
         struct blob *blob = find_blob(d, layer->top[i]);
 
         if (blob == NULL)
-            blob = add_blob(d, layer->top[i],
-                            layer->n_bottom > 0 ? inner_value(d->w->graph, to, layer->type) : GRAPH_NONE);
+            blob = add_blob(d, layer->top[i], layer->n_bottom > 0 ? inner_value(d->w->graph, to, layer) : GRAPH_NONE);
         if (blob == NULL || (blob->latest = unique_top(d, blob)) == NULL)
             return;
         to->tops[i] = blob->value;

@@ -21,7 +21,8 @@ static const struct target_option options[] = {
     {0},
 };
 
-static const struct profile profile = {.name = "tensorrt", ONNX_QDQ_SYMMETRIC, .weights_are_max_abs = true};
+static const struct profile profile = {
+    .name = "tensorrt", ONNX_QDQ_SYMMETRIC, .codes_are_remade = true, .weights_are_max_abs = true};
 
 static void print_scale(FILE *out, const char *tensor, float scale)
 {
