@@ -195,7 +195,7 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
 
     if (state == NULL)
         return -1;
-    add(state, "etalon target 1 %s\nstatistics %s\n", target->name, statistics);
+    add(state, "etalon target 2 %s\nstatistics %s\n", target->name, statistics);
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
         q->calibration.percentile, (int)q->calibration.bias_correction);
@@ -207,9 +207,6 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
             q->calibration.overrides[i].activations == NULL ? "-" : q->calibration.overrides[i].activations->name,
             (int)q->calibration.overrides[i].precision);
     }
-    add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
-    for (size_t i = 0; i < q->model.batch.n_separate; i++)
-        add_text(state, "separate", q->model.batch.separate[i]);
     add_settings(state, &q->target_settings, target, true);
     sha256_finish(state, hex);
     return 0;
@@ -239,6 +236,9 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         add(state, "target %s\n", digest);
         add_settings(state, &q->target_settings, q->targets[i], false);
     }
+    add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
+    for (size_t i = 0; i < q->model.batch.n_separate; i++)
+        add_text(state, "separate", q->model.batch.separate[i]);
     add_text(state, "model name", q->model_name);
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)
         add(state, "top %zu\n", q->evaluate.top_k[i]);

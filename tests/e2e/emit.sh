@@ -27,6 +27,10 @@ same() {
   for target in onnx-qdq tnn; do diff -r "$scratch/$1/$target" "$scratch/$2/$target" || fail "$1 and $2: other $target"; done
 }
 
+# A batch is what is written, not what is decided.
+emit batch mixed --set 'targets=[onnx-qdq]' --set model.input_batch=4 >/dev/null || fail "a batch of 4"
+[ -s "$scratch/batch/onnx-qdq/demo.onnx" ] || fail "a batch of 4: no model"
+
 for job in mixed channels tensor; do
   for n in 0 3; do
     ranks $n "$ETALON" emit "$scratch/$job/archive.h5" -m "$demo/demo.onnx" -o "$scratch/$job.$n" >/dev/null || fail "$job"
