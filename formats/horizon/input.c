@@ -108,7 +108,7 @@ static void read_plan(struct horizon_input *input, const struct preprocess_plan 
             return;
         }
         input->scale[c] = (float)a.scale[c];
-        input->mean[c] = (float)(-a.shift[c] / a.scale[c]);
+        input->mean[c] = (float)(0 - a.shift[c] / a.scale[c]); /* never -0 */
         input->is_normalised = input->is_normalised || input->scale[c] != 1 || input->mean[c] != 0;
     }
 }
