@@ -4,7 +4,8 @@
  * or number, every spelling of booleans, inf and nan, hexadecimal and octal integers, a byte order mark, CRLF.
  * A field that the schema lacks is skipped with a warning (forks of Caffe add many); everything else that is wrong is
  * an error naming line and column, both counted from 1, columns in bytes. Nesting is at most PROTO_MAX_DEPTH, a token
- * or a string at most 1 MiB (but fields of type bytes hold weights), memory at most proto_budget(size). Reference: protobuf.dev, "Text Format Language Specification".
+ * or a string at most 1 MiB (but fields of type bytes hold weights), memory at most proto_budget(size). Reference:
+ * protobuf.dev, "Text Format Language Specification".
  */
 #ifndef ETALON_PROTO_TEXT_H
 #define ETALON_PROTO_TEXT_H

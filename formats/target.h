@@ -67,7 +67,7 @@ struct target {
     const struct profile *(*choose_profile)(const struct target_settings *settings);
     /* Optional: can the settings stand together? EX_CONFIG, EX_UNAVAILABLE naming the keys; when the job is read. */
     int (*check_settings)(const struct target_settings *settings, struct error *err);
-    bool takes_batch; /* writes graph->batch; without it, a graph with a batch of several records is refused */
+    bool takes_batch;         /* writes graph->batch; without it, a graph with a batch of several records is refused */
     uint64_t advised_records; /* how many calibration records its makers advise at least; 0: they do not say */
     /* Optional: is the planned model expressible there? EX_UNAVAILABLE naming the node. */
     int (*check)(const struct plan *plan, struct error *err);

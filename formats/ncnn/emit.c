@@ -43,8 +43,8 @@ static int32_t winograd_limit(const struct graph *graph, const struct node *node
 #define PROFILE                                                                                                        \
     .name = "ncnn", .signed_codes = {-127, 127, 0}, .unsigned_codes = {-127, 127, 0}, .signed_steps = 127,             \
     .unsigned_steps = 127, .activation_rounding = ROUND_HALF_AWAY, .keeps_reals = true, .weight_limit = 127,           \
-    .codes_are_remade = true, .per_channel_weights = true, .integer_bias = false, .requantization = REQUANTIZE_DEQUANTIZED,                      \
-    .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE, .allows = allows
+    .codes_are_remade = true, .per_channel_weights = true, .integer_bias = false,                                      \
+    .requantization = REQUANTIZE_DEQUANTIZED, .quantized_ops = 1u << OP_CONV | 1u << OP_DENSE, .allows = allows
 
 static const struct profile profile = {PROFILE, .weight_limit_of = winograd_limit};
 static const struct profile profile_without_winograd = {PROFILE};

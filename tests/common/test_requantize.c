@@ -65,7 +65,8 @@ static void shifts_of_any_width_are_defined(void **state)
     assert_int_equal(multiplier_apply_twice(INT32_MAX, (struct multiplier){INT32_MAX, 29}), INT32_MAX - 1);
 }
 
-/* Relative errors: 1 / 126 for 8 bits, as m is below 127, 2^-15 for 16, 2^-31 for 31 (within what their shifts reach). */
+/* Relative errors: 1 / 126 for 8 bits, as m is below 127, 2^-15 for 16, 2^-31 for 31 (within what their shifts reach).
+ */
 static void multipliers_are_as_near_as_their_bits_allow(void **state)
 {
     (void)state;
