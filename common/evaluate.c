@@ -2,6 +2,7 @@
 #include "common/evaluate.h"
 
 #include "common/arithmetic.h"
+#include "common/view.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -111,11 +112,34 @@ static void copy_strided(const struct tensor *x, struct walk *walk, void *data)
         memcpy(to + i * size, from + (size_t)walk->offset[0] * size, size);
 }
 
+/* Where a transposition of floats only brings the axes from `axis` on in front of the others, it is that of a matrix.
+ */
+static bool is_matrix_transposition(const struct node *node, const struct tensor *x, size_t *rows, size_t *columns)
+{
+    size_t rank = x->shape.rank, axis;
+
+    if (node->op != OP_TRANSPOSE || x->dtype != DTYPE_FLOAT32 || rank < 2)
+        return false;
+    axis = (size_t)node->attr.perm[0];
+    *rows = *columns = 1;
+    for (size_t i = 0; i < rank; i++) {
+        if ((size_t)node->attr.perm[i] != (axis + i) % rank)
+            return false;
+        *(i < axis ? rows : columns) *= (size_t)x->shape.dims[i];
+    }
+    return true;
+}
+
 static void evaluate_moved(const struct node *node, const struct tensor *x, const struct shape *shape, void *data)
 {
     struct walk walk = {.shape = *shape};
     int64_t strides[TENSOR_MAX_RANK];
+    size_t rows, columns;
 
+    if (is_matrix_transposition(node, x, &rows, &columns) && rows > 0 && columns > 0) {
+        view_copy_plain(&(struct view){x->data, 1, columns, rows, columns}, data);
+        return;
+    }
     row_major_strides(&x->shape, strides);
     for (size_t i = 0; i < shape->rank; i++) {
         if (node->op == OP_TRANSPOSE) {

@@ -1,23 +1,11 @@
 /* ops_linear.c — matrix products, and normalisation by statistics fixed in training. */
+#include "common/view.h"
 #include "formats/onnx/onnx_import.h"
 
 #include <math.h>
 #include <string.h>
 
 /* --- Gemm, MatMul --- */
-
-/* to[columns][rows] = factor * from[rows][columns], tile by tile: row by row, each store of a large matrix would miss
- * the cache. */
-static void transpose(float *to, const float *from, size_t rows, size_t columns, float factor)
-{
-    enum { TILE = 16 }; /* floats of a cache line */
-
-    for (size_t top = 0; top < rows; top += TILE)
-        for (size_t left = 0; left < columns; left += TILE)
-            for (size_t c = left; c < columns && c < left + TILE; c++)
-                for (size_t r = top; r < rows && r < top + TILE; r++)
-                    to[c * rows + r] = factor * from[r * columns + c];
-}
 
 /* factor * w, transposed where `is_k_by_o`, as a constant O x K. The constant itself where nothing changes. */
 static int add_dense_weights(struct onnx_import *in, const struct onnx_node *node, const struct tensor *w,
@@ -32,9 +20,11 @@ static int add_dense_weights(struct onnx_import *in, const struct onnx_node *nod
     if (!is_k_by_o && factor == 1)
         return onnx_input(node, 1);
     value = onnx_add_constant(in, node, "weights", DTYPE_FLOAT32, &shape, &data, err);
-    if (value >= 0 && is_k_by_o)
-        transpose(data, from, rows, columns, factor);
-    for (size_t i = 0; value >= 0 && !is_k_by_o && i < rows * columns; i++)
+    if (value >= 0 && is_k_by_o) {
+        view_copy_plain(&(struct view){from, 1, columns, rows, columns}, data);
+        from = data;
+    }
+    for (size_t i = 0; value >= 0 && factor != 1 && i < rows * columns; i++)
         ((float *)data)[i] = factor * from[i];
     return value;
 }
