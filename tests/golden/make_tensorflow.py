@@ -311,19 +311,87 @@ def fused_norm_alone(x):
 
 
 def small_norm(x, scale, center, read=tf.identity):
-    n = x.shape[3]
+    n = x.shape[-1]
     return tf.nn.batch_normalization(x, read(weights(n)), read(positive(n)), read(weights(n)) if center else None,
                                      read(positive(n)) if scale else None, 1e-3)
 
 
-for scale in (True, False):
-    for center in (True, False):
+def conv_two_groups(x):
+    return tf.concat([conv(part, weights(3, 3, 2, 3)) for part in tf.split(x, 2, 3)], 3)
 
-        def norm(x, scale=scale, center=center):
-            return small_norm(conv(x, weights(3, 3, 4, 5)), scale, center)
 
-        norm.__name__ = f"norm_scale{scale:d}_center{center:d}"
-        case(nodes=1)(norm)
+def conv_four_groups_bias(x):
+    parts = [tf.nn.bias_add(conv(part, weights(3, 3, 1, 2)), weights(2)) for part in tf.split(x, [1, 1, 1, 1], -1)]
+    return tf.concat(parts, -1)
+
+
+def depthwise_layer(x):
+    return raw.DepthwiseConv2dNative(input=x, filter=weights(3, 3, 4, 2), strides=[1, 1, 1, 1], padding="SAME")
+
+
+def swapped_norm(y):
+    """The operands of every commutative operator the other way round, the Neg after the product."""
+    n = y.shape[-1]
+    variance, gamma, mean = positive(n), positive(n), weights(n)
+    factor = raw.Mul(x=gamma, y=raw.Rsqrt(x=raw.Add(x=tf.constant(1e-3), y=variance)))
+    return raw.Add(x=raw.Neg(x=raw.Mul(x=factor, y=mean)), y=raw.Mul(x=factor, y=y))
+
+
+@case(nodes=1)
+def norm_swapped(x):
+    return swapped_norm(conv(x, weights(3, 3, 4, 5)))
+
+
+NORMED = {  # what a small-op normalisation is folded into, and the shape of the input
+    "norm": (lambda x: conv(x, weights(3, 3, 4, 5)), (1, 4, 5, 4)),
+    "norm_groups": (conv_two_groups, (1, 4, 5, 4)),
+    "norm_groups_bias": (conv_four_groups_bias, (1, 4, 5, 4)),
+    "norm_depthwise": (depthwise_layer, (1, 4, 5, 4)),
+    "norm_dense": (lambda x: tf.matmul(x, weights(12, 5)), (1, 12)),
+    "norm_dense_bias": (lambda x: tf.nn.bias_add(tf.matmul(x, weights(5, 12), transpose_b=True), weights(5)), (1, 12)),
+}
+
+for name, (layer, shape) in NORMED.items():
+    for scale in (True, False):
+        for center in (True, False):
+
+            def norm(x, layer=layer, scale=scale, center=center):
+                return small_norm(layer(x), scale, center)
+
+            norm.__name__ = f"{name}_scale{scale:d}_center{center:d}"
+            case(shape=shape, nodes=1)(norm)
+
+
+@case(nodes=1)
+def norm_groups_branches(x):
+    """Each branch of a group convolution with a normalisation of its own."""
+    return tf.concat([small_norm(conv(part, weights(3, 3, 2, 3)), True, True) for part in tf.split(x, 2, 3)], 3)
+
+
+@case(nodes=1)
+def norm_groups_fused(x):
+    return fused(conv_two_groups(x))
+
+
+@case(nodes=1)
+def norm_depthwise_fused(x):
+    return fused(depthwise_layer(x))
+
+
+@case(shape=(1, 12), nodes=1)
+def norm_dense_written_out(x):
+    y = tf.matmul(x, weights(12, 5))
+    return weights(5) + positive(5) * ((y - weights(5)) / tf.sqrt(positive(5) + 1e-3))
+
+
+@case(nodes=1)
+def norm_groups_swapped(x):
+    return swapped_norm(conv_two_groups(x))
+
+
+@case(shape=(1, 12), nodes=1)
+def norm_dense_swapped(x):
+    return swapped_norm(tf.matmul(x, weights(12, 5)))
 
 
 @case(nodes=1)
@@ -331,14 +399,6 @@ def norm_written_out(x):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, as one writes it by hand."""
     y = conv(x, weights(3, 3, 4, 5))
     return weights(5) + positive(5) * ((y - weights(5)) / tf.sqrt(positive(5) + 1e-3))
-
-
-@case(nodes=1)
-def norm_swapped(x):
-    """The operands of every commutative operator the other way round, the Neg after the product."""
-    y, variance, gamma, mean = conv(x, weights(3, 3, 4, 5)), positive(5), positive(5), weights(5)
-    factor = raw.Mul(x=gamma, y=raw.Rsqrt(x=raw.Add(x=tf.constant(1e-3), y=variance)))
-    return raw.Add(x=raw.Neg(x=raw.Mul(x=factor, y=mean)), y=raw.Mul(x=factor, y=y))
 
 
 @case(nodes=1)

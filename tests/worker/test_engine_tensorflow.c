@@ -164,7 +164,7 @@ static void networks_compute_what_tensorflow_computed(void **state)
     }
     bytes_free(&file);
     print_message("%zu networks\n", n);
-    assert_true(n >= 160);
+    assert_true(n >= 200);
 }
 
 int main(void)
