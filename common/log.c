@@ -7,6 +7,7 @@
 
 static enum log_level level_now = LOG_INFO;
 static int rank_now = -1;
+static bool every_rank_speaks;
 
 void log_setup(enum log_level level, int rank)
 {
@@ -22,6 +23,11 @@ void log_set_level(enum log_level level)
 enum log_level log_level_now(void)
 {
     return level_now;
+}
+
+void log_speak_for_itself(bool does)
+{
+    every_rank_speaks = does;
 }
 
 static void write_line(const char *kind, const char *format, va_list args)
@@ -45,7 +51,7 @@ static void write_line(const char *kind, const char *format, va_list args)
     {                                                                                                                  \
         va_list args;                                                                                                  \
                                                                                                                        \
-        if (level_now < (least) || (!(from_every_rank) && rank_now > 0))                                               \
+        if (level_now < (least) || (!(from_every_rank) && !every_rank_speaks && rank_now > 0))                         \
             return;                                                                                                    \
         va_start(args, format);                                                                                        \
         write_line(kind, format, args);                                                                                \

@@ -6,6 +6,8 @@
 #ifndef ETALON_LOG_H
 #define ETALON_LOG_H
 
+#include <stdbool.h>
+
 enum log_level { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 /* Not thread safe: called once, before threads start. rank < 0: no rank in the prefix. Ranks other than 0 print
@@ -13,6 +15,9 @@ enum log_level { LOG_QUIET, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 void log_setup(enum log_level level, int rank);
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
+/* While work is dealt out to ranks, each says what it has to say; else all would say the same, and rank 0 alone does.
+ */
+void log_speak_for_itself(bool does);
 
 /* Thread safe; one write(2) a line, so lines of ranks do not mix. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

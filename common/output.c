@@ -175,6 +175,33 @@ fail:
     return NULL;
 }
 
+void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES])
+{
+    if (!output_lock_read(output->dir, key))
+        key[0] = '\0';
+}
+
+int output_join(const char *folder, const char *key, struct output **joined, struct error *err)
+{
+    struct output *output = memory_create(1, sizeof *output, "an output folder", err);
+    char found[OUTPUT_KEY_BYTES];
+
+    if (output == NULL)
+        return -1;
+    output->lock = -1;
+    output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    output->folder = strdup(folder);
+    if (output->folder == NULL) {
+        output_close(output);
+        return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
+    }
+    if (output->dir >= 0 && output_lock_read(output->dir, found) && strcmp(found, key) == 0)
+        *joined = output;
+    else
+        output_close(output);
+    return 0;
+}
+
 void output_close(struct output *output)
 {
     if (output == NULL)
@@ -349,18 +376,20 @@ static int sync_and_close(int fd)
     return rc;
 }
 
-/* Enters the pending file into the list, in the place of an earlier one of its name. */
-static int remember(struct output *output, struct output_file file, struct error *err)
+/* Enters a file into the list, in the place of an earlier one of its name. */
+int output_adopt(struct output *output, const struct output_file *adopted, struct error *err)
 {
+    struct output_file file = *adopted;
+
     for (size_t i = 0; i < output->n_files; i++)
-        if (strcmp(output->files[i].name, output->pending.name) == 0) {
+        if (strcmp(output->files[i].name, file.name) == 0) {
             file.name = output->files[i].name;
             output->files[i] = file;
             return 0;
         }
-    file.name = strdup(output->pending.name);
+    file.name = strdup(adopted->name);
     if (file.name == NULL)
-        return error_set(err, EX_OSERR, "cannot allocate the name of %s", output->pending.name);
+        return error_set(err, EX_OSERR, "cannot allocate the name of %s", adopted->name);
     if (memory_grow((void **)&output->files, &output->files_capacity, output->n_files, sizeof *output->files,
                     "the list of files", err) != 0) {
         free(file.name);
@@ -371,7 +400,7 @@ static int remember(struct output *output, struct output_file file, struct error
 }
 
 /* The temporary is complete, synced and closed: gives it its name. */
-static int publish(struct output *output, const struct output_file *file, bool is_listed, struct error *err)
+static int publish(struct output *output, struct output_file *file, bool is_listed, struct error *err)
 {
     struct pending *pending = &output->pending;
     int rc;
@@ -380,7 +409,8 @@ static int publish(struct output *output, const struct output_file *file, bool i
         return step_failed(output, "renamed into place", false, err);
     if (fault("output.fsync_folder") != 0 || fsync(pending->dir) != 0)
         return step_failed(output, "made durable in its folder", false, err);
-    rc = is_listed ? remember(output, *file, err) : 0;
+    file->name = pending->name;
+    rc = is_listed ? output_adopt(output, file, err) : 0;
     output_cancel(output);
     return rc;
 }

@@ -1,7 +1,8 @@
 /* output.h — the one way files leave the program: temporary name, fsync, read back, rename, fsync the folder.
  *
  * A reader sees the old file or the new one, never half of one. Everything written is remembered with size and SHA-256
- * for manifest.json. One thread, one process per folder (a lock file says whose: host, pid, job, start).
+ * for manifest.json. One thread; one run per folder (a lock file says whose: host, pid, job, start), whose other
+ * processes may join it, each for files of its own.
  */
 #ifndef ETALON_OUTPUT_H
 #define ETALON_OUTPUT_H
@@ -29,6 +30,15 @@ struct output *output_open(const char *folder, struct error *err);
 /* Releases the lock, removes temporaries, and the folders that output_open made where they are still empty. NULL is
  * allowed. */
 void output_close(struct output *output);
+
+/* Another way into the folder that a process of this run has opened, for files that nobody else writes; `key` is its
+ * output_key. *joined stays NULL where another folder bears the name, on another host's own disk: only who sees the
+ * same lock is in the same folder. It holds no lock, so it must be closed first. EX_OSERR. */
+int output_join(const char *folder, const char *key, struct output **joined, struct error *err);
+enum { OUTPUT_KEY_BYTES = 512 }; /* text of one terminating 0 */
+void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES]);
+/* Enters a file that was written through a joined output, as if it had been written through this one. EX_OSERR. */
+int output_adopt(struct output *output, const struct output_file *file, struct error *err);
 
 /* Writes data[0..size) as `name` (sub-folders are made). EX_CANTCREAT, EX_IOERR. is_listed: goes into the manifest. */
 int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 
 static const char lock_name[] = ".etalon.lock";
 
-enum { HOST_BYTES = 256, JOB_BYTES = 32, LOCK_BYTES = 512, ATTEMPTS = 16 };
+enum { HOST_BYTES = 256, JOB_BYTES = 32, ATTEMPTS = 16 };
 
 struct owner {
     char host[HOST_BYTES], job[JOB_BYTES];
@@ -78,13 +77,30 @@ static void describe_self(struct owner *self)
         self->start = 0;
 }
 
+static bool read_text(int fd, char text[OUTPUT_LOCK_BYTES])
+{
+    ssize_t n = pread(fd, text, OUTPUT_LOCK_BYTES - 1, 0);
+
+    text[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+bool output_lock_read(int dir, char text[OUTPUT_LOCK_BYTES])
+{
+    int fd = openat(dir, lock_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool is_read = fd >= 0 && read_text(fd, text);
+
+    if (fd >= 0)
+        close(fd);
+    return is_read;
+}
+
 /* False when the file is not, or not yet, a whole lock. */
 static bool read_owner(int fd, struct owner *owner)
 {
-    char text[LOCK_BYTES];
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    char text[OUTPUT_LOCK_BYTES];
 
-    text[n > 0 ? n : 0] = '\0';
+    read_text(fd, text);
     *owner = (struct owner){0};
     return sscanf(text, "host %255s pid %ld job %31s start %llu", owner->host, &owner->pid, owner->job,
                   &owner->start) == 4 &&
@@ -93,7 +109,7 @@ static bool read_owner(int fd, struct owner *owner)
 
 static int write_owner(int fd, const struct owner *owner)
 {
-    char text[LOCK_BYTES];
+    char text[OUTPUT_LOCK_BYTES];
     int n = snprintf(text, sizeof text, "host %s\npid %ld\njob %s\nstart %llu\n", owner->host, owner->pid, owner->job,
                      owner->start);
 

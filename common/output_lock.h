@@ -9,6 +9,8 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
+
 /* The job this process belongs to: SLURM_JOB_ID where it is a number, else "0", no job. Static storage. */
 const char *output_job(void);
 
@@ -16,6 +18,10 @@ const char *output_job(void);
  * or -1 with EX_CANTCREAT: cannot be written, or in use. A lock is stale when its process is dead on this host or its
  * job is ours (we were requeued: what the job was before is gone). */
 int output_lock_take(int dir, const char *folder, struct error *err);
+
+/* The text of the folder's lock file, whoever holds it; false where there is none. */
+enum { OUTPUT_LOCK_BYTES = 512 };
+bool output_lock_read(int dir, char text[OUTPUT_LOCK_BYTES]);
 
 /* Removes the lock file and closes the descriptor. */
 void output_lock_release(int dir, int lock);

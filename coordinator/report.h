@@ -22,6 +22,7 @@ struct report_target {
     size_t variant;             /* index into evaluation->targets */
     char variant_name[64];      /* "floor" */
     struct error error;         /* code 0: none */
+    bool is_failure_told;       /* to the user, while it runs */
     size_t first_file, n_files; /* its files in output_files */
 };
 

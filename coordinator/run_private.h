@@ -1,5 +1,5 @@
-/* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_data.c, run_steps.c
- * and run_write.c are what happens in them.
+/* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_data.c, run_steps.c,
+ * run_models.c and run_write.c are what happens in them.
  */
 #ifndef ETALON_RUN_PRIVATE_H
 #define ETALON_RUN_PRIVATE_H
@@ -71,6 +71,17 @@ int run_measure_with_checkpoint(struct run *run, struct error *err);
 int run_decide(struct run *run, struct error *err);
 /* Accuracy and errors, unless the job skips them. */
 int run_score(struct run *run, bool with_choices, struct error *err);
+
+/* --- run_models.c --- */
+
+/* Collective. The models of all planned targets, dealt out to the ranks that see the output folder. A target that turns
+ * out not to be expressible is noted, and nothing is left of it; the others go on. */
+int run_write_models(struct run *run, struct error *err);
+/* Says which targets have failed since it was called last, and why: a reason once, however many share it. Rank 0 says
+ * it. */
+void run_report_failures(struct run *run);
+/* EX_UNAVAILABLE naming the targets that failed. */
+int run_verdict(const struct run *run, struct error *err);
 
 /* --- run_write.c --- */
 

@@ -310,8 +310,8 @@ int run_decide(struct run *run, struct error *err)
         *err = (struct error){0};
         plan_destroy(t->plan);
         t->plan = NULL;
-        log_warning("target %s: %s", t->target->name, t->error.text);
     }
+    run_report_failures(run);
     return refine_plans(run, err);
 }
 

@@ -2,10 +2,8 @@
 #include "coordinator/run_private.h"
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/finished.h"
-#include "coordinator/inputs.h"
 #include "coordinator/keep.h"
 
 #include <stdlib.h>
@@ -36,82 +34,12 @@ static int write_text(struct run *run, const char *name, char *text, bool is_lis
     return rc;
 }
 
-/* Of struct emit_records; context is a feed. */
-static int read_record(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err)
-{
-    uint64_t digest;
-    int64_t label;
-
-    *is_bad = false;
-    if (feed_read(context, record, rows, &label, &digest, err) == 0)
-        return 0;
-    if (err->code != EX_DATAERR)
-        return -1;
-    *is_bad = true;
-    *err = (struct error){0};
-    return 0;
-}
-
-static int emit_targets(struct run *run, struct emit_records *records, struct error *err)
-{
-    const struct preprocess_plan *preprocess[DATASET_MAX_INPUTS];
-    struct emit_info info = {.version = ETALON_VERSION,
-                             .records = run->records.n_used,
-                             .method = run->request->calibration.activations->name,
-                             .model_name = run->request->model_name,
-                             .preprocess = preprocess,
-                             .settings = &run->request->target_settings,
-                             .percentile = run->request->calibration.percentile,
-                             .model = &run->request->model,
-                             .records_of_calibration = records};
-    const struct output_file *files;
-
-    for (size_t i = 0; i < run->graph->n_inputs; i++)
-        preprocess[i] = inputs_preprocess(run->request, run->graph->values[run->graph->inputs[i]].name);
-
-    for (size_t i = 0; i < run->request->n_targets; i++) {
-        struct report_target *t = &run->targets[i];
-
-        if (t->plan == NULL)
-            continue;
-        info.fingerprint = t->fingerprint;
-        t->first_file = output_files(run->output, &files);
-        if (t->target->emit(t->plan, &info, run->output, err) != 0) {
-            if (err->code != EX_UNAVAILABLE)
-                return error_in(err, "target %s", t->target->name);
-            t->error = *err;
-            *err = (struct error){0};
-            log_warning("target %s: %s", t->target->name, t->error.text);
-        }
-        t->n_files = output_files(run->output, &files) - t->first_file;
-    }
-    return 0;
-}
-
-/* With what the data set has to offer, where there is one. */
-static int emit_with_records(struct run *run, struct error *err)
-{
-    struct emit_records records = {.read = read_record};
-    struct feed *feed;
-    int rc;
-
-    if (run->dataset == NULL)
-        return emit_targets(run, NULL, err);
-    feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
-    if (feed == NULL)
-        return -1;
-    records.n = dataset_count(run->dataset);
-    records.context = feed;
-    rc = emit_targets(run, &records, err);
-    feed_destroy(feed);
-    return rc;
-}
-
-static int write_files(struct run *run, const char *hosts, double started, struct error *err)
+/* What is said of the models that are written. */
+static int write_account(struct run *run, const char *hosts, double started, struct error *err)
 {
     struct report report = run_report(run);
 
-    if (emit_with_records(run, err) != 0 || keep_archive(&report, run->observation, run->output, err) != 0)
+    if (keep_archive(&report, run->observation, run->output, err) != 0)
         return -1;
     if (write_text(run, "report.json", report_json(&report, err), true, err) != 0)
         return -1;
@@ -122,21 +50,6 @@ static int write_files(struct run *run, const char *hosts, double started, struc
             false, err) != 0)
         return -1;
     return write_text(run, "manifest.json", report_manifest(&report, err), false, err);
-}
-
-static int write_outputs(struct run *run, const char *hosts, double started, struct error *err)
-{
-    struct finished_files *earlier;
-    int rc = finished_withdraw(run->output, &earlier, err);
-
-    if (rc == 0)
-        rc = write_files(run, hosts, started, err);
-    if (rc == 0)
-        rc = finished_sweep(earlier, run->output, err);
-    if (rc == 0)
-        rc = checkpoint_remove(run->output, err);
-    finished_files_destroy(earlier);
-    return rc;
 }
 
 /* One line per rank: host names, gathered. Every rank calls it. */
@@ -179,13 +92,33 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
     return rc;
 }
 
+/* Collective. */
+static int write_outputs(struct run *run, const char *hosts, double started, struct error *err)
+{
+    bool is_first = run->comm->rank == 0;
+    struct finished_files *earlier = NULL;
+    int rc = comm_agree(run->comm, is_first ? finished_withdraw(run->output, &earlier, err) : 0, err);
+
+    if (rc == 0)
+        rc = run_write_models(run, err);
+    if (rc == 0 && is_first) {
+        rc = write_account(run, hosts, started, err);
+        if (rc == 0)
+            rc = finished_sweep(earlier, run->output, err);
+        if (rc == 0)
+            rc = checkpoint_remove(run->output, err);
+    }
+    finished_files_destroy(earlier);
+    return comm_agree(run->comm, rc, err);
+}
+
 int run_write(struct run *run, double started, struct error *err)
 {
     char *hosts = NULL;
     int rc = gather_hosts(run->comm, &hosts, err);
 
     if (rc == 0)
-        rc = comm_agree(run->comm, run->comm->rank == 0 ? write_outputs(run, hosts, started, err) : 0, err);
+        rc = write_outputs(run, hosts, started, err);
     free(hosts);
     return rc;
 }

@@ -509,6 +509,50 @@ static void of_many_that_find_a_stale_lock_one_takes_it(void **state)
     }
 }
 
+/* ---- several processes of a run --------------------------------------------------------------------------------- */
+
+static void files_of_those_who_joined_are_as_if_written_by_the_opener(void **state)
+{
+    const struct output_file *theirs, *ours;
+    struct output *output = open_root(), *joined = NULL;
+    struct error err = {0};
+    char key[OUTPUT_KEY_BYTES];
+
+    (void)state;
+    output_key(output, key);
+    assert_int_equal(output_join(root, key, &joined, &err), 0);
+    assert_non_null(joined);
+    assert_int_equal(output_write(joined, "tnn/a", "abc", 3, true, &err), 0);
+    assert_int_equal(output_files(joined, &theirs), 1);
+    assert_int_equal(output_files(output, &ours), 0);
+    assert_int_equal(output_adopt(output, &theirs[0], &err), 0);
+    output_close(joined);
+    assert_refused(root, "in use by pid"); /* by the one who opened it, still */
+    assert_int_equal(output_files(output, &ours), 1);
+    assert_string_equal(ours[0].name, "tnn/a");
+    assert_string_equal(ours[0].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_content("tnn/a", "abc");
+    output_close(output);
+}
+
+static void another_folder_of_the_same_name_is_not_joined(void **state)
+{
+    struct output *output = open_root(), *joined = NULL;
+    struct error err = {0};
+    char key[OUTPUT_KEY_BYTES];
+
+    (void)state;
+    output_key(output, key);
+    output_close(output);
+    assert_int_equal(output_join(root, key, &joined, &err), 0); /* nobody has it open */
+    assert_null(joined);
+    put_lock("another", 12, "0", 5); /* what a folder on that host's disk would hold */
+    assert_int_equal(output_join(root, key, &joined, &err), 0);
+    assert_null(joined);
+    assert_int_equal(output_join(in_root("absent"), key, &joined, &err), 0);
+    assert_null(joined);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
@@ -528,6 +572,8 @@ int main(void)
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),
         TEST(of_many_that_find_a_stale_lock_one_takes_it),
+        TEST(files_of_those_who_joined_are_as_if_written_by_the_opener),
+        TEST(another_folder_of_the_same_name_is_not_joined),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,14 +46,27 @@ for job in mixed channels tensor; do
 done
 echo "ok: an archive gives its run's models, bit for bit, on 0 and 3 ranks"
 
+# --- dealt out to ranks
+everything=(--set 'targets=[onnx-qdq, tnn, ascend, horizon-j6, sophon-bm1684, cambricon-mlu220, cambricon-mlu270, ncnn, mnn]'
+  --set calibration.bias_correction=analytic)
+for n in 0 1 2 3 5; do
+  ranks $n "$ETALON" emit "$scratch/mixed/archive.h5" -m "$demo/demo.onnx" -o "$scratch/dealt.$n" "${everything[@]}" \
+    >/dev/null || fail "nine targets on $n ranks"
+  [ "$(bits "$scratch/dealt.$n")" = "$(bits "$scratch/dealt.0")" ] || fail "nine targets on $n ranks: other bits"
+done
+[ "$(find "$scratch/dealt.5" -name '*.tmp' | wc -l)" -eq 0 ] || fail "ranks have left temporaries"
+echo "ok: ranks that write targets side by side leave the bits of one"
+
 # --- what nobody has run yet
-expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
-[ ! -e "$scratch/kl/tnn" ] || fail "a target without decisions was written"
-expect 69 "bias_correction: simulated needs the calibration data" emit kl mixed --set calibration.activations=kl
+expect 69 "target onnx-qdq, tnn: bias_correction: simulated needs the calibration data" emit kl mixed \
+  --set calibration.activations=kl
+grep -qF "2 of 2 targets are not possible: onnx-qdq, tnn" "$scratch/stderr" || fail "the end does not name both targets"
+[ "$(grep -c simulated "$scratch/stderr")" -eq 1 ] || fail "a reason that two targets share is told twice"
+[ ! -e "$scratch/kl" ] || fail "a folder without any target was left"
 expect 69 "rounding: output needs the calibration data" emit rounded mixed --set calibration.bias_correction=analytic \
   --set calibration.rounding=output
 methods=(--set calibration.activations=kl --set calibration.weights=maxabs --set calibration.bias_correction=analytic)
-expect 0 "" emit kl mixed "${methods[@]}" --force
+expect 0 "" emit kl mixed "${methods[@]}"
 expect 73 "use --force" emit kl mixed
 expect 0 "" emit fewer channels --set 'targets=[tnn]' --set calibration.granularity=mixed
 mv "$scratch/gone" "$scratch/pictures"
