@@ -61,7 +61,7 @@ declare -A targets=([mixed]="onnx-qdq tnn" [per-tensor]="onnx-qdq tnn" [per-chan
 cells() {
   local column=3 target
   "$etalon" evaluate --json -q "$scratch/$1.yaml" --choices "$scratch/choices" --set "engine.threads=$threads" \
-    --set "calibration.granularity=$2" --set "calibration.activations=$3" --set "output=$scratch/$1-${2/per-tensor/mixed}" \
+    --set "calibration.granularity=$2" --set "calibration.activations=$3" --set "output=$scratch/$1-$2" \
     --set "targets=[${targets[$2]// /, }]" >"$scratch/report.json"
   for target in ${targets[$2]}; do
     printf ' %.2f, %s |' "$(jq ".targets[\"$target\"].agreement" "$scratch/report.json")" "$(loss $column)"
@@ -71,14 +71,14 @@ cells() {
 
 for network in resnet20 mobilenet025 lenet; do
   printf 'targets: [onnx-qdq, tnn]\noutput: out\n' >>"$scratch/$network.yaml"
-  for granularity in mixed per-channel; do # the statistics of per-tensor weights are those of mixed
+  for granularity in $granularities; do # per-tensor weights are equalized before anything is measured: their own statistics
     "$etalon" calibrate -q "$scratch/$network.yaml" --set evaluate.skip=true --set "calibration.granularity=$granularity" \
       --set "engine.threads=$threads" --set "output=$scratch/$network-$granularity" >/dev/null
   done
   labels=cifar
   if [ "$network" = lenet ]; then # no list of labels: fp32 stands for them, so the loss is what disagrees
     labels=fp32
-    "$etalon" evaluate -q "$scratch/$network.yaml" --choices "$scratch/choices" --set "output=$scratch/$network-mixed" >/dev/null
+    "$etalon" evaluate -q "$scratch/$network.yaml" --choices "$scratch/choices" --set "output=$scratch/$network-fp32" >/dev/null
     tail -n +2 "$scratch/choices" | awk '{print $2}' >"$scratch/fp32.labels"
   fi
   printf '\n%s: agreement %%, change of top-1 in points\n\n' "$network"
