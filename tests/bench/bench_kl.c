@@ -1,6 +1,6 @@
 /* Times of the decisions, by the thread's own clock: KL over 1,000 histograms of 2,048 bins, the mse search of 8,192,
  * every threshold method for all channels of a ResNet-50, every weight method per channel, and the sweep for all
- * weights of a ResNet-50. */
+ * weights of a ResNet-50. `bench_kl METHOD...` times those threshold methods only. */
 #include "../common/draw.h"
 #include "coordinator/thresholds/kl.h"
 #include "coordinator/weights.h"
@@ -68,35 +68,6 @@ static int bench_mse(int32_t steps, struct error *err)
     return 0;
 }
 
-/* Every method as it searches: histograms of 2,048 bins, as many as ResNet-50 has channels; timed on some of them. */
-static int bench_methods(struct error *err)
-{
-    enum { CHANNEL_BINS = 2048, CHANNELS = 26000, TIMED = 100 };
-    static uint64_t positive[CHANNEL_BINS], negative[CHANNEL_BINS];
-    struct histogram h = {.bins = CHANNEL_BINS, .exponent = -8, .max = 7.9995F, .min = -7.9995F};
-    struct threshold_request request = {.histogram = &h, .steps = 127, .percentile = 0.9999};
-
-    h.positive = positive;
-    h.negative = negative;
-    fill(positive, CHANNEL_BINS);
-    fill(negative, CHANNEL_BINS);
-    for (size_t k = 0; k < CHANNEL_BINS; k++)
-        h.n += positive[k] + negative[k];
-    for (const struct threshold_method *const *method = threshold_methods; *method != NULL; method++) {
-        struct threshold_found found = {0};
-        double start = now_s(), each;
-
-        for (int i = 0; i < TIMED; i++) {
-            if ((*method)->search(*method, &request, &found, err) != 0)
-                return -1;
-        }
-        each = (now_s() - start) / TIMED;
-        printf("%s: %.3f ms, %d histograms of %d bins: %.1f s (T = %g of %g)\n", (*method)->name, each * 1e3, CHANNELS,
-               CHANNEL_BINS, each * CHANNELS, (double)found.threshold, (double)h.max);
-    }
-    return 0;
-}
-
 static int bench_weights(size_t n, struct error *err)
 {
     float *w = malloc(n * sizeof *w), scale = 0;
@@ -147,13 +118,66 @@ static int bench_resnet50(const char *name, struct error *err)
     return 0;
 }
 
-int main(void)
+/* As methods search: histograms of 2,048 bins, as many as ResNet-50 has channels; timed on some of them. */
+static int bench_method(const struct threshold_method *method, struct error *err)
+{
+    enum { CHANNEL_BINS = 2048, CHANNELS = 26000, TIMED = 100 };
+    static uint64_t positive[CHANNEL_BINS], negative[CHANNEL_BINS];
+    struct histogram h = {.bins = CHANNEL_BINS, .exponent = -8, .max = 7.9995F, .min = -7.9995F};
+    struct threshold_request request = {.histogram = &h, .steps = 127, .percentile = 0.9999};
+    struct threshold_found found = {0};
+    double start, each;
+
+    h.positive = positive;
+    h.negative = negative;
+    draw_state = 1;
+    fill(positive, CHANNEL_BINS);
+    fill(negative, CHANNEL_BINS);
+    for (size_t k = 0; k < CHANNEL_BINS; k++)
+        h.n += positive[k] + negative[k];
+    start = now_s();
+    for (int i = 0; i < TIMED; i++) {
+        if (method->search(method, &request, &found, err) != 0)
+            return -1;
+    }
+    each = (now_s() - start) / TIMED;
+    printf("%s: %.3f ms, %d histograms of %d bins: %.1f s (T = %g of %g)\n", method->name, each * 1e3, CHANNELS,
+           CHANNEL_BINS, each * CHANNELS, (double)found.threshold, (double)h.max);
+    return 0;
+}
+
+static int bench_methods(char **names, struct error *err)
+{
+    for (; *names != NULL; names++) {
+        const struct threshold_method *method = threshold_method_find(*names);
+
+        if (method == NULL)
+            return error_set(err, EX_USAGE, "no threshold method is called \"%s\"", *names);
+        if (bench_method(method, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int bench_all(struct error *err)
+{
+    if (bench_kl(128, err) != 0 || bench_kl(256, err) != 0 || bench_mse(127, err) != 0 || bench_mse(255, err) != 0)
+        return -1;
+    for (const struct threshold_method *const *method = threshold_methods; *method != NULL; method++) {
+        if (bench_method(*method, err) != 0)
+            return -1;
+    }
+    return bench_weights(27, err) != 0 || bench_weights(576, err) != 0 || bench_weights(4608, err) != 0 ||
+                   bench_resnet50("sweep", err) != 0 || bench_resnet50("grid", err) != 0
+               ? -1
+               : 0;
+}
+
+int main(int argc, char **argv)
 {
     struct error err = {0};
 
-    if (bench_kl(128, &err) != 0 || bench_kl(256, &err) != 0 || bench_mse(127, &err) != 0 || bench_methods(&err) != 0 ||
-        bench_mse(255, &err) != 0 || bench_weights(27, &err) != 0 || bench_weights(576, &err) != 0 ||
-        bench_weights(4608, &err) != 0 || bench_resnet50("sweep", &err) != 0 || bench_resnet50("grid", &err) != 0) {
+    if ((argc > 1 ? bench_methods(argv + 1, &err) : bench_all(&err)) != 0) {
         fprintf(stderr, "bench_kl: %s\n", err.text);
         return err.code;
     }

@@ -278,10 +278,13 @@ static void kl_equals_the_direct_sum(void **state)
     static const struct {
         size_t bins, levels;
         enum kl_grouping grouping;
-        double filled;
+        double filled, decay; /* bins in which the counts fall by a factor of e */
     } rows[] = {
-        {512, 128, KL_EVEN, 0.5}, {512, 128, KL_CHUNKS, 0.5}, {300, 100, KL_EVEN, 0.9}, {64, 64, KL_EVEN, 0.5},
-        {512, 7, KL_EVEN, 0.05},  {511, 256, KL_EVEN, 0.02},  {40, 2, KL_CHUNKS, 0.3},
+        {512, 128, KL_EVEN, 0.5, 40},   {512, 128, KL_CHUNKS, 0.5, 40}, {300, 100, KL_EVEN, 0.9, 40},
+        {64, 64, KL_EVEN, 0.5, 40},     {512, 7, KL_EVEN, 0.05, 40},    {511, 256, KL_EVEN, 0.02, 40},
+        {40, 2, KL_CHUNKS, 0.3, 40},    {1000, 128, KL_EVEN, 1, 30},    {1000, 128, KL_EVEN, 1, 120},
+        {1000, 128, KL_EVEN, 1, 500},   {1000, 128, KL_EVEN, 1, 1e9},   {1000, 60, KL_EVEN, 1, -200},
+        {1500, 128, KL_EVEN, 0.99, 60},
     };
     uint64_t counts[KL_BINS];
 
@@ -294,8 +297,9 @@ static void kl_equals_the_direct_sum(void **state)
         size_t kept;
 
         for (size_t k = 0; k < request.bins; k++)
-            counts[k] =
-                draw_uniform(0, 1) < rows[i].filled ? (uint64_t)(draw_uniform(0, 1) * 1e6 * exp(-(double)k / 40)) : 0;
+            counts[k] = draw_uniform(0, 1) < rows[i].filled
+                            ? (uint64_t)(draw_uniform(0, 1) * 1e6 * exp(-(double)k / rows[i].decay))
+                            : 0;
         counts[request.bins - 1] = 1;
         for (size_t n = request.levels; n <= request.bins; n++)
             least = fmin(least, plain_divergence(&request, n));
