@@ -5,16 +5,13 @@
 #include "coordinator/reduce.h"
 #include "worker/simulate.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 struct lockstep { /* of the whole rank; threads merge into `result` when they end */
+    const struct evaluate_request *request;
     const struct graph *graph;
-    size_t batch, n_targets, n_top_k;
+    size_t n_targets;
     uint64_t n_records;
-    bool has_classes, are_probabilities; /* the first output */
-    struct plan *const *plans;
-    const size_t *top_k;
     struct evaluation *result;
 };
 
@@ -22,44 +19,39 @@ struct lockstep_thread {
     const struct lockstep *shared;
     struct simulator **simulators; /* [n_targets] */
     struct evaluation mine;
-    float *plain;    /* one fp32 value in plain order */
-    size_t *choices; /* [batch]: fp32's arg-max */
+    float *plain;          /* one fp32 value in plain order */
+    const float **outputs; /* [1 + n_targets]: the networks' first outputs of a block, fp32 first */
 };
-
-static size_t output_elements(const struct graph *g)
-{
-    return (size_t)shape_elements(&g->values[g->outputs[0]].shape);
-}
 
 /* Sums only: a thread's share, or the whole. */
 static int evaluation_init(struct evaluation *e, const struct lockstep *shared, struct error *err)
 {
-    *e = (struct evaluation){.n_values = shared->graph->n_values, .n_targets = shared->n_targets};
+    *e = (struct evaluation){
+        .n_values = shared->graph->n_values, .n_targets = shared->n_targets, .task = shared->request->task};
     e->errors = memory_create(e->n_targets * e->n_values, sizeof *e->errors, "error sums", err);
-    e->targets = memory_create(e->n_targets, sizeof *e->targets, "accuracies", err);
-    return e->errors == NULL || e->targets == NULL ? -1 : 0;
+    e->counts = memory_create((1 + e->n_targets) * metrics_words(&e->task), sizeof *e->counts, "metrics", err);
+    return e->errors == NULL || e->counts == NULL ? -1 : 0;
 }
 
 void evaluation_fini(struct evaluation *e)
 {
     free(e->errors);
-    free(e->targets);
+    free(e->counts);
     free(e->choices);
     pass_result_fini(&e->records);
     *e = (struct evaluation){0};
 }
 
-static void accuracy_merge(struct accuracy *into, const struct accuracy *from)
+static void evaluation_merge(struct evaluation *into, const struct evaluation *from)
 {
-    into->records += from->records;
-    into->labelled += from->labelled;
-    into->agreements += from->agreements;
-    into->lost += from->lost;
-    into->gained += from->gained;
-    into->diverging += from->diverging;
-    exact_sum_merge(&into->divergence, &from->divergence);
-    for (size_t i = 0; i < METRICS_MAX_TOP; i++)
-        into->top_hits[i] += from->top_hits[i];
+    size_t n_counts = (1 + from->n_targets) * metrics_words(&from->task);
+
+    if (into->errors == NULL || into->counts == NULL || from->errors == NULL || from->counts == NULL)
+        return; /* memory ended before the first record */
+    for (size_t i = 0; i < from->n_targets * from->n_values; i++)
+        value_error_merge(&into->errors[i], &from->errors[i]);
+    for (size_t i = 0; i < n_counts; i++)
+        into->counts[i] += from->counts[i];
 }
 
 static void thread_destroy(void *context, void *state)
@@ -67,19 +59,13 @@ static void thread_destroy(void *context, void *state)
     struct lockstep *shared = context;
     struct lockstep_thread *t = state;
 
-    if (shared->result->errors != NULL && t->mine.errors != NULL && t->mine.targets != NULL) {
-        for (size_t i = 0; i < t->mine.n_targets * t->mine.n_values; i++)
-            value_error_merge(&shared->result->errors[i], &t->mine.errors[i]);
-        for (size_t i = 0; i < t->mine.n_targets; i++)
-            accuracy_merge(&shared->result->targets[i], &t->mine.targets[i]);
-        accuracy_merge(&shared->result->fp32, &t->mine.fp32);
-    }
+    evaluation_merge(shared->result, &t->mine);
     for (size_t i = 0; t->simulators != NULL && i < shared->n_targets; i++)
         simulator_destroy(t->simulators[i]);
     free(t->simulators);
     evaluation_fini(&t->mine);
     free(t->plain);
-    free(t->choices);
+    free(t->outputs);
     free(t);
 }
 
@@ -98,14 +84,15 @@ static void *thread_create(void *context, struct error *err)
 
         largest = n > (int64_t)largest ? (size_t)n : largest;
     }
-    t->plain = memory_create(largest * shared->batch, sizeof *t->plain, "an activation", err);
+    t->plain = memory_create(largest * shared->request->pass.block_size, sizeof *t->plain, "an activation", err);
     t->simulators = memory_create(shared->n_targets, sizeof *t->simulators, "simulators", err);
-    t->choices = memory_create(shared->batch, sizeof *t->choices, "choices", err);
-    if (t->plain == NULL || t->simulators == NULL || t->choices == NULL || evaluation_init(&t->mine, shared, err) != 0)
+    t->outputs = memory_create(1 + shared->n_targets, sizeof *t->outputs, "outputs", err);
+    if (t->plain == NULL || t->simulators == NULL || t->outputs == NULL || evaluation_init(&t->mine, shared, err) != 0)
         goto fail;
     for (size_t i = 0; i < shared->n_targets; i++)
-        if ((t->simulators[i] = simulator_create(shared->plans[i], shared->batch, err)) == NULL) {
-            error_in(err, "target %s", shared->plans[i]->profile->name);
+        if ((t->simulators[i] = simulator_create(shared->request->plans[i], shared->request->pass.block_size, err)) ==
+            NULL) {
+            error_in(err, "target %s", shared->request->plans[i]->profile->name);
             goto fail;
         }
     return t;
@@ -127,115 +114,83 @@ static int compare(void *context, int node, int value, const struct view *view, 
         struct value_error *e;
 
         if (node != GRAPH_NONE && simulator_step(s, node, err) != 0)
-            return error_in(err, "target %s", t->shared->plans[i]->profile->name);
+            return error_in(err, "target %s", t->shared->request->plans[i]->profile->name);
         e = &t->mine.errors[i * t->mine.n_values + (size_t)value];
         value_error_add(e, t->plain, simulator_value(s, value), n, simulator_code_use(s, value, e->used));
     }
     return 0;
 }
 
-/* Row `r` of a block by one network (0: fp32, 1...: targets), beside fp32's. */
-static void score(const struct lockstep *shared, struct accuracy *a, const struct block *block, size_t r,
-                  size_t network, const float *output, const float *fp32, size_t fp32_choice)
+/* Row `r` of a block, by all networks. */
+static void score(struct lockstep_thread *t, const struct block *block, size_t r)
 {
-    size_t n = output_elements(shared->graph), choice = network == 0 ? fp32_choice : arg_max(output, n);
-    int64_t label = block->labels[r];
+    const struct lockstep *shared = t->shared;
+    const struct metric_task *task = &shared->request->task;
+    size_t n = (size_t)shape_elements(&task->output),
+           pixels = task->has_label_maps ? n / (size_t)task->output.dims[1] : 0;
+    struct metric_sample sample = {.fp32 = t->outputs[0] + r * n, .label = block->labels[r]};
 
-    if (shared->result->choices != NULL) /* one record, one writer */
-        shared->result->choices[network * shared->n_records + block->ordinals[r]] = choice;
-    a->records++;
-    a->agreements += choice == fp32_choice;
-    if (network > 0 && shared->has_classes) {
-        double divergence = output_divergence(fp32, output, n, shared->are_probabilities);
-
-        if (isfinite(divergence)) {
-            exact_sum_add(&a->divergence, divergence);
-            a->diverging++;
-        }
+    if (pixels > 0)
+        sample.label_map = block->inputs[shared->graph->n_inputs] + r * pixels;
+    for (size_t network = 0; network <= shared->n_targets; network++) {
+        sample.output = t->outputs[network] + r * n;
+        metrics_add(task, &sample, evaluation_counts(&t->mine, network));
+        if (shared->result->choices != NULL) /* one record, one writer */
+            shared->result->choices[network * shared->n_records + block->ordinals[r]] = arg_max(sample.output, n);
     }
-    if (label < 0)
-        return;
-    a->labelled++;
-    a->lost += fp32_choice == (size_t)label && choice != (size_t)label;
-    a->gained += fp32_choice != (size_t)label && choice == (size_t)label;
-    for (size_t k = 0; k < shared->n_top_k; k++)
-        a->top_hits[k] += in_top_k(output, n, label, shared->top_k[k]);
 }
 
 static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
 {
     struct lockstep_thread *t = state;
-    const float *fp32;
-    size_t n = output_elements(t->shared->graph), *choices = t->choices;
 
     for (size_t i = 0; i < t->shared->n_targets; i++)
         if (simulator_begin(t->simulators[i], block->inputs, block->n_records, err) != 0)
             return -1;
     if (engine_run(engine, block->inputs, block->n_records, compare, t, err) != 0)
         return -1;
-    fp32 = engine_output(engine, 0);
-    for (size_t r = 0; r < block->n_records; r++) {
-        choices[r] = arg_max(fp32 + r * n, n);
-        score(t->shared, &t->mine.fp32, block, r, 0, fp32 + r * n, fp32 + r * n, choices[r]);
-    }
-    for (size_t i = 0; i < t->shared->n_targets; i++) {
-        const float *output = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
-
-        for (size_t r = 0; r < block->n_records; r++)
-            score(t->shared, &t->mine.targets[i], block, r, 1 + i, output + r * n, fp32 + r * n, choices[r]);
-    }
+    t->outputs[0] = engine_output(engine, 0);
+    for (size_t i = 0; i < t->shared->n_targets; i++)
+        t->outputs[1 + i] = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
+    for (size_t r = 0; r < block->n_records; r++)
+        score(t, block, r);
     return 0;
 }
 
-/* Is the output one score a class? A map of scores, or a list of boxes, has no distribution to compare. */
-static bool has_classes(const struct graph *graph)
+struct metric_task evaluate_task(const struct graph *graph)
 {
-    const struct shape *shape = &graph->values[graph->outputs[0]].shape;
-    size_t n_long = 0;
+    const struct value *output = &graph->values[graph->outputs[0]];
+    const struct node *producer = output->producer == GRAPH_NONE ? NULL : &graph->nodes[output->producer];
 
-    for (size_t i = 0; i < shape->rank; i++)
-        n_long += shape->dims[i] > 1;
-    return n_long == 1;
+    return (struct metric_task){.output = output->shape,
+                                .are_probabilities =
+                                    producer != NULL && producer->op == OP_SOFTMAX && !producer->attr.softmax.is_log};
 }
 
-static bool are_probabilities(const struct graph *graph)
-{
-    int producer = graph->values[graph->outputs[0]].producer;
-
-    return producer != GRAPH_NONE && graph->nodes[producer].op == OP_SOFTMAX &&
-           !graph->nodes[producer].attr.softmax.is_log;
-}
-
-int evaluate_run(const struct comm *comm, const struct pass_request *request, struct plan *const *plans,
-                 size_t n_targets, const size_t *top_k, size_t n_top_k, bool with_choices, struct evaluation *result,
+int evaluate_run(const struct comm *comm, const struct evaluate_request *request, struct evaluation *result,
                  struct error *err)
 {
-    struct lockstep shared = {.graph = request->graph,
-                              .batch = request->block_size,
-                              .n_targets = n_targets,
-                              .n_top_k = n_top_k,
-                              .n_records = dataset_count(request->dataset),
-                              .has_classes = has_classes(request->graph),
-                              .are_probabilities = are_probabilities(request->graph),
-                              .plans = plans,
-                              .top_k = top_k,
+    struct lockstep shared = {.request = request,
+                              .graph = request->pass.graph,
+                              .n_targets = request->n_targets,
+                              .n_records = dataset_count(request->pass.dataset),
                               .result = result};
     struct pass_worker worker = {&shared, thread_create, thread_destroy, thread_run};
-    size_t n_choices = (1 + n_targets) * shared.n_records;
+    size_t n_choices = (1 + request->n_targets) * shared.n_records;
     int rc = evaluation_init(result, &shared, err);
 
-    if (rc == 0 && with_choices &&
+    if (rc == 0 && request->with_choices &&
         (result->choices = memory_create(n_choices, sizeof *result->choices, "choices", err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
 
     if (rc == 0)
-        rc = pass_run(comm, request, &worker, &result->records, err);
+        rc = pass_run(comm, &request->pass, &worker, &result->records, err);
     if (rc == 0)
-        rc = reduce_metrics(comm, result->errors, n_targets * result->n_values, &result->fp32, 1, err);
-    if (rc == 0)
-        rc = reduce_metrics(comm, NULL, 0, result->targets, n_targets, err);
-    if (rc == 0 && with_choices)
+        rc = reduce_errors(comm, result->errors, request->n_targets * result->n_values, err);
+    for (size_t i = 0; rc == 0 && i <= request->n_targets; i++)
+        reduce_metrics(comm, &result->task, evaluation_counts(result, i));
+    if (rc == 0 && request->with_choices)
         comm_sum_uint64(comm, result->choices, n_choices); /* every other rank holds zeros there */
     return rc;
 }

@@ -113,6 +113,20 @@ static int add_labels(struct sha256 *state, const struct dataset_request *reques
     return add_file(state, "labels", request->labels, err) < 0 ? -1 : add_file(state, "list", request->list, err);
 }
 
+/* What the pixels of label pictures mean; their content is the data set's. */
+static int add_segmentation(struct sha256 *state, const struct run_request *q, struct error *err)
+{
+    const struct class_map *classes = &q->evaluate.segmentation.classes;
+
+    add(state, "segmentation\n");
+    if (!dataset_is_given(&q->evaluate.segmentation.labels))
+        return 0;
+    for (size_t i = 0; i < CLASS_MAP_VALUES; i++)
+        add(state, "label %zu is %d\n", i, classes->of[i]);
+    add_reading(state, &q->evaluate.segmentation.labels);
+    return add_plan(state, &q->evaluate.segmentation.preprocess, err);
+}
+
 /* The model's files, and the graph that is made of them. */
 static int add_model(struct sha256 *state, const struct run_request *q, struct error *err)
 {
@@ -230,6 +244,8 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         add_inputs(state, evaluation);
         add_reading(state, request);
         rc = add_labels(state, request, err);
+        if (rc == 0 && q->evaluate.segmentation.is_asked) /* others' fingerprints are left alone */
+            rc = add_segmentation(state, q, err);
     }
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
         rc = fingerprint_target(q, statistics, q->targets[i], digest, err);

@@ -2,6 +2,7 @@
 #include "coordinator/inputs.h"
 
 #include "common/suggest.h"
+#include "coordinator/label_maps.h"
 
 #include <string.h>
 
@@ -64,7 +65,7 @@ static int check_names(const struct graph *graph, const struct dataset *dataset,
     for (size_t i = 0; i < dataset_n_inputs(dataset); i++) {
         const char *name = dataset_input_name(dataset, i);
 
-        if (name != NULL && check_name(graph, "input", name, err) < 0)
+        if (name != NULL && !label_maps_is_input(name) && check_name(graph, "input", name, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < request->n_preprocess_inputs; i++)
@@ -114,7 +115,8 @@ int inputs_bind(const struct graph *graph, const struct dataset *dataset, const 
 
         if (part == dataset_n_inputs(dataset))
             return error_set(err, EX_CONFIG, "no input of the dataset is named \"%s\", as the network's is", name);
-        inputs[i] = (struct feed_input){part, inputs_preprocess(request, name), record_shape(graph, i)};
+        inputs[i] =
+            (struct feed_input){part, inputs_preprocess(request, name), record_shape(graph, i), .classes = NULL};
     }
     return 0;
 }

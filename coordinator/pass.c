@@ -236,7 +236,7 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
 {
     const struct pass_request *request = pass->request;
     struct source_options options = {.dataset = request->dataset,
-                                     .n_inputs = request->graph->n_inputs,
+                                     .n_inputs = request->graph->n_inputs + request->n_extra,
                                      .block_size = request->block_size,
                                      .n_threads = request->n_decoders};
 

@@ -58,7 +58,8 @@ struct pass_epochs {
 struct pass_request {
     const struct graph *graph;
     struct dataset *dataset;
-    const struct feed_input *inputs; /* [graph->n_inputs] */
+    const struct feed_input *inputs; /* [graph->n_inputs + n_extra] */
+    size_t n_extra;                  /* inputs behind the network's, for the worker alone */
     size_t block_size;
     bool is_serial;               /* engine_create_serial */
     size_t n_threads, n_decoders; /* of engines and of decoding, on this rank */

@@ -191,8 +191,8 @@ void reduce_ranges(const struct comm *comm, struct ranges *ranges)
         comm_sum_uint64(comm, ranges->values[v].counts, ranges->values[v].n * RANGE_BINS);
 }
 
-_Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0 && sizeof(struct accuracy) % sizeof(int64_t) == 0,
-               "metrics are words only, so that they can be summed as such");
+_Static_assert(sizeof(struct value_error) % sizeof(int64_t) == 0,
+               "errors are words only, so that they can be summed as such");
 
 enum { MAXIMA = 1 + METRICS_CODES }; /* of a value: the largest error, and a flag for each code */
 
@@ -217,29 +217,30 @@ static void put_maxima(struct value_error *errors, size_t n, const int32_t *maxi
     }
 }
 
-int reduce_metrics(const struct comm *comm, struct value_error *errors, size_t n, struct accuracy *accuracies, size_t m,
-                   struct error *err)
+int reduce_errors(const struct comm *comm, struct value_error *errors, size_t n, struct error *err)
 {
-    int32_t *maxima = memory_create(n, MAXIMA * sizeof *maxima, "metrics", err);
+    int32_t *maxima = memory_create(n, MAXIMA * sizeof *maxima, "errors", err);
 
     if (comm_agree(comm, maxima == NULL ? -1 : 0, err) != 0) {
         free(maxima);
         return -1;
     }
-    /* Both structs hold nothing but 64-bit counters and limbs. */
+    /* The struct holds nothing but 64-bit counters and limbs. */
     take_maxima(errors, n, maxima);
     for (size_t i = 0; i < n; i++)
         value_error_normalise(&errors[i]);
-    for (size_t i = 0; i < m; i++)
-        exact_sum_normalise(&accuracies[i].divergence);
     comm_sum_int64(comm, (int64_t *)errors, n * sizeof *errors / sizeof(int64_t));
-    comm_sum_int64(comm, (int64_t *)accuracies, m * sizeof *accuracies / sizeof(int64_t));
     comm_max_int32(comm, maxima, n * MAXIMA);
     for (size_t i = 0; i < n; i++)
         value_error_normalise(&errors[i]);
-    for (size_t i = 0; i < m; i++)
-        exact_sum_normalise(&accuracies[i].divergence);
     put_maxima(errors, n, maxima);
     free(maxima);
     return 0;
+}
+
+void reduce_metrics(const struct comm *comm, const struct metric_task *task, uint64_t *state)
+{
+    metrics_normalise(task, state);
+    comm_sum_uint64(comm, state, metrics_words(task)); /* sums of signed limbs as well: modulo 2^64 */
+    metrics_normalise(task, state);
 }

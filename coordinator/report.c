@@ -17,31 +17,69 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
 }
 
-static double percent(uint64_t part, uint64_t whole)
+/* ---- what metrics tell, as fields of a JSON object; an allocation that failed leaves has_failed ---- */
+
+struct fields {
+    json_t *object;
+    bool has_failed;
+};
+
+static void put(struct fields *fields, const char *name, json_t *value)
 {
-    return whole == 0 ? NAN : 100.0 * (double)part / (double)whole;
+    if (json_object_set_new(fields->object, name, value) != 0) /* also of NULL */
+        fields->has_failed = true;
 }
 
-/* Of the records whose outputs are finite: NaN where there are none. */
-static double mean_divergence(const struct accuracy *a)
+static void put_number(void *context, const char *name, double value)
 {
-    return a->diverging == 0 ? NAN : exact_sum_value(&a->divergence) / (double)a->diverging;
+    put(context, name, number(value));
 }
 
-/* {"top1": ..., "top1_standard_error": ..., ...} for the job's list of k; null without labels. */
-static int set_accuracy(json_t *object, const struct run_request *request, const struct accuracy *a)
+static void put_count(void *context, const char *name, uint64_t value)
 {
-    int rc = 0;
+    put(context, name, json_integer((json_int_t)value));
+}
 
-    for (size_t k = 0; k < request->evaluate.n_top_k; k++) {
-        char name[32];
+static void put_numbers(void *context, const char *name, const double *values, size_t n)
+{
+    struct fields *fields = context;
+    json_t *list = json_array();
 
-        snprintf(name, sizeof name, "top%zu", request->evaluate.top_k[k]);
-        rc |= json_object_set_new(object, name, number(percent(a->top_hits[k], a->labelled)));
-        snprintf(name, sizeof name, "top%zu_standard_error", request->evaluate.top_k[k]);
-        rc |= json_object_set_new(object, name, number(100 * standard_error(a->top_hits[k], a->labelled)));
+    for (size_t i = 0; list != NULL && i < n; i++)
+        fields->has_failed |= json_array_append_new(list, number(values[i])) != 0;
+    put(fields, name, list);
+}
+
+static void put_matrix(void *context, const char *name, const uint64_t *values, size_t rows, size_t columns)
+{
+    struct fields *fields = context;
+    json_t *list = json_array();
+
+    for (size_t i = 0; list != NULL && i < rows; i++) {
+        json_t *row = json_array();
+
+        for (size_t k = 0; row != NULL && k < columns; k++)
+            fields->has_failed |= json_array_append_new(row, json_integer((json_int_t)values[i * columns + k])) != 0;
+        fields->has_failed |= json_array_append_new(list, row) != 0;
     }
-    return rc;
+    put(fields, name, list);
+}
+
+/* Network 0 is fp32, 1 + i the evaluation's target i. */
+static int set_metrics(json_t *object, const struct evaluation *evaluation, size_t network)
+{
+    struct fields fields = {.object = object};
+    struct metric_sink sink = {&fields, put_number, put_count, put_numbers, put_matrix};
+    const uint64_t *state = evaluation_counts(evaluation, network);
+
+    for (size_t i = 0; metrics[i] != NULL; i++) {
+        size_t n = metrics[i]->words(&evaluation->task);
+
+        if (n > 0)
+            metrics[i]->tell(&evaluation->task, state, network == 0, &sink);
+        state += n;
+    }
+    return fields.has_failed ? -1 : 0;
 }
 
 /* The fraction of its codes that occur; NaN where they are not counted. */
@@ -136,21 +174,12 @@ static json_t *warnings(const struct report *report, const struct report_target 
     return list;
 }
 
-/* What network `i` of the evaluation has come to. */
+/* What target `i` of the evaluation has come to. */
 static int set_results(json_t *object, const struct report *report, size_t i)
 {
-    const struct accuracy *a = &report->evaluation->targets[i];
     const struct value_error *e = evaluation_error(report->evaluation, i, report->graph->outputs[0]);
-    bool is_paired = a->labelled > 0;
 
-    return set_accuracy(object, report->request, a) |
-           json_object_set_new(object, "agreement", number(percent(a->agreements, a->records))) |
-           json_object_set_new(object, "agreement_standard_error",
-                               number(100 * standard_error(a->agreements, a->records))) |
-           json_object_set_new(object, "lost", is_paired ? json_integer((json_int_t)a->lost) : json_null()) |
-           json_object_set_new(object, "gained", is_paired ? json_integer((json_int_t)a->gained) : json_null()) |
-           json_object_set_new(object, "mcnemar_p", number(is_paired ? mcnemar_p(a->lost, a->gained) : NAN)) |
-           json_object_set_new(object, "kl_divergence", number(mean_divergence(a))) |
+    return set_metrics(object, report->evaluation, 1 + i) |
            json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
 }
 
@@ -221,7 +250,7 @@ char *report_json(const struct report *report, struct error *err)
     int rc = fp32 == NULL || all == NULL;
 
     if (rc == 0 && report->evaluation != NULL)
-        rc |= set_accuracy(fp32, report->request, &report->evaluation->fp32);
+        rc |= set_metrics(fp32, report->evaluation, 0);
     for (size_t i = 0; rc == 0 && i < report->n_targets; i++)
         rc |= json_object_set_new(all, report->targets[i].target->name, target_object(report, &report->targets[i]));
     if (rc != 0) {
@@ -275,18 +304,60 @@ char *report_run(const struct comm *comm, const struct run_times *t, const char 
 
 /* ---- the table ---- */
 
-static void print_accuracy(const struct report *report, const char *name, const struct accuracy *a, bool is_target,
-                           FILE *out)
+/* The columns of all metrics. Network 0 is fp32. */
+static size_t find_columns(const struct evaluation *evaluation, size_t network,
+                           struct metric_column columns[METRIC_MAX_COLUMNS])
 {
-    fprintf(out, "%-18s", name);
-    for (size_t k = 0; k < report->request->evaluate.n_top_k; k++) {
-        if (a->labelled > 0)
-            fprintf(out, "  %8.2f", percent(a->top_hits[k], a->labelled));
-        else
-            fprintf(out, "  %8s", "-");
+    const uint64_t *state = evaluation_counts(evaluation, network);
+
+    for (size_t i = 0; metrics[i] != NULL; i++) {
+        size_t n = metrics[i]->words(&evaluation->task);
+
+        if (n > 0) /* one kind of network, one metric that speaks */
+            return metrics[i]->columns(&evaluation->task, state, network == 0, columns);
+        state += n;
     }
-    if (is_target)
-        fprintf(out, "  %10.2f", percent(a->agreements, a->records));
+    return 0;
+}
+
+static void print_metrics(const struct evaluation *evaluation, const char *name, size_t network, FILE *out)
+{
+    struct metric_column columns[METRIC_MAX_COLUMNS];
+    size_t n = find_columns(evaluation, network, columns);
+
+    fprintf(out, "%-18s", name);
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(columns[i].value))
+            fprintf(out, "  %*s", columns[i].width, "-");
+        else
+            fprintf(out, "  %*.2f", columns[i].width, columns[i].value);
+    }
+}
+
+static void print_headings(const struct evaluation *evaluation, FILE *out)
+{
+    struct metric_column columns[METRIC_MAX_COLUMNS];
+    size_t n = find_columns(evaluation, evaluation->n_targets > 0, columns);
+
+    fprintf(out, "%-18s", "network");
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "  %*s", columns[i].width, columns[i].heading);
+    fprintf(out, "  %8s   (%" PRIu64 " records)\n", "SQNR dB", evaluation->records.n_used);
+}
+
+static void print_remark(const struct evaluation *evaluation, size_t network, FILE *out)
+{
+    const uint64_t *state = evaluation_counts(evaluation, network);
+    char text[METRIC_REMARK_BYTES] = "";
+
+    for (size_t i = 0; metrics[i] != NULL; i++) {
+        size_t n = metrics[i]->words(&evaluation->task);
+
+        if (n > 0 && metrics[i]->remark != NULL)
+            metrics[i]->remark(state, text);
+        state += n;
+    }
+    fprintf(out, "%s%s\n", text[0] == '\0' ? "" : "  ", text);
 }
 
 enum { WORST_LAYERS = 5 };
@@ -340,18 +411,12 @@ static void print_worst(const struct report *report, const struct report_target 
     }
 }
 
-/* Network `i` of the evaluation as a line. */
-static void print_network(const struct report *report, const char *name, size_t i, FILE *out)
+/* Target `i` of the evaluation as a line. */
+static void print_target(const struct report *report, const char *name, size_t i, FILE *out)
 {
-    const struct accuracy *a = &report->evaluation->targets[i];
-    double sqnr = value_error_sqnr_db(evaluation_error(report->evaluation, i, report->graph->outputs[0]));
-
-    print_accuracy(report, name, a, true, out);
-    fprintf(out, "  %8.2f", sqnr);
-    if (a->labelled > 0)
-        fprintf(out, "  %" PRIu64 " lost, %" PRIu64 " gained, p %.2g", a->lost, a->gained,
-                mcnemar_p(a->lost, a->gained));
-    fprintf(out, "\n");
+    print_metrics(report->evaluation, name, 1 + i, out);
+    fprintf(out, "  %8.2f", value_error_sqnr_db(evaluation_error(report->evaluation, i, report->graph->outputs[0])));
+    print_remark(report->evaluation, 1 + i, out);
 }
 
 void report_print(const struct report *report, FILE *out)
@@ -363,11 +428,8 @@ void report_print(const struct report *report, FILE *out)
     report_convergence_print(report, out);
     if (report->evaluation == NULL)
         return;
-    fprintf(out, "%-18s", "network");
-    for (size_t k = 0; k < report->request->evaluate.n_top_k; k++)
-        fprintf(out, "    top-%-2zu", report->request->evaluate.top_k[k]);
-    fprintf(out, "  %10s  %8s   (%" PRIu64 " records)\n", "agreement", "SQNR dB", report->evaluation->records.n_used);
-    print_accuracy(report, "fp32", &report->evaluation->fp32, false, out);
+    print_headings(report->evaluation, out);
+    print_metrics(report->evaluation, "fp32", 0, out);
     fprintf(out, "\n");
     for (size_t i = 0; i < report->n_targets; i++) {
         const struct report_target *t = &report->targets[i];
@@ -376,10 +438,10 @@ void report_print(const struct report *report, FILE *out)
             fprintf(out, "%-18s  %s\n", t->target->name, t->error.text);
             continue;
         }
-        print_network(report, t->target->name, t->evaluation, out);
+        print_target(report, t->target->name, t->evaluation, out);
         if (t->has_variant) {
             snprintf(name, sizeof name, "  if %s", t->variant_name);
-            print_network(report, name, t->variant, out);
+            print_target(report, name, t->variant, out);
         }
     }
     for (size_t i = 0; i < report->n_targets; i++)

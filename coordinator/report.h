@@ -15,11 +15,11 @@ struct report_target {
     char fingerprint[65]; /* of its decisions */
     bool is_replayed;     /* decided by an archive, its biases too */
     struct plan *plan;    /* NULL where the target cannot express the model */
-    size_t evaluation;    /* index into evaluation->targets; meaningless where plan is NULL */
+    size_t evaluation;    /* index of the evaluation's targets; meaningless where plan is NULL */
     /* Where the profile does not know how the chip rounds, the same plan once more, rounded in the other way; its
      * results are behind those of all targets. */
     bool has_variant;
-    size_t variant;             /* index into evaluation->targets */
+    size_t variant;             /* index of the evaluation's targets */
     char variant_name[64];      /* "floor" */
     struct error error;         /* code 0: none */
     bool is_failure_told;       /* to the user, while it runs */

@@ -11,6 +11,7 @@
 #include "formats/model.h"
 #include "formats/record.h"
 #include "formats/target.h"
+#include "worker/class_map.h"
 #include "worker/metrics.h"
 
 #include <stdio.h>
@@ -74,6 +75,12 @@ struct run_request {
         struct dataset_request dataset; /* kind NULL: the calibration set */
         size_t n_top_k;
         size_t top_k[METRICS_MAX_TOP];
+        struct {
+            bool is_asked;                 /* the first output is scores of classes for every pixel */
+            struct dataset_request labels; /* pictures of the true classes; kind NULL: none */
+            struct preprocess_plan preprocess;
+            struct class_map classes; /* of the numbers in them */
+        } segmentation;
     } evaluate;
     size_t threads;        /* engine threads per rank */
     size_t decode_threads; /* beside them; 0: as many */

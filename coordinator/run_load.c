@@ -4,6 +4,7 @@
 #include "common/passes.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/inputs.h"
+#include "coordinator/label_maps.h"
 #include "coordinator/measure.h"
 #include "coordinator/open_dataset.h"
 
@@ -21,6 +22,22 @@ static int open_dataset(const struct run *run, struct dataset_request request, s
     return comm_open_dataset(run->comm, request, dataset, err);
 }
 
+/* Collective. With label pictures it is a set of its own, even where it is the calibration's. */
+static int open_evaluation(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct dataset_request joined = q->evaluate.dataset;
+    struct dataset_input inputs[DATASET_MAX_INPUTS];
+
+    if (!dataset_is_given(&q->evaluate.dataset) && !label_maps_are_given(q)) {
+        run->evaluation_dataset = run->dataset;
+        return 0;
+    }
+    if (label_maps_are_given(q) && label_maps_join(run->graph, q, &joined, inputs, err) != 0)
+        return -1; /* the same on every rank */
+    return open_dataset(run, joined, &run->evaluation_dataset, err);
+}
+
 /* Collective. */
 static int open_datasets(struct run *run, struct error *err)
 {
@@ -32,11 +49,7 @@ static int open_datasets(struct run *run, struct error *err)
                    : error_in(err, "dataset, from %s of %s", run->dataset_origin, q->model.file);
     if (q->evaluate.is_skipped)
         return 0;
-    if (!dataset_is_given(&q->evaluate.dataset))
-        run->evaluation_dataset = run->dataset;
-    else if (open_dataset(run, q->evaluate.dataset, &run->evaluation_dataset, err) != 0)
-        return error_in(err, "evaluation dataset");
-    return 0;
+    return open_evaluation(run, err) == 0 ? 0 : error_in(err, "evaluation dataset");
 }
 
 int run_import_model(struct run *run, struct error *err)
@@ -47,14 +60,30 @@ int run_import_model(struct run *run, struct error *err)
     return fingerprint_model(run->request, run->model, err);
 }
 
+/* What is evaluated, and how the evaluation set feeds it. */
+static int bind_evaluation(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+
+    run->task = evaluate_task(run->graph);
+    run->task.n_top_k = q->evaluate.n_top_k;
+    memcpy(run->task.top_k, q->evaluate.top_k, sizeof run->task.top_k);
+    run->task.is_segmentation = q->evaluate.segmentation.is_asked;
+    run->task.has_label_maps = label_maps_are_given(q);
+    if (metrics_check(&run->task, err) != 0)
+        return -1;
+    if (inputs_bind(run->graph, run->evaluation_dataset, q, run->evaluation_inputs, err) != 0)
+        return error_in(err, "evaluation dataset");
+    return run->task.has_label_maps ? label_maps_bind(run->evaluation_dataset, q, &run->task,
+                                                      &run->evaluation_inputs[run->graph->n_inputs], &run->classes, err)
+                                    : 0;
+}
+
 static int bind(struct run *run, struct error *err)
 {
     if (inputs_bind(run->graph, run->dataset, run->request, run->inputs, err) < 0)
         return error_in(err, "dataset");
-    if (run->evaluation_dataset != NULL &&
-        inputs_bind(run->graph, run->evaluation_dataset, run->request, run->evaluation_inputs, err) < 0)
-        return error_in(err, "evaluation dataset");
-    return 0;
+    return run->evaluation_dataset == NULL ? 0 : bind_evaluation(run, err);
 }
 
 /* Collective. Every rank must have computed rank 0's digest; `otherwise` says what a rank with another one does. */
@@ -102,8 +131,8 @@ int run_load(struct run *run, struct error *err)
     const struct run_request *q = run->request;
     /* An empty dataset is found before a large model is read; but the model may have to say what and how large it is.
      */
-    bool opens_first =
-        dataset_is_given(&q->dataset) && !inputs_need_shapes(&q->dataset) && !inputs_need_shapes(&q->evaluate.dataset);
+    bool opens_first = dataset_is_given(&q->dataset) && !inputs_need_shapes(&q->dataset) &&
+                       !inputs_need_shapes(&q->evaluate.dataset) && !label_maps_are_given(q);
     int rc = comm_agree(run->comm, engine_pin_isa(q->isa, err), err);
 
     if (rc == 0 && opens_first)

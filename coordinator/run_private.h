@@ -16,8 +16,11 @@ struct run {
     const char *preprocess_origin, *dataset_origin; /* the layer that they were taken from; NULL: the job gives them */
     struct graph *graph;
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
-    struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS]; /* [graph->n_inputs] */
-    struct output *output;                                                               /* rank 0 of calibrate only */
+    /* [graph->n_inputs], and of the latter one more where there are label pictures */
+    struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS];
+    struct metric_task task; /* of the evaluation */
+    struct class_map classes;
+    struct output *output;            /* rank 0 of calibrate only */
     struct checkpoint *checkpoint;    /* of calibrate, while it measures */
     struct equalization equalization; /* what was done to the graph before it was measured */
     struct observation *observation;

@@ -318,13 +318,17 @@ int run_decide(struct run *run, struct error *err)
 int run_score(struct run *run, bool with_choices, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation");
     struct plan *plans[2 * RUN_MAX_TARGETS];
-    size_t n = list_variants(run, plans, list_plans(run, plans));
+    struct evaluate_request request = {
+        .pass = pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation"),
+        .task = run->task,
+        .n_targets = list_variants(run, plans, list_plans(run, plans)),
+        .plans = plans,
+        .with_choices = with_choices};
 
     if (q->evaluate.is_skipped)
         return 0;
+    request.pass.n_extra = run->task.has_label_maps;
     run->is_evaluated = true;
-    return evaluate_run(run->comm, &request, plans, n, q->evaluate.top_k, q->evaluate.n_top_k, with_choices,
-                        &run->evaluation, err);
+    return evaluate_run(run->comm, &request, &run->evaluation, err);
 }

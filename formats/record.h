@@ -28,7 +28,8 @@ struct image_wish {
     /* Which pixels of an image of height x width are looked at; the others may hold anything. NULL: all. */
     struct rectangle (*find)(const void *context, size_t height, size_t width);
     const void *context;
-    bool is_gray; /* colour becomes gray as OpenCV reads it in gray: of a JPEG, the luma that it holds */
+    bool is_gray;  /* colour becomes gray as OpenCV reads it in gray: of a JPEG, the luma that it holds */
+    bool is_index; /* numbers rather than colours: of a palette, the indices; 16 bits are not cut to 8 but bad */
 };
 
 /* One record, reused from call to call: buffers grow and are freed by record_fini. Its pixels lie in a buffer of its

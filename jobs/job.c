@@ -1,5 +1,5 @@
 /* job.c — a job file read and checked: its sections, what they are without it, and how they hang together; see job.h.
- * model, dataset, preprocess and calibration are in schema_*.c. */
+ * The larger ones are in schema_*.c. */
 #include "jobs/job_private.h"
 
 #include <libgen.h>
@@ -47,31 +47,6 @@ static int read_targets(struct schema *r, const struct yaml *node, void *target)
     }
     request->n_targets = node->n;
     return 0;
-}
-
-static int read_top_k(struct schema *r, const struct yaml *node, void *target)
-{
-    struct run_request *request = target;
-
-    if (node->kind != YAML_LIST || node->n == 0 || node->n > METRICS_MAX_TOP)
-        return schema_wrong(r, node, "a list of 1 to 4 numbers");
-    for (size_t i = 0; i < node->n; i++)
-        if (schema_size(r, node->items[i], &request->evaluate.top_k[i]) != 0)
-            return -1;
-    request->evaluate.n_top_k = node->n;
-    return 0;
-}
-
-static int read_evaluate(struct schema *r, const struct yaml *node, void *target)
-{
-    struct run_request *request = target;
-    const struct schema_field fields[] = {
-        {"top_k", read_top_k, request},
-        {"dataset", schema_dataset, &request->evaluate.dataset},
-        {"skip", schema_truth, &request->evaluate.is_skipped},
-    };
-
-    return schema_map(r, node, fields, COUNT(fields));
 }
 
 static int read_prefetch(struct schema *r, const struct yaml *node, void *target)
@@ -122,7 +97,7 @@ static int read_job(struct schema *r, const struct yaml *root)
         {"model", schema_model, &q->model},  {"dataset", schema_calibration_set, &q->dataset},
         {"preprocess", read_preprocess, q},  {"calibration", schema_calibration, q},
         {"targets", read_targets, q},        {"target_options", schema_target_options, &q->target_settings},
-        {"evaluate", read_evaluate, q},      {"engine", read_engine, q},
+        {"evaluate", schema_evaluate, q},    {"engine", read_engine, q},
         {"checkpoint", read_checkpoint, q},  {"limits", read_limits, q},
         {"output", schema_path, &q->output},
     };
@@ -227,6 +202,8 @@ static void set_defaults(struct run_request *q)
     q->calibration.channel_bins = CHANNEL_BINS;
     q->calibration.percentile = 0.9999;
     q->calibration.bias_correction = BIAS_CORRECTION_SIMULATED;
+    class_map_init(&q->evaluate.segmentation.classes);
+    q->evaluate.segmentation.classes.of[SEGMENTATION_IGNORED] = CLASS_IGNORED;
     q->evaluate.n_top_k = 2;
     q->evaluate.top_k[0] = 1;
     q->evaluate.top_k[1] = 5;

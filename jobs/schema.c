@@ -152,6 +152,13 @@ int schema_size(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+int schema_later(struct schema *r, const struct yaml *node, void *target)
+{
+    (void)r;
+    *(const struct yaml **)target = node;
+    return 0;
+}
+
 int schema_shape(struct schema *r, const struct yaml *node, void *target)
 {
     struct shape *shape = target;

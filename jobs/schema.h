@@ -40,6 +40,8 @@ int schema_number(struct schema *r, const struct yaml *node, void *target); /* d
 int schema_truth(struct schema *r, const struct yaml *node, void *target);  /* bool */
 int schema_size(struct schema *r, const struct yaml *node, void *target);   /* size_t, 1 to 65536 */
 
+int schema_later(struct schema *r, const struct yaml *node, void *target); /* const struct yaml *: for the caller */
+
 int schema_shape(struct schema *r, const struct yaml *node, void *target); /* struct shape: 1 to 8 dims above 0 */
 
 /* One of n words; *index becomes its place. */
@@ -53,6 +55,10 @@ int schema_model(struct schema *r, const struct yaml *node, void *target);
 
 /* What is under `calibration:`; target is a struct run_request. In schema_calibration.c. */
 int schema_calibration(struct schema *r, const struct yaml *node, void *target);
+
+/* What is under `evaluate:`; target is a struct run_request. In schema_evaluate.c. */
+enum { SEGMENTATION_IGNORED = 255 }; /* the label that has no class unless the job says otherwise */
+int schema_evaluate(struct schema *r, const struct yaml *node, void *target);
 
 /* What is under `target_options:`; target is a struct target_settings. In schema_targets.c. */
 int schema_target_options(struct schema *r, const struct yaml *node, void *target);

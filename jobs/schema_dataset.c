@@ -22,13 +22,6 @@ static int read_kind(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
-static int read_inputs_later(struct schema *r, const struct yaml *node, void *target)
-{
-    (void)r;
-    *(const struct yaml **)target = node;
-    return 0;
-}
-
 static int read_dtype(struct schema *r, const struct yaml *node, void *target)
 {
     char where[64];
@@ -86,7 +79,7 @@ static int read_keys(struct schema *r, const struct yaml *node, struct dataset_r
         {"channels", read_channels, &dataset->order},
         {"member", schema_text, &dataset->member},
         {"orientation", read_orientation, &dataset->is_oriented},
-        {"inputs", read_inputs_later, inputs}, /* the last: some readers leave it out */
+        {"inputs", schema_later, inputs}, /* the last: some readers leave it out */
     };
 
     return schema_map(r, node, fields, COUNT(fields) - (inputs == NULL));

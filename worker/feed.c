@@ -12,6 +12,9 @@ struct feed {
     size_t n;
     size_t parts[DATASET_MAX_INPUTS];
     struct preprocessor *preprocessors[DATASET_MAX_INPUTS];
+    struct image_wish wishes[DATASET_MAX_INPUTS];
+    const struct class_map *classes[DATASET_MAX_INPUTS];
+    struct shape shapes[DATASET_MAX_INPUTS];
     struct record record;
     struct feed_times times;
 };
@@ -27,6 +30,10 @@ static int feed_init(struct feed *feed, struct dataset *dataset, const struct fe
         feed->preprocessors[feed->n] = preprocessor_create(input->plan, &input->shape, err);
         if (feed->preprocessors[feed->n] == NULL)
             return name == NULL ? -1 : error_in(err, "input \"%s\"", name);
+        feed->wishes[feed->n] = *preprocessor_wish(feed->preprocessors[feed->n]);
+        feed->wishes[feed->n].is_index = input->classes != NULL;
+        feed->classes[feed->n] = input->classes;
+        feed->shapes[feed->n] = input->shape;
     }
     feed->cursor = dataset_cursor_open(dataset, err);
     return feed->cursor == NULL ? -1 : 0;
@@ -62,19 +69,32 @@ struct feed_times feed_times(const struct feed *feed)
     return feed->times;
 }
 
+/* A label picture's numbers become classes. */
+static int find_classes(const struct feed *feed, size_t input, float *row, struct error *err)
+{
+    const struct shape *shape = &feed->shapes[input];
+
+    if (feed->classes[input] == NULL || class_map_apply(feed->classes[input], row, (size_t)shape_elements(shape),
+                                                        (size_t)shape->dims[shape->rank - 1], err) == 0)
+        return 0;
+    return error_in(err, "%s", feed->record.key);
+}
+
 /* One input's share of a record. */
 static int read_input(struct feed *feed, size_t input, uint64_t ordinal, float *row, struct error *err)
 {
     double began = clock_seconds(), between;
     int rc;
 
-    feed->record.wish = preprocessor_wish(feed->preprocessors[input]);
+    feed->record.wish = &feed->wishes[input];
     rc = dataset_read_input(feed->cursor, feed->parts[input], ordinal, &feed->record, err);
     between = clock_seconds();
     feed->times.decode += feed->record.decode_seconds;
     feed->times.read += between - began - feed->record.decode_seconds;
     if (rc == 0)
         rc = preprocess(feed->preprocessors[input], &feed->record, row, err);
+    if (rc == 0)
+        rc = find_classes(feed, input, row, err);
     feed->times.preprocess += clock_seconds() - between;
     return rc;
 }

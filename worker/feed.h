@@ -5,12 +5,16 @@
 
 #include "common/preprocess_plan.h"
 #include "formats/record.h"
+#include "worker/class_map.h"
 
 /* What one input of the network is fed with. */
 struct feed_input {
     size_t part;                        /* which input of the dataset */
     const struct preprocess_plan *plan; /* borrowed */
     struct shape shape;                 /* of one record, without the batch dim */
+    /* Borrowed. Not an input of the network, but a label picture: its numbers become classes, of a palette its indices
+     * are the numbers. NULL: an input. */
+    const struct class_map *classes;
 };
 
 /* Seconds. */

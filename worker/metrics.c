@@ -85,6 +85,11 @@ double value_error_cosine(const struct value_error *e)
     return xy / (sqrt(xx) * sqrt(yy)); /* sqrt is correctly rounded everywhere */
 }
 
+double value_error_mse(const struct value_error *e)
+{
+    return e->incomparable > 0 || e->elements == 0 ? NAN : exact_sum_value(&e->noise) / (double)e->elements;
+}
+
 double value_error_max(const struct value_error *e)
 {
     uint32_t bits = (uint32_t)e->largest;

@@ -1,4 +1,5 @@
-/* metrics.h — how far the simulated network is from fp32: state that merges, integers only.
+/* metrics.h — how far the simulated network is from fp32: state that merges, integers only. What is counted of a
+ * network's output is in metrics/metric.h.
  *
  * Per value and block, sums are taken in a fixed order in double and added to exact accumulators, so the state depends
  * on the set of blocks only.
@@ -11,7 +12,7 @@
 
 #include <stdbool.h>
 
-enum { METRICS_CODES = 256 };
+enum { METRICS_CODES = 256, METRICS_MAX_TOP = 4, METRICS_MAX_CLASSES = 256 };
 
 struct value_error {            /* of one value of one target against fp32 */
     struct exact_sum signal;    /* sum x^2 */
@@ -25,17 +26,6 @@ struct value_error {            /* of one value of one target against fp32 */
     uint64_t used[METRICS_CODES / 64]; /* bit i: some element had the i-th code of the range; codes of 8 bits only */
 };
 
-enum { METRICS_MAX_TOP = 4 };
-
-struct accuracy { /* of one network (fp32, or one target) on labelled records */
-    uint64_t records, labelled;
-    uint64_t top_hits[METRICS_MAX_TOP]; /* per k of the job's top_k list */
-    uint64_t agreements;                /* arg-max equal to fp32's */
-    uint64_t lost, gained;              /* labelled, and right in fp32 alone, or here alone, by arg-max */
-    uint64_t diverging;                 /* records in `divergence` */
-    struct exact_sum divergence;        /* Kullback-Leibler divergence of the outputs from fp32's, in nats */
-};
-
 /* x, y: n values in plain order. The codes' use is counted beside it: simulator_code_use on `used`. */
 void value_error_add(struct value_error *e, const float *x, const float *y, size_t n, uint64_t clipped);
 void value_error_merge(struct value_error *into, const struct value_error *from);
@@ -43,6 +33,7 @@ void value_error_normalise(struct value_error *e); /* canonical limbs: equal sum
 /* NaN where any block is incomparable: what is left would make a broken network look good. Else: */
 double value_error_sqnr_db(const struct value_error *e); /* +Inf when noise is 0 */
 double value_error_cosine(const struct value_error *e);  /* 1 for 0/0 */
+double value_error_mse(const struct value_error *e);     /* mean of (x - x^)^2; NaN for 0 elements */
 double value_error_max(const struct value_error *e);
 size_t value_error_used_codes(const struct value_error *e); /* how many codes occur */
 

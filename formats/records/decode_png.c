@@ -40,6 +40,7 @@ static void on_read(png_structp png, png_bytep to, size_t n)
 /* Between create and destroy; leaves by png_longjmp on a fatal error. */
 static int decode(png_structp png, png_infop info, struct png_state *state, struct record *record, struct error *err)
 {
+    bool is_palette, is_index = record->wish != NULL && record->wish->is_index;
     size_t width, height, channels;
     int passes;
 
@@ -49,11 +50,16 @@ static int decode(png_structp png, png_infop info, struct png_state *state, stru
     png_read_info(png, info);
     width = png_get_image_width(png, info);
     height = png_get_image_height(png, info);
-    channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR ? 3 : 1; /* a palette has that bit, too */
+    is_palette = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE; /* it has the bit of colour, too */
+    channels = png_get_color_type(png, info) & PNG_COLOR_MASK_COLOR && !(is_palette && is_index) ? 3 : 1;
+    if (is_index && png_get_bit_depth(png, info) > 8)
+        return error_set(err, EX_DATAERR, "expected labels of at most 8 bits, found %d", png_get_bit_depth(png, info));
     if (decode_reserve(record, state->size, channels, height, width, err) < 0)
         return -1;
 
-    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE)
+    if (is_index)
+        png_set_packing(png); /* one number a byte, as it is */
+    else if (is_palette)
         png_set_palette_to_rgb(png);
     else if (png_get_bit_depth(png, info) < 8)
         png_set_expand_gray_1_2_4_to_8(png);

@@ -4,11 +4,18 @@
  *     OUT/<split>.txt                  "relative/path label" a line; the classes take turns, so any first part is
  * balanced
  *
+ * and, where --scenes is given, pictures with a class for every pixel:
+ *
+ *     OUT/scenes/<split>/pictures/NNNN.jpg     480 x 480, quality 95, in colour
+ *     OUT/scenes/<split>/labels/NNNN.png       480 x 480, 50 times the class; 255: none, an edge
+ *
  * where <split> is train, calibration or evaluation. The same options give the same pictures on every machine.
  */
 #include "picture.h"
+#include "scene.h"
 
 #include "common/error.h"
+#include "formats/records/encode_image.h"
 #include "jobs/options.h"
 
 #include <errno.h>
@@ -144,6 +151,58 @@ static int write_split(const char *out, const struct split *split, uint64_t seed
     return rc;
 }
 
+/* ---- one split of scenes ---- */
+
+static int write_bytes(const char *path, const struct encoded_image *image, struct error *err)
+{
+    FILE *file = fopen(path, "wb");
+    bool failed;
+
+    if (file == NULL)
+        return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
+    failed = fwrite(image->bytes, 1, image->size, file) != image->size;
+    return fclose(file) != 0 || failed ? error_set(err, EX_IOERR, "%s: cannot be written", path) : 0;
+}
+
+static int write_scene(const char *out, const char *split, uint64_t number, const struct scene *scene,
+                       struct error *err)
+{
+    const struct image_pixels picture = {&scene->rgb[0][0][0], 3, SCENE_SIDE, SCENE_SIDE, false};
+    const struct image_pixels labels = {&scene->labels[0][0], 1, SCENE_SIDE, SCENE_SIDE, false};
+    struct encoded_image image = {0};
+    char path[PATH_BYTES];
+    int rc;
+
+    snprintf(path, sizeof path, "%s/scenes/%s/pictures/%04llu.jpg", out, split, (unsigned long long)number);
+    rc = encode_jpeg(&picture, &image, err) != 0 || write_bytes(path, &image, err) != 0 ? -1 : 0;
+    snprintf(path, sizeof path, "%s/scenes/%s/labels/%04llu.png", out, split, (unsigned long long)number);
+    if (rc == 0)
+        rc = encode_png(&labels, &image, err) != 0 || write_bytes(path, &image, err) != 0 ? -1 : 0;
+    free(image.bytes);
+    return rc;
+}
+
+static int write_scenes(const char *out, const struct split *split, uint64_t seed, struct error *err)
+{
+    static const char *const below[] = {"", "/pictures", "/labels"};
+    struct scene *scene = malloc(sizeof *scene);
+    char path[PATH_BYTES];
+    int rc = scene == NULL ? error_set(err, EX_OSERR, "cannot allocate memory for a scene") : 0;
+
+    snprintf(path, sizeof path, "%s/scenes", out);
+    rc = rc == 0 ? make_folder(path, err) : rc;
+    for (size_t i = 0; rc == 0 && i < sizeof below / sizeof *below; i++) {
+        snprintf(path, sizeof path, "%s/scenes/%s%s", out, split->name, below[i]);
+        rc = make_folder(path, err);
+    }
+    for (uint64_t i = 0; rc == 0 && i < split->n; i++) {
+        scene_draw(seed, i, scene);
+        rc = write_scene(out, split->name, i, scene, err);
+    }
+    free(scene);
+    return rc;
+}
+
 /* ---- command line ---- */
 
 static int read_number(const char *option, const char *text, uint64_t max, uint64_t *value, struct error *err)
@@ -163,21 +222,22 @@ static int run(int argc, char **argv, struct error *err)
     struct split splits[] = {{"train", "0", 0}, {"calibration", "1000", 0}, {"evaluation", "2000", 0}};
     const char *out = NULL, *seed_text = "1";
     uint64_t seed;
+    bool wants_help = false, are_scenes = false;
     const struct option options[] = {
         {"out", 0, OPTION_TEXT, &out, "FOLDER", "where the pictures go; its parent must exist"},
         {"train", 0, OPTION_TEXT, &splits[0].option, "N", "pictures to train with (default 0)"},
         {"calibration", 0, OPTION_TEXT, &splits[1].option, "N", "pictures to calibrate with (default 1000)"},
         {"evaluation", 0, OPTION_TEXT, &splits[2].option, "N", "pictures to measure accuracy with (default 2000)"},
+        {"scenes", 0, OPTION_FLAG, &are_scenes, NULL, "large ones with a class for every pixel instead"},
         {"seed", 0, OPTION_TEXT, &seed_text, "N", "another seed, other pictures (default 1)"},
         {0},
     };
-    bool wants_help = false;
     size_t n_words;
 
     if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help) {
-        printf("usage: etalon-demo-images --out FOLDER [options]\n\nDraws labelled pictures of ten shapes.\n\n");
+        printf("usage: etalon-demo-images --out FOLDER [options]\n\nDraws labelled pictures of shapes.\n\n");
         options_print(options, stdout);
         return 0;
     }
@@ -189,7 +249,7 @@ static int run(int argc, char **argv, struct error *err)
         return -1;
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
         if (read_number(splits[i].name, splits[i].option, MAX_PICTURES, &splits[i].n, err) != 0 ||
-            (splits[i].n > 0 && write_split(out, &splits[i], 4 * seed + i, err) != 0))
+            (splits[i].n > 0 && (are_scenes ? write_scenes : write_split)(out, &splits[i], 4 * seed + i, err) != 0))
             return -1;
     return 0;
 }

@@ -1,7 +1,7 @@
 /* picture.h — draws the demo's pictures: one of ten shapes, in the way of much that has nothing to do with its class.
  *
- * Colours, position, size, rotation, background, distractors, an occluding bar and noise are random. All randomness is
- * integers, all geometry is + - * / and comparison of doubles, so a seed gives the same bytes on every machine.
+ * Colours, position, size, rotation, background, distractors, an occluding bar and noise are random, by shapes.h: a
+ * seed gives the same bytes on every machine.
  */
 #ifndef ETALON_DEMO_PICTURE_H
 #define ETALON_DEMO_PICTURE_H

@@ -22,7 +22,9 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   target_options.horizon-j6.ddr_gb_per_second
   target_options.tensorrt.version target_options.tnn.mode
   evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
-  evaluate.dataset.limit engine.threads engine.decode_threads engine.prefetch engine.isa
+  evaluate.dataset.limit evaluate.segmentation evaluate.segmentation.labels evaluate.segmentation.labels.kind
+  evaluate.segmentation.labels.path evaluate.segmentation.labels.list evaluate.segmentation.classes
+  evaluate.segmentation.ignore evaluate.segmentation.preprocess engine.threads engine.decode_threads engine.prefetch engine.isa
   checkpoint.interval limits.max_bad_records output'
 
 # The values of a key, where they are words.
@@ -36,7 +38,7 @@ _etalon_values() {
     target_options.cambricon-*.float) echo fp16 fp32 ;;
     calibration.rounding) echo auto nearest output ;;
     calibration.equalization) echo auto weights none ;;
-    dataset.kind | evaluate.dataset.kind) echo images lmdb leveldb tar npy bin txt idx ;;
+    dataset.kind | evaluate.dataset.kind | evaluate.segmentation.labels.kind) echo images lmdb leveldb tar npy bin txt idx ;;
     dataset.orientation) echo stored exif ;;
     dataset.layout) echo chw hwc ;;
     dataset.channels) echo gray rgb bgr ;;

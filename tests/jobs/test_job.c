@@ -451,6 +451,41 @@ static void a_small_file_cannot_become_a_large_job(void **state)
     free(text);
 }
 
+static void labels_of_pixels_have_a_class_are_ignored_or_are_wrong(void **state)
+{
+    struct job *job = must_read("evaluate: {segmentation: {}}\n", NULL);
+    const struct run_request *q = job_request(job);
+
+    (void)state;
+    assert_true(q->evaluate.segmentation.is_asked && !dataset_is_given(&q->evaluate.segmentation.labels));
+    assert_int_equal(q->evaluate.segmentation.classes.of[3], 3);
+    assert_int_equal(q->evaluate.segmentation.classes.of[255], CLASS_IGNORED);
+    job_destroy(job);
+
+    job = must_read(
+        "evaluate:\n  segmentation: {ignore: [0, 9], classes: {7: 0, 8: 1}, labels: {kind: images, path: m},\n"
+        "    preprocess: [{resize: {height: 8, width: 8, filter: nearest}}]}\n",
+        NULL);
+    q = job_request(job);
+    assert_int_equal(q->evaluate.segmentation.classes.of[0], CLASS_IGNORED);
+    assert_int_equal(q->evaluate.segmentation.classes.of[8], 1);
+    assert_int_equal(q->evaluate.segmentation.classes.of[10], CLASS_UNKNOWN);
+    assert_int_equal(q->evaluate.segmentation.classes.of[255], CLASS_UNKNOWN);
+    assert_int_equal(q->evaluate.segmentation.preprocess.n_steps, 1);
+    job_destroy(job);
+
+    job = must_read("evaluate: {segmentation: {classes: {7: 0}}}\n", NULL);
+    assert_int_equal(job_request(job)->evaluate.segmentation.classes.of[255], CLASS_IGNORED);
+    job_destroy(job);
+
+    refused("evaluate: {segmentation: {classes: {256: 0}}}\n", "expected a label from 0 to 255");
+    refused("evaluate: {segmentation: {classes: {0: 256}}}\n", "expected a class from 0 to 255");
+    refused("evaluate: {segmentation: {classes: {7: 0}, ignore: 7}}\n", "a label that has no class");
+    refused("evaluate: {segmentation: {labels: {kind: images}}}\n", "needs \"kind\" and \"path\"");
+    refused("evaluate: {segmentation: {preprocess: [{mean: 1}]}}\n", "leaves labels as they are");
+    refused("evaluate: {segmentation: {preprocess: [{resize: {height: 8, width: 8}}]}}\n", "filter nearest");
+}
+
 static void what_would_be_ignored_is_refused(void **state)
 {
     (void)state;
@@ -494,6 +529,7 @@ int main(void)
         cmocka_unit_test(set_overrides_adds_and_takes_lists),
         cmocka_unit_test(a_wrong_set_says_so),
         cmocka_unit_test(a_small_file_cannot_become_a_large_job),
+        cmocka_unit_test(labels_of_pixels_have_a_class_are_ignored_or_are_wrong),
         cmocka_unit_test(what_would_be_ignored_is_refused),
     };
 
