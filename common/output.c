@@ -436,6 +436,24 @@ int output_write(struct output *output, const char *name, const void *data, size
     return publish(output, &file, is_listed, err);
 }
 
+int output_write_path(const char *path, const void *data, size_t size, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    struct output *output;
+    int rc;
+
+    if ((size_t)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
+                         slash == NULL ? "." : path) >= sizeof folder)
+        return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
+    output = output_open(folder, err);
+    if (output == NULL)
+        return -1;
+    rc = output_write(output, slash == NULL ? path : slash + 1, data, size, false, err);
+    output_close(output);
+    return rc;
+}
+
 const char *output_begin(struct output *output, const char *name, struct error *err)
 {
     int fd = begin(output, name, err);

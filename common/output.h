@@ -44,6 +44,9 @@ int output_adopt(struct output *output, const struct output_file *file, struct e
 int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,
                  struct error *err);
 
+/* One file anywhere, by the same way: its folder is opened for it. */
+int output_write_path(const char *path, const void *data, size_t size, struct error *err);
+
 /* For writers that need a real file (HDF5): the path of an empty temporary in the destination folder, valid until the
  * matching commit or cancel; then sync, digest, rename. `verify` (optional) reads the temporary back before the rename.
  */

@@ -54,22 +54,14 @@ static int draw_tiles(const struct run *run, size_t input, size_t n, struct cont
     return rc;
 }
 
-/* `path` through the one way that files leave by. */
 static int write_png(const struct contact_sheet *sheet, const char *path, struct error *err)
 {
     struct image_pixels pixels = contact_sheet_pixels(sheet);
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
     struct encoded_image file = {0};
-    struct output *output = NULL;
-    char folder[4096];
-    int rc = -1;
+    int rc = encode_png(&pixels, &file, err);
 
-    if ((size_t)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-                         slash == NULL ? "." : path) >= sizeof folder)
-        return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
-    if (encode_png(&pixels, &file, err) == 0 && (output = output_open(folder, err)) != NULL)
-        rc = output_write(output, name, file.bytes, file.size, false, err);
-    output_close(output);
+    if (rc == 0)
+        rc = output_write_path(path, file.bytes, file.size, err);
     free(file.bytes);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "common/memory.h"
 #include "coordinator/finished.h"
 #include "coordinator/keep.h"
+#include "coordinator/page.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,30 +27,47 @@ struct report run_report(struct run *run)
                            run->output};
 }
 
-static int write_text(struct run *run, const char *name, char *text, bool is_listed, struct error *err)
+static int write_text(struct run *run, const char *name, const char *text, bool is_listed, struct error *err)
 {
-    int rc = text == NULL ? -1 : output_write(run->output, name, text, strlen(text), is_listed, err);
+    return text == NULL ? -1 : output_write(run->output, name, text, strlen(text), is_listed, err);
+}
 
-    free(text);
+/* report.json, run.json and, of both and of the histograms, report.html. */
+static int write_reports(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
+{
+    struct report report = run_report(run);
+    char *results = report_json(&report, err), *times = NULL;
+    int rc = write_text(run, "report.json", results, true, err);
+
+    run->times.write = clock_seconds() - started;
+    if (rc == 0) {
+        times = report_run(run->comm, &run->times, hosts, &run->records.stages, &run->evaluation.records.stages, err);
+        rc = write_text(run, "run.json", times, false, err);
+    }
+    page->report = results;
+    page->run = times;
+    if (rc == 0)
+        rc = page_write(page, run->output, err);
+    free(results);
+    free(times);
     return rc;
 }
 
 /* What is said of the models that are written. */
-static int write_account(struct run *run, const char *hosts, double started, struct error *err)
+static int write_account(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
 {
     struct report report = run_report(run);
+    char *manifest = NULL;
+    int rc = keep_archive(&report, run->observation, run->output, err);
 
-    if (keep_archive(&report, run->observation, run->output, err) != 0)
-        return -1;
-    if (write_text(run, "report.json", report_json(&report, err), true, err) != 0)
-        return -1;
-    run->times.write = clock_seconds() - started;
-    if (write_text(
-            run, "run.json",
-            report_run(run->comm, &run->times, hosts, &run->records.stages, &run->evaluation.records.stages, err),
-            false, err) != 0)
-        return -1;
-    return write_text(run, "manifest.json", report_manifest(&report, err), false, err);
+    if (rc == 0)
+        rc = write_reports(run, page, hosts, started, err);
+    if (rc == 0) {
+        manifest = report_manifest(&report, err);
+        rc = write_text(run, "manifest.json", manifest, false, err);
+    }
+    free(manifest);
+    return rc;
 }
 
 /* One line per rank: host names, gathered. Every rank calls it. */
@@ -93,7 +111,7 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
 }
 
 /* Collective. */
-static int write_outputs(struct run *run, const char *hosts, double started, struct error *err)
+static int write_outputs(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
 {
     bool is_first = run->comm->rank == 0;
     struct finished_files *earlier = NULL;
@@ -102,7 +120,7 @@ static int write_outputs(struct run *run, const char *hosts, double started, str
     if (rc == 0)
         rc = run_write_models(run, err);
     if (rc == 0 && is_first) {
-        rc = write_account(run, hosts, started, err);
+        rc = write_account(run, page, hosts, started, err);
         if (rc == 0)
             rc = finished_sweep(earlier, run->output, err);
         if (rc == 0)
@@ -112,13 +130,32 @@ static int write_outputs(struct run *run, const char *hosts, double started, str
     return comm_agree(run->comm, rc, err);
 }
 
+/* What the page shows of the observation. Collective. */
+static int fill_page(const struct run *run, struct page *page, struct error *err)
+{
+    const struct observation *o = run->observation;
+
+    page->values = memory_create(o->graph->n_values, sizeof *page->values, "report.html", err);
+    if (comm_agree(run->comm, page->values == NULL ? -1 : 0, err) != 0)
+        return -1;
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        if (o->tensor[v].bins > 0)
+            page->values[page->n_values++] = (struct page_value){o->graph->values[v].name, &o->tensor[v]};
+    /* emit is for those in a hurry: etalon report adds the comparison, which takes longer than all its models. */
+    return run->has_no_data ? 0 : page_compare(run->comm, page, run->request->calibration.percentile, err);
+}
+
 int run_write(struct run *run, double started, struct error *err)
 {
+    struct page page = {0};
     char *hosts = NULL;
     int rc = gather_hosts(run->comm, &hosts, err);
 
     if (rc == 0)
-        rc = write_outputs(run, hosts, started, err);
+        rc = fill_page(run, &page, err);
+    if (rc == 0)
+        rc = write_outputs(run, &page, hosts, started, err);
     free(hosts);
+    page_fini(&page);
     return rc;
 }

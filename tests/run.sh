@@ -24,7 +24,7 @@ done
 
 need_packages "${BUILD_PACKAGES[@]}" libonnx-testdata
 # What only some tests use. Whatever is missing in the end, they are skipped and say what they lack.
-optional=(python3-venv python3-torch protobuf-compiler)
+optional=(python3-venv python3-torch protobuf-compiler chromium)
 [ $is_nightly -eq 0 ] || optional+=(iproute2 slurm-wlm munge)
 need_packages "${optional[@]}" || echo "tests/run.sh: going on without ${optional[*]}" >&2
 

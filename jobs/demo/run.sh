@@ -38,6 +38,7 @@ cat <<EOF
 
 Results: $out
   onnx-qdq/  tnn/     the quantized network for each target
+  report.html         open it in a browser: accuracy, layers, histograms
   report.json         accuracy, and the error of every layer, for dashboards and gates
   archive.h5          the statistics: what was measured, and every decision
   manifest.json       size and SHA-256 of every file; the same for any number of ranks
