@@ -9,7 +9,6 @@
 #include "coordinator/finished.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
-#include "coordinator/stop.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,7 +39,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
     bool is_finished = false;
     int rc = 0;
 
-    if (stop_listen(err) != 0 || (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL))
+    if (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0)

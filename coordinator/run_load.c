@@ -8,6 +8,7 @@
 #include "coordinator/measure.h"
 #include "coordinator/open_dataset.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -90,14 +91,18 @@ static int bind(struct run *run, struct error *err)
 static int check_digest(const struct comm *comm, const char digest[65], int code, const char *otherwise,
                         struct error *err)
 {
-    char first[65], host[256] = "?";
+    enum { PLACE_BYTES = 96 };
+    char first[65], host[64] = "?", here[PLACE_BYTES], first_place[PLACE_BYTES];
     int rc = 0;
 
-    memcpy(first, digest, sizeof first);
-    comm_broadcast(comm, first, sizeof first);
     gethostname(host, sizeof host - 1); /* a name that does not fit is cut */
+    snprintf(here, sizeof here, "%s (%s)", host, engine_isa());
+    memcpy(first, digest, sizeof first);
+    memcpy(first_place, here, sizeof first_place);
+    comm_broadcast(comm, first, sizeof first);
+    comm_broadcast(comm, first_place, sizeof first_place);
     if (strcmp(first, digest) != 0)
-        rc = error_set(err, code, "host %s (%s) %s", host, engine_isa(), otherwise);
+        rc = error_set(err, code, "host %s %s; rank 0 is on host %s", here, otherwise, first_place);
     return comm_agree(comm, rc, err);
 }
 

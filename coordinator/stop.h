@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* From now on SIGUSR1 only sets a flag. Without it the signal ends the process, as ever. EX_OSERR. */
+/* From now on SIGUSR1 only sets a flag, which ends passes over data. Without it the signal ends the process, as ever.
+ * EX_OSERR. */
 int stop_listen(struct error *err);
 bool stop_is_requested(void); /* of this rank; never taken back */
 

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/suggest.h"
 #include "coordinator/run.h"
+#include "coordinator/stop.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -36,19 +37,23 @@ int verb_help(const char *usage, const char *text, const struct option *options)
     return 0;
 }
 
-static const struct verb *find_verb(const char *name, struct error *err)
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; verbs[i] != NULL; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static int no_such_verb(const char *name, struct error *err)
 {
     const char *names[32];
     size_t n = 0;
 
-    for (; verbs[n] != NULL && n < sizeof names / sizeof *names; n++) {
-        if (strcmp(verbs[n]->name, name) == 0)
-            return verbs[n];
+    for (; verbs[n] != NULL && n < sizeof names / sizeof *names; n++)
         names[n] = verbs[n]->name;
-    }
-    error_set(err, EX_USAGE, "verb \"%s\" does not exist; the nearest is \"%s\"", name,
-              suggest_nearest(name, names, n, sizeof *names));
-    return NULL;
+    return error_set(err, EX_USAGE, "verb \"%s\" does not exist; the nearest is \"%s\"", name,
+                     suggest_nearest(name, names, n, sizeof *names));
 }
 
 /* Results that could not be written are no results. */
@@ -85,8 +90,8 @@ int verb_main(int argc, char **argv)
 {
     struct error err = {0};
     struct comm comm = {0, 1};
-    const struct verb *verb = NULL;
-    int rc = -1;
+    const struct verb *verb;
+    int rc;
 
     signal(SIGPIPE, SIG_IGN); /* a reader that closes the pipe is a write error, not a death */
     signal(SIGXFSZ, SIG_IGN); /* so is a file beyond the limit */
@@ -96,11 +101,18 @@ int verb_main(int argc, char **argv)
     }
     if (print_about(argv[1]))
         return end(flush_results(&err), &comm, &err);
-    if (comm_init(&argc, &argv, &comm, &err) == 0 && bus_error_listen(&err) == 0) { /* MPI has a handler of its own */
+    verb = find_verb(argv[1]);
+    /* Before MPI starts, which takes long enough for a signal to come; after it what MPI has handlers for, too. */
+    rc = verb != NULL && verb->is_parallel ? stop_listen(&err) : 0;
+    if (rc == 0)
+        rc = comm_init(&argc, &argv, &comm, &err);
+    if (rc == 0)
+        rc = bus_error_listen(&err);
+    if (rc == 0)
         log_setup(log_level_now(), comm.size > 1 ? comm.rank : -1);
-        verb = find_verb(argv[1], &err);
-    }
-    if (verb != NULL) {
+    if (rc == 0 && verb == NULL)
+        rc = no_such_verb(argv[1], &err);
+    if (rc == 0) {
         rc = verb->is_parallel || comm.rank == 0 ? verb->run(&comm, argc - 1, argv + 1, &err) : 0;
         if (rc == 0)
             rc = flush_results(&err);

@@ -5,7 +5,10 @@
 #   cluster_up N                  hosts node1 ... nodeN
 #   on K COMMAND...               on host K
 #   cluster_mpirun NP COMMAND...  NP ranks on all hosts in turn, over TCP
+#   cluster_link K up|down        a host's cable
+#   cluster_kill_host K           everything that runs on a host is killed, its slurmd too
 #   cluster_slurm                 slurmctld on node1, slurmd on every host; then: on 1 srun, on 1 sbatch ...
+#   cluster_slurmd K              slurmd on host K once more
 #   cluster_down
 
 network=10.213.0
@@ -51,6 +54,13 @@ cluster_mpirun() {
     --mca btl_tcp_if_include "$network.0/24" --mca oob_tcp_if_include "$network.0/24" "$@"
 }
 
+cluster_link() { ip -n "$(_namespace switch)" link set "port$1" "$2"; }
+
+cluster_kill_host() {
+  local pids; mapfile -t pids < <(ip netns pids "$(_namespace "$1")")
+  [ ${#pids[@]} -eq 0 ] || kill -KILL "${pids[@]}" 2>/dev/null || true
+}
+
 # A munged of our own: the machine's key and daemon are left alone.
 _munge() {
   mkdir -p -m 755 "$cluster/munge"
@@ -68,7 +78,7 @@ cluster_slurm() {
 ClusterName=etalon
 SlurmctldHost=node1($network.1)
 SlurmUser=root
-AuthInfo=socket=$cluster/munge/socket
+AuthInfo=socket=$cluster/munge/socket,cred_expire=5
 StateSaveLocation=$cluster/state
 SlurmdSpoolDir=$cluster/spool.%n
 SlurmctldPidFile=$cluster/slurmctld.pid
@@ -79,18 +89,28 @@ ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 MpiDefault=pmix
 ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdTimeout=10
 KillWait=5
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+SlurmctldParameters=preempt_send_user_signal
 NodeName=node[1-$n] NodeAddr=$network.[1-$n] CPUs=$(nproc) RealMemory=1000
-PartitionName=main Nodes=ALL Default=YES OverSubscribe=FORCE
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1
+PartitionName=kind Nodes=ALL PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF
 CONF
   on 1 slurmctld || return 1
-  for k in $(cat "$cluster/nodes"); do on "$k" slurmd -N "node$k" || return 1; done
+  for k in $(cat "$cluster/nodes"); do cluster_slurmd "$k" || return 1; done
   for _ in $(seq 100); do
     [ "$(on 1 sinfo -h -o '%T %D' 2>/dev/null)" != "idle $n" ] || return 0
     sleep 0.2
   done
   return 1
 }
+
+cluster_slurmd() { on "$1" slurmd -N "node$1"; }
 
 cluster_down() {
   local file k pids=()
@@ -102,5 +122,6 @@ cluster_down() {
       sleep 0.1
     done
   done
+  for k in $(cat "$cluster/nodes" 2>/dev/null); do cluster_kill_host "$k"; done # jobs of a test that has failed
   for k in $(cat "$cluster/nodes" 2>/dev/null) switch; do ip netns del "$(_namespace "$k")" 2>/dev/null || true; done
 }

@@ -10,10 +10,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . jobs/packages.sh
 
-preset=release select=(-LE nightly) is_nightly=0
+preset=release select=(-LE nightly)
 while [ $# -gt 0 ]; do
   case $1 in
-  --nightly) select=() is_nightly=1 ;;
+  --nightly) select=() ;;
   --sanitize) preset=asan ;;
   --strict) export STRICT=1 ;; # read by tests/e2e/lib.sh
   --) shift; break ;;
@@ -24,8 +24,7 @@ done
 
 need_packages "${BUILD_PACKAGES[@]}" libonnx-testdata
 # What only some tests use. Whatever is missing in the end, they are skipped and say what they lack.
-optional=(python3-venv python3-torch protobuf-compiler chromium)
-[ $is_nightly -eq 0 ] || optional+=(iproute2 slurm-wlm munge)
+optional=(python3-venv python3-torch protobuf-compiler chromium iproute2 slurm-wlm munge shellcheck)
 need_packages "${optional[@]}" || echo "tests/run.sh: going on without ${optional[*]}" >&2
 
 # Independent readers live in a virtual environment of the build tree: only tests may use them.

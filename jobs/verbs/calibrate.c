@@ -1,5 +1,6 @@
 /* calibrate.c — `etalon calibrate`: the whole job. */
 #include "jobs/job.h"
+#include "jobs/slurm.h"
 #include "jobs/verb.h"
 
 #include <stdio.h>
@@ -18,11 +19,31 @@ static int add_stop(struct option_list *sets, const char *limit, char *set, size
     return 0;
 }
 
+/* The same calibration as a batch script. */
+static int print_script(const char *partition, const char *job_file, const struct option_list *sets, bool force,
+                        const struct run_request *request, struct error *err)
+{
+    const char *words[2 * OPTION_LIST_MAX + 2];
+    struct slurm_partition known;
+    size_t n = 0;
+
+    words[n++] = job_file;
+    if (force)
+        words[n++] = "--force";
+    for (size_t i = 0; i < sets->n; i++) {
+        words[n++] = "--set";
+        words[n++] = sets->items[i];
+    }
+    if (slurm_ask(partition, &known, err) != 0)
+        return -1;
+    return slurm_print(&known, request->model_name, words, n, stdout, err);
+}
+
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     struct option_list sets = {0};
     bool force = false, dry_run = false, wants_help = false;
-    const char *words[1], *resume = "auto", *stop = NULL;
+    const char *words[1], *resume = "auto", *stop = NULL, *partition = NULL;
     char stop_set[96];
     size_t n_words;
     const struct option options[] = {
@@ -32,6 +53,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
          "auto: go on from the folder's checkpoint (default); never: start anew"},
         {"stop-when-stable", 0, OPTION_TEXT, &stop, "X",
          "end the data pass once twice the records move no threshold by more than X, e.g. 0.02"},
+        {"slurm", 0, OPTION_TEXT, &partition, "PARTITION",
+         "print the batch script for this partition, and do nothing else"},
         {"dry-run", 0, OPTION_FLAG, &dry_run, NULL, "read model and dataset, tell what would happen, write nothing"},
         {0},
     };
@@ -51,6 +74,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = error_set(err, EX_USAGE, "calibrate needs one job file");
     if (rc == 0 && strcmp(resume, "auto") != 0 && strcmp(resume, "never") != 0)
         rc = error_set(err, EX_USAGE, "--resume takes auto or never, found \"%s\"", resume);
+    if (rc == 0 && partition != NULL && (dry_run || strcmp(resume, "never") == 0))
+        rc = error_set(err, EX_USAGE, "--slurm prints a job that goes on where it was stopped: without --%s",
+                       dry_run ? "dry-run" : "resume never");
     if (rc == 0)
         rc = add_stop(&sets, stop, stop_set, sizeof stop_set, err);
     if (rc == 0 && (job = job_read(words[0], sets.items, sets.n, err)) == NULL)
@@ -59,7 +85,12 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (rc == 0) {
         job_request(job)->force = force;
         job_request(job)->starts_anew = strcmp(resume, "never") == 0;
-        rc = dry_run ? run_describe(comm, job_request(job), stdout, err) : run_calibrate(comm, job_request(job), err);
+        if (partition != NULL)
+            rc = comm->rank > 0 ? 0 : print_script(partition, words[0], &sets, force, job_request(job), err);
+        else if (dry_run)
+            rc = run_describe(comm, job_request(job), stdout, err);
+        else
+            rc = run_calibrate(comm, job_request(job), err);
     }
     job_destroy(job);
     return rc;
