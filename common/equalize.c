@@ -95,7 +95,7 @@ static int next_layer(const struct graph *g, int n)
     if (!is_layer(g, &g->nodes[n]) || !is_homogeneous(&g->nodes[n].fused))
         return GRAPH_NONE;
     for (;;) {
-        int reader = g->values[value].n_given_thresholds > 0 ? GRAPH_NONE : only_reader(g, value);
+        int reader = g->values[value].coding != NULL ? GRAPH_NONE : only_reader(g, value);
 
         if (reader == GRAPH_NONE || is_layer(g, &g->nodes[reader]))
             return reader;

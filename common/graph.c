@@ -360,3 +360,20 @@ void graph_replace_uses(struct graph *graph, int from, int to)
         if (graph->outputs[i] == from)
             graph->outputs[i] = to;
 }
+
+/* --- codes --- */
+
+float coding_threshold(const struct coding *coding, size_t channel)
+{
+    int64_t zero = coding->codes.zero_point;
+    int64_t above = coding->codes.hi - zero, below = zero - coding->codes.lo - 1;
+
+    return (float)(above > below ? above : below) * coding->scale[channel];
+}
+
+bool coding_equal(const struct coding *a, const struct coding *b)
+{
+    return a->codes.lo == b->codes.lo && a->codes.hi == b->codes.hi && a->codes.zero_point == b->codes.zero_point &&
+           a->n_scales == b->n_scales && (a->n_scales == 1 || a->axis == b->axis) &&
+           memcmp(a->scale, b->scale, a->n_scales * sizeof *a->scale) == 0;
+}

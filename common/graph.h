@@ -20,6 +20,7 @@
 #include "common/bytes.h"
 #include "common/error.h"
 #include "common/memory.h"
+#include "common/quant.h"
 #include "common/tensor.h"
 
 #include <stdio.h>
@@ -214,6 +215,22 @@ struct node {
     } attr;
 };
 
+/* How a model that was quantized before makes a value of codes: scale x (code - zero point). */
+struct coding {
+    struct code_range codes;
+    size_t n_scales, axis; /* one scale, or one for each place along the axis */
+    const float *scale;    /* [n_scales], finite; 0: of this channel the file says nothing */
+    /* Of a constant whose codes floats need not hold: [elements], less the zero point. NULL: they follow from the data.
+     */
+    const int32_t *constant;
+};
+
+/* The largest magnitude that the codes of a channel show: one step more on the negative side is left out, so 127 steps
+ * for int8 and for uint8 around 128, 255 for uint8 from 0. */
+float coding_threshold(const struct coding *coding, size_t channel);
+/* The same codes stand for the same numbers. */
+bool coding_equal(const struct coding *a, const struct coding *b);
+
 struct value {
     const char *name; /* unique, never NULL */
     enum dtype dtype;
@@ -222,12 +239,9 @@ struct value {
     bool is_constant;
     bool is_separate; /* graph input: a written model has one input a record of the batch; graph_split_batch */
     const void *data; /* constant only: dense, row-major */
-    /* Activations of a model that was quantized before: the largest magnitude that its codes show, one number or one a
-     * channel (axis 1), 0 where it does not say; in the arena. NULL: the file says nothing. Passes do not look at it.
-     */
-    const float *given_thresholds;
-    size_t n_given_thresholds;
-    int producer; /* node index; GRAPH_NONE for graph inputs and constants */
+    const struct coding *coding; /* of a model that was quantized before, in the arena; NULL: the file says nothing */
+    const char *alias;           /* where passes kept its coding, another name that the file has for it; NULL: none */
+    int producer;                /* node index; GRAPH_NONE for graph inputs and constants */
 };
 
 struct graph {
@@ -239,6 +253,9 @@ struct graph {
     int64_t batch;         /* records that a written model takes at once; 0: any number, or the writer's usual one */
     size_t n_values, n_nodes, n_inputs, n_outputs;
     bool is_unbatched; /* see above; set by the importer before the first value */
+    /* No pass does away with an activation that has a coding of its own: for the model as it was quantized, whose codes
+     * are to be computed. Otherwise a coding goes with its value. */
+    bool keeps_codings;
     size_t values_capacity, nodes_capacity, inputs_capacity, outputs_capacity; /* private */
     /* private from here on */
     struct bytes *kept;

@@ -1,7 +1,10 @@
-/* evaluate.c — see evaluate.h. Each engine thread drives one simulator per target, node by node. */
+/* evaluate.c — see evaluate.h. Each engine thread drives one simulator per target, node by node. The plan of a
+ * ready-made model has a graph of its own: its simulator goes as far as the value that corresponds to what fp32 has
+ * just computed. */
 #include "coordinator/evaluate.h"
 
 #include "common/memory.h"
+#include "coordinator/plan_read.h"
 #include "coordinator/reduce.h"
 #include "worker/simulate.h"
 
@@ -12,12 +15,14 @@ struct lockstep { /* of the whole rank; threads merge into `result` when they en
     const struct graph *graph;
     size_t n_targets;
     uint64_t n_records;
+    int **of_own; /* [n_targets]: plan_match_values from `graph` to the plan's; NULL where they are one */
     struct evaluation *result;
 };
 
 struct lockstep_thread {
     const struct lockstep *shared;
     struct simulator **simulators; /* [n_targets] */
+    int *next;                     /* [n_targets]: the node that the simulator computes next */
     struct evaluation mine;
     float *plain;          /* one fp32 value in plain order */
     const float **outputs; /* [1 + n_targets]: the networks' first outputs of a block, fp32 first */
@@ -63,6 +68,7 @@ static void thread_destroy(void *context, void *state)
     for (size_t i = 0; t->simulators != NULL && i < shared->n_targets; i++)
         simulator_destroy(t->simulators[i]);
     free(t->simulators);
+    free(t->next);
     evaluation_fini(&t->mine);
     free(t->plain);
     free(t->outputs);
@@ -86,8 +92,10 @@ static void *thread_create(void *context, struct error *err)
     }
     t->plain = memory_create(largest * shared->request->pass.block_size, sizeof *t->plain, "an activation", err);
     t->simulators = memory_create(shared->n_targets, sizeof *t->simulators, "simulators", err);
+    t->next = memory_create(shared->n_targets, sizeof *t->next, "simulators", err);
     t->outputs = memory_create(1 + shared->n_targets, sizeof *t->outputs, "outputs", err);
-    if (t->plain == NULL || t->simulators == NULL || t->outputs == NULL || evaluation_init(&t->mine, shared, err) != 0)
+    if (t->plain == NULL || t->simulators == NULL || t->next == NULL || t->outputs == NULL ||
+        evaluation_init(&t->mine, shared, err) != 0)
         goto fail;
     for (size_t i = 0; i < shared->n_targets; i++)
         if ((t->simulators[i] = simulator_create(shared->request->plans[i], shared->request->pass.block_size, err)) ==
@@ -101,6 +109,26 @@ fail:
     return NULL;
 }
 
+static const struct graph *graph_of(const struct lockstep *shared, size_t i)
+{
+    return shared->request->plans[i]->graph;
+}
+
+/* Value `value` of the fp32 graph as target `i` has it; GRAPH_NONE: it has no such value. */
+static int place_of(const struct lockstep *shared, size_t i, int value)
+{
+    return shared->of_own[i] == NULL ? value : shared->of_own[i][value];
+}
+
+/* Simulates target `i` up to node `last`. */
+static int advance(struct lockstep_thread *t, size_t i, int last, struct error *err)
+{
+    while (t->next[i] <= last)
+        if (simulator_step(t->simulators[i], t->next[i]++, err) != 0)
+            return error_in(err, "target %s", t->shared->request->plans[i]->profile->name);
+    return 0;
+}
+
 /* The engine has computed `value` in fp32: every target computes the same node, and the two are compared. */
 static int compare(void *context, int node, int value, const struct view *view, struct error *err)
 {
@@ -109,14 +137,19 @@ static int compare(void *context, int node, int value, const struct view *view, 
 
     if (t->shared->n_targets > 0)
         view_copy_plain(view, t->plain);
+    (void)node;
     for (size_t i = 0; i < t->shared->n_targets; i++) {
-        struct simulator *s = t->simulators[i];
-        struct value_error *e;
+        struct value_error *e = &t->mine.errors[i * t->mine.n_values + (size_t)value];
+        int own = place_of(t->shared, i, value);
+        const float *simulated;
 
-        if (node != GRAPH_NONE && simulator_step(s, node, err) != 0)
-            return error_in(err, "target %s", t->shared->request->plans[i]->profile->name);
-        e = &t->mine.errors[i * t->mine.n_values + (size_t)value];
-        value_error_add(e, t->plain, simulator_value(s, value), n, simulator_code_use(s, value, e->used));
+        if (own == GRAPH_NONE)
+            continue;
+        if (advance(t, i, graph_of(t->shared, i)->values[own].producer, err) != 0)
+            return -1;
+        simulated = simulator_value(t->simulators[i], own);
+        if (simulated != NULL) /* a graph of its own may compute in another order */
+            value_error_add(e, t->plain, simulated, n, simulator_code_use(t->simulators[i], own, e->used));
     }
     return 0;
 }
@@ -140,18 +173,35 @@ static void score(struct lockstep_thread *t, const struct block *block, size_t r
     }
 }
 
+/* The block's inputs are in the order of the fp32 graph. */
+static int begin(struct lockstep_thread *t, size_t i, const struct block *block, struct error *err)
+{
+    const struct graph *graph = t->shared->graph, *own = graph_of(t->shared, i);
+    const float *inputs[DATASET_MAX_INPUTS] = {NULL};
+
+    for (size_t a = 0; a < graph->n_inputs; a++)
+        for (size_t b = 0; b < own->n_inputs; b++)
+            if (own->inputs[b] == place_of(t->shared, i, graph->inputs[a]))
+                inputs[b] = block->inputs[a];
+    t->next[i] = 0;
+    return simulator_begin(t->simulators[i], inputs, block->n_records, err);
+}
+
 static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
 {
     struct lockstep_thread *t = state;
 
     for (size_t i = 0; i < t->shared->n_targets; i++)
-        if (simulator_begin(t->simulators[i], block->inputs, block->n_records, err) != 0)
+        if (begin(t, i, block, err) != 0)
             return -1;
     if (engine_run(engine, block->inputs, block->n_records, compare, t, err) != 0)
         return -1;
     t->outputs[0] = engine_output(engine, 0);
-    for (size_t i = 0; i < t->shared->n_targets; i++)
-        t->outputs[1 + i] = simulator_value(t->simulators[i], t->shared->graph->outputs[0]);
+    for (size_t i = 0; i < t->shared->n_targets; i++) {
+        if (advance(t, i, (int)graph_of(t->shared, i)->n_nodes - 1, err) != 0)
+            return -1;
+        t->outputs[1 + i] = simulator_value(t->simulators[i], place_of(t->shared, i, t->shared->graph->outputs[0]));
+    }
     for (size_t r = 0; r < block->n_records; r++)
         score(t, block, r);
     return 0;
@@ -167,6 +217,28 @@ struct metric_task evaluate_task(const struct graph *graph)
                                     producer != NULL && producer->op == OP_SOFTMAX && !producer->attr.softmax.is_log};
 }
 
+static void match_fini(struct lockstep *shared)
+{
+    for (size_t i = 0; shared->of_own != NULL && i < shared->n_targets; i++)
+        free(shared->of_own[i]);
+    free(shared->of_own);
+}
+
+/* Where a plan has a graph of its own, which of its values is which. */
+static int match(struct lockstep *shared, struct error *err)
+{
+    shared->of_own = memory_create(shared->n_targets, sizeof *shared->of_own, "values", err);
+    for (size_t i = 0; shared->of_own != NULL && i < shared->n_targets; i++) {
+        if (graph_of(shared, i) == shared->graph)
+            continue;
+        shared->of_own[i] = memory_create(shared->graph->n_values, sizeof **shared->of_own, "values", err);
+        if (shared->of_own[i] == NULL ||
+            plan_match_values(shared->graph, graph_of(shared, i), shared->of_own[i], err) != 0)
+            return -1;
+    }
+    return shared->of_own == NULL ? -1 : 0;
+}
+
 int evaluate_run(const struct comm *comm, const struct evaluate_request *request, struct evaluation *result,
                  struct error *err)
 {
@@ -179,6 +251,8 @@ int evaluate_run(const struct comm *comm, const struct evaluate_request *request
     size_t n_choices = (1 + request->n_targets) * shared.n_records;
     int rc = evaluation_init(result, &shared, err);
 
+    if (rc == 0)
+        rc = match(&shared, err);
     if (rc == 0 && request->with_choices &&
         (result->choices = memory_create(n_choices, sizeof *result->choices, "choices", err)) == NULL)
         rc = -1;
@@ -192,5 +266,6 @@ int evaluate_run(const struct comm *comm, const struct evaluate_request *request
         reduce_metrics(comm, &result->task, evaluation_counts(result, i));
     if (rc == 0 && request->with_choices)
         comm_sum_uint64(comm, result->choices, n_choices); /* every other rank holds zeros there */
+    match_fini(&shared);
     return rc;
 }

@@ -21,7 +21,9 @@ struct evaluate_request {
     struct pass_request pass;
     struct metric_task task; /* evaluate_task, and what the job asks for */
     size_t n_targets;
-    struct plan *const *plans; /* [n_targets], of one graph */
+    /* [n_targets], of the pass's graph, or of graphs that plan_match_values knows how to compare with it: then errors
+     * are those of the values that they have as well. */
+    struct plan *const *plans;
     bool with_choices;
 };
 

@@ -6,6 +6,7 @@
 #include "coordinator/plan_tool.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,13 +67,13 @@ static void collect_histograms(const struct job_maker *maker, const struct histo
 /* What the model's own file says of a scale; of a value that has one here and several there, the largest. */
 static float given_threshold(const struct value *value, bool is_per_channel, size_t channel)
 {
-    const size_t n = value->n_given_thresholds;
+    const size_t n = value->coding == NULL ? 0 : value->coding->n_scales;
     float largest = 0;
 
     if (n == 1 || (is_per_channel && channel < n))
-        return value->given_thresholds[n == 1 ? 0 : channel];
+        return coding_threshold(value->coding, n == 1 ? 0 : channel);
     for (size_t i = 0; i < n; i++)
-        largest = value->given_thresholds[i] > largest ? value->given_thresholds[i] : largest;
+        largest = fmaxf(coding_threshold(value->coding, i), largest);
     return largest;
 }
 

@@ -423,8 +423,11 @@ void report_print(const struct report *report, FILE *out)
 {
     char name[96];
 
-    fprintf(out, "\n%s: %" PRIu64 " calibration records used, %zu skipped\n", report->request->model_name,
-            report->records->n_used, report->records->n_bad);
+    if (report->request->n_ready > 0)
+        fprintf(out, "\n%s: ready-made\n", report->request->model_name);
+    else
+        fprintf(out, "\n%s: %" PRIu64 " calibration records used, %zu skipped\n", report->request->model_name,
+                report->records->n_used, report->records->n_bad);
     report_convergence_print(report, out);
     if (report->evaluation == NULL)
         return;

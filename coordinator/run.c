@@ -17,8 +17,10 @@
 
 void run_fini(struct run *run)
 {
-    for (size_t i = 0; i < run->request->n_targets; i++)
+    for (size_t i = 0; i < run->request->n_targets; i++) {
         plan_destroy(run->targets[i].plan);
+        run_ready_fini(&run->ready[i]);
+    }
     evaluation_fini(&run->evaluation);
     convergence_fini(&run->convergence);
     observation_destroy(run->observation);
@@ -118,10 +120,12 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = run_load(&run, err);
-    if (rc == 0)
+    if (rc == 0 && request->n_ready == 0)
         rc = run_measure(&run, true, err);
+    else if (rc == 0)
+        rc = run_equalize(&run, err);
     if (rc == 0)
-        rc = run_decide(&run, err);
+        rc = request->n_ready == 0 ? run_decide(&run, err) : run_read_ready(&run, err);
     if (rc == 0)
         rc = run_score(&run, choices != NULL, err);
     if (rc == 0 && comm->rank == 0 && choices != NULL)

@@ -70,6 +70,12 @@ struct run_request {
     size_t n_targets;
     const struct target *targets[RUN_MAX_TARGETS];
     struct target_settings target_settings;
+    /* Of evaluate: n_ready is 0, or n_targets, and targets[i] is what somebody has made of the model already. Nothing
+     * is measured then. */
+    size_t n_ready;
+    struct ready_model {
+        const char *file, *weights; /* as of a model_request */
+    } ready[RUN_MAX_TARGETS];
     struct {
         bool is_skipped;
         struct dataset_request dataset; /* kind NULL: the calibration set */
@@ -97,8 +103,10 @@ struct run_request {
 int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err);
 
 /* Collective. Accuracy and per-layer error of every target, as a table or JSON on `out` (rank 0); statistics come from
- * the archive in request->output when it fits the job, else from a pass over the data. Writes nothing but, where
- * `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max of each network.
+ * the archive in request->output when it fits the job, else from a pass over the data. Ready-made models need none:
+ * EX_UNAVAILABLE naming file and node where one cannot be read back, EX_DATAERR where it is of another network. Writes
+ * nothing but, where `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max
+ * of each network.
  */
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
                  FILE *out, struct error *err);

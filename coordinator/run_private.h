@@ -33,6 +33,10 @@ struct run {
         struct profile profile;
         struct plan plan;
     } variants[RUN_MAX_TARGETS];
+    struct run_ready { /* of a ready-made model: its own graph and plan; the target's is its projection on `graph` */
+        struct graph *graph;
+        struct plan *plan;
+    } ready[RUN_MAX_TARGETS];
     char model[65], statistics[65], decisions[65]; /* fingerprints */
     bool may_reuse;                                /* the folder's archive is of another job with these statistics */
     bool has_no_data;                              /* emit: what needs records cannot be decided */
@@ -74,6 +78,15 @@ int run_measure_with_checkpoint(struct run *run, struct error *err);
 int run_decide(struct run *run, struct error *err);
 /* Accuracy and errors, unless the job skips them. */
 int run_score(struct run *run, bool with_choices, struct error *err);
+
+/* EX_UNAVAILABLE: no simulator can run the plan, which would end the whole evaluation. Local. */
+int run_check_simulation(const struct plan *plan, struct error *err);
+
+/* --- run_ready.c --- */
+
+/* Collective. The plans of the request's ready-made models. */
+int run_read_ready(struct run *run, struct error *err);
+void run_ready_fini(struct run_ready *ready);
 
 /* --- run_models.c --- */
 

@@ -141,6 +141,11 @@ int run_measure_with_checkpoint(struct run *run, struct error *err)
     return rc;
 }
 
+static struct plan *simulated_plan(const struct run *run, size_t i)
+{
+    return run->request->n_ready > 0 ? run->ready[i].plan : run->targets[i].plan;
+}
+
 /* The plans that exist, in the order of targets, with their places in the evaluation. */
 static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
 {
@@ -149,21 +154,21 @@ static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL) {
             run->targets[i].evaluation = n;
-            plans[n++] = run->targets[i].plan;
+            plans[n++] = simulated_plan(run, i);
         }
     return n;
 }
 
 /* The plan of a target as it is where the chip rounds in the other way than we think. */
-static struct plan *make_variant(struct report_target *t, struct run_variant *variant)
+static struct plan *make_variant(const struct plan *plan, struct report_target *t, struct run_variant *variant)
 {
-    const struct profile *known = t->plan->profile;
+    const struct profile *known = plan->profile;
     bool is_requantization = known->other_requantization_rounding != known->requantization_rounding;
 
     variant->profile = *known;
     variant->profile.activation_rounding = known->other_activation_rounding;
     variant->profile.requantization_rounding = known->other_requantization_rounding;
-    variant->plan = *t->plan;
+    variant->plan = *plan;
     variant->plan.profile = &variant->profile;
     snprintf(
         t->variant_name, sizeof t->variant_name, "%s",
@@ -181,13 +186,12 @@ static size_t list_variants(struct run *run, struct plan **plans, size_t n)
         if (!t->has_variant)
             continue;
         t->variant = n;
-        plans[n++] = make_variant(t, &run->variants[i]);
+        plans[n++] = make_variant(simulated_plan(run, i), t, &run->variants[i]);
     }
     return n;
 }
 
-/* What no simulator can run would end the whole evaluation: found here, it costs its own target only. */
-static int check_simulation(const struct plan *plan, struct error *err)
+int run_check_simulation(const struct plan *plan, struct error *err)
 {
     struct simulator *simulator = simulator_create(plan, 1, err);
 
@@ -246,7 +250,7 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
     if (rc == 0)
         rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
     if (rc == 0)
-        rc = comm_agree(run->comm, check_simulation(t->plan, err), err);
+        rc = comm_agree(run->comm, run_check_simulation(t->plan, err), err);
     return rc;
 }
 

@@ -48,13 +48,12 @@ static int merge(struct rewrite *rewrite, int index, struct error *err)
 {
     struct graph *graph = rewrite->graph;
     struct node *node = &graph->nodes[index];
-    int producer = graph->values[node->inputs[0]].producer;
-    const struct node *pad = producer == GRAPH_NONE ? NULL : &graph->nodes[producer];
+    const struct node *pad = rewrite_producer(graph, node->inputs[0]);
     const struct shape *x = pad == NULL ? NULL : &graph->values[pad->inputs[0]].shape;
     int64_t output[2] = {1, 1};
     struct window window;
 
-    if (pad == NULL || pad->is_kept || !pads_image_with_zeros(graph, pad))
+    if (pad == NULL || !pads_image_with_zeros(graph, pad))
         return 0;
     window = node->op == OP_CONV ? node->attr.conv.window : node->attr.pool.window;
     add_pads(&window, pad, x->rank);

@@ -10,11 +10,9 @@
 
 static const struct node *producer_of(const struct graph *graph, const struct node *node, enum op op)
 {
-    int producer = graph->values[node->inputs[0]].producer;
+    const struct node *producer = rewrite_producer(graph, node->inputs[0]);
 
-    return producer == GRAPH_NONE || graph->nodes[producer].op != op || graph->nodes[producer].is_kept
-               ? NULL
-               : &graph->nodes[producer];
+    return producer == NULL || producer->op != op ? NULL : producer;
 }
 
 static bool keeps_element_order(const int64_t *perm, const struct shape *x)

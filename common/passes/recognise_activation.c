@@ -20,16 +20,9 @@
 
 /* --- matching one operator --- */
 
-static const struct node *producer_of(const struct graph *graph, int value)
-{
-    int producer = value == GRAPH_NONE ? GRAPH_NONE : graph->values[value].producer;
-
-    return producer == GRAPH_NONE || graph->nodes[producer].is_kept ? NULL : &graph->nodes[producer];
-}
-
 static const struct node *activation_of(const struct graph *graph, int value, enum activation_kind kind)
 {
-    const struct node *node = producer_of(graph, value);
+    const struct node *node = rewrite_producer(graph, value);
 
     return node != NULL && node->op == OP_ACTIVATION && node->attr.activation.kind == kind ? node : NULL;
 }
@@ -65,7 +58,7 @@ static bool match_scalar(const struct graph *graph, const struct node *node, enu
 /* value = x * factor by one node. */
 static bool match_scaled(const struct graph *graph, int value, int *x, double *factor)
 {
-    const struct node *node = producer_of(graph, value);
+    const struct node *node = rewrite_producer(graph, value);
     struct scalar s;
 
     if (match_scalar(graph, node, BINARY_MUL, &s))
@@ -81,7 +74,7 @@ static bool match_scaled(const struct graph *graph, int value, int *x, double *f
 /* value = x + offset by one node. */
 static bool match_shifted(const struct graph *graph, int value, int *x, double *offset)
 {
-    const struct node *node = producer_of(graph, value);
+    const struct node *node = rewrite_producer(graph, value);
     struct scalar s;
 
     if (match_scalar(graph, node, BINARY_ADD, &s))
@@ -166,7 +159,7 @@ static double clamp(double x, double lo, double hi)
 /* A clip of a clip is the clip to the images of the inner bounds; a clip to [0, inf) is a relu. */
 static bool match_clips(const struct graph *graph, const struct node *node, struct activation *out, int *x)
 {
-    const struct node *inner = producer_of(graph, node->inputs[0]);
+    const struct node *inner = rewrite_producer(graph, node->inputs[0]);
     double lo, hi, inner_lo, inner_hi;
 
     if (node->op != OP_ACTIVATION || !match_clip(node->attr.activation, &lo, &hi) || isnan(lo) || isnan(hi))
@@ -218,12 +211,12 @@ static bool match_hard_gate(const struct graph *graph, int s, double c, int *x, 
 
 static bool is_cube(const struct graph *graph, int value, int x)
 {
-    const struct node *power = activation_of(graph, value, ACTIVATION_POWER), *product = producer_of(graph, value);
+    const struct node *power = activation_of(graph, value, ACTIVATION_POWER), *product = rewrite_producer(graph, value);
 
     if (power != NULL)
         return power->inputs[0] == x && power->attr.activation.alpha == 3;
     for (size_t i = 0; i < 2 && is_binary(product, BINARY_MUL); i++) {
-        const struct node *square = producer_of(graph, product->inputs[1 - i]);
+        const struct node *square = rewrite_producer(graph, product->inputs[1 - i]);
 
         power = activation_of(graph, product->inputs[1 - i], ACTIVATION_POWER);
         if (product->inputs[i] == x &&
@@ -243,7 +236,7 @@ static bool match_gelu_argument(const struct graph *graph, int value, int x, dou
 
     if (!match_scaled(graph, value, &below, &factor) || !is_near(factor, slope))
         return false;
-    sum = producer_of(graph, below);
+    sum = rewrite_producer(graph, below);
     for (size_t i = 0; i < 2 && is_binary(sum, BINARY_ADD); i++)
         if (sum->inputs[i] == x && match_scaled(graph, sum->inputs[1 - i], &cube, &factor) &&
             is_near(factor, 0.044715) && is_cube(graph, cube, x))
@@ -325,7 +318,7 @@ static bool match_gated(const struct graph *graph, const struct node *node, stru
         return true;
     if (node->op != OP_BINARY || !match_scaled(graph, node->outputs[0], &below, &factor))
         return false;
-    if (match_product(graph, producer_of(graph, below), factor, out, x))
+    if (match_product(graph, rewrite_producer(graph, below), factor, out, x))
         return true;
     *x = GRAPH_NONE;
     if (!match_hard_gate(graph, below, factor, x, &alpha, &beta))

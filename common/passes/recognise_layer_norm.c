@@ -13,11 +13,9 @@
 
 static const struct node *producer_of(const struct graph *graph, int value, enum op op)
 {
-    int producer = value == GRAPH_NONE ? GRAPH_NONE : graph->values[value].producer;
+    const struct node *node = rewrite_producer(graph, value);
 
-    if (producer == GRAPH_NONE || graph->nodes[producer].is_kept || graph->nodes[producer].op != op)
-        return NULL;
-    return &graph->nodes[producer];
+    return node == NULL || node->op != op ? NULL : node;
 }
 
 static const struct node *binary_of(const struct graph *graph, int value, enum binary_kind kind)

@@ -11,11 +11,9 @@
 
 static const struct node *producer_of(const struct graph *graph, int value, enum op op)
 {
-    int producer = value == GRAPH_NONE ? GRAPH_NONE : graph->values[value].producer;
+    const struct node *node = rewrite_producer(graph, value);
 
-    return producer == GRAPH_NONE || graph->nodes[producer].op != op || graph->nodes[producer].is_kept
-               ? NULL
-               : &graph->nodes[producer];
+    return node == NULL || node->op != op ? NULL : node;
 }
 
 /* The value whose `kind` this is, or GRAPH_NONE. */

@@ -87,12 +87,11 @@ void rewrite_move_output(struct rewrite *rewrite, size_t i, int value)
     graph->revision++;
 }
 
-int rewrite_sole_consumer(struct rewrite *rewrite, int value)
+/* The one node that reads `value`; GRAPH_NONE: nobody, or several. */
+static int only_reader(struct rewrite *rewrite, int value)
 {
     int sole = GRAPH_NONE, *link = &rewrite->first[value];
 
-    if (rewrite->is_output[value])
-        return GRAPH_NONE;
     while (*link != END) {
         struct use *use = &rewrite->uses[*link];
 
@@ -106,6 +105,12 @@ int rewrite_sole_consumer(struct rewrite *rewrite, int value)
         link = &use->next;
     }
     return sole;
+}
+
+int rewrite_sole_consumer(struct rewrite *rewrite, int value)
+{
+    return rewrite->is_output[value] || rewrite_keeps_codes(rewrite->graph, value) ? GRAPH_NONE
+                                                                                   : only_reader(rewrite, value);
 }
 
 int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer)
@@ -154,12 +159,20 @@ static void set_output(struct graph *graph, int node, int value)
     graph->values[value].producer = node;
 }
 
+/* Of a value with codes remains what it was called on the other side of them, where that goes. */
+static void name_also(struct graph *graph, int stays, int goes)
+{
+    if (graph->values[stays].coding != NULL && graph->values[stays].alias == NULL)
+        graph->values[stays].alias = graph->values[goes].name;
+}
+
 void rewrite_absorb(struct rewrite *rewrite, int producer, int node)
 {
     struct graph *graph = rewrite->graph;
 
     assert(rewrite_sole_consumer(rewrite, graph->nodes[producer].outputs[0]) == node);
     graph->nodes[node].is_removed = true;
+    name_also(graph, graph->nodes[node].outputs[0], graph->nodes[producer].outputs[0]);
     set_output(graph, producer, graph->nodes[node].outputs[0]);
     graph->revision++;
 }
@@ -180,18 +193,47 @@ static void move_uses(struct rewrite *rewrite, int from, int to)
     rewrite->first[from] = END;
 }
 
+/* Would the codes that the model is to compute remain, if the node's input and output became one value? */
+static bool codes_survive(struct rewrite *rewrite, int node)
+{
+    const struct graph *graph = rewrite->graph;
+    int in = graph->nodes[node].inputs[0], out = graph->nodes[node].outputs[0];
+    const struct coding *before = graph->values[in].coding, *after = graph->values[out].coding;
+
+    if (!graph->keeps_codings || after == NULL)
+        return true;
+    return before != NULL ? coding_equal(before, after) : only_reader(rewrite, in) == node && !rewrite->is_output[in];
+}
+
+/* Two values become one, called `stays`. Of two codings the one that clips less remains. */
+static void join_codings(struct graph *graph, int stays, int goes)
+{
+    const struct coding *a = graph->values[stays].coding, *b = graph->values[goes].coding;
+
+    if (a == NULL || (b != NULL && coding_threshold(b, 0) > coding_threshold(a, 0)))
+        graph->values[stays].coding = b;
+    name_also(graph, stays, goes);
+}
+
 int rewrite_bypass(struct rewrite *rewrite, int node, struct error *err)
 {
     struct graph *graph = rewrite->graph;
     struct node *n = &graph->nodes[node];
     int in = n->inputs[0], out = n->outputs[0], producer = graph->values[in].producer;
 
+    if (!codes_survive(rewrite, node)) {
+        if (n->op == OP_RESHAPE)
+            return 0;
+        return rewrite_become(rewrite, node, OP_RESHAPE, in, err) == NULL ? -1 : 0;
+    }
     if (!rewrite->is_output[out]) {
         n->is_removed = true;
         graph->values[out].producer = GRAPH_NONE;
+        join_codings(graph, in, out);
         move_uses(rewrite, out, in);
     } else if (producer != GRAPH_NONE && !rewrite->is_output[in]) {
         n->is_removed = true;
+        join_codings(graph, out, in);
         set_output(graph, producer, out);
         move_uses(rewrite, in, out);
     } else if (n->op == OP_RESHAPE) {

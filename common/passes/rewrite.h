@@ -32,7 +32,24 @@ static inline bool rewrite_may_edit(const struct node *node)
     return !node->is_removed && !node->is_kept;
 }
 
-/* The one node that reads `value`, or GRAPH_NONE: nobody, several, or a graph output. */
+/* Whether the codes of a value are wanted as they are. */
+static inline bool rewrite_keeps_codes(const struct graph *graph, int value)
+{
+    return graph->keeps_codings && graph->values[value].coding != NULL;
+}
+
+/* The node that computes `value` (GRAPH_NONE allowed), for passes that look for a pattern; NULL also where it is kept
+ * as it is, or the value's codes are wanted. */
+static inline const struct node *rewrite_producer(const struct graph *graph, int value)
+{
+    int producer = value == GRAPH_NONE ? GRAPH_NONE : graph->values[value].producer;
+
+    return producer == GRAPH_NONE || graph->nodes[producer].is_kept || rewrite_keeps_codes(graph, value)
+               ? NULL
+               : &graph->nodes[producer];
+}
+
+/* The one node that reads `value`, or GRAPH_NONE: nobody, several, a graph output, or one whose codes are wanted. */
 int rewrite_sole_consumer(struct rewrite *rewrite, int value);
 /* The node that produces `value` for nobody but `consumer`, or GRAPH_NONE; also where it is kept as it is. */
 int rewrite_own_producer(struct rewrite *rewrite, int value, int consumer);
@@ -51,8 +68,9 @@ struct node *rewrite_become(struct rewrite *rewrite, int node, enum op op, int v
 /* `producer` computes from now on what `node` did, under the name of node's output; `node` goes. Its output's only
  * consumer was `node`. */
 void rewrite_absorb(struct rewrite *rewrite, int producer, int node);
-/* The node computes nothing: its readers read its first input instead. An output that has no other node to come from
- * (an input of the graph passed through) keeps a reshape to the same shape. */
+/* The node computes nothing: its readers read its first input instead, which takes over a coding. An output that has no
+ * other node to come from (an input of the graph passed through) keeps a reshape to the same shape; so does one with
+ * codes of its own, where these are wanted and the input has others, or other readers. */
 int rewrite_bypass(struct rewrite *rewrite, int node, struct error *err);
 
 /* Data for a new float32 constant, zeroed. Then: it becomes input `slot` of `node`, in place of the old constant (and

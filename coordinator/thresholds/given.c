@@ -1,5 +1,5 @@
 /* given.c — what the file of a quantized model says. A histogram alone does not tell, so plan_threshold_search looks
- * first (value->given_thresholds); this is what happens to values that the file says nothing about.
+ * first (value->coding); this is what happens to values that the file says nothing about.
  */
 #include "coordinator/thresholds.h"
 

@@ -7,6 +7,22 @@
 
 /* --- Gemm, MatMul --- */
 
+/* The codes of a matrix, of which `to` is the transpose, belong to that as well. */
+static int transpose_coding(struct graph *graph, int from, int to, struct error *err)
+{
+    const struct coding *coding = graph->values[from].coding;
+    struct coding *turned = coding == NULL ? NULL : arena_create_array(graph->arena, 1, sizeof *turned, err);
+
+    if (coding == NULL || coding->constant != NULL)
+        return 0;
+    if (turned == NULL)
+        return -1;
+    *turned = *coding;
+    turned->axis = 1 - coding->axis;
+    graph->values[to].coding = turned;
+    return 0;
+}
+
 /* factor * w, transposed where `is_k_by_o`, as a constant O x K. The constant itself where nothing changes. */
 static int add_dense_weights(struct onnx_import *in, const struct onnx_node *node, const struct tensor *w,
                              bool is_k_by_o, float factor, struct error *err)
@@ -26,7 +42,7 @@ static int add_dense_weights(struct onnx_import *in, const struct onnx_node *nod
     }
     for (size_t i = 0; value >= 0 && factor != 1 && i < rows * columns; i++)
         ((float *)data)[i] = factor * from[i];
-    return value;
+    return value < 0 || factor != 1 || transpose_coding(in->graph, onnx_input(node, 1), value, err) == 0 ? value : -1;
 }
 
 /* beta * C as one number an output feature. C broadcasts to 1 x O. */

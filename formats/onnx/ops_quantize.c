@@ -3,7 +3,7 @@
  * Constants are computed with: int8 weights become the floats that they stand for, and float weights behind a pair of
  * the two are rounded as the file says. On activations a pair computes nothing here, but for the clip that
  * quantizers put in place of a ReLU; the range that its codes span stays with the value, as the threshold that the file
- * has chosen (value.given_thresholds).
+ * has chosen (value.coding).
  *
  * Either operator alone, at an input or output that is bytes, stands as a cast: it can be removed there, and
  * graph_validate refuses it where it stays.
@@ -16,7 +16,7 @@
 _Static_assert(OP_COUNT <= 32, "operators fit a mask of 32 bits");
 
 /* Scale and zero point: one of each, or one along an axis; and the codes there are. */
-struct coding {
+struct coding_tensors {
     struct tensor scale;
     struct tensor zero_point; /* no data: 0 */
     size_t axis;
@@ -45,7 +45,8 @@ static int code_range(int64_t data_type, int64_t *lo, int64_t *hi, struct error 
 }
 
 /* Where scales lie along an axis, x has that axis and its length. */
-static int read_axis(const struct onnx_import *in, const struct onnx_node *node, struct coding *out, struct error *err)
+static int read_axis(const struct onnx_import *in, const struct onnx_node *node, struct coding_tensors *out,
+                     struct error *err)
 {
     const struct shape *x = onnx_shape(in, onnx_input(node, 0));
     int64_t wanted, block;
@@ -68,12 +69,12 @@ static int read_axis(const struct onnx_import *in, const struct onnx_node *node,
 
 /* `codes` is the value whose element type tells the range: the zero point, or what is to be dequantized; GRAPH_NONE:
  * uint8. */
-static int read_coding(const struct onnx_import *in, const struct onnx_node *node, int codes, struct coding *out,
-                       struct error *err)
+static int read_coding(const struct onnx_import *in, const struct onnx_node *node, int codes,
+                       struct coding_tensors *out, struct error *err)
 {
     int64_t n;
 
-    *out = (struct coding){.axis = 0};
+    *out = (struct coding_tensors){.axis = 0};
     if (onnx_constant(in, node, 1, &out->scale, err) != 0 ||
         (onnx_input(node, 2) != GRAPH_NONE && onnx_constant(in, node, 2, &out->zero_point, err) != 0) ||
         read_axis(in, node, out, err) != 0)
@@ -91,10 +92,17 @@ static int read_coding(const struct onnx_import *in, const struct onnx_node *nod
                       &out->lo, &out->hi, err);
 }
 
+static struct code_range code_range_of(const struct coding_tensors *coding)
+{
+    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, 0);
+
+    return (struct code_range){(int32_t)coding->lo, (int32_t)coding->hi, (int32_t)zero};
+}
+
 /* --- constants --- */
 
 /* Which scale element i of a tensor has. */
-static size_t scale_of(const struct coding *coding, const struct shape *x, size_t i)
+static size_t scale_of(const struct coding_tensors *coding, const struct shape *x, size_t i)
 {
     int64_t inner = 1;
 
@@ -105,8 +113,68 @@ static size_t scale_of(const struct coding *coding, const struct shape *x, size_
     return (size_t)((int64_t)i / inner % x->dims[coding->axis]);
 }
 
+static void fold_element(const struct tensor *x, const struct coding_tensors *coding, bool is_quantize, size_t i,
+                         void *data)
+{
+    size_t at = scale_of(coding, &x->shape, i);
+    float scale = ((const float *)coding->scale.data)[at];
+    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, at);
+
+    if (is_quantize) {
+        double code = rint((double)((float)tensor_real(x, i) / scale)) + (double)zero; /* half to even */
+
+        code = code > (double)coding->lo ? code : (double)coding->lo; /* NaN, too */
+        ((int64_t *)data)[i] = (int64_t)(code < (double)coding->hi ? code : (double)coding->hi);
+    } else {
+        ((float *)data)[i] = (float)(tensor_integer(x, i) - zero) * scale;
+    }
+}
+
+/* Codes of 32 bits, which floats cannot hold; NULL with EX_OSERR, or where some code less its zero point needs more. */
+static const int32_t *wide_codes(struct graph *graph, const struct tensor *x, const struct coding_tensors *coding,
+                                 struct error *err)
+{
+    size_t n = (size_t)shape_elements(&x->shape);
+    int32_t *codes = arena_create_array(graph->arena, n, sizeof *codes, err);
+
+    for (size_t i = 0; codes != NULL && i < n; i++) {
+        int64_t zero =
+            coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, scale_of(coding, &x->shape, i));
+        int64_t code = tensor_integer(x, i) - zero;
+
+        if (code < INT32_MIN || code > INT32_MAX) {
+            error_set(err, EX_DATAERR, "code %zu less its zero point is %lld", i, (long long)code);
+            return NULL;
+        }
+        codes[i] = (int32_t)code;
+    }
+    return codes;
+}
+
+/* The value that a DequantizeLinear makes of codes remembers them. Of a constant, codes are meant less the zero point.
+ */
+static int note_coding(struct onnx_import *in, int value, const struct coding_tensors *coding,
+                       const struct tensor *codes, struct error *err)
+{
+    struct coding *note = arena_create_array(in->graph->arena, 1, sizeof *note, err);
+
+    if (note == NULL)
+        return -1;
+    *note = (struct coding){.codes = code_range_of(coding),
+                            .n_scales = (size_t)shape_elements(&coding->scale.shape),
+                            .axis = coding->axis,
+                            .scale = coding->scale.data};
+    if (codes != NULL) {
+        note->codes.zero_point = 0;
+        if (coding->hi == INT32_MAX && (note->constant = wide_codes(in->graph, codes, coding, err)) == NULL)
+            return -1;
+    }
+    in->graph->values[value].coding = note;
+    return 0;
+}
+
 static int fold_constant(struct onnx_import *in, const struct onnx_node *node, const struct tensor *x,
-                         const struct coding *coding, bool is_quantize, struct error *err)
+                         const struct coding_tensors *coding, bool is_quantize, struct error *err)
 {
     const char *name = node->proto->output[0];
     enum dtype dtype = is_quantize ? DTYPE_INT64 : DTYPE_FLOAT32;
@@ -114,69 +182,29 @@ static int fold_constant(struct onnx_import *in, const struct onnx_node *node, c
     void *data;
     int value = graph_create_constant(in->graph, name[0] == '\0' ? NULL : name, dtype, &x->shape, &data, err);
 
-    for (size_t i = 0; value >= 0 && i < n; i++) {
-        size_t at = scale_of(coding, &x->shape, i);
-        float scale = ((const float *)coding->scale.data)[at];
-        int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, at);
-
-        if (is_quantize) {
-            double code = rint((double)((float)tensor_real(x, i) / scale)) + (double)zero; /* half to even */
-
-            code = code > (double)coding->lo ? code : (double)coding->lo; /* NaN, too */
-            ((int64_t *)data)[i] = (int64_t)(code < (double)coding->hi ? code : (double)coding->hi);
-        } else {
-            ((float *)data)[i] = (float)(tensor_integer(x, i) - zero) * scale;
-        }
-    }
-    if (value >= 0 && is_quantize)
-        onnx_note_type(in, value,
-                       onnx_input(node, 2) == GRAPH_NONE ? ONNX__TENSOR_PROTO__DATA_TYPE__UINT8
-                                                         : onnx_element_type(in, onnx_input(node, 2)));
-    return value < 0 ? -1 : 0;
+    if (value < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        fold_element(x, coding, is_quantize, i, data);
+    if (!is_quantize)
+        return note_coding(in, value, coding, x, err);
+    onnx_note_type(in, value,
+                   onnx_input(node, 2) == GRAPH_NONE ? ONNX__TENSOR_PROTO__DATA_TYPE__UINT8
+                                                     : onnx_element_type(in, onnx_input(node, 2)));
+    return 0;
 }
 
 /* --- activations --- */
 
-/* The largest magnitude that the codes show on both sides of 0, one step more on the negative one left out: 127 steps
- * for int8 and for uint8 around 128, 255 for uint8 from 0. */
-static float find_threshold(const struct coding *coding)
+static int add_cast(struct onnx_import *in, const struct onnx_node *node, enum dtype dtype, struct error *err)
 {
-    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, 0);
-    int64_t above = coding->hi - zero, below = zero - coding->lo - 1;
-
-    return (float)(above > below ? above : below) * ((const float *)coding->scale.data)[0];
-}
-
-static int give_threshold(struct onnx_import *in, int value, float threshold, struct error *err)
-{
-    float *number = arena_create_array(in->graph->arena, 1, sizeof *number, err);
-
-    if (number == NULL)
-        return -1;
-    *number = threshold;
-    in->graph->values[value].given_thresholds = number;
-    in->graph->values[value].n_given_thresholds = 1;
-    return 0;
-}
-
-/* 0: none was given. */
-static float given_threshold(const struct onnx_import *in, int value)
-{
-    return in->graph->values[value].n_given_thresholds == 0 ? 0 : in->graph->values[value].given_thresholds[0];
-}
-
-static int add_cast(struct onnx_import *in, const struct onnx_node *node, enum dtype dtype, float threshold,
-                    struct error *err)
-{
-    int y = onnx_put_cast(in, node, dtype, onnx_input(node, 0), NULL, err);
-
-    return y < 0 || (dtype != DTYPE_FLOAT32 && give_threshold(in, y, threshold, err) != 0) ? -1 : 0;
+    return onnx_put_cast(in, node, dtype, onnx_input(node, 0), NULL, err);
 }
 
 int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
-    int zero_point = onnx_input(node, 2);
-    struct coding coding;
+    int zero_point = onnx_input(node, 2), y;
+    struct coding_tensors coding;
     struct tensor x;
 
     if (read_coding(in, node, zero_point, &coding, err) != 0)
@@ -185,57 +213,56 @@ int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, st
         return fold_constant(in, node, &x, &coding, true, err);
     if (shape_elements(&coding.scale.shape) != 1)
         return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
-    return add_cast(in, node, zero_point == GRAPH_NONE ? DTYPE_UINT8 : DTYPE_INT64, find_threshold(&coding), err);
+    y = add_cast(in, node, zero_point == GRAPH_NONE ? DTYPE_UINT8 : DTYPE_INT64, err);
+    return y < 0 ? -1 : note_coding(in, y, &coding, NULL, err);
 }
 
-/* The float value that a QuantizeLinear with the same range made the codes x of; GRAPH_NONE: there is none. */
-static int find_quantized(const struct onnx_import *in, int x, float threshold)
+/* The float value that a QuantizeLinear with the same coding made the codes x of; GRAPH_NONE: there is none. */
+static int find_quantized(const struct onnx_import *in, int x, const struct coding_tensors *coding)
 {
     const struct graph *graph = in->graph;
     int producer = graph->values[x].producer;
+    struct coding wanted = {.codes = code_range_of(coding), .n_scales = 1, .scale = coding->scale.data};
 
     if (producer == GRAPH_NONE || strcmp(graph->nodes[producer].type, "QuantizeLinear") != 0 ||
-        graph->nodes[producer].op != OP_CAST || given_threshold(in, x) != threshold)
+        graph->nodes[producer].op != OP_CAST || graph->values[x].coding == NULL ||
+        !coding_equal(graph->values[x].coding, &wanted))
         return GRAPH_NONE;
     return graph->nodes[producer].inputs[0];
 }
 
 /* Codes that begin at 0, right behind a linear operator: quantizers drop the ReLU (or ReLU6) there, since saturation
  * does the same. */
-static bool stands_for_relu(const struct graph *graph, int from, const struct coding *coding)
+static bool stands_for_relu(const struct graph *graph, int from, const struct coding_tensors *coding)
 {
     const uint32_t linear =
         1U << OP_CONV | 1U << OP_DECONV | 1U << OP_DENSE | 1U << OP_MATMUL | 1U << OP_BINARY | 1U << OP_NORMALIZE;
     int producer = graph->values[from].producer;
-    int64_t zero = coding->zero_point.data == NULL ? 0 : tensor_integer(&coding->zero_point, 0);
 
-    return zero == coding->lo && producer != GRAPH_NONE && (linear >> graph->nodes[producer].op & 1) != 0;
+    return code_range_of(coding).zero_point == coding->lo && producer != GRAPH_NONE &&
+           (linear >> graph->nodes[producer].op & 1) != 0;
 }
 
 /* The pair between the float value and the node's output. */
-static int join(struct onnx_import *in, const struct onnx_node *node, int from, const struct coding *coding,
-                float threshold, struct error *err)
+static int join(struct onnx_import *in, const struct onnx_node *node, int from, const struct coding_tensors *coding,
+                struct error *err)
 {
     struct node draft = {.op = OP_IDENTITY, .inputs = &from, .n_inputs = 1};
-    bool clips = stands_for_relu(in->graph, from, coding);
+    float scale = ((const float *)coding->scale.data)[0];
     int to;
 
-    if (clips) {
+    if (stands_for_relu(in->graph, from, coding)) {
         draft.op = OP_ACTIVATION;
-        draft.attr.activation = (struct activation){ACTIVATION_CLIP, 0, threshold};
+        draft.attr.activation = (struct activation){ACTIVATION_CLIP, 0, (float)(coding->hi - coding->lo) * scale};
     }
     to = onnx_add(in, node, &draft, err);
-    if (to < 0 || give_threshold(in, to, threshold, err) != 0)
-        return -1;
-    /* quantized twice: what loses less */
-    return clips || threshold <= given_threshold(in, from) ? 0 : give_threshold(in, from, threshold, err);
+    return to < 0 ? -1 : note_coding(in, to, coding, NULL, err);
 }
 
 int onnx_build_dequantize(struct onnx_import *in, const struct onnx_node *node, struct error *err)
 {
     int codes = onnx_input(node, 0), zero_point = onnx_input(node, 2), from;
-    struct coding coding;
-    float threshold;
+    struct coding_tensors coding;
     struct tensor x;
 
     if (read_coding(in, node,
@@ -248,8 +275,8 @@ int onnx_build_dequantize(struct onnx_import *in, const struct onnx_node *node, 
         return fold_constant(in, node, &x, &coding, false, err);
     if (shape_elements(&coding.scale.shape) != 1)
         return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
-    threshold = find_threshold(&coding);
-    from = find_quantized(in, codes, threshold);
-    return from == GRAPH_NONE ? add_cast(in, node, DTYPE_FLOAT32, 0, err)
-                              : join(in, node, from, &coding, threshold, err);
+    from = find_quantized(in, codes, &coding);
+    if (from == GRAPH_NONE)
+        return add_cast(in, node, DTYPE_FLOAT32, err) < 0 ? -1 : 0;
+    return join(in, node, from, &coding, err);
 }

@@ -152,30 +152,31 @@ static int import_outputs(struct tnn_import *in, struct error *err)
     return n > 0 ? 0 : error_set(err, EX_DATAERR, "the network names no outputs");
 }
 
-/* One scale or one a channel, in steps of 127 codes on either side of zero. */
-static int give_thresholds(struct tnn_import *in, struct value *value, const struct tnn_resource *resource,
-                           struct error *err)
+/* One scale or one a channel, of 127 codes on either side of zero and one more on the negative. */
+static int give_coding(struct tnn_import *in, struct value *value, const struct tnn_resource *resource,
+                       struct error *err)
 {
     int64_t n = tnn_raw_count(&resource->scale);
     int64_t channels = value->shape.rank > 1 ? value->shape.dims[1] : 1;
-    float *thresholds;
+    struct coding *coding;
+    float *scale;
 
     if (n != 1 && n != channels)
         return error_set(err, EX_DATAERR, "blob \"%s\": expected a scale, or one for each of %lld channels, found %lld",
                          value->name, (long long)channels, (long long)n);
-    thresholds = arena_create_array(in->graph->arena, (size_t)n, sizeof *thresholds, err);
-    if (thresholds == NULL)
+    coding = arena_create_array(in->graph->arena, 1, sizeof *coding, err);
+    scale = coding == NULL ? NULL : arena_create_array(in->graph->arena, (size_t)n, sizeof *scale, err);
+    if (scale == NULL)
         return -1;
     for (int64_t i = 0; i < n; i++) {
-        float threshold = (float)tnn_raw_real(&resource->scale, (size_t)i) * TNN_CODES;
-
-        if (!(threshold >= 0) || isinf(threshold))
+        scale[i] = (float)tnn_raw_real(&resource->scale, (size_t)i);
+        if (!(scale[i] >= 0) || isinf(scale[i] * TNN_CODES))
             return error_set(err, EX_DATAERR, "blob \"%s\": its scale %lld is %g", value->name, (long long)i,
-                             (double)threshold / TNN_CODES);
-        thresholds[i] = threshold;
+                             (double)scale[i]);
     }
-    value->given_thresholds = thresholds;
-    value->n_given_thresholds = (size_t)n;
+    *coding =
+        (struct coding){.codes = {-TNN_CODES - 1, TNN_CODES, 0}, .n_scales = (size_t)n, .axis = 1, .scale = scale};
+    value->coding = coding;
     return 0;
 }
 
@@ -187,7 +188,7 @@ static bool is_symmetric(const struct tnn_resource *resource)
     return true;
 }
 
-/* The scales of a quantized model become thresholds of the values; of asymmetric ones, which only TNN's reference
+/* The scales of a quantized model stay with the values; of asymmetric ones, which only TNN's reference
  * device honours, there are none. */
 static int import_scales(struct tnn_import *in, struct error *err)
 {
@@ -211,7 +212,7 @@ static int import_scales(struct tnn_import *in, struct error *err)
             continue; /* of a blob that was fused away, or that is not needed */
         if (!is_symmetric(resource))
             n_asymmetric++;
-        else if (give_thresholds(in, &in->graph->values[value], resource, err) != 0)
+        else if (give_coding(in, &in->graph->values[value], resource, err) != 0)
             return -1;
     }
     if (n_asymmetric > 0)

@@ -511,14 +511,15 @@ static void thresholds_that_a_model_brings_along_are_taken_as_they_are(void **st
     struct residual n = add_residual(&s);
     const struct {
         int value;
-        const float *given;
+        const float *scale;
         size_t n;
     } given[] = {{n.a, of_a, 1}, {n.p, of_p, 1}, {n.v, of_v, 5}, {n.x, of_x, 1}};
+    struct coding codings[sizeof given / sizeof *given];
 
     (void)state;
     for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
-        s.graph->values[given[i].value].given_thresholds = given[i].given;
-        s.graph->values[given[i].value].n_given_thresholds = given[i].n;
+        codings[i] = (struct coding){.codes = {0, 1, 0}, .n_scales = given[i].n, .axis = 1, .scale = given[i].scale};
+        s.graph->values[given[i].value].coding = &codings[i];
     }
     decide(&s, "given", "maxabs");
     assert_true(s.plan->values[n.a].threshold[0] == 1.5f); /* of a group the largest */

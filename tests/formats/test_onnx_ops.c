@@ -593,8 +593,8 @@ static void a_quantized_network_is_read_as_floats_that_keep_their_thresholds(voi
     add_node(f, "QuantizeLinear", "r", "sum t m", "rq");
     add_node(f, "DequantizeLinear", "u", "rq t m", "y");
     graph = must_import(f);
-    assert_true(value_called(graph, "x")->given_thresholds[0] == 127 * 0.5f);
-    assert_true(value_called(graph, "y")->given_thresholds[0] == 127 * 2.0f);
+    assert_true(coding_threshold(value_called(graph, "xd")->coding, 0) == 127 * 0.5f);
+    assert_true(coding_threshold(value_called(graph, "y")->coding, 0) == 127 * 2.0f);
     assert_true(graph_constant(graph, graph_find_value(graph, "wd"), &tensor));
     assert_true(tensor_real(&tensor, 0) == -32 && tensor_real(&tensor, 1) == 0.375);
     for (size_t i = 0; i < graph->n_nodes; i++)
@@ -622,7 +622,7 @@ static void codes_from_0_on_behind_a_layer_are_its_relu(void **state)
         add_node(f, "DequantizeLinear", "d", "vq s z", "y");
         graph = must_import(f);
         assert_int_equal(node_called(graph, "d")->op, has_relu ? OP_IDENTITY : OP_ACTIVATION);
-        assert_true(value_called(graph, "y")->given_thresholds[0] == 127.5f);
+        assert_true(coding_threshold(value_called(graph, "y")->coding, 0) == 127.5f);
         if (!has_relu) {
             assert_int_equal(node_called(graph, "d")->attr.activation.kind, ACTIVATION_CLIP);
             assert_true(node_called(graph, "d")->attr.activation.beta == 127.5f);

@@ -1,0 +1,70 @@
+/* run_ready.c — ready-made quantized models in place of what the job's targets would become; see run_private.h. */
+#include "coordinator/run_private.h"
+
+#include "common/memory.h"
+#include "coordinator/plan_read.h"
+
+#include <stdlib.h>
+
+/* The job's inputs are those of the network, whoever has written it down. */
+static struct graph *import(const struct run_request *q, const struct ready_model *ready, struct error *err)
+{
+    struct model_request request = {.file = ready->file,
+                                    .weights = ready->weights,
+                                    .is_unbatched = q->model.is_unbatched,
+                                    .n_inputs = q->model.n_inputs};
+    struct graph *graph;
+
+    for (size_t i = 0; i < request.n_inputs; i++) {
+        request.inputs[i].name = q->model.inputs[i].name;
+        request.inputs[i].shape = q->model.inputs[i].shape;
+    }
+    graph = model_import(&request, err);
+    if (graph == NULL)
+        return NULL;
+    graph->keeps_codings = true;
+    if (graph_normalise(graph, err) == 0)
+        return graph;
+    error_in(err, "%s", ready->file);
+    graph_destroy(graph);
+    return NULL;
+}
+
+/* The plan, and what the report says of it in terms of the job's network. */
+static int read_plan(struct run *run, size_t i, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct run_ready *ready = &run->ready[i];
+    int *of_own = memory_create(run->graph->n_values, sizeof *of_own, "values", err), rc = -1;
+
+    if (of_own == NULL)
+        return -1;
+    ready->plan = plan_read(ready->graph, target_profile(q->targets[i], &q->target_settings), err);
+    if (ready->plan != NULL && run_check_simulation(ready->plan, err) == 0 &&
+        plan_match_values(run->graph, ready->graph, of_own, err) == 0)
+        run->targets[i].plan = plan_project(ready->plan, run->graph, of_own, err);
+    rc = run->targets[i].plan == NULL ? error_in(err, "%s", q->ready[i].file) : 0;
+    free(of_own);
+    return rc;
+}
+
+int run_read_ready(struct run *run, struct error *err)
+{
+    const struct run_request *q = run->request;
+    int rc = 0;
+
+    convergence_fini(&run->convergence); /* nothing is known of it */
+    for (size_t i = 0; rc == 0 && i < q->n_ready; i++) {
+        run->targets[i].target = q->targets[i];
+        run->ready[i].graph = import(q, &q->ready[i], err);
+        if (run->ready[i].graph == NULL || read_plan(run, i, err) != 0)
+            rc = error_in(err, "target %s", q->targets[i]->name);
+    }
+    return comm_agree(run->comm, rc, err);
+}
+
+void run_ready_fini(struct run_ready *ready)
+{
+    plan_destroy(ready->plan);
+    graph_destroy(ready->graph);
+}

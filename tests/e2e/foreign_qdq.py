@@ -1,0 +1,60 @@
+"""foreign_qdq.py make FLOAT.onnx INPUTS OUT.onnx NAME | check MODEL.onnx INPUTS CHOICES PERCENT: models of another quantizer.
+
+`make` has ONNX Runtime's static quantizer make a Q/DQ model, in one of its ways, of the records in INPUTS (float32, as
+tests/run_simulation.c writes them). `check` runs MODEL on INPUTS in ONNX Runtime: at least PERCENT of its arg-max must be
+those that `etalon evaluate --choices` has for the target.
+"""
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+WAYS = {
+    "default": {},
+    "channels": {"per_channel": True},
+    "signed": {"per_channel": True, "activation_type": QuantType.QInt8},
+    "symmetric": {"per_channel": True, "activation_type": QuantType.QInt8,
+                  "extra_options": {"ActivationSymmetric": True}},
+}
+
+
+def records(path, model):
+    shape = [1 if not d.dim_value else d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    return np.fromfile(path, np.float32).reshape(-1, *[1, *shape[1:]])
+
+
+class Reader(CalibrationDataReader):
+    def __init__(self, name, data):
+        self.feed = iter({name: x} for x in data)
+
+    def get_next(self):
+        return next(self.feed, None)
+
+
+def make(path, inputs, out, way):
+    quant_pre_process(path, out, skip_symbolic_shape=True)  # folds normalisations, as its manual advises
+    model = onnx.load(out)
+    quantize_static(model, out, Reader(model.graph.input[0].name, records(inputs, model)),
+                    quant_format=QuantFormat.QDQ, **WAYS[way])
+
+
+def check(path, inputs, choices, percent):
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    theirs = [int(np.argmax(session.run(None, {name: x})[0])) for x in records(inputs, onnx.load(path))]
+    ours = np.loadtxt(choices, dtype=int, skiprows=1)[:, -1][:len(theirs)]
+    equal = 100 * float(np.mean(np.array(theirs) == ours))
+    print(f"  {equal:.2f} % of {len(theirs)} arg-max are ONNX Runtime's")
+    sys.exit(0 if equal >= float(percent) and len(theirs) > 0 else 1)
+
+
+if sys.argv[1] == "make":
+    make(*sys.argv[2:])
+else:
+    check(*sys.argv[2:])

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# A model that was written for a target, read back and evaluated, is the model that was simulated: the same codes of every
+# value, the same figures. And models that somebody else has quantized give the runtime's own choices.
+. "$(dirname "$0")/lib.sh"
+need_python onnxruntime
+
+# back JOB TARGET FILE [WEIGHTS]: of a job that was run, into $scratch/JOB.
+back() {
+  local job=$1 target=$2 file=$3 weights=${4:-} name=$1.$2
+  mkdir "$scratch/$name.own" "$scratch/$name.back"
+  "$ETALON" evaluate -q "$scratch/$job.yaml" --json --quantized "$target=$file${weights:+,$weights}" \
+    >"$scratch/$name.json" 2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "$name: evaluate"; }
+  "$RUN_SIMULATION" "$scratch/$job.yaml" "$target" "$scratch/$name.own" "$few" >"$scratch/$name.own.names" \
+    2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "$name: simulate"; }
+  "$RUN_SIMULATION" "$scratch/$job.yaml" "$target" "$scratch/$name.back" "$few" "$file" $weights \
+    >"$scratch/$name.back.names" || fail "$name: simulate what was read back"
+  "$PYTHON" "$here/check_readback.py" "$scratch/$job/report.json" "$scratch/$name.json" "$target" \
+    "$scratch/$name.own.names" "$scratch/$name.back.names" "$scratch/$name.own" "$scratch/$name.back" ||
+    fail "$name: not what was written"
+  echo "ok: $name: $(wc -l <"$scratch/$name.back.names") values, code by code, and every figure of the report"
+}
+
+# all JOB NAME: every target that can be read back, of files that begin with NAME.
+all() {
+  "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null || fail "$1: calibrate"
+  back "$1" onnx-qdq "$scratch/$1/onnx-qdq/$2.onnx"
+}
+
+# foreign JOB MODEL WAYS...: models of another quantizer, by records of the job's evaluation set.
+foreign() {
+  local job=$1 model=$2; shift 2
+  mkdir "$scratch/$job.inputs"
+  "$RUN_SIMULATION" "$scratch/$job.yaml" onnx-qdq "$scratch/$job.inputs" "$many" >/dev/null 2>&1 || fail "$job: inputs"
+  for way in "$@"; do
+    "$PYTHON" "$here/foreign_qdq.py" make "$model" "$scratch/$job.inputs/input.0" "$scratch/$job.$way.onnx" "$way" \
+      2>/dev/null || fail "$job, $way: quantize"
+    "$ETALON" evaluate -q "$scratch/$job.yaml" --quantized "onnx-qdq=$scratch/$job.$way.onnx" \
+      --choices "$scratch/$job.$way.txt" >"$scratch/stdout" || fail "$job, $way: evaluate"
+    echo "$job, $way: $(grep -A 2 '^network' "$scratch/stdout" | tail -1)"
+    "$PYTHON" "$here/foreign_qdq.py" check "$scratch/$job.$way.onnx" "$scratch/$job.inputs/input.0" \
+      "$scratch/$job.$way.txt" 99.8 || fail "$job, $way: other choices than ONNX Runtime's"
+  done
+}
+
+few=$(sized 16 2) many=$(sized 200 40)
+draw "$(sized 60 20)" "$(sized 200 40)"
+evaluate='evaluate: {top_k: [1, 3], dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
+demo_job demo "targets: [onnx-qdq]\n$evaluate"
+all demo demo
+demo_job symmetric "targets: [onnx-qdq]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
+all symmetric demo
+foreign demo "$demo/demo.onnx" default channels signed symmetric
+
+# What is no quantized model, or of another network, is refused in a sentence.
+quantized() { "$ETALON" evaluate "$scratch/demo.yaml" --quantized "$1"; }
+expect 65 "demo.onnx: no value of this model has codes: it is not quantized" quantized "onnx-qdq=$demo/demo.onnx"
+expect 64 "expected TARGET=FILE" quantized "$demo/demo.onnx"
+expect 64 "\"onnx\" is no target with an arithmetic" quantized "onnx=$demo/demo.onnx"
+expect 66 "absent.onnx" quantized onnx-qdq=absent.onnx
+
+if [ -d "$data" ]; then
+  few=$(sized 8 1) many=$(sized 500 20)
+  cifar="dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: $(sized 128 8)}
+evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt, limit: $many}}
+targets: [onnx-qdq]"
+  printf 'model: {file: %s}\noutput: resnet20\n%s\npreprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]\n' \
+    "$data/resnet20/resnet20_opset13.onnx" "$cifar" >"$scratch/resnet20.yaml"
+  printf 'model: {file: %s}\noutput: mobilenet\n%s\npreprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]\n' \
+    "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" "$cifar" >"$scratch/mobilenet.yaml"
+  all resnet20 resnet20_opset13
+  foreign resnet20 "$data/resnet20/resnet20_opset13.onnx" channels symmetric
+  many=$(sized 200 4)
+  all mobilenet mobilenet025_cifar10_opset13
+  foreign mobilenet "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" channels
+  expect 65 "expected float32 of shape 1x3x128x128" "$ETALON" evaluate "$scratch/mobilenet.yaml" --quantized "onnx-qdq=$scratch/demo.channels.onnx"
+fi
