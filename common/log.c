@@ -8,6 +8,7 @@
 static enum log_level level_now = LOG_INFO;
 static int rank_now = -1;
 static bool every_rank_speaks;
+static const char *subject_now;
 
 void log_setup(enum log_level level, int rank)
 {
@@ -30,6 +31,11 @@ void log_speak_for_itself(bool does)
     every_rank_speaks = does;
 }
 
+void log_set_subject(const char *subject)
+{
+    subject_now = subject;
+}
+
 static void write_line(const char *kind, const char *format, va_list args)
 {
     char line[2048];
@@ -37,6 +43,8 @@ static void write_line(const char *kind, const char *format, va_list args)
 
     if (level_now == LOG_DEBUG && rank_now >= 0)
         n += snprintf(line + n, sizeof line - (size_t)n, "[rank %d] ", rank_now);
+    if (subject_now != NULL)
+        n += snprintf(line + n, sizeof line / 2, "%.512s: ", subject_now);
     m = vsnprintf(line + n, sizeof line - (size_t)n - 1, format, args);
     n += m < 0 ? 0 : m;
     if (n > (int)sizeof line - 2)

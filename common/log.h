@@ -18,6 +18,8 @@ enum log_level log_level_now(void);
 /* While work is dealt out to ranks, each says what it has to say; else all would say the same, and rank 0 alone does.
  */
 void log_speak_for_itself(bool does);
+/* What all messages are about from now on, before each: "resnet20". Borrowed; NULL: nothing in particular. */
+void log_set_subject(const char *subject);
 
 /* Thread safe; one write(2) a line, so lines of ranks do not mix. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

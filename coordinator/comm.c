@@ -15,6 +15,7 @@
 enum { CHUNK_ITEMS = 1 << 22 };
 
 static bool is_parallel;
+static MPI_Comm active = MPI_COMM_WORLD; /* the ranks that the calls are of: all, or those of a group */
 
 /* What a launcher leaves in the environment: Open MPI's mpirun, srun with pmix or pmi2, Hydra. */
 static bool launched_in_parallel(void)
@@ -72,6 +73,24 @@ void comm_abort(int code)
     _Exit(code);
 }
 
+void comm_enter_group(const struct comm *world, int group, struct comm *comm)
+{
+    *comm = *world;
+    if (!is_parallel)
+        return;
+    check(MPI_Comm_split(MPI_COMM_WORLD, group, world->rank, &active), "forming groups");
+    check(MPI_Comm_set_errhandler(active, MPI_ERRORS_RETURN), "setting the error handler");
+    check(MPI_Comm_rank(active, &comm->rank), "asking for the rank");
+    check(MPI_Comm_size(active, &comm->size), "asking for the number of ranks");
+}
+
+void comm_leave_group(void)
+{
+    if (is_parallel && active != MPI_COMM_WORLD)
+        check(MPI_Comm_free(&active), "dissolving a group");
+    active = MPI_COMM_WORLD;
+}
+
 int comm_agree(const struct comm *comm, int rc, struct error *err)
 {
     struct {
@@ -79,11 +98,11 @@ int comm_agree(const struct comm *comm, int rc, struct error *err)
     } mine = {rc != 0, comm->rank}, first = mine;
 
     if (is_parallel)
-        check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, MPI_COMM_WORLD), "agreeing on a verdict");
+        check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active), "agreeing on a verdict");
     if (!first.failed)
         return 0;
     if (is_parallel)
-        check(MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first.rank, MPI_COMM_WORLD), "spreading an error");
+        check(MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first.rank, active), "spreading an error");
     return first.rank == 0 ? -1 : error_in(err, "rank %d", first.rank);
 }
 
@@ -91,7 +110,7 @@ void comm_barrier(const struct comm *comm)
 {
     (void)comm;
     if (is_parallel)
-        check(MPI_Barrier(MPI_COMM_WORLD), "a barrier");
+        check(MPI_Barrier(active), "a barrier");
 }
 
 void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
@@ -102,7 +121,7 @@ void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
     for (size_t at = 0; at < bytes; at += CHUNK_ITEMS) {
         size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
 
-        check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, MPI_COMM_WORLD), "a broadcast");
+        check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, active), "a broadcast");
     }
 }
 
@@ -113,7 +132,7 @@ static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, M
     for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
         size_t m = n - at < CHUNK_ITEMS ? n - at : CHUNK_ITEMS;
 
-        check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, MPI_COMM_WORLD), "a reduction");
+        check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, active), "a reduction");
     }
 }
 
@@ -167,7 +186,7 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
         for (size_t at = 0; at < total; at += CHUNK_ITEMS) {
             size_t m = total - at < CHUNK_ITEMS ? total - at : CHUNK_ITEMS;
 
-            check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, MPI_COMM_WORLD), "a gather");
+            check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, active), "a gather");
         }
     }
 }
@@ -188,12 +207,12 @@ static void receive_asleep(int rank, int tag, void *data, size_t bytes, const ch
     int there = 0;
 
     for (;;) {
-        check(MPI_Iprobe(rank, tag, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE), what);
+        check(MPI_Iprobe(rank, tag, active, &there, MPI_STATUS_IGNORE), what);
         if (there)
             break;
         nanosleep(&pause, NULL);
     }
-    check(MPI_Recv(data, (int)bytes, MPI_BYTE, rank, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE), what);
+    check(MPI_Recv(data, (int)bytes, MPI_BYTE, rank, tag, active, MPI_STATUS_IGNORE), what);
 }
 
 void comm_give(const void *data, size_t bytes)
@@ -201,12 +220,12 @@ void comm_give(const void *data, size_t bytes)
     uint64_t size = bytes;
     int goes = 0;
 
-    check(MPI_Send(&size, sizeof size, MPI_BYTE, 0, TAG_SIZE, MPI_COMM_WORLD), "offering bytes");
+    check(MPI_Send(&size, sizeof size, MPI_BYTE, 0, TAG_SIZE, active), "offering bytes");
     receive_asleep(0, TAG_GO, &goes, sizeof goes, "offering bytes");
     for (size_t at = 0; goes && at < bytes; at += CHUNK_ITEMS) {
         size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
 
-        check(MPI_Send((const char *)data + at, (int)n, MPI_BYTE, 0, TAG_BYTES, MPI_COMM_WORLD), "giving bytes");
+        check(MPI_Send((const char *)data + at, (int)n, MPI_BYTE, 0, TAG_BYTES, active), "giving bytes");
     }
 }
 
@@ -217,11 +236,11 @@ int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct e
 
     receive_asleep(rank, TAG_SIZE, &size, sizeof size, "taking bytes");
     goes = size == 0 || memory_grow(buffer, capacity, (size_t)size - 1, 1, "what another rank sends", err) == 0;
-    check(MPI_Send(&goes, sizeof goes, MPI_BYTE, rank, TAG_GO, MPI_COMM_WORLD), "taking bytes");
+    check(MPI_Send(&goes, sizeof goes, MPI_BYTE, rank, TAG_GO, active), "taking bytes");
     for (size_t at = 0; goes && at < size; at += CHUNK_ITEMS) {
         size_t n = size - at < CHUNK_ITEMS ? (size_t)size - at : CHUNK_ITEMS;
 
-        check(MPI_Recv((char *)*buffer + at, (int)n, MPI_BYTE, rank, TAG_BYTES, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+        check(MPI_Recv((char *)*buffer + at, (int)n, MPI_BYTE, rank, TAG_BYTES, active, MPI_STATUS_IGNORE),
               "taking bytes");
     }
     *bytes = goes ? (size_t)size : 0;
@@ -241,10 +260,10 @@ bool comm_poll_ask(int *rank, bool *has_failed)
 
     if (!is_parallel)
         return false;
-    check(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ASK, MPI_COMM_WORLD, &there, &status), "looking for claims");
+    check(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ASK, active, &there, &status), "looking for claims");
     if (!there)
         return false;
-    check(MPI_Recv(&failed, 1, MPI_INT, status.MPI_SOURCE, TAG_ASK, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+    check(MPI_Recv(&failed, 1, MPI_INT, status.MPI_SOURCE, TAG_ASK, active, MPI_STATUS_IGNORE),
           "receiving a claim");
     *rank = status.MPI_SOURCE;
     *has_failed = failed != 0;
@@ -255,14 +274,14 @@ void comm_answer(int rank, uint64_t first, uint64_t count)
 {
     struct comm_answer answer = {first, count};
 
-    check(MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, rank, TAG_ANSWER, MPI_COMM_WORLD), "answering a claim");
+    check(MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, rank, TAG_ANSWER, active), "answering a claim");
 }
 
 void comm_ask(bool has_failed)
 {
     int failed = has_failed;
 
-    check(MPI_Send(&failed, 1, MPI_INT, 0, TAG_ASK, MPI_COMM_WORLD), "claiming blocks");
+    check(MPI_Send(&failed, 1, MPI_INT, 0, TAG_ASK, active), "claiming blocks");
 }
 
 bool comm_poll_answer(uint64_t *first, uint64_t *count)
@@ -270,10 +289,10 @@ bool comm_poll_answer(uint64_t *first, uint64_t *count)
     struct comm_answer answer;
     int there = 0;
 
-    check(MPI_Iprobe(0, TAG_ANSWER, MPI_COMM_WORLD, &there, MPI_STATUS_IGNORE), "looking for an answer");
+    check(MPI_Iprobe(0, TAG_ANSWER, active, &there, MPI_STATUS_IGNORE), "looking for an answer");
     if (!there)
         return false;
-    check(MPI_Recv(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, MPI_COMM_WORLD, MPI_STATUS_IGNORE),
+    check(MPI_Recv(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, active, MPI_STATUS_IGNORE),
           "receiving an answer");
     *first = answer.first;
     *count = answer.count;

@@ -23,6 +23,11 @@ void comm_finalize(void);
 /* Ends all ranks at once with this exit code; for faults found between collectives. Does not return. */
 _Noreturn void comm_abort(int code);
 
+/* Collective over all ranks: those that name the same group work by themselves. Every call from here on, with *comm, is
+ * of this group alone (comm_abort still ends all), until comm_leave_group; groups are not nested. */
+void comm_enter_group(const struct comm *world, int group, struct comm *comm);
+void comm_leave_group(void); /* collective over the group */
+
 /* Collective. Every rank returns the same verdict: 0 when rc == 0 everywhere, else -1 with the lowest failing rank's
  * error ("rank 3: ..." is prepended when there are several ranks and it is not rank 0's). */
 int comm_agree(const struct comm *comm, int rc, struct error *err);

@@ -202,6 +202,12 @@ int page_compare(const struct comm *comm, struct page *page, double percentile, 
     return rc;
 }
 
+const char *page_style(size_t *size)
+{
+    *size = sizeof page_css;
+    return (const char *)page_css;
+}
+
 int page_write(const struct page *page, struct output *output, struct error *err)
 {
     size_t size;

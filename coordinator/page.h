@@ -30,6 +30,9 @@ char *page_text(const struct page *page, size_t *size, struct error *err);
 /* report.html of the output folder; not listed in the manifest. Local. */
 int page_write(const struct page *page, struct output *output, struct error *err);
 
+/* The style sheet, for other pages of ours; no zero at its end. */
+const char *page_style(size_t *size);
+
 void page_fini(struct page *page); /* may be called on {0} */
 
 #endif

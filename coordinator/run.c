@@ -34,7 +34,21 @@ void run_fini(struct run *run)
     output_close(run->output);
 }
 
-int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err)
+int run_is_finished(const struct comm *comm, const struct run_request *request, bool *is_finished, struct error *err)
+{
+    struct run run = {.comm = comm, .request = request};
+    int rc = run_load(&run, err);
+
+    *is_finished = false;
+    if (rc == 0)
+        rc = run_check_finished(&run, is_finished, err);
+    if (rc == 0 && *is_finished)
+        rc = comm_agree(comm, comm->rank == 0 ? finished_verdict(request->output, err) : 0, err);
+    run_fini(&run);
+    return rc;
+}
+
+int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
 {
     struct run run = {.comm = comm, .request = request};
     double t0 = clock_seconds(), t1, t2, t3, t4;
@@ -71,11 +85,11 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, st
     run.times = (struct run_times){t1 - t0, t2 - t1, t3 - t2, t4 - t3, 0};
     if (rc == 0)
         rc = run_write(&run, t4, err);
-    if (rc == 0 && comm->rank == 0) {
+    if (rc == 0 && comm->rank == 0 && out != NULL) {
         struct report report = run_report(&run);
 
-        report_print(&report, stdout);
-        printf("\n%s\n", request->output);
+        report_print(&report, out);
+        fprintf(out, "\n%s\n", request->output);
     }
     if (rc == 0)
         rc = comm_agree(comm, run_verdict(&run, err), err);

@@ -94,13 +94,19 @@ struct run_request {
     const char *isa;       /* "native", "avx2", ... */
     uint64_t max_bad_records;
     const char *output;           /* folder */
-    bool force;                   /* replace a finished folder with other fingerprints */
+    bool force;                   /* do it again, replacing a finished folder whatever its fingerprints */
+    bool may_replace;             /* a finished folder with other fingerprints, but leave the same as it is */
     bool starts_anew;             /* from the first block, whatever checkpoint there is */
     uint64_t checkpoint_interval; /* seconds; 0: by what a checkpoint costs */
 };
 
-/* Collective. The whole job. Returns -1 with EX_UNAVAILABLE when all but some targets were written. */
-int run_calibrate(const struct comm *comm, const struct run_request *request, struct error *err);
+/* Collective. The whole job; its table goes to `out` (rank 0; NULL: nowhere). Returns -1 with EX_UNAVAILABLE when all
+ * but some targets were written. */
+int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
+
+/* Collective. Does the output folder hold the results of this very job? Then -1 with the EX_UNAVAILABLE of a target
+ * that failed, if one has. Reads the model, and of the dataset what its fingerprint needs; writes nothing. */
+int run_is_finished(const struct comm *comm, const struct run_request *request, bool *is_finished, struct error *err);
 
 /* Collective. Accuracy and per-layer error of every target, as a table or JSON on `out` (rank 0); statistics come from
  * the archive in request->output when it fits the job, else from a pass over the data. Ready-made models need none:

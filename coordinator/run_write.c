@@ -99,7 +99,7 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
     int32_t found = run->comm->rank > 0 ? FINISHED_NOT : finished_find(q->output, run->statistics, run->decisions, err);
     int rc = found < 0 ? -1 : 0;
 
-    if (found > FINISHED_SAME && !q->force)
+    if (found > FINISHED_SAME && !q->force && !q->may_replace)
         rc = error_set(err, EX_CANTCREAT,
                        "%s: holds the finished results of another model, dataset or job; use --force to replace them",
                        q->output);

@@ -253,10 +253,18 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
 
 struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err)
 {
+    return job_read_with(path, NULL, sets, n_sets, err);
+}
+
+struct job *job_read_with(const char *path, const struct yaml *defaults, const char *const *sets, size_t n_sets,
+                          struct error *err)
+{
     struct job *job = job_create(err);
     char *copy = job == NULL ? NULL : arena_copy_string(job->arena, path, err); /* dirname writes into it */
     struct yaml *root = copy == NULL ? NULL : yaml_read(path, job->arena, err);
 
+    if (root != NULL && root->kind == YAML_MAP && defaults != NULL && yaml_merge(root, defaults, job->arena, err) != 0)
+        root = NULL;
     if (root != NULL && job_fill(job, root, dirname(copy), sets, n_sets, err) == 0)
         return job;
     if (root != NULL && err->code != EX_USAGE) /* of --set */

@@ -10,6 +10,10 @@ struct job;
 /* Reads `path`, then applies sets[0..n_sets) ("calibration.bins=4096"). Relative paths in the file are relative to its
  * folder. EX_NOINPUT; EX_CONFIG "job.yaml: line 4, column 3: key "modle" does not exist; the nearest is "model"". */
 struct job *job_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
+/* The same with `defaults`, a map of a job's keys, where the file is silent. Borrowed as long as the job lives. */
+struct yaml;
+struct job *job_read_with(const char *path, const struct yaml *defaults, const char *const *sets, size_t n_sets,
+                          struct error *err);
 /* What `etalon emit` adds to an archive. Paths are relative to the working directory. */
 struct emit_request {
     const char *model, *weights; /* weights may be NULL */

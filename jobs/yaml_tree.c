@@ -247,6 +247,28 @@ int yaml_set(struct yaml *root, const char *assignment, struct arena *arena, str
     return yaml_put(at, key, value, arena, err);
 }
 
+int yaml_merge(struct yaml *into, const struct yaml *from, struct arena *arena, struct error *err)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        const char *key = from->keys[i]->text;
+        struct yaml *there = yaml_get(into, key), *item = from->items[i];
+
+        if (there == NULL && item->kind == YAML_MAP) { /* a map of its own, which may be changed */
+            there = arena_create_array(arena, 1, sizeof *there, err);
+            if (there == NULL)
+                return -1;
+            *there = (struct yaml){.kind = YAML_MAP, .line = item->line, .column = item->column};
+            if (yaml_put(into, key, there, arena, err) != 0)
+                return -1;
+        } else if (there == NULL && yaml_put(into, key, item, arena, err) != 0) {
+            return -1;
+        }
+        if (item->kind == YAML_MAP && there->kind == YAML_MAP && yaml_merge(there, item, arena, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 void yaml_remove(struct yaml *root, const char *path)
 {
     const char *dot = strchr(path, '.');
@@ -308,7 +330,7 @@ static json_t *to_json(const struct yaml *node)
 const char *yaml_print(const struct yaml *root, struct arena *arena, struct error *err)
 {
     json_t *json = to_json(root);
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_SORT_KEYS);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
     const char *copy = NULL;
 
     if (text == NULL)

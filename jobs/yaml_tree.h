@@ -34,6 +34,8 @@ struct yaml *yaml_parse(const void *data, size_t size, bool has_lines, struct ar
 int yaml_put(struct yaml *map, const char *key, struct yaml *item, struct arena *arena, struct error *err);
 /* root.a.b is there no more. */
 void yaml_remove(struct yaml *root, const char *path);
+/* Where `into` is silent it now says what `from` says, map by map; later changes of it leave `from` alone. EX_OSERR. */
+int yaml_merge(struct yaml *into, const struct yaml *from, struct arena *arena, struct error *err);
 /* A node with lists of its own, which may be changed, of the same keys and items. EX_OSERR. */
 struct yaml *yaml_copy(const struct yaml *node, struct arena *arena, struct error *err);
 

@@ -90,7 +90,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         else if (dry_run)
             rc = run_describe(comm, job_request(job), stdout, err);
         else
-            rc = run_calibrate(comm, job_request(job), err);
+            rc = run_calibrate(comm, job_request(job), stdout, err);
     }
     job_destroy(job);
     return rc;

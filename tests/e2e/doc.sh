@@ -140,13 +140,14 @@ echo "ok: defaults and words: $n"
 
 # Fenced blocks of YAML: whole jobs as they are, parts of one on top of job.yaml.
 example() {
-  local rc=0 file=$scratch/example.yaml
+  local rc=0 verb=(calibrate --dry-run -q) file=$scratch/example.yaml
   case $(cat "$1") in
+    jobs:*) cp "$1" "$file"; verb=(zoo) ;;
     *output:*) cp "$1" "$file" ;;
     calibration:*) cat "$scratch/job.yaml" "$1" >"$file" ;;
     *) { cat "$scratch/job.yaml"; echo "preprocess:"; sed 's/^/  /' "$1"; } >"$file" ;;
   esac
-  "$ETALON" calibrate --dry-run -q "$file" >/dev/null 2>"$scratch/stderr" || rc=$?
+  "$ETALON" "${verb[@]}" "$file" >/dev/null 2>"$scratch/stderr" || rc=$?
   [ "$rc" -eq 66 ] || { cat "$1" "$scratch/stderr" >&2; fail "an example is no job"; }
 }
 for page in $pages; do

@@ -133,7 +133,7 @@ static void every_file_of_the_tool_is_reproduced(void **state)
         struct error err = {0};
         char path[256];
 
-        if (run_calibrate(&alone, job_request(job), &err) != 0)
+        if (run_calibrate(&alone, job_request(job), NULL, &err) != 0)
             fail_msg("%s: %s", recipes[i].name, err.text);
         snprintf(path, sizeof path, "%s%s.quantized.tnnmodel", GOLDEN, recipes[i].name);
         read_model(path, &files[0], arena, &expected);

@@ -1,0 +1,101 @@
+/* zoo.h — many jobs, every night: which there are, what has become of them, and whether that is good enough.
+ *
+ * A zoo has a folder of its own. Each job's results lie in a sub-folder of its name, as `etalon calibrate` leaves them;
+ * beside them zoo.json (the last night), history.json (what changed on which night), accepted.json (what `zoo accept`
+ * has declared to be good), junit.xml and index.html. Everything but accepted.json follows from the jobs' results.
+ */
+#ifndef ETALON_ZOO_H
+#define ETALON_ZOO_H
+
+#include "common/output.h"
+#include "coordinator/comm.h"
+#include "jobs/job.h"
+
+#include <jansson.h>
+
+/* What a job must hold; NaN: not asked for. */
+struct zoo_gates {
+    double accuracy_drop;      /* points that a target may be below fp32 */
+    double agreement;          /* percent with fp32, at least */
+    double accuracy_fall;      /* points below the accepted night (agreement where there are no labels) */
+    double sqnr_fall;          /* dB below it */
+    double threshold_movement; /* |T - T'| / T' from it, of any value */
+};
+
+struct zoo_job {
+    const char *name;        /* its folder, also in every table: parts of [A-Za-z0-9._+-] between '/' */
+    const char *file;        /* its job file */
+    const char *const *sets; /* [n_sets]: "key=value", what the zoo makes of it */
+    size_t n_sets;
+    struct zoo_gates gates;
+};
+
+struct zoo {
+    struct arena *arena; /* the zoo itself lives in it */
+    const char *output;  /* folder */
+    size_t ranks_per_job;
+    const struct yaml *defaults; /* NULL: none */
+    size_t n_jobs;
+    struct zoo_job *jobs; /* in the order of the file, globs sorted */
+};
+
+/* Reads ZOO.yaml; sets[0..n_sets) are for every job. EX_NOINPUT: the file, or a glob without files; EX_CONFIG
+ * naming line and column, two jobs of one name. */
+struct zoo *zoo_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
+void zoo_destroy(struct zoo *zoo); /* NULL is allowed */
+
+/* What has become of one job; plain data, which ranks exchange. */
+struct zoo_outcome {
+    uint8_t is_chosen;           /* else it was none of this call's jobs */
+    uint8_t was_run;             /* calibrated now; else its results were there, or it failed before */
+    int32_t code;                /* 0, or what it failed with */
+    double seconds;              /* of the calibration */
+    char text[ERROR_TEXT_BYTES]; /* why it failed */
+};
+
+struct zoo_choice {
+    const char *only;   /* glob over names; NULL: all */
+    size_t part, parts; /* of an array of calls, jobs are dealt out to `parts` of them; 0 of 1: all */
+    bool force;         /* finished jobs too */
+};
+
+/* Collective. Runs the chosen jobs whose results are not there: each by ranks_per_job ranks, the dearest first.
+ * costs[n_jobs]: seconds, as far as they are known. A job's failure is its outcome; -1: SIGUSR1 (EX_TEMPFAIL), memory.
+ * outcomes[n_jobs] are the same on every rank. */
+int zoo_run(const struct comm *comm, const struct zoo *zoo, const struct zoo_choice *choice, const double *costs,
+            struct zoo_outcome *outcomes, struct error *err);
+
+/* --- zoo_results.c: what is said of a job's results --- */
+
+/* {"fingerprint", "fp32", "targets": {name: {accuracies, "thresholds": {value: T}}}} of a folder's report.json; NULL
+ * where there is none that can be read. */
+json_t *zoo_results(const char *folder);
+/* Adds "since_accepted" to every target of the results, and "gates": a sentence for each gate that fails. Thresholds
+ * are taken out. accepted: zoo_results of that night, or NULL. Returns how many failed. */
+size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *gates);
+
+/* --- zoo_night.c: {"date", "jobs": {name: results and "status", "seconds", "error", "code"}} --- */
+
+struct zoo_night {
+    json_t *root;
+    size_t n_run, n_same, n_failed, n_gates; /* jobs, and gates that fail */
+    int code;                                /* of the first job that failed */
+};
+
+/* From the results of all jobs, judged; `before` is the zoo.json of the night before (NULL: none). EX_OSERR. */
+int zoo_night_create(const struct zoo *zoo, const struct zoo_outcome *outcomes, const json_t *before,
+                     const json_t *accepted, struct zoo_night *night, struct error *err);
+/* A file of the zoo's folder; NULL where it is not there or is no JSON. */
+json_t *zoo_load(const struct zoo *zoo, const char *name);
+
+/* --- zoo_write.c --- */
+
+/* Rank 0: a line for each target of jobs that are new or not good, and a sum. */
+void zoo_print(const struct zoo_night *night, FILE *out);
+/* Rank 0: zoo.json, history.json (a night in which nothing changed is left out), junit.xml and index.html. */
+int zoo_write(const struct zoo *zoo, const struct zoo_night *night, struct error *err);
+/* Rank 0: the results that are there now become the accepted ones, of jobs named like `only` (NULL: all). *n: how many.
+ */
+int zoo_accept(const struct zoo *zoo, const char *only, size_t *n, struct error *err);
+
+#endif

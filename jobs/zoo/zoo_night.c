@@ -1,0 +1,99 @@
+/* zoo_night.c — all jobs' results of one night; see zoo.h. */
+#include "jobs/zoo/zoo.h"
+
+#include "formats/json_text.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+json_t *zoo_load(const struct zoo *zoo, const char *name)
+{
+    char path[PATH_MAX];
+
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", zoo->output, name) >= sizeof path)
+        return NULL;
+    return json_load_file(path, 0, NULL);
+}
+
+static bool is_same(const json_t *results, const json_t *before)
+{
+    const char *a = json_string_value(json_object_get(results, "fingerprint"));
+    const char *b = json_string_value(json_object_get(before, "fingerprint"));
+
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+/* The results of a job that has failed: only where some targets were written, and these are they. */
+static bool tells_of_failure(const json_t *results)
+{
+    const char *name;
+    json_t *target;
+
+    json_object_foreach(json_object_get(results, "targets"), name,
+                        target) if (json_object_get(target, "error") != NULL) return true;
+    return false;
+}
+
+/* One job's entry. Whether it is new is told by its fingerprint, not by who ran it: an earlier call that was killed, or
+ * one of an array, has not told of it. */
+static json_t *entry(const struct zoo *zoo, size_t i, const struct zoo_outcome *outcome, const json_t *before,
+                     const json_t *accepted, struct zoo_night *night)
+{
+    char folder[PATH_MAX];
+    json_t *results;
+    const char *status = "calibrated";
+
+    snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
+    results = outcome->code == 0 || outcome->code == EX_UNAVAILABLE ? zoo_results(folder) : NULL;
+    if (outcome->code != 0 && !tells_of_failure(results)) {
+        json_decref(results);
+        results = NULL;
+    }
+    if (results != NULL)
+        night->n_gates += zoo_judge(results, accepted, &zoo->jobs[i].gates);
+    else
+        results = json_object();
+    if (outcome->code != 0) {
+        status = "failed";
+        night->n_failed++;
+        night->code = night->code != 0 ? night->code : outcome->code;
+        json_put(&results, "code", json_integer(outcome->code));
+        json_put(&results, "error", json_text(outcome->text));
+    } else if (!outcome->is_chosen && json_object_size(results) == 0) {
+        status = "not run";
+    } else if (is_same(results, before) && !outcome->was_run) {
+        status = "unchanged";
+        night->n_same++;
+    } else {
+        night->n_run++;
+    }
+    json_put(&results, "status", json_string(status));
+    if (outcome->was_run)
+        json_put(&results, "seconds", json_real(outcome->seconds));
+    else if (json_object_get(before, "seconds") != NULL)
+        json_put(&results, "seconds", json_incref(json_object_get(before, "seconds")));
+    return results;
+}
+
+int zoo_night_create(const struct zoo *zoo, const struct zoo_outcome *outcomes, const json_t *before,
+                     const json_t *accepted, struct zoo_night *night, struct error *err)
+{
+    json_t *jobs = json_object();
+    time_t now = time(NULL);
+    struct tm utc;
+    char date[32];
+
+    *night = (struct zoo_night){0};
+    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    for (size_t i = 0; i < zoo->n_jobs; i++) {
+        const char *name = zoo->jobs[i].name;
+
+        json_put(&jobs, name,
+                 entry(zoo, i, &outcomes[i], json_object_get(json_object_get(before, "jobs"), name),
+                       json_object_get(accepted, name), night));
+    }
+    night->root = json_pack("{s:s, s:o}", "date", date, "jobs", jobs);
+    return night->root != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for the results of a zoo");
+}

@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# A zoo of thirty small jobs: what is unchanged costs nothing, what is changed is done again, what fails stops nobody, what
+# gets worse is said; for any number of ranks, in parts, and after being killed.
+. "$(dirname "$0")/lib.sh"
+cd "$scratch"
+
+draw 24 24
+mkdir -p nets/broken
+for i in 01 02 03 04 05 06 07 08 09 10 11 12 13; do
+  mkdir -p "nets/net$i"
+  cp "$demo/demo.onnx" "nets/net$i/demo.onnx"
+  printf '%s\n' 'model: {file: demo.onnx}' "calibration: {percentile: 0.99$i}" >"nets/net$i/job.yaml"
+done
+printf '%s\n' 'model: {file: nowhere.onnx}' >nets/broken/job.yaml
+printf '%s\n' 'model: {file: nets/net01/demo.onnx}' >single.yaml
+cat >zoo.yaml <<ZOO
+jobs:
+  - nets/*/job.yaml
+  - {file: single.yaml, name: alone, gates: {agreement: 0}}
+defaults:
+  dataset: {kind: images, path: $scratch/pictures, list: $scratch/pictures/calibration.txt, limit: 16}
+  evaluate: {dataset: {kind: images, path: $scratch/pictures, list: $scratch/pictures/evaluation.txt, limit: 16}}
+  preprocess: [{channels: rgb}, {mean: 127.5}, {divide: 64}]
+  calibration: {bias_correction: analytic}
+  targets: [onnx-qdq]
+matrix:
+  calibration.activations: [mse, percentile]
+gates: {sqnr_fall: 3, threshold_movement: 0.5}
+output: night
+ZOO
+
+# zoo RANKS CODE [ARGUMENTS]: exit code CODE; what is said goes to $scratch/stdout.
+zoo() { local n=$1 code=$2; shift 2; expect "$code" "" ranks "$n" "$ETALON" zoo zoo.yaml "$@"; }
+sum() { tail -n 2 "$scratch/stdout" | head -n 1; }
+says() { [ "$(sum)" = "$1" ] || { cat "$scratch/stdout" "$scratch/stderr" >&2; fail "expected \"$1\", found \"$(sum)\""; }; }
+count() { "${PYTHON:-python3}" -c 'import json, sys; print(sum(j["status"] == sys.argv[2] for j in json.load(open(sys.argv[1]))["jobs"].values()))' night/zoo.json "$1"; }
+
+# The first night: all but the broken one, whose failure decides the exit code and is told for each of its places.
+zoo 2 66
+says "28 calibrated, 0 unchanged, 2 failed; 0 gates failed"
+grep -q "^nets/broken@mse  *FAILED: .*nowhere.onnx" "$scratch/stdout" || fail "the failure is not told"
+[ "$(count calibrated)" = 28 ] && [ "$(count failed)" = 2 ] || fail "zoo.json"
+[ -e night/nets/net01@mse/report.html ] || fail "no report of a job"
+echo "ok: 28 jobs, and 2 that fail alone"
+
+# A job of the zoo is the job that calibrate would run.
+"$ETALON" calibrate -q single.yaml --set "output=$scratch/plain" --set calibration.activations=mse \
+  --set calibration.bias_correction=analytic --set 'targets=[onnx-qdq]' --set 'preprocess=[{channels: rgb}, {mean: 127.5}, {divide: 64}]' \
+  --set "dataset={kind: images, path: $scratch/pictures, list: $scratch/pictures/calibration.txt, limit: 16}" \
+  --set "evaluate.dataset={kind: images, path: $scratch/pictures, list: $scratch/pictures/evaluation.txt, limit: 16}" >/dev/null || fail "calibrate"
+[ "$(bits plain)" = "$(bits night/alone@mse)" ] || fail "other bits than calibrate's"
+rm -r nets/broken
+
+# The second night: nothing to do, in less than a second on a quiet machine; never more than a tenth of the first.
+before=$(bits night/alone@mse)
+start=$(date +%s%N)
+zoo 0 0
+took=$((($(date +%s%N) - start) / 1000000))
+says "0 calibrated, 28 unchanged, 0 failed; 0 gates failed"
+[ "$before" = "$(bits night/alone@mse)" ] || fail "a job that is unchanged was changed"
+echo "ok: 28 unchanged jobs in $took ms"
+[ "$took" -lt "$(sized 5000 60000)" ] || fail "28 unchanged jobs took $took ms"
+"$ETALON" zoo accept zoo.yaml | grep -qx "28 of 28 jobs accepted as they are" || fail "accept"
+
+# One model changes, for the better or the same: one job, in both its places.
+"${PYTHON:-false}" -c 'import onnx' 2>/dev/null || skip "the Python package onnx is absent: nights with changed models"
+# change FACTOR FILE: multiplies the weights of its middle convolution, channel by channel unevenly where FACTOR is "worse".
+change() { "$PYTHON" - "$1" "$2" <<'CHANGE'
+import sys, numpy, onnx
+from onnx import numpy_helper
+model = onnx.load(sys.argv[2])
+for w in model.graph.initializer:
+    a = numpy_helper.to_array(w)
+    if a.ndim == 4:
+        a = a.copy()
+        a[0] *= 300 if sys.argv[1] == "worse" else 1.0001
+        w.CopyFrom(numpy_helper.from_array(a, w.name))
+        break
+onnx.save(model, sys.argv[2])
+CHANGE
+}
+change same nets/net03/demo.onnx
+zoo 2 0
+says "2 calibrated, 26 unchanged, 0 failed; 0 gates failed"
+grep -q "^nets/net03@mse " "$scratch/stdout" || fail "the changed job is not told"
+
+# A model gets worse: exit code 1, and a line naming it.
+change worse nets/net05/demo.onnx
+zoo 3 1
+grep -q "^nets/net05@mse .*GATE: " "$scratch/stdout" || { cat "$scratch/stdout" >&2; fail "the worse job is not named"; }
+grep -q '<failure message="' night/junit.xml || fail "junit.xml"
+"$PYTHON" - <<'PARSE' || fail "the files of a night"
+import json, html.parser, xml.etree.ElementTree as tree
+cases = tree.parse("night/junit.xml").getroot().findall("testcase")
+assert len(cases) == 28 and any(c.find("failure") is not None for c in cases), len(cases)
+nights = json.load(open("night/history.json"))["nights"]
+assert [len(n["jobs"]) for n in nights] == [30, 2, 2], [len(n["jobs"]) for n in nights]
+links = []
+parser = html.parser.HTMLParser()
+parser.handle_starttag = lambda tag, pairs: links.append(dict(pairs)["href"]) if tag == "a" else None
+parser.feed(open("night/index.html").read())
+assert len(links) == 28, len(links)
+for link in links:
+    open("night/" + link).close()
+PARSE
+zoo 0 1 # and again, until somebody accepts it
+"$ETALON" zoo accept zoo.yaml --only 'nets/net05@*' | grep -qx "2 of 28 jobs accepted as they are" || fail "accept --only"
+zoo 0 0
+
+# Parts of an array together do what one call does; the summary comes from the call behind them.
+for i in 06 07 08 09; do change same nets/net$i/demo.onnx; done
+for k in 0 1 2; do zoo 0 0 --part $k/3; done
+zoo 0 0
+says "8 calibrated, 20 unchanged, 0 failed; 0 gates failed"
+expect 64 "--part: expected K/N" "$ETALON" zoo zoo.yaml --part 3/3
+
+# Killed in the middle: what was finished is not done again, and the end is the same.
+for i in 10 11 12 13; do change same nets/net$i/demo.onnx; done
+ranks 2 "$ETALON" zoo zoo.yaml >/dev/null 2>&1 &
+victim=$!
+# new: jobs of this night that are finished
+new() { find night -name manifest.json -newer nets/net13/demo.onnx | wc -l; }
+some() { [ "$(new)" -ge 2 ]; }
+wait_for 120 some
+pkill -9 -P $victim 2>/dev/null || true
+kill -9 $victim 2>/dev/null || true
+wait $victim 2>/dev/null || true
+sleep 0.5
+finished=$(find night -name manifest.json -newer nets/net13/demo.onnx | sort)
+stamps=$(stat -c %Y.%i $finished)
+[ "$(new)" -lt 8 ] || echo "note: all jobs were finished before the kill"
+zoo 2 0
+says "8 calibrated, 20 unchanged, 0 failed; 0 gates failed"
+[ "$stamps" = "$(stat -c %Y.%i $finished)" ] || fail "a finished job was done again"
+echo "ok: killed after $(echo "$finished" | wc -l) of 8 jobs; the rest was done"
+
+# What is wrong in the file has its line.
+sed 's/^gates:.*/gates: {agrement: 90}/' zoo.yaml >bad.yaml
+expect 78 'bad.yaml: line 12, column 9: key "agrement" does not exist; the nearest is "agreement"' "$ETALON" zoo bad.yaml
+sed 's|nets/\*/job.yaml|nets/*/job.yml|' zoo.yaml >bad.yaml
+expect 66 "no file is called" "$ETALON" zoo bad.yaml
+printf 'jobs: [single.yaml, ./single.yaml]\noutput: night\n' >bad.yaml
+expect 78 'two jobs are called "single"' "$ETALON" zoo bad.yaml
