@@ -39,32 +39,51 @@ bool isa_is_supported(enum isa isa)
     }
 }
 
+static bool vnni_is_supported(void)
+{
+#if defined __x86_64__
+    return isa_is_supported(ISA_AVX512) && __builtin_cpu_supports("avx512vnni");
+#else
+    return false;
+#endif
+}
+
 static enum isa best;
+static bool has_vnni;
 
 static void decide(void)
 {
     const char *wanted = getenv("ETALON_ISA");
     enum isa ceiling = ISA_COUNT - 1;
 
-    if (wanted != NULL && *wanted != '\0') {
+    has_vnni = vnni_is_supported();
+    if (wanted != NULL && *wanted != '\0' && !(has_vnni && strcmp(wanted, "avx512_vnni") == 0)) {
         enum isa isa = ISA_REFERENCE;
 
         while (isa < ISA_COUNT && strcmp(wanted, names[isa]) != 0)
             isa++;
-        if (isa == ISA_COUNT || !isa_is_supported(isa))
+        if (isa == ISA_COUNT || !isa_is_supported(isa)) {
             log_warning("ETALON_ISA=%s is not an instruction set of this machine; using the fastest one", wanted);
-        else
+        } else {
             ceiling = isa;
+            has_vnni = false;
+        }
     }
     best = ceiling;
     while (!isa_is_supported(best))
         best--;
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 enum isa isa_best(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-
     pthread_once(&once, decide);
     return best;
+}
+
+bool isa_has_vnni(void)
+{
+    pthread_once(&once, decide);
+    return has_vnni;
 }

@@ -1,8 +1,8 @@
 /* isa.h — which instruction set our own vector kernels may use.
  *
  * Every kernel gives the same bits, so this decides speed only. Tests and users lower it with
- * ETALON_ISA=reference|neon| avx2|avx512 in the environment; a value above the machine's, or an unknown one, is as if
- * it were absent (one warning).
+ * ETALON_ISA=reference|neon|avx2|avx512|avx512_vnni in the environment; a value above the machine's, or an unknown one,
+ * is as if it were absent (one warning).
  */
 #ifndef ETALON_ISA_H
 #define ETALON_ISA_H
@@ -26,8 +26,21 @@ enum isa {
 #endif
 #define ISA_TARGET_AVX2 __attribute__((target("avx2")))
 
+/* For plain loops over exact operations: a version for each level of instructions, of which the processor's own is
+ * taken when the program starts. ETALON_ISA does not reach them. */
+#ifdef __x86_64__
+#define ISA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define ISA_CLONES
+#endif
+/* What such a function is made of. */
+#define ISA_INLINE __attribute__((always_inline)) static inline
+
 const char *isa_name(enum isa isa); /* "reference", "neon", "avx2", "avx512" */
 bool isa_is_supported(enum isa isa);
 enum isa isa_best(void); /* supported and not above ETALON_ISA; decided at the first call, thread safe */
+/* Has this processor the dot products of AVX-512 VNNI, and does ETALON_ISA not stop below them? Then isa_best() is
+ * ISA_AVX512: few kernels know them, so they are no set of their own. */
+bool isa_has_vnni(void);
 
 #endif

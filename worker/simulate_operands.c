@@ -5,8 +5,6 @@
  */
 #include "worker/simulate_private.h"
 
-#include "common/requantize.h"
-
 static bool has_one_scale(const struct plan *plan, int value)
 {
     return value != GRAPH_NONE && !plan->graph->values[value].is_constant && sim_is_coded(plan, value) &&
@@ -28,12 +26,29 @@ bool sim_operands_apply(const struct plan *plan, int node)
     return true;
 }
 
-void sim_operand_steps(const struct simulator *s, int value, int output, float *steps)
+struct sim_operand sim_operand_of(const struct simulator *s, int value, int output)
 {
     double factor = (double)sim_plan_value(s, value)->scale[0] / (double)sim_plan_value(s, output)->scale[0];
-    struct multiplier multiplier = multiplier_of_bits(factor, s->plan->profile->multiplier_bits);
-    const int16_t *codes = sim_data(s, value);
+    struct sim_codes codes = s->values[value].codes;
+    struct sim_operand o = {.codes = codes,
+                            .data = sim_data(s, value),
+                            .multiplier = multiplier_of_bits(factor, s->plan->profile->multiplier_bits),
+                            .rounding = s->plan->profile->requantization_rounding};
 
-    for (size_t i = 0; i < s->values[value].elements * s->n_records; i++)
-        steps[i] = (float)multiplier_apply(codes[i], multiplier, s->plan->profile->requantization_rounding);
+    for (int byte = 0; codes.are_bytes && byte <= UINT8_MAX; byte++)
+        o.of_byte[byte] = (float)multiplier_apply(byte + codes.lowest, o.multiplier, o.rounding);
+    return o;
+}
+
+void sim_operand_steps(const struct sim_operand *o, size_t at, size_t n, float *steps)
+{
+    const uint8_t *bytes = (const uint8_t *)o->data + at;
+    const int16_t *words = (const int16_t *)o->data + at;
+
+    if (o->codes.are_bytes)
+        for (size_t i = 0; i < n; i++)
+            steps[i] = o->of_byte[bytes[i]];
+    else
+        for (size_t i = 0; i < n; i++)
+            steps[i] = (float)multiplier_apply(words[i], o->multiplier, o->rounding);
 }

@@ -11,12 +11,20 @@
 #include <string.h>
 #include <cmocka.h>
 
+/* Relative to real zero. */
 static int16_t sim_code(float ratio, struct code_range codes, enum rounding rounding)
 {
-    int16_t code;
+    const struct plan_value value = {.codes = codes};
+    struct sim_quantizer quantizer = sim_quantizer_of(&value, rounding);
+    uint8_t byte;
+    int16_t word;
 
-    sim_codes(&ratio, 1, 1, codes, rounding, &code);
-    return code;
+    if (!quantizer.codes.are_bytes) {
+        sim_quantize(&ratio, 1, &quantizer, &word);
+        return word;
+    }
+    sim_quantize(&ratio, 1, &quantizer, &byte);
+    return (int16_t)(byte + quantizer.codes.lowest);
 }
 
 static uint64_t seed = 1;
@@ -27,41 +35,98 @@ static int draw(int lo, int hi)
     return lo + (int)((seed >> 33) % (uint64_t)(hi - lo + 1));
 }
 
-/* Known-answer by definition: a triple loop in 64 bits. */
+/* Rows and weights of one product, and the definition: a triple loop in 64 bits. */
+struct product {
+    size_t n, outputs, segments, items, stride; /* stride: bytes from segment to segment */
+    bool are_bytes;
+    int16_t *w;
+    char *rows;
+    size_t *at;
+    int32_t *sums;
+};
+
+static int item_of(const struct product *p, const char *segment, size_t i)
+{
+    return p->are_bytes ? ((const uint8_t *)segment)[i] : ((const int16_t *)segment)[i];
+}
+
+static void draw_product(struct product *p, bool is_extreme)
+{
+    size_t bytes;
+
+    *p = (struct product){.n = (size_t)draw(1, 37),
+                          .outputs = (size_t)draw(1, 150),
+                          .segments = (size_t)draw(1, 4),
+                          .items = (size_t)draw(1, 150),
+                          .are_bytes = draw(0, 1) == 1};
+    p->stride = (p->items + (size_t)draw(4, 9)) * sizeof(int16_t);
+    bytes = (p->n + 1) * p->segments * p->stride + 2 * INT_GEMM_UNIT;
+    p->w = malloc(p->outputs * p->segments * p->items * sizeof *p->w);
+    p->rows = malloc(bytes);
+    p->at = malloc(p->n * sizeof *p->at);
+    p->sums = malloc(p->n * INT_GEMM_PANEL * sizeof *p->sums);
+    for (size_t i = 0; i < p->outputs * p->segments * p->items; i++)
+        p->w[i] = (int16_t)(is_extreme ? (draw(0, 1) ? 127 : -127) : draw(-127, 127));
+    for (size_t i = 0; i < bytes / sizeof(int16_t); i++)
+        ((int16_t *)p->rows)[i] =
+            (int16_t)(p->are_bytes ? (is_extreme ? -1 : draw(-32768, 32767)) : (is_extreme ? 255 : draw(-255, 255)));
+    for (size_t i = 0; i < p->n; i++) /* rows overlap, as windows do */
+        p->at[i] = (size_t)draw(0, (int)(p->n * p->segments)) * sizeof(int16_t);
+}
+
+static void check_product(const struct product *p, const struct int_weights *packed)
+{
+    struct int_rows rows = {p->rows, p->at, p->n, p->segments, p->stride, int_gemm_units(p->items, p->are_bytes)};
+
+    for (size_t o = 0; o < p->outputs; o++) {
+        if (o % INT_GEMM_PANEL == 0)
+            int_gemm(&rows, packed, o / INT_GEMM_PANEL, 0, p->sums);
+        for (size_t i = 0; i < p->n; i++) {
+            int64_t sum = 0;
+
+            for (size_t s = 0; s < p->segments; s++)
+                for (size_t k = 0; k < p->items; k++)
+                    sum += (int64_t)item_of(p, p->rows + p->at[i] + s * p->stride, k) *
+                           p->w[(o * p->segments + s) * p->items + k];
+            assert_int_equal(p->sums[i * INT_GEMM_PANEL + o % INT_GEMM_PANEL], sum);
+        }
+    }
+}
+
 static void products_are_exact_for_every_shape(void **state)
 {
     (void)state;
-    for (int round = 0; round < 60; round++) {
-        size_t rows = (size_t)draw(1, 37), k = (size_t)draw(1, 300), outputs = (size_t)draw(1, 50);
-        size_t stride = k + 1 + (size_t)draw(0, 3), c_stride = int_gemm_padded(outputs);
-        int16_t *w = malloc(outputs * k * sizeof *w);
-        int16_t *a = malloc(rows * stride * sizeof *a);
-        int32_t *c = malloc(rows * c_stride * sizeof *c), *plain = malloc(rows * c_stride * sizeof *plain);
+    for (int round = 0; round < 200; round++) {
         struct int_weights packed;
         struct error err = {0};
+        struct product p;
 
-        for (size_t i = 0; i < outputs * k; i++)
-            w[i] = (int16_t)(round % 3 == 0 ? (draw(0, 1) ? 127 : -127) : draw(-127, 127));
-        for (size_t i = 0; i < rows * stride; i++)
-            a[i] = (int16_t)(round % 3 == 0 ? 255 : draw(-255, 255));
-        assert_int_equal(int_weights_init(&packed, w, outputs, k, &err), 0);
-        int_gemm(a, stride, rows, &packed, c, c_stride);
-        int_gemm_reference(a, stride, rows, &packed, plain, c_stride);
-        assert_memory_equal(c, plain, rows * c_stride * sizeof *c);
-        for (size_t i = 0; i < rows; i++)
-            for (size_t o = 0; o < outputs; o++) {
-                int64_t sum = 0;
-
-                for (size_t j = 0; j < k; j++)
-                    sum += (int64_t)a[i * stride + j] * w[o * k + j];
-                assert_int_equal(c[i * c_stride + o], sum);
-            }
+        draw_product(&p, round % 3 == 0);
+        assert_int_equal(int_weights_init(&packed, p.w, p.outputs, p.segments, p.items, p.are_bytes, &err), 0);
+        check_product(&p, &packed);
         int_weights_fini(&packed);
-        free(w);
-        free(a);
-        free(c);
-        free(plain);
+        free(p.w);
+        free(p.rows);
+        free(p.at);
+        free(p.sums);
     }
+}
+
+/* A sum of halves of weights stops before 32 bits do: a row may be continued from any of its units. */
+static void a_part_of_a_row_meets_its_part_of_the_weights(void **state)
+{
+    const int16_t w[] = {1, 2, 3, 4, 5, 6}, row[] = {10, 20, 30, 40, 50, 60};
+    const size_t at = 0;
+    struct int_rows rows = {(const char *)(row + 2), &at, 1, 1, 0, 2};
+    int32_t sums[INT_GEMM_PANEL];
+    struct int_weights packed;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(int_weights_init(&packed, w, 1, 1, 6, false, &err), 0);
+    int_gemm(&rows, &packed, 0, 1, sums);
+    assert_int_equal(sums[0], 3 * 30 + 4 * 40 + 5 * 50 + 6 * 60);
+    int_weights_fini(&packed);
 }
 
 static void codes_saturate_and_round_as_the_profile_says(void **state)
@@ -350,6 +415,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_exact_for_every_shape),
+        cmocka_unit_test(a_part_of_a_row_meets_its_part_of_the_weights),
         cmocka_unit_test(codes_saturate_and_round_as_the_profile_says),
         cmocka_unit_test(small_rounding_equals_the_exact_one),
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),

@@ -160,24 +160,42 @@ static bool read_activation(const struct genuine *g, int value, void *to)
     return true;
 }
 
+/* Plain codes or reals of one record take the place of a value's own. */
+static void replace(struct simulator *s, int value, const void *plain, bool is_quantized)
+{
+    const struct sim_value *v = &s->values[value];
+    size_t item = is_quantized ? sim_code_bytes(v->codes) : sizeof(float);
+    void *items = calloc(v->elements, sizeof(float));
+
+    memcpy(items, plain, v->elements * (is_quantized ? sizeof(int16_t) : sizeof(float)));
+    for (size_t i = 0; is_quantized && v->codes.are_bytes && i < v->elements; i++)
+        ((uint8_t *)items)[i] = (uint8_t)(((const int16_t *)plain)[i] - v->codes.lowest);
+    if (v->is_last)
+        sim_turn(items, 1, v->channels, v->pixels, item, sim_data(s, value));
+    else
+        memcpy(sim_data(s, value), items, v->elements * item);
+    free(items);
+}
+
 /* How many codes of a value differ from TNN's, which then take their place, and by how much at most. */
 static size_t compare(struct simulator *s, struct genuine *g, int value, int *largest)
 {
     size_t n = (size_t)shape_elements(&g->graph->values[value].shape), n_different = 0;
     bool is_quantized = g->plan->values[value].is_quantized;
-    void *expected = calloc(n, sizeof(float)), *found = sim_data(s, value);
+    const int16_t *found = simulator_codes(s, value);
+    void *expected = calloc(n, sizeof(float));
 
     assert_non_null(expected);
     *largest = 0;
     if (read_activation(g, value, expected)) {
         g->n_compared += is_quantized;
         for (size_t i = 0; is_quantized && i < n; i++) {
-            int difference = abs(((int16_t *)expected)[i] - ((int16_t *)found)[i]);
+            int difference = abs(((int16_t *)expected)[i] - found[i]);
 
             n_different += difference != 0;
             *largest = difference > *largest ? difference : *largest;
         }
-        memcpy(found, expected, n * (is_quantized ? sizeof(int16_t) : sizeof(float)));
+        replace(s, value, expected, is_quantized);
     }
     free(expected);
     return n_different;
