@@ -223,6 +223,7 @@ struct coding {
     /* Of a constant whose codes floats need not hold: [elements], less the zero point. NULL: they follow from the data.
      */
     const int32_t *constant;
+    bool has_input_scale; /* of weights: the scale is the accumulator's, the input's is a factor of it already */
 };
 
 /* The largest magnitude that the codes of a channel show: one step more on the negative side is left out, so 127 steps

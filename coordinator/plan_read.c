@@ -171,14 +171,14 @@ static int read_weight_scales(const struct plan *plan, const struct plan_layer *
     if (out->weight_scale == NULL || out->acc_scale == NULL)
         return -1;
     for (size_t i = 0; i < coding->n_scales; i++) {
-        double input = plan_layer_input_scale(layer, i);
+        double input = plan_layer_input_scale(layer, i), scale = (double)coding->scale[i];
 
         if (!(coding->scale[i] > 0))
-            return fail(layer, err, "a scale of its weights is not above 0", (double)coding->scale[i]);
-        out->weight_scale[i] = coding->scale[i];
-        out->acc_scale[i] = (float)(input * (double)coding->scale[i]);
+            return fail(layer, err, "a scale of its weights is not above 0", scale);
+        out->weight_scale[i] = coding->has_input_scale ? (float)(scale / input) : coding->scale[i];
+        out->acc_scale[i] = coding->has_input_scale ? coding->scale[i] : (float)(input * scale);
         if (!isfinite(out->acc_scale[i]))
-            return fail(layer, err, "a step of its accumulator is no float", input * (double)coding->scale[i]);
+            return fail(layer, err, "a step of its accumulator is no float", input * scale);
     }
     return 0;
 }

@@ -17,9 +17,15 @@
  * EX_DATAERR: codes that contradict the graph, or a model without any; EX_OSERR. */
 struct plan *plan_read(const struct graph *graph, const struct profile *profile, struct error *err);
 
-/* of_own[own->n_values]: the value of `other` that is this one of `own`, by its name or its alias, and of the same
- * shape; GRAPH_NONE where there is none. Inputs and outputs also by their places: EX_DATAERR naming one that does not
- * correspond. */
+/* Zero points that hide in biases (plan.h) are in no file: what a layer of the network `own` cuts off at 0, and the
+ * plan's own layer does not, saturates at the lowest code. Marks such values and what hands them on, and takes their
+ * zero points out of the biases again; nothing where the profile hides none. of_own: plan_match_values. EX_DATAERR: a
+ * bias that then needs more than 32 bits. */
+int plan_read_hidden_zeros(struct plan *plan, const struct graph *own, const int *of_own, struct error *err);
+
+/* of_own[own->n_values]: the value of `other` that is this one of `own`, by its name or its alias, or because the same
+ * operator makes it of the same values, and of the same shape; GRAPH_NONE where there is none. Inputs and outputs also
+ * by their places: EX_DATAERR naming one that does not correspond. */
 int plan_match_values(const struct graph *own, const struct graph *other, int *of_own, struct error *err);
 
 /* `plan`, of another graph, as far as it is about values and layers of `graph`: for reports, not for a simulator.

@@ -180,6 +180,53 @@ static int give_coding(struct tnn_import *in, struct value *value, const struct 
     return 0;
 }
 
+/* An inner product flattens by itself what here is flattened before it, and takes the first scale for all of it. */
+static int scale_flattened(struct graph *graph, const struct node *dense, struct error *err)
+{
+    struct value *flat = &graph->values[dense->inputs[0]];
+    const struct coding *coding;
+    struct coding *first;
+
+    if (flat->producer == GRAPH_NONE || graph->nodes[flat->producer].op != OP_RESHAPE || flat->coding != NULL)
+        return 0;
+    coding = graph->values[graph->nodes[flat->producer].inputs[0]].coding;
+    if (coding == NULL)
+        return 0;
+    first = arena_create_array(graph->arena, 1, sizeof *first, err);
+    if (first == NULL)
+        return -1;
+    *first = *coding;
+    first->n_scales = 1;
+    flat->coding = first;
+    return 0;
+}
+
+/* Pads that a convolution has no room for are a layer in front of it, and only its result has a scale. To code before
+ * zeros are put around is the same. */
+static void scale_padded(struct graph *graph, const struct node *pad)
+{
+    struct value *x = &graph->values[pad->inputs[0]], *padded = &graph->values[pad->outputs[0]];
+
+    if (pad->attr.pad.mode != PAD_CONSTANT || pad->attr.pad.value != 0 || x->coding != NULL || padded->coding == NULL ||
+        padded->coding->n_scales != 1 || graph_count_consumers(graph, pad->inputs[0]) != 1)
+        return;
+    x->coding = padded->coding;
+    padded->coding = NULL;
+}
+
+static int hand_scales_on(struct tnn_import *in, struct error *err)
+{
+    for (size_t n = 0; n < in->graph->n_nodes; n++) {
+        const struct node *node = &in->graph->nodes[n];
+
+        if (node->op == OP_DENSE && scale_flattened(in->graph, node, err) != 0)
+            return -1;
+        if (node->op == OP_PAD)
+            scale_padded(in->graph, node);
+    }
+    return 0;
+}
+
 static bool is_symmetric(const struct tnn_resource *resource)
 {
     for (int64_t i = 0; i < tnn_raw_count(&resource->zero_point); i++)
@@ -232,7 +279,7 @@ static int import_network(struct tnn_import *in, struct error *err)
     for (size_t i = 0; i < in->proto->n_layers && !has_all_outputs(in); i++)
         if (import_layer(in, &in->proto->layers[i], err) != 0)
             return -1;
-    if (import_scales(in, err) != 0)
+    if (import_scales(in, err) != 0 || hand_scales_on(in, err) != 0)
         return -1;
     return import_outputs(in, err);
 }

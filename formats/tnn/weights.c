@@ -112,6 +112,7 @@ static int read_per_channel(const struct tnn_layer *layer, const char *what, con
 /* What turns int8 weights of one layer back into floats. */
 struct dequantizer {
     struct per_channel scale, zero_point, input; /* raw NULL: there is none */
+    int64_t out_channels;
 };
 
 /* The scale of the layer's input blob, by which TNN has multiplied the weights. An inner product uses the first only.
@@ -138,7 +139,7 @@ static int read_input_scale(struct tnn_import *in, const struct tnn_layer *layer
 static int read_dequantizer(struct tnn_import *in, const struct tnn_layer *layer, const struct tnn_resource *resource,
                             int64_t out_channels, struct dequantizer *out, struct error *err)
 {
-    *out = (struct dequantizer){0};
+    *out = (struct dequantizer){.out_channels = out_channels};
     if (read_per_channel(layer, "weight scale", &resource->scale, out_channels, &out->scale, err) != 0)
         return -1;
     if (resource->zero_point.size > 0 &&
@@ -171,6 +172,38 @@ static void dequantize_weights(const struct tnn_resource *resource, const struct
                 data[i] = dequantized(d, tnn_raw_real(&resource->main, i), o, o / (out / groups) * per_group + c);
 }
 
+/* The codes of a quantized layer's weights or bias, in steps of the accumulator. */
+static int note_codes(struct tnn_import *in, const struct tnn_layer *layer, const struct dequantizer *d, int value,
+                      const struct tnn_raw *raw, bool has_zero_point, struct error *err)
+{
+    struct arena *arena = in->graph->arena;
+    size_t n = (size_t)tnn_raw_count(raw), n_scales = (size_t)tnn_raw_count(d->scale.raw);
+    struct coding *coding;
+    int32_t *codes;
+    float *scale;
+
+    if (!layer->is_quantized)
+        return 0;
+    coding = arena_create_array(arena, 1, sizeof *coding, err);
+    codes = coding == NULL ? NULL : arena_create_array(arena, n, sizeof *codes, err);
+    scale = codes == NULL ? NULL : arena_create_array(arena, n_scales, sizeof *scale, err);
+    if (scale == NULL)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        codes[i] = (int32_t)tnn_raw_integer(raw, i);
+    for (size_t i = 0; has_zero_point && i < n; i++) /* of eight bits both */
+        codes[i] -= (int32_t)per_channel_at(&d->zero_point, (int64_t)(i / (n / (size_t)d->out_channels)));
+    for (size_t i = 0; i < n_scales; i++)
+        scale[i] = (float)tnn_raw_real(d->scale.raw, i);
+    *coding = (struct coding){.codes = {INT32_MIN, INT32_MAX, 0},
+                              .n_scales = n_scales,
+                              .scale = scale,
+                              .constant = codes,
+                              .has_input_scale = true};
+    in->graph->values[value].coding = coding;
+    return 0;
+}
+
 /* An int32 bias counts steps of the accumulator; any other is the bias itself. */
 static int add_bias(struct tnn_import *in, const struct tnn_layer *layer, const struct tnn_resource *resource,
                     const struct dequantizer *d, int64_t out_channels, struct error *err)
@@ -188,7 +221,7 @@ static int add_bias(struct tnn_import *in, const struct tnn_layer *layer, const 
     value = tnn_constant(in, layer, "bias", &shape, &data, err);
     for (int64_t o = 0; value >= 0 && o < out_channels; o++)
         data[o] = (float)(tnn_raw_real(&resource->bias, (size_t)o) * per_channel_at(&d->scale, o));
-    return value;
+    return value < 0 || note_codes(in, layer, d, value, &resource->bias, false, err) != 0 ? -1 : value;
 }
 
 int tnn_weights(struct tnn_import *in, const struct tnn_layer *layer, const struct shape *weights, int64_t out_channels,
@@ -216,6 +249,8 @@ int tnn_weights(struct tnn_import *in, const struct tnn_layer *layer, const stru
         *weight = tnn_constant(in, layer, "weight", weights, &data, err);
         if (*weight >= 0)
             dequantize_weights(resource, &d, weights, groups, data);
+        if (*weight >= 0 && note_codes(in, layer, &d, *weight, &resource->main, d.zero_point.raw != NULL, err) != 0)
+            return -1;
     }
     *bias = GRAPH_NONE;
     if (*weight < 0)

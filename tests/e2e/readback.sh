@@ -24,6 +24,7 @@ back() {
 all() {
   "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null || fail "$1: calibrate"
   back "$1" onnx-qdq "$scratch/$1/onnx-qdq/$2.onnx"
+  back "$1" tnn "$scratch/$1/tnn/$2.quantized.tnnproto" "$scratch/$1/tnn/$2.quantized.tnnmodel"
 }
 
 # foreign JOB MODEL WAYS...: models of another quantizer, by records of the job's evaluation set.
@@ -45,9 +46,9 @@ foreign() {
 few=$(sized 16 2) many=$(sized 200 40)
 draw "$(sized 60 20)" "$(sized 200 40)"
 evaluate='evaluate: {top_k: [1, 3], dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
-demo_job demo "targets: [onnx-qdq]\n$evaluate"
+demo_job demo "targets: [onnx-qdq, tnn]\n$evaluate"
 all demo demo
-demo_job symmetric "targets: [onnx-qdq]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
+demo_job symmetric "targets: [onnx-qdq, tnn]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
 all symmetric demo
 foreign demo "$demo/demo.onnx" default channels signed symmetric
 
@@ -62,7 +63,7 @@ if [ -d "$data" ]; then
   few=$(sized 8 1) many=$(sized 500 20)
   cifar="dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: $(sized 128 8)}
 evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt, limit: $many}}
-targets: [onnx-qdq]"
+targets: [onnx-qdq, tnn]"
   printf 'model: {file: %s}\noutput: resnet20\n%s\npreprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]\n' \
     "$data/resnet20/resnet20_opset13.onnx" "$cifar" >"$scratch/resnet20.yaml"
   printf 'model: {file: %s}\noutput: mobilenet\n%s\npreprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]\n' \
