@@ -34,7 +34,7 @@ static size_t list_filled(const struct observe_parts *parts, size_t filled[OBSER
     size_t n = 0;
 
     for (size_t p = 0; p < OBSERVE_PARTS; p++)
-        if (parts->first_block[p] < parts->first_block[p + 1])
+        if (parts->cut.n_blocks[p] > 0)
             filled[n++] = p;
     return n;
 }
@@ -157,8 +157,10 @@ int convergence_find(const struct comm *comm, const struct threshold_method *met
     *out = (struct convergence){.most = -1};
     if (parts == NULL || method->reads == THRESHOLD_FROM_MODEL)
         return 0;
-    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+    for (size_t p = 0; p < OBSERVE_PARTS; p++) {
         mixes[p] = first_parts(p + 1);
+        out->records[p] = parts->n_records[p] + (p > 0 ? out->records[p - 1] : 0);
+    }
     resample(parts, mixes + OBSERVE_PARTS);
     out->values = memory_create(parts->n_values, sizeof *out->values, "thresholds of parts", err);
     rc = comm_agree(comm, out->values == NULL ? -1 : 0, err);
@@ -185,18 +187,6 @@ void convergence_fini(struct convergence *convergence)
 {
     free(convergence->values);
     *convergence = (struct convergence){.most = -1};
-}
-
-void convergence_count(struct convergence *convergence, const struct observe_parts *parts, const uint64_t *digests,
-                       uint64_t n_records, size_t block_size)
-{
-    uint64_t n = 0, r = 0;
-
-    for (size_t p = 0; p < OBSERVE_PARTS; p++) {
-        for (; r < n_records && r / block_size < parts->first_block[p + 1]; r++)
-            n += digests[r] != 0;
-        convergence->records[p] = n;
-    }
 }
 
 int convergence_find_movement(const struct comm *comm, const struct threshold_method *method, double percentile,

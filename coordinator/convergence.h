@@ -22,8 +22,8 @@ struct convergence_value {
 struct convergence {
     size_t n_values;
     struct convergence_value *values; /* [n_values] of the graph; NULL: not known */
-    uint64_t records[OBSERVE_PARTS];  /* good ones in the blocks of parts 0 to p (convergence_count) */
-    double moved;                     /* by the last half of the blocks, see convergence_find_movement */
+    uint64_t records[OBSERVE_PARTS];  /* good ones in the blocks of parts 0 to p */
+    double moved;                     /* by the second half of the parts, see convergence_find_movement */
     int most;                         /* the value that moved so; -1: there is none */
 };
 
@@ -32,10 +32,6 @@ struct convergence {
 int convergence_find(const struct comm *comm, const struct threshold_method *method, double percentile,
                      const struct observe_parts *parts, struct convergence *out, struct error *err);
 void convergence_fini(struct convergence *convergence); /* may be called on {0} and twice */
-
-/* From the digests of all records, 0 for those that do not count. */
-void convergence_count(struct convergence *convergence, const struct observe_parts *parts, const uint64_t *digests,
-                       uint64_t n_records, size_t block_size);
 
 /* Collective. The largest |T - T'| / T over all values, T of all parts and T' of the first half of them. */
 int convergence_find_movement(const struct comm *comm, const struct threshold_method *method, double percentile,

@@ -1,5 +1,5 @@
 /* epochs.h — where a data pass may end early, and which eighth of it a block belongs to: functions of block numbers
- * alone, so the same for any ranks, threads and restarts.
+ * alone, so the same for any ranks, threads and restarts. Only for passes that may.
  *
  * An epoch is the first n / 2^h of n blocks, h = halvings left; the next one is twice as long, the last one, h = 0, all
  * of them. Each is cut into OBSERVE_PARTS parts of equal size, to a block. Two parts of an epoch are one of the next.

@@ -162,16 +162,15 @@ int fingerprint_model(const struct run_request *q, char hex[65], struct error *e
     return rc;
 }
 
-int fingerprint_statistics(const struct run_request *q, const char *model, struct dataset *dataset, const char *probe,
-                           char hex[65], struct error *err)
+int fingerprint_measurement(const struct run_request *q, const char *model, const struct dataset *dataset,
+                            const char *probe, char hex[65], struct error *err)
 {
-    char dataset_hex[65];
-    struct sha256 *state;
+    struct sha256 *state = sha256_create(err);
     int rc;
 
-    if (dataset_fingerprint(dataset, dataset_hex, err) != 0 || (state = sha256_create(err)) == NULL)
+    if (state == NULL)
         return -1;
-    add(state, "etalon statistics 4\nmodel %s\ndataset %s\n", model, dataset_hex);
+    add(state, "etalon measurement 1\nmodel %s\n", model);
     add_inputs(state, dataset);
     add_reading(state, &q->dataset);
     rc = add_plans(state, q, err);
@@ -180,12 +179,23 @@ int fingerprint_statistics(const struct run_request *q, const char *model, struc
         probe);
     if (q->calibration.has_two_passes) /* later versions leave the fingerprints of others alone */
         add(state, "two passes\n");
-    add(state, "max bad records %" PRIu64 " equalized %d\n", q->max_bad_records, q->calibration.equalizes);
+    add(state, "equalized %d\n", q->calibration.equalizes);
     if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
         add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,
             q->calibration.activations->name, q->calibration.percentile);
     sha256_finish(state, hex);
     return rc;
+}
+
+int fingerprint_statistics(const char *measurement, const char *dataset, char hex[65], struct error *err)
+{
+    struct sha256 *state = sha256_create(err);
+
+    if (state == NULL)
+        return -1;
+    add(state, "etalon statistics 5\nmeasurement %s\ndataset %s\n", measurement, dataset);
+    sha256_finish(state, hex);
+    return 0;
 }
 
 /* What a job leaves alone, or sets to what it is anyway, adds nothing. In the order of the target's own list. */
@@ -236,7 +246,8 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     if ((evaluation != NULL && dataset_fingerprint(evaluation, digest, err) != 0) ||
         (state = sha256_create(err)) == NULL)
         return -1;
-    add(state, "etalon decisions 2 version %s\nstatistics %s\nevaluation %s\n", ETALON_VERSION, statistics, digest);
+    add(state, "etalon decisions 3 version %s\nstatistics %s\nevaluation %s\nmax bad records %" PRIu64 "\n",
+        ETALON_VERSION, statistics, digest, q->max_bad_records);
     if (evaluation != NULL) {
         const struct dataset_request *request =
             dataset_is_given(&q->evaluate.dataset) ? &q->evaluate.dataset : &q->dataset;

@@ -10,10 +10,13 @@
 
 /* Local. The model's files and what the job asks of its graph. EX_NOINPUT, EX_IOERR. */
 int fingerprint_model(const struct run_request *request, char hex[65], struct error *err);
-/* Local. `model` is fingerprint_model's, `probe` is measure_probe's digest: it stands for the instruction set and the
- * library. EX_NOINPUT, EX_IOERR. */
-int fingerprint_statistics(const struct run_request *request, const char *model, struct dataset *dataset,
-                           const char *probe, char hex[65], struct error *err);
+/* Local. All that statistics depend on besides the records: statistics of one measurement can be added up. `model` is
+ * fingerprint_model's, `probe` is measure_probe's digest: it stands for the instruction set and the library. EX_OSERR.
+ */
+int fingerprint_measurement(const struct run_request *request, const char *model, const struct dataset *dataset,
+                            const char *probe, char hex[65], struct error *err);
+/* `dataset` is dataset_fingerprint's. EX_OSERR. */
+int fingerprint_statistics(const char *measurement, const char *dataset, char hex[65], struct error *err);
 /* One target's decisions. Not the program's version: what was decided stays decided. */
 int fingerprint_target(const struct run_request *request, const char *statistics, const struct target *target,
                        char hex[65], struct error *err);

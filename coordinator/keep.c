@@ -65,7 +65,9 @@ static int list_parts(const struct observation *o, struct archive *archive, stru
     if (archive->parts == NULL)
         return -1;
     archive->n_parts = OBSERVE_PARTS;
-    archive->part_blocks = o->parts->first_block;
+    archive->part_blocks = o->parts->cut.is_ranges ? o->parts->cut.first_block : NULL;
+    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+        archive->part_sizes[p] = (struct archive_part){o->parts->cut.n_blocks[p], o->parts->n_records[p]};
     for (size_t p = 0; p < OBSERVE_PARTS; p++) {
         size_t row = 0;
 
@@ -103,12 +105,12 @@ static int list_equalized(const struct equalization *equalization, const uint32_
     return 0;
 }
 
-/* Lends the digests. */
-static int list_records(uint64_t *digests, uint64_t n_records, const struct bad_record *bad, size_t n_bad,
-                        struct archive *archive, struct error *err)
+/* Lends the identities. */
+static int list_records(struct record_identity *identities, uint64_t n_records, const struct bad_record *bad,
+                        size_t n_bad, struct archive *archive, struct error *err)
 {
     archive->n_records = n_records;
-    archive->record_digests = digests;
+    archive->records = identities;
     archive->n_bad = n_bad;
     archive->bad = memory_create(n_bad, sizeof *archive->bad, "an archive", err);
     if (archive->bad == NULL)
@@ -144,6 +146,8 @@ int keep_archive(const struct report *report, const struct observation *observat
 
     archive.records_used = records->n_used;
     memcpy(archive.model_fingerprint, report->model_fingerprint, sizeof archive.model_fingerprint);
+    memcpy(archive.measurement_fingerprint, report->measurement_fingerprint, sizeof archive.measurement_fingerprint);
+    memcpy(archive.probe, report->probe, sizeof archive.probe);
     if (rc == 0 && report->request->text != NULL) {
         archive.job = (uint8_t *)keep_job_text(report->request, err);
         rc = archive.job == NULL ? -1 : 0;
@@ -154,7 +158,7 @@ int keep_archive(const struct report *report, const struct observation *observat
     if (rc == 0)
         rc = list_parts(observation, &archive, err);
     if (rc == 0)
-        rc = list_records(records->digests, records->n_records, records->bad, records->n_bad, &archive, err);
+        rc = list_records(records->identities, records->n_records, records->bad, records->n_bad, &archive, err);
     if (rc == 0)
         rc = list_equalized(report->equalization, index, &archive, err);
     if (rc == 0) {
@@ -189,7 +193,7 @@ int keep_checkpoint(const struct run_request *request, const char *fingerprint, 
     archive.n_done = progress->done.n_words;
     archive.done = progress->done.words; /* lent */
     if (rc == 0)
-        rc = list_records(progress->digests, progress->n_records, progress->bad, progress->n_bad, &archive, err);
+        rc = list_records(progress->identities, progress->n_records, progress->bad, progress->n_bad, &archive, err);
     if (rc == 0)
         rc = archive_write(&archive, output, name, false, err);
     free(archive.bad);
@@ -243,7 +247,12 @@ static int take_parts(struct observation *o, const struct archive *archive, stru
         return 0;
     if (observation_keep_parts(o, err) != 0)
         return -1;
-    memcpy(o->parts->first_block, archive->part_blocks, sizeof o->parts->first_block);
+    if (archive->part_blocks != NULL)
+        o->parts->cut = observe_cut_ranges(archive->part_blocks);
+    for (size_t p = 0; p < OBSERVE_PARTS; p++) {
+        o->parts->cut.n_blocks[p] = archive->part_sizes[p].n_blocks;
+        o->parts->n_records[p] = archive->part_sizes[p].n_records;
+    }
     for (size_t v = 0; v < o->graph->n_values; v++) {
         if (o->tensor[v].bins == 0)
             continue;
@@ -303,14 +312,15 @@ static int take_ranges(struct observation *o, const struct archive *archive, str
     return 0;
 }
 
-static int copy_records(const struct archive *archive, uint64_t **digests, struct bad_record **bad, struct error *err)
+static int copy_records(const struct archive *archive, struct record_identity **identities, struct bad_record **bad,
+                        struct error *err)
 {
-    *digests = memory_create(archive->n_records, sizeof **digests, "record digests", err);
+    *identities = memory_create(archive->n_records, sizeof **identities, "identities of records", err);
     *bad = memory_create(archive->n_bad, sizeof **bad, "bad records", err);
-    if (*digests == NULL || *bad == NULL)
+    if (*identities == NULL || *bad == NULL)
         return -1;
     if (archive->n_records > 0)
-        memcpy(*digests, archive->record_digests, archive->n_records * sizeof **digests);
+        memcpy(*identities, archive->records, archive->n_records * sizeof **identities);
     for (size_t i = 0; i < archive->n_bad; i++) {
         (*bad)[i].ordinal = archive->bad[i].ordinal;
         snprintf((*bad)[i].reason, sizeof(*bad)->reason, "%.255s", archive->bad[i].reason);
@@ -339,7 +349,7 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
     *out = observation_create(graph, bins, channel_bins, err);
     *records =
         (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
-    if (*out == NULL || copy_records(archive, &records->digests, &records->bad, err) != 0 ||
+    if (*out == NULL || copy_records(archive, &records->identities, &records->bad, err) != 0 ||
         take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0 ||
         take_ranges(*out, archive, err) != 0) {
         observation_destroy(*out);
@@ -413,12 +423,12 @@ static int find_epoch(const struct observation *o, uint64_t n_blocks, uint64_t *
     uint64_t blocks[OBSERVE_PARTS + 1];
 
     *end = n_blocks;
-    if (o->parts == NULL)
+    if (o->parts == NULL || !o->parts->cut.is_ranges)
         return 0;
-    *end = o->parts->first_block[OBSERVE_PARTS];
+    *end = o->parts->cut.first_block[OBSERVE_PARTS];
     for (unsigned halvings = 0; halvings < 64 && epochs_end(n_blocks, halvings) >= *end; halvings++) {
         epochs_cut(n_blocks, halvings, blocks);
-        if (memcmp(blocks, o->parts->first_block, sizeof blocks) == 0)
+        if (memcmp(blocks, o->parts->cut.first_block, sizeof blocks) == 0)
             return 0;
     }
     return error_set(err, EX_DATAERR, "parts to block %" PRIu64 " are no epoch of %" PRIu64 " blocks", *end, n_blocks);
@@ -441,7 +451,7 @@ int keep_load_checkpoint(const char *path, const struct graph *graph, const char
     *progress = (struct pass_progress){.n_records = archive.n_records, .n_bad = archive.n_bad};
     *out = observation_create(graph, bins, channel_bins, err);
     rc = *out == NULL || block_set_init(&progress->done, n_blocks, err) != 0 ||
-                 copy_records(&archive, &progress->digests, &progress->bad, err) != 0
+                 copy_records(&archive, &progress->identities, &progress->bad, err) != 0
              ? -1
              : take_values(*out, &archive, err);
     if (rc == 0)

@@ -17,19 +17,137 @@ struct counting { /* of the rank */
     const struct measure_request *request;
     uint64_t n_blocks;
     unsigned halvings; /* of the epoch that is being run */
-    /* Where parts are kept: what threads have counted of whole values in blocks of earlier parts than theirs; channels
-     * and sums stay with them. Else NULL. */
+    struct observe_cut cut;
+    /* Where parts are kept, what was counted of whole values; channels and sums stay with threads. Else NULL. */
     struct observation *moved;
-    pthread_mutex_t mutex;      /* guards it */
-    struct observation *merged; /* at the end: the first thread's, then everybody's */
+    struct tally *tallies[OBSERVE_PARTS]; /* that no thread has in hand */
+    size_t n_tallies;                     /* in hand or not */
+    pthread_mutex_t mutex;                /* guards them */
+    struct observation *merged;           /* at the end: the first thread's, then everybody's */
     struct error error;
+};
+
+/* What was counted of whole values in blocks of one part. A thread takes one up for each block, rather than having one
+ * for each part. */
+struct tally {
+    struct observation *observation;
+    uint64_t n_records;
+    struct tally *next;
 };
 
 struct thread {
     struct counting *counting;
-    struct observation *observation; /* of whole values only what was counted in `part` */
-    size_t part;
+    struct observation *observation;
 };
+
+/* ---- tallies ---- */
+
+static void tally_destroy(struct tally *tally)
+{
+    if (tally != NULL)
+        observation_destroy(tally->observation);
+    free(tally);
+}
+
+static struct tally *tally_create(const struct counting *c, struct error *err)
+{
+    struct tally *tally = memory_create(1, sizeof *tally, "statistics of a part", err);
+
+    if (tally != NULL)
+        tally->observation = observation_create(c->request->pass.graph, c->request->bins, 0, err);
+    if (tally != NULL && tally->observation != NULL)
+        return tally;
+    tally_destroy(tally);
+    return NULL;
+}
+
+/* One a part, or two a thread: then another part's has to be emptied now and then only, where blocks are overtaken. */
+static size_t most_tallies(const struct counting *c)
+{
+    size_t n = 2 * c->request->pass.n_threads;
+
+    return n > OBSERVE_PARTS ? n : OBSERVE_PARTS;
+}
+
+/* What is counted there becomes part of `moved`. */
+static int empty_tally(struct counting *c, size_t part, struct tally *tally, struct error *err)
+{
+    c->moved->parts->n_records[part] += tally->n_records;
+    tally->n_records = 0;
+    return observation_move(c->moved, part, tally->observation, err);
+}
+
+static struct tally *pop_tally(struct counting *c, size_t part)
+{
+    struct tally *tally = c->tallies[part];
+
+    if (tally != NULL)
+        c->tallies[part] = tally->next;
+    return tally;
+}
+
+/* The mutex is held. NULL: a new one is to be made, and is counted already; or a failure. */
+static struct tally *find_tally(struct counting *c, size_t part, struct error *err)
+{
+    struct tally *tally = pop_tally(c, part);
+    size_t other = part;
+
+    if (tally != NULL)
+        return tally;
+    if (c->n_tallies < most_tallies(c)) {
+        c->n_tallies++;
+        return NULL;
+    }
+    while (tally == NULL) { /* threads have no more than half of them in hand, and this one has none */
+        other = (other + 1) % OBSERVE_PARTS;
+        tally = pop_tally(c, other);
+    }
+    if (empty_tally(c, other, tally, err) == 0)
+        return tally;
+    tally->next = c->tallies[other];
+    c->tallies[other] = tally;
+    return NULL;
+}
+
+static struct tally *take_tally(struct counting *c, size_t part, struct error *err)
+{
+    struct error why = {0};
+    struct tally *tally;
+
+    pthread_mutex_lock(&c->mutex);
+    tally = find_tally(c, part, &why);
+    pthread_mutex_unlock(&c->mutex);
+    if (why.code != 0) {
+        *err = why;
+        return NULL;
+    }
+    return tally == NULL ? tally_create(c, err) : tally;
+}
+
+static void give_tally(struct counting *c, size_t part, struct tally *tally)
+{
+    pthread_mutex_lock(&c->mutex);
+    tally->next = c->tallies[part];
+    c->tallies[part] = tally;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+/* All threads at rest: what they have tallied becomes part of `moved`. */
+static int add_tallies(struct counting *c, struct error *err)
+{
+    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+        for (struct tally *tally = c->tallies[p]; tally != NULL; tally = tally->next)
+            if (empty_tally(c, p, tally, err) != 0)
+                return -1;
+    return 0;
+}
+
+static void destroy_tallies(struct counting *c)
+{
+    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+        while (c->tallies[p] != NULL)
+            tally_destroy(pop_tally(c, p));
+}
 
 /* ---- one thread ---- */
 
@@ -48,30 +166,33 @@ static void *thread_create(void *context, struct error *err)
     return NULL;
 }
 
-static int move_part(struct thread *t, struct error *err)
+static int run_block(struct thread *t, struct engine *engine, const struct block *block, struct error *err)
 {
-    struct counting *c = t->counting;
-    int rc;
-
-    if (c->moved == NULL)
-        return 0;
-    pthread_mutex_lock(&c->mutex);
-    rc = observation_move(c->moved, t->part, t->observation, err);
-    pthread_mutex_unlock(&c->mutex);
-    return rc;
+    return engine_run(engine, block->inputs, block->n_records, observation_observe, t->observation, err);
 }
 
-/* A thread's blocks ascend, but for what overtakes in the source: it changes parts about eight times in a pass. */
+/* The thread counts whole values in the tally's histograms, the rest in its own. */
 static int thread_run(void *state, struct engine *engine, const struct block *block, struct error *err)
 {
     struct thread *t = state;
     struct counting *c = t->counting;
-    size_t part = c->moved == NULL ? 0 : observe_parts_of_block(c->moved->parts, block->index);
+    struct histogram *own = t->observation->tensor;
+    struct tally *tally;
+    size_t part;
+    int rc;
 
-    if (part != t->part && move_part(t, err) != 0)
+    if (c->moved == NULL)
+        return run_block(t, engine, block, err);
+    part = observe_cut_part(&c->moved->parts->cut, block->index);
+    tally = take_tally(c, part, err);
+    if (tally == NULL)
         return -1;
-    t->part = part;
-    return engine_run(engine, block->inputs, block->n_records, observation_observe, t->observation, err);
+    t->observation->tensor = tally->observation->tensor;
+    rc = run_block(t, engine, block, err);
+    t->observation->tensor = own;
+    tally->n_records += block->n_records;
+    give_tally(c, part, tally);
+    return rc;
 }
 
 static void thread_destroy(void *context, void *state)
@@ -81,7 +202,7 @@ static void thread_destroy(void *context, void *state)
     struct error *err = &c->error;
 
     observation_settle(t->observation);
-    if (err->code == 0 && move_part(t, err) == 0 && c->merged != NULL)
+    if (err->code == 0 && c->merged != NULL)
         observation_merge(c->merged, t->observation, err);
     if (c->merged == NULL)
         c->merged = t->observation;
@@ -109,11 +230,19 @@ static struct observation *create_with_parts(const struct counting *c, size_t ch
     if (o == NULL || !observation_has_wholes(c->request->bins, channel_bins))
         return o;
     if (observation_keep_parts(o, err) == 0) {
-        epochs_cut(c->n_blocks, c->halvings, o->parts->first_block);
+        o->parts->cut = c->cut;
         return o;
     }
     observation_destroy(o);
     return NULL;
+}
+
+static void cut_epoch(struct counting *c)
+{
+    uint64_t first_block[OBSERVE_PARTS + 1];
+
+    epochs_cut(c->n_blocks, c->halvings, first_block);
+    c->cut = observe_cut_ranges(first_block);
 }
 
 /* The threads go on with their states; a copy of all that was counted goes into the checkpoint. */
@@ -127,12 +256,10 @@ static int keep(void *context, void *const *states, size_t n, const struct pass_
         struct thread *t = states[i];
 
         observation_settle(t->observation);
-        rc = move_part(t, err);
-        if (rc == 0)
-            rc = observation_merge(all, t->observation, err);
+        rc = observation_merge(all, t->observation, err);
     }
     if (rc == 0 && c->moved != NULL)
-        rc = observation_merge(all, c->moved, err);
+        rc = add_tallies(c, err) == 0 ? observation_merge(all, c->moved, err) : -1;
     rc = comm_agree(c->comm, rc, err);
     if (rc == 0)
         rc = reduce_observation(c->comm, all, err);
@@ -173,7 +300,8 @@ static int double_epoch(struct counting *c, struct error *err)
     if (observe_parts_double(c->moved->parts, err) != 0 ||
         (earlier != NULL && observe_parts_double(earlier->parts, err) != 0))
         return -1;
-    epochs_cut(c->n_blocks, c->halvings, c->moved->parts->first_block);
+    cut_epoch(c);
+    c->moved->parts->cut = c->cut;
     return 0;
 }
 
@@ -182,11 +310,10 @@ static int next_epoch(void *context, void *const *states, size_t n, uint64_t *en
     struct counting *c = context;
     struct observe_parts *all;
     double moved = 0;
-    int rc = 0;
+    int rc = comm_agree(c->comm, add_tallies(c, err), err);
 
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = move_part(states[i], err);
-    rc = comm_agree(c->comm, rc, err);
+    (void)states;
+    (void)n;
     if (rc != 0 || (all = gather_parts(c, err)) == NULL)
         return -1;
     rc = convergence_find_movement(c->comm, c->request->method, c->request->percentile, all, &moved, err);
@@ -194,12 +321,12 @@ static int next_epoch(void *context, void *const *states, size_t n, uint64_t *en
     if (rc != 0)
         return -1;
     log_info("%s: from %" PRIu64 " to %" PRIu64 " of %" PRIu64 " blocks thresholds have moved by at most %.2f %%%s",
-             c->request->pass.what, c->moved->parts->first_block[OBSERVE_PARTS / 2], *end, c->n_blocks, 100 * moved,
+             c->request->pass.what, c->cut.first_block[OBSERVE_PARTS / 2], *end, c->n_blocks, 100 * moved,
              moved <= c->request->stop_when_stable ? ": stable" : "");
     if (moved <= c->request->stop_when_stable)
         return 0;
     rc = double_epoch(c, err);
-    *end = c->moved->parts->first_block[OBSERVE_PARTS];
+    *end = c->cut.first_block[OBSERVE_PARTS];
     return rc;
 }
 
@@ -212,10 +339,13 @@ static int begin(struct counting *c, struct error *err)
     const struct pass_progress *earlier = q->checkpoint == NULL ? NULL : checkpoint_begun(q->checkpoint);
 
     c->n_blocks = (dataset_count(q->pass.dataset) + q->pass.block_size - 1) / q->pass.block_size;
-    if (q->stop_when_stable > 0)
+    c->cut = observe_cut_in_turn(c->n_blocks);
+    if (q->stop_when_stable > 0) {
         c->halvings = epochs_first(c->n_blocks, q->pass.block_size);
-    while (c->halvings > 0 && earlier != NULL && epochs_end(c->n_blocks, c->halvings) < earlier->end)
-        c->halvings--;
+        while (c->halvings > 0 && earlier != NULL && epochs_end(c->n_blocks, c->halvings) < earlier->end)
+            c->halvings--;
+        cut_epoch(c);
+    }
     if (!observation_has_wholes(q->bins, q->channel_bins))
         return 0;
     c->moved = create_with_parts(c, 0, err);
@@ -228,7 +358,7 @@ static int merge_rest(struct counting *c, struct error *err)
     const struct observation *earlier = begun(c);
 
     if (c->moved != NULL) {
-        if (observation_merge(c->merged, c->moved, err) != 0)
+        if (add_tallies(c, err) != 0 || observation_merge(c->merged, c->moved, err) != 0)
             return -1;
         c->merged->parts = c->moved->parts;
         c->moved->parts = NULL;
@@ -280,6 +410,7 @@ int measure_run(const struct comm *comm, const struct measure_request *q, struct
     else
         observation_destroy(counting.merged);
     observation_destroy(counting.moved);
+    destroy_tallies(&counting);
     return rc;
 }
 
@@ -296,7 +427,7 @@ int measure_resume(const struct comm *comm, const struct graph *graph, size_t bi
         rc = observation_keep_parts(first, err);
     rc = comm_agree(comm, rc, err);
     if (rc == 0 && first->parts != NULL)
-        comm_broadcast(comm, first->parts->first_block, sizeof first->parts->first_block);
+        comm_broadcast(comm, &first->parts->cut, sizeof first->parts->cut);
     if (rc == 0)
         rc = reduce_observation(comm, first, err);
     if (rc == 0)

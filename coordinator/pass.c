@@ -54,14 +54,16 @@ static void fail(struct pass *pass, const struct error *err)
     atomic_store(&pass->is_stopping, true);
 }
 
-/* Notes what a block says of its records. Each record belongs to one block, so digests need no lock. */
+/* Notes what a block says of its records. Each record belongs to one block, so identities need no lock. */
 static int account(struct pass *pass, const struct block *block, struct error *err)
 {
     struct pass_result *result = pass->result;
     int rc = 0;
 
     for (size_t i = 0; i < block->n_records; i++)
-        result->digests[block->ordinals[i]] = block->digests[i];
+        result->identities[block->ordinals[i]] = block->identities[i];
+    for (size_t i = 0; i < block->n_bad; i++)
+        result->identities[block->bad_ordinals[i]] = block->bad_identities[i];
     if (block->n_bad == 0)
         return 0;
     if (pass->request->max_bad_records == 0)
@@ -335,7 +337,7 @@ static int take_begun(struct pass *pass, struct error *err)
     memcpy(pass->done.words, begun->done.words, pass->done.n_words * sizeof *pass->done.words);
     if (pass->comm->rank > 0)
         return 0;
-    memcpy(result->digests, begun->digests, result->n_records * sizeof *result->digests);
+    memcpy(result->identities, begun->identities, result->n_records * sizeof *result->identities);
     result->bad = memory_create(begun->n_bad, sizeof *result->bad, "the list of bad records", err);
     if (result->bad == NULL)
         return -1;
@@ -363,18 +365,18 @@ static int keep(struct pass *pass, const struct pass_thread *threads, struct err
     void **states = list_states(pass, threads, err);
     int rc = states == NULL ? -1 : 0;
 
-    progress.digests = memory_create(result->n_records, sizeof *progress.digests, "record digests", err);
-    rc = comm_agree(pass->comm, rc == 0 && progress.digests != NULL ? 0 : -1, err);
+    progress.identities = memory_create(result->n_records, sizeof *progress.identities, "identities of records", err);
+    rc = comm_agree(pass->comm, rc == 0 && progress.identities != NULL ? 0 : -1, err);
     if (rc == 0) {
-        memcpy(progress.digests, result->digests, result->n_records * sizeof *progress.digests);
-        comm_sum_uint64(pass->comm, progress.digests, result->n_records);
+        memcpy(progress.identities, result->identities, result->n_records * sizeof *progress.identities);
+        pass_sum_identities(pass->comm, progress.identities, result->n_records);
         rc = pass_gather_bad(pass->comm, result, &progress.bad, &progress.n_bad, err);
     }
     if (rc == 0)
         rc = pauses->keep(pauses->context, states, pass->request->n_threads, pass->comm->rank == 0 ? &progress : NULL,
                           err);
     free(progress.bad);
-    free(progress.digests);
+    free(progress.identities);
     free(states);
     return comm_agree(pass->comm, rc, err);
 }
@@ -471,8 +473,8 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     pass.progress = progress_begin(request->what, (double)result->n_records);
     n_blocks = (result->n_records + request->block_size - 1) / request->block_size;
     pthread_mutex_init(&pass.mutex, NULL);
-    result->digests = memory_create(result->n_records, sizeof *result->digests, "record digests", err);
-    if (threads != NULL && result->digests != NULL && block_set_init(&pass.done, n_blocks, err) == 0 &&
+    result->identities = memory_create(result->n_records, sizeof *result->identities, "identities of records", err);
+    if (threads != NULL && result->identities != NULL && block_set_init(&pass.done, n_blocks, err) == 0 &&
         block_set_init(&pass.here, n_blocks, err) == 0 && take_begun(&pass, err) == 0)
         rc = create_threads(&pass, threads, err);
     rc = comm_agree(comm, rc, err);

@@ -28,8 +28,9 @@ struct bad_record {
 /* What is done of a pass, by all ranks together. */
 struct pass_progress {
     struct block_set done;
-    uint64_t end;                 /* of the epoch: blocks beyond are not done */
-    uint64_t n_records, *digests; /* [n_records], of records in blocks that are done; else 0 */
+    uint64_t end; /* of the epoch: blocks beyond are not done */
+    uint64_t n_records;
+    struct record_identity *identities; /* [n_records], of records in blocks that are done; else 0 */
     size_t n_bad;
     struct bad_record *bad;
 };
@@ -76,8 +77,8 @@ struct pass_request {
 
 struct pass_result {
     uint64_t n_records, n_used;
-    uint64_t n_shown;  /* the first so many records were run, or bad; the others were beyond the last epoch */
-    uint64_t *digests; /* [n_records], the same on every rank; 0 for bad ones and those beyond */
+    uint64_t n_shown; /* the first so many records were run, or bad; the others were beyond the last epoch */
+    struct record_identity *identities; /* [n_records], the same on every rank, bad ones' too; 0 for those beyond */
     size_t n_bad;
     struct bad_record *bad; /* by ordinal, the same on every rank */
     double seconds;         /* of this rank, by the clock on the wall */
@@ -90,5 +91,8 @@ struct pass_result {
 int pass_run(const struct comm *comm, const struct pass_request *request, const struct pass_worker *worker,
              struct pass_result *result, struct error *err);
 void pass_result_fini(struct pass_result *result);
+
+/* EX_DATAERR: more than max_bad_records are bad; the message names the first. */
+int pass_check_bad(const struct pass_result *result, uint64_t max_bad_records, struct error *err);
 
 #endif

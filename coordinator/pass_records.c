@@ -46,11 +46,25 @@ int pass_gather_bad(const struct comm *comm, const struct pass_result *result, s
     return gather_items(comm, result->bad, result->n_bad, sizeof **all, (void **)all, n, err);
 }
 
+void pass_sum_identities(const struct comm *comm, struct record_identity *identities, uint64_t n)
+{
+    _Static_assert(sizeof *identities == 2 * sizeof(uint64_t), "summed as words");
+    comm_sum_uint64(comm, (uint64_t *)identities, 2 * n);
+}
+
 static int by_ordinal(const void *a, const void *b)
 {
     const struct bad_record *x = a, *y = b;
 
     return (x->ordinal > y->ordinal) - (x->ordinal < y->ordinal);
+}
+
+int pass_check_bad(const struct pass_result *result, uint64_t max_bad_records, struct error *err)
+{
+    if (result->n_bad <= max_bad_records)
+        return 0;
+    return error_set(err, EX_DATAERR, "%zu bad records, limits.max_bad_records allows %" PRIu64 "; the first: %s",
+                     result->n_bad, max_bad_records, result->bad[0].reason);
 }
 
 /* What every rank must know of the records: who was used, who was bad. */
@@ -61,7 +75,7 @@ int pass_share_records(const struct comm *comm, const struct pass_request *reque
     size_t n = 0;
     int rc;
 
-    comm_sum_uint64(comm, result->digests, result->n_records);
+    pass_sum_identities(comm, result->identities, result->n_records);
     rc = pass_gather_bad(comm, result, &all, &n, err);
     if (rc != 0) {
         free(all); /* this rank's allocation may have succeeded where another's has not */
@@ -73,9 +87,8 @@ int pass_share_records(const struct comm *comm, const struct pass_request *reque
     if (n > 0)
         qsort(all, n, sizeof *all, by_ordinal);
     result->n_used = result->n_shown - n;
-    if (n > request->max_bad_records)
-        return error_set(err, EX_DATAERR, "%zu bad records, limits.max_bad_records allows %" PRIu64 "; the first: %s",
-                         n, request->max_bad_records, all[0].reason);
+    if (pass_check_bad(result, request->max_bad_records, err) != 0)
+        return -1;
     if (result->n_used == 0)
         return error_set(err, EX_DATAERR, "every one of the %" PRIu64 " records is bad; the first: %s", result->n_shown,
                          all[0].reason);
@@ -84,7 +97,7 @@ int pass_share_records(const struct comm *comm, const struct pass_request *reque
 
 void pass_result_fini(struct pass_result *result)
 {
-    free(result->digests);
+    free(result->identities);
     free(result->bad);
     *result = (struct pass_result){0};
 }
@@ -92,7 +105,7 @@ void pass_result_fini(struct pass_result *result)
 void pass_progress_fini(struct pass_progress *progress)
 {
     block_set_fini(&progress->done);
-    free(progress->digests);
+    free(progress->identities);
     free(progress->bad);
     *progress = (struct pass_progress){0};
 }

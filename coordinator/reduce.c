@@ -174,6 +174,8 @@ int reduce_observation(const struct comm *comm, struct observation *observation,
     rc = reduce_list(comm, &list, rc, err);
     if (rc == 0)
         reduce_sums(comm, observation);
+    if (rc == 0 && observation->parts != NULL)
+        comm_sum_uint64(comm, observation->parts->n_records, OBSERVE_PARTS);
     return rc;
 }
 
@@ -182,7 +184,10 @@ int reduce_parts(const struct comm *comm, struct observe_parts *parts, struct er
     struct list list = {0};
     int rc = add_parts(&list, parts, err);
 
-    return reduce_list(comm, &list, rc, err);
+    rc = reduce_list(comm, &list, rc, err);
+    if (rc == 0)
+        comm_sum_uint64(comm, parts->n_records, OBSERVE_PARTS);
+    return rc;
 }
 
 void reduce_ranges(const struct comm *comm, struct ranges *ranges)

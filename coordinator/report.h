@@ -29,7 +29,7 @@ struct report_target {
 struct report {
     const struct run_request *request;
     const struct graph *graph;
-    const char *model_fingerprint, *statistics_fingerprint, *decisions_fingerprint;
+    const char *model_fingerprint, *measurement_fingerprint, *statistics_fingerprint, *decisions_fingerprint, *probe;
     const struct pass_result *records;   /* of the calibration set */
     const struct evaluation *evaluation; /* NULL: skipped */
     const struct equalization *equalization;

@@ -79,7 +79,7 @@ void report_convergence_print(const struct report *report, FILE *out)
     if (c->most < 0)
         return;
     settled = convergence_settled(c, limit);
-    fprintf(out, "thresholds moved by at most %.3g %% over the last half of the records (%s): ", 100 * c->moved,
+    fprintf(out, "thresholds moved by at most %.3g %% from half of the records to all (%s): ", 100 * c->moved,
             printable_copy(name, sizeof name, report->graph->values[c->most].name));
     fprintf(out, "%" PRIu64 " are %s for %.2g %%", report->records->n_used, c->moved > limit ? "not enough" : "enough",
             100 * limit);

@@ -175,7 +175,9 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
                        "%s is not the model of this archive: expected SHA-256 %s of files and inputs, found %s",
                        q->model.file, archive->model_fingerprint, run->model);
     if (rc == 0) {
+        memcpy(run->measurement, archive->measurement_fingerprint, sizeof run->measurement);
         memcpy(run->statistics, archive->statistics_fingerprint, sizeof run->statistics);
+        memcpy(run->probe, archive->probe, sizeof run->probe);
         rc = fingerprint_decisions(q, run->statistics, NULL, run->decisions, err);
     }
     if (rc == 0)
@@ -270,11 +272,11 @@ static int try_first_record(const struct run *run, FILE *out, struct error *err)
     struct feed *feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
     float *rows[DATASET_MAX_INPUTS] = {NULL};
     struct error why = {0};
-    uint64_t digest;
+    struct record_identity identity;
     int64_t label;
     int rc = feed == NULL ? -1 : run_create_rows(run, rows, err);
 
-    if (rc == 0 && feed_read(feed, 0, rows, &label, &digest, &why) < 0) {
+    if (rc == 0 && feed_read(feed, 0, rows, &label, &identity, &why) < 0) {
         if (why.code == EX_DATAERR && run->request->max_bad_records > 0) {
             fputs("the first record is bad: ", out);
             printable_print(why.text, out);

@@ -106,21 +106,31 @@ static int check_digest(const struct comm *comm, const char digest[65], int code
     return comm_agree(comm, rc, err);
 }
 
+/* Of the statistics, and of all but the records. */
+static int find_fingerprints(struct run *run, struct error *err)
+{
+    char dataset[65];
+
+    if (fingerprint_measurement(run->request, run->model, run->dataset, run->probe, run->measurement, err) != 0 ||
+        dataset_fingerprint(run->dataset, dataset, err) != 0)
+        return -1;
+    return fingerprint_statistics(run->measurement, dataset, run->statistics, err);
+}
+
 /* Ranks that read other files, or compute other bits, must not pour their statistics into one. */
 static int check_ranks(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
     const struct comm *comm = run->comm;
-    char probe[65];
-    int rc = comm_agree(comm, measure_probe(run->graph, q->calibration.block, probe, err), err);
+    int rc = comm_agree(comm, measure_probe(run->graph, q->calibration.block, run->probe, err), err);
 
     if (rc == 0)
-        rc = check_digest(comm, probe, EX_UNAVAILABLE,
+        rc = check_digest(comm, run->probe, EX_UNAVAILABLE,
                           "computes other fp32 bits than rank 0; pin a common instruction set with engine.isa, and see "
                           "that both read the same model",
                           err);
     if (rc == 0)
-        rc = comm_agree(comm, fingerprint_statistics(q, run->model, run->dataset, probe, run->statistics, err), err);
+        rc = comm_agree(comm, find_fingerprints(run, err), err);
     if (rc == 0)
         rc = check_digest(comm, run->statistics, EX_DATAERR, "reads another model, dataset or job than rank 0", err);
     if (rc == 0)

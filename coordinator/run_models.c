@@ -23,11 +23,11 @@ enum {
 /* Of struct emit_records; context is a feed. */
 static int read_record(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err)
 {
-    uint64_t digest;
+    struct record_identity identity;
     int64_t label;
 
     *is_bad = false;
-    if (feed_read(context, record, rows, &label, &digest, err) == 0)
+    if (feed_read(context, record, rows, &label, &identity, err) == 0)
         return 0;
     if (err->code != EX_DATAERR)
         return -1;

@@ -32,12 +32,13 @@ static int draw_tiles(const struct run *run, size_t input, size_t n, struct cont
     int rc = feed == NULL ? -1 : run_create_rows(run, rows, err);
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
-        uint64_t ordinal = count / n * i + count % n * i / n, digest;
+        uint64_t ordinal = count / n * i + count % n * i / n;
+        struct record_identity identity;
         struct error why = {0};
         int64_t label;
         float min, max;
 
-        if (feed_read(feed, ordinal, rows, &label, &digest, &why) == 0) {
+        if (feed_read(feed, ordinal, rows, &label, &identity, &why) == 0) {
             contact_sheet_draw(sheet, i, rows[input], &min, &max);
             fprintf(out, "  tile %zu: record %" PRIu64 ", label %" PRId64 ", values %g to %g\n", i + 1, ordinal, label,
                     (double)min, (double)max);

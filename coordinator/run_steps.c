@@ -57,7 +57,7 @@ static int reuse(struct run *run, struct error *err)
     comm_max_int32(run->comm, &is_missing, 1);
     if (!is_missing) {
         log_info("statistics come from %s", path);
-        return 0;
+        return pass_check_bad(&run->records, q->max_bad_records, err);
     }
     observation_destroy(run->observation);
     run->observation = NULL;
@@ -278,13 +278,10 @@ static int refine_plans(struct run *run, struct error *err)
 static int find_convergence(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
-    const struct observe_parts *parts = run->observation->parts;
     double started = clock_seconds();
-    int rc = convergence_find(run->comm, q->calibration.activations, q->calibration.percentile, parts,
+    int rc = convergence_find(run->comm, q->calibration.activations, q->calibration.percentile, run->observation->parts,
                               &run->convergence, err);
 
-    if (rc == 0 && parts != NULL)
-        convergence_count(&run->convergence, parts, run->records.digests, run->records.n_records, q->calibration.block);
     log_debug("thresholds against the number of records: %.2f s", clock_seconds() - started);
     return rc;
 }

@@ -13,18 +13,20 @@
 
 struct report run_report(struct run *run)
 {
-    return (struct report){run->request,
-                           run->graph,
-                           run->model,
-                           run->statistics,
-                           run->decisions,
-                           &run->records,
-                           run->is_evaluated ? &run->evaluation : NULL,
-                           &run->equalization,
-                           &run->convergence,
-                           run->request->n_targets,
-                           run->targets,
-                           run->output};
+    return (struct report){.request = run->request,
+                           .graph = run->graph,
+                           .model_fingerprint = run->model,
+                           .measurement_fingerprint = run->measurement,
+                           .statistics_fingerprint = run->statistics,
+                           .decisions_fingerprint = run->decisions,
+                           .probe = run->probe,
+                           .records = &run->records,
+                           .evaluation = run->is_evaluated ? &run->evaluation : NULL,
+                           .equalization = &run->equalization,
+                           .convergence = &run->convergence,
+                           .n_targets = run->request->n_targets,
+                           .targets = run->targets,
+                           .output = run->output};
 }
 
 static int write_text(struct run *run, const char *name, const char *text, bool is_listed, struct error *err)

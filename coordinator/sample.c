@@ -27,7 +27,8 @@ void sample_fini(struct sample *sample)
 
 static int read_records(struct sample *sample, struct dataset *dataset, struct feed *feed, struct error *err)
 {
-    uint64_t count = dataset_count(dataset), n = count < SAMPLE_RECORDS ? count : SAMPLE_RECORDS, digest;
+    uint64_t count = dataset_count(dataset), n = count < SAMPLE_RECORDS ? count : SAMPLE_RECORDS;
+    struct record_identity identity;
     int64_t label;
 
     for (uint64_t i = 0; i < n; i++) {
@@ -35,7 +36,7 @@ static int read_records(struct sample *sample, struct dataset *dataset, struct f
 
         for (size_t k = 0; k < sample->n_inputs; k++)
             rows[k] = sample->inputs[k] + sample->n * sample->elements[k];
-        if (feed_read(feed, i * count / n, rows, &label, &digest, err) == 0)
+        if (feed_read(feed, i * count / n, rows, &label, &identity, err) == 0)
             sample->n++;
         else if (err->code == EX_DATAERR)
             *err = (struct error){0};

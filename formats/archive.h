@@ -9,9 +9,10 @@
 #include "common/exact_sum.h"
 #include "common/histogram.h"
 #include "common/output.h"
+#include "formats/record.h"
 
 enum {
-    ARCHIVE_VERSION = 1,
+    ARCHIVE_VERSION = 2,
     ARCHIVE_NAME_BYTES = 256,
     ARCHIVE_METHOD_BYTES = 24,
     ARCHIVE_PARTS = 8,
@@ -70,24 +71,35 @@ struct archive_target {
     uint8_t *codes;                /* else 128 + code of all weights, layer after layer; NULL where there are none */
 };
 
+struct archive_part { /* of the blocks that were counted */
+    uint64_t n_blocks, n_records;
+};
+
 struct archive_bad_record {
     uint64_t ordinal;
     char reason[ARCHIVE_NAME_BYTES];
 };
 
 struct archive {
-    uint32_t version;
+    uint32_t version; /* as it was read; what is written is of ARCHIVE_VERSION */
     char etalon_version[32], statistics_fingerprint[65], decisions_fingerprint[65], isa[32];
     char model[ARCHIVE_NAME_BYTES];
     char model_fingerprint[65]; /* of the model's files and what was asked of its graph */
+    /* Of all that the statistics depend on besides the records, and of the fp32 bits of the machine, which are a part
+     * of that: archives that share it can be merged. "": format version 1 did not know. */
+    char measurement_fingerprint[65], probe[65];
     uint64_t records_used, block_size, bins;
     size_t n_values;
     struct archive_value *values;
-    size_t n_parts;           /* ARCHIVE_PARTS, or 0: none were kept */
-    uint64_t *part_blocks;    /* [n_parts + 1]: part p is of blocks [part_blocks[p], part_blocks[p + 1]) */
+    size_t n_parts; /* ARCHIVE_PARTS, or 0: none were kept */
+    struct archive_part part_sizes[ARCHIVE_PARTS];
+    /* NULL: blocks went to parts in turn (worker/observe_parts.h). Else [ARCHIVE_PARTS + 1]: part p is of blocks
+     * [part_blocks[p], part_blocks[p + 1]). */
+    uint64_t *part_blocks;
     struct histogram **parts; /* [n_parts][n_values], all of one number of bins; together they are the values' */
     size_t n_records;         /* all records of the dataset's range, used or not */
-    uint64_t *record_digests; /* [n_records]; 0 for bad ones and those that were not used */
+    /* [n_records]; 0 for those that were not looked at. Format version 1 had no keys, and no digests of bad ones. */
+    struct record_identity *records;
     size_t n_bad;
     struct archive_bad_record *bad;
     size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */

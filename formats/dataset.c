@@ -233,6 +233,7 @@ int dataset_read_input(struct dataset_cursor *cursor, size_t input, uint64_t ord
     record->key[0] = '\0';
     record->label = -1;
     record->digest = 0;
+    record->is_unnamed = false;
     record->decode_seconds = 0;
     if (part->kind->read(part->state, cursor->positions[input],
                          part->ordinals == NULL ? ordinal : part->ordinals[ordinal], record, &why) == 0)
@@ -270,6 +271,12 @@ static void put_number(uint64_t number, uint8_t bytes[8])
         bytes[i] = (uint8_t)(number >> (8 * i));
 }
 
+struct record_identity record_identify(const struct record *record)
+{
+    return (struct record_identity){record->is_unnamed ? 0 : XXH3_64bits(record->key, strlen(record->key)),
+                                    record->digest};
+}
+
 uint64_t dataset_digest(const uint64_t *digests, size_t n)
 {
     uint8_t bytes[8 * DATASET_MAX_INPUTS];
@@ -277,6 +284,17 @@ uint64_t dataset_digest(const uint64_t *digests, size_t n)
     for (size_t i = 0; i < n; i++)
         put_number(digests[i], bytes + 8 * i);
     return n == 1 ? digests[0] : XXH3_64bits(bytes, 8 * n);
+}
+
+struct record_identity record_identity_join(const struct record_identity *inputs, size_t n)
+{
+    uint64_t keys[DATASET_MAX_INPUTS], digests[DATASET_MAX_INPUTS], any_key = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        any_key |= keys[i] = inputs[i].key;
+        digests[i] = inputs[i].digest;
+    }
+    return (struct record_identity){any_key == 0 ? 0 : dataset_digest(keys, n), dataset_digest(digests, n)};
 }
 
 static void digest_number(struct sha256 *digest, uint64_t number)
@@ -287,40 +305,71 @@ static void digest_number(struct sha256 *digest, uint64_t number)
     sha256_add(digest, bytes, sizeof bytes);
 }
 
-static int digest_record(struct sha256 *digest, struct dataset_cursor *cursor, uint64_t ordinal, struct record *record,
-                         struct error *err)
+static int identify(struct dataset_cursor *cursor, uint64_t ordinal, struct record *record,
+                    struct record_identity *identity, struct error *err)
 {
+    struct record_identity inputs[DATASET_MAX_INPUTS];
+
     for (size_t i = 0; i < cursor->dataset->n_parts; i++) {
         struct error why = {0};
 
         if (dataset_read_input(cursor, i, ordinal, record, &why) < 0 && why.code != EX_DATAERR)
             return error_set(err, why.code, "%s", why.text);
-        digest_number(digest, strlen(record->key));
-        sha256_add(digest, record->key, strlen(record->key));
-        digest_number(digest, record->digest);
+        inputs[i] = record_identify(record);
     }
+    *identity = record_identity_join(inputs, cursor->dataset->n_parts);
     return 0;
+}
+
+static uint64_t count_samples(uint64_t n_records)
+{
+    return n_records < FINGERPRINT_RECORDS ? n_records : FINGERPRINT_RECORDS;
+}
+
+/* Record floor(n i / samples) of n, without overflow. */
+static uint64_t sample_ordinal(uint64_t n_records, uint64_t i)
+{
+    uint64_t n = count_samples(n_records);
+
+    return n_records / n * i + n_records % n * i / n;
+}
+
+static int fingerprint_samples(uint64_t n_records, const struct record_identity *samples, char hex[65],
+                               struct error *err)
+{
+    struct sha256 *digest = sha256_create(err);
+
+    if (digest == NULL)
+        return -1;
+    digest_number(digest, n_records);
+    for (uint64_t i = 0; i < count_samples(n_records); i++) {
+        digest_number(digest, samples[i].key);
+        digest_number(digest, samples[i].digest);
+    }
+    sha256_finish(digest, hex);
+    return 0;
+}
+
+int dataset_fingerprint_records(const struct record_identity *records, uint64_t n, char hex[65], struct error *err)
+{
+    struct record_identity samples[FINGERPRINT_RECORDS];
+
+    for (uint64_t i = 0; i < count_samples(n); i++)
+        samples[i] = records[sample_ordinal(n, i)];
+    return fingerprint_samples(n, samples, hex, err);
 }
 
 int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err)
 {
-    uint64_t n = dataset->n_records, n_samples = n < FINGERPRINT_RECORDS ? n : FINGERPRINT_RECORDS;
     struct dataset_cursor *cursor = dataset_cursor_open(dataset, err);
-    struct sha256 *digest = cursor == NULL ? NULL : sha256_create(err);
+    struct record_identity samples[FINGERPRINT_RECORDS];
     struct record record = {0};
-    int rc = digest == NULL ? -1 : 0;
+    int rc = cursor == NULL ? -1 : 0;
 
+    for (uint64_t i = 0; rc == 0 && i < count_samples(dataset->n_records); i++)
+        rc = identify(cursor, sample_ordinal(dataset->n_records, i), &record, &samples[i], err);
     if (rc == 0)
-        digest_number(digest, n);
-    for (uint64_t i = 0; rc == 0 && i < n_samples; i++) /* record floor(n i / n_samples), without overflow */
-        rc = digest_record(digest, cursor, n / n_samples * i + n % n_samples * i / n_samples, &record, err);
-    if (digest != NULL) {
-        char text[SHA256_HEX_BYTES];
-
-        sha256_finish(digest, text); /* also on failure: it frees */
-        if (rc == 0)
-            memcpy(hex, text, sizeof text);
-    }
+        rc = fingerprint_samples(dataset->n_records, samples, hex, err);
     record_fini(&record);
     dataset_cursor_close(cursor);
     return rc;

@@ -49,6 +49,13 @@ struct record {
     const struct image_wish *wish;          /* of the reader, who sets and owns it; NULL: the whole image */
     double decode_seconds;                  /* of the last dataset_read: spent on an image file; the rest was reading */
     uint64_t digest; /* XXH3-64 of the stored record (file bytes or datum), for the dataset's identity; 0: unreadable */
+    bool is_unnamed; /* the key is but the record's place in a file, and would be another in a part of that file */
+};
+
+/* What tells a record from all others, wherever its dataset lies and whatever else is in it. */
+struct record_identity {
+    uint64_t key;    /* XXH3-64 of its key; 0: is_unnamed */
+    uint64_t digest; /* of its bytes; 0: unreadable */
 };
 
 enum {
@@ -171,11 +178,17 @@ int dataset_read(struct dataset_cursor *cursor, uint64_t ordinal, struct record 
 /* The same of one input among several, whose name the message begins with; dataset_read reads the first. */
 int dataset_read_input(struct dataset_cursor *cursor, size_t input, uint64_t ordinal, struct record *record,
                        struct error *err);
-/* The digest of a record of n inputs, from those of the inputs; of one input its own. */
+/* Of a record that dataset_read or dataset_read_input has filled, also where it was bad. */
+struct record_identity record_identify(const struct record *record);
+/* One number for n of them, in this order: of one its own. */
 uint64_t dataset_digest(const uint64_t *digests, size_t n);
+/* The identity of a record of n inputs, from those of the inputs; of one input its own. */
+struct record_identity record_identity_join(const struct record_identity *inputs, size_t n);
 int dataset_check_unchanged(struct dataset *dataset, struct error *err);
-/* Content identity, SHA-256 over the count and key + digest (of each input) of up to 64 evenly spaced records (bad ones
- * too); never a path. EX_IOERR, EX_NOINPUT when the dataset is gone. */
+/* Content identity, SHA-256 over the count and the identities of up to 64 evenly spaced records (bad ones too); never a
+ * path. EX_IOERR, EX_NOINPUT when the dataset is gone. */
 int dataset_fingerprint(struct dataset *dataset, char hex[65], struct error *err);
+/* The same of a dataset of these n records, e.g. one whose parts were read in several places. EX_OSERR. */
+int dataset_fingerprint_records(const struct record_identity *records, uint64_t n, char hex[65], struct error *err);
 
 #endif

@@ -99,9 +99,9 @@ static int simulate(struct run *run, const struct plan *plan, const char *folder
 
     for (uint64_t r = 0; rc == 0 && r < n_records; r++) {
         int64_t label;
-        uint64_t digest;
+        struct record_identity identity;
 
-        rc = feed_read(feed, r, rows, &label, &digest, err);
+        rc = feed_read(feed, r, rows, &label, &identity, err);
         if (rc == 0)
             rc = simulate_record(run, &s, rows, folder, err);
     }

@@ -99,20 +99,27 @@ static int read_input(struct feed *feed, size_t input, uint64_t ordinal, float *
     return rc;
 }
 
-int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
+int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, struct record_identity *identity,
               struct error *err)
 {
-    uint64_t digests[DATASET_MAX_INPUTS];
+    struct record_identity parts[DATASET_MAX_INPUTS] = {{0}};
     int64_t first = -1;
+    int rc = 0;
 
-    for (size_t i = 0; i < feed->n; i++) {
-        if (read_input(feed, i, ordinal, rows[i], err) < 0)
-            return -1;
+    for (size_t i = 0; i < feed->n; i++) { /* of a bad record all inputs are looked at, for its identity */
+        struct error why = {0};
+
+        if (read_input(feed, i, ordinal, rows[i], &why) < 0) {
+            if (rc == 0 || why.code != EX_DATAERR)
+                rc = error_set(err, why.code, "%s", why.text);
+            if (why.code != EX_DATAERR)
+                return -1;
+        }
         if (first < 0)
             first = feed->record.label;
-        digests[i] = feed->record.digest;
+        parts[feed->parts[i]] = record_identify(&feed->record);
     }
     *label = first;
-    *digest = dataset_digest(digests, feed->n);
-    return 0;
+    *identity = record_identity_join(parts, feed->n);
+    return rc;
 }

@@ -30,8 +30,9 @@ struct feed *feed_create(struct dataset *dataset, const struct feed_input *input
 void feed_destroy(struct feed *feed); /* NULL is allowed */
 
 /* rows[input] gets the input's elements, plain CHW; on failure they hold anything. The label is that of the first input
- * that has one (-1: none has), the digest that of all together. EX_DATAERR: the record is bad, see dataset_read. */
-int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, uint64_t *digest,
+ * that has one (-1: none has), the identity that of all together. EX_DATAERR: the record is bad, see dataset_read;
+ * then, too, *identity is set. */
+int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *label, struct record_identity *identity,
               struct error *err);
 /* What feed_read took, since feed_create. */
 struct feed_times feed_times(const struct feed *feed);

@@ -54,11 +54,12 @@ static int block_init(struct block *block, const struct source *source, struct e
     block->values = memory_create(elements, sizeof *block->values, "a block's input", err);
     block->labels = memory_create(n, sizeof *block->labels, "a block's labels", err);
     block->ordinals = memory_create(n, sizeof *block->ordinals, "a block's records", err);
-    block->digests = memory_create(n, sizeof *block->digests, "a block's records", err);
+    block->identities = memory_create(n, sizeof *block->identities, "a block's records", err);
     block->bad_ordinals = memory_create(n, sizeof *block->bad_ordinals, "a block's bad records", err);
+    block->bad_identities = memory_create(n, sizeof *block->bad_identities, "a block's bad records", err);
     block->bad_reasons = memory_create(n, sizeof *block->bad_reasons, "a block's bad records", err);
-    if (block->values == NULL || block->labels == NULL || block->ordinals == NULL || block->digests == NULL ||
-        block->bad_ordinals == NULL || block->bad_reasons == NULL)
+    if (block->values == NULL || block->labels == NULL || block->ordinals == NULL || block->identities == NULL ||
+        block->bad_ordinals == NULL || block->bad_identities == NULL || block->bad_reasons == NULL)
         return -1;
     for (size_t i = 0, at = 0; i < source->options.n_inputs; at += n * source->rows[i++])
         block->inputs[i] = block->values + at;
@@ -70,8 +71,9 @@ static void block_fini(struct block *block)
     free(block->values);
     free(block->labels);
     free(block->ordinals);
-    free(block->digests);
+    free(block->identities);
     free(block->bad_ordinals);
+    free(block->bad_identities);
     free(block->bad_reasons);
 }
 
@@ -84,7 +86,7 @@ static int decode_record(struct decoder *decoder, struct block *block, uint64_t 
     for (size_t i = 0; i < source->options.n_inputs; input += source->options.block_size * source->rows[i++])
         rows[i] = input + row * source->rows[i];
     block->ordinals[row] = ordinal;
-    return feed_read(decoder->feed, ordinal, rows, &block->labels[row], &block->digests[row], err);
+    return feed_read(decoder->feed, ordinal, rows, &block->labels[row], &block->identities[row], err);
 }
 
 /* Also what a bad record left half-written: rows out of use are zero whatever was there before. */
@@ -114,6 +116,7 @@ static int decode_block(struct decoder *decoder, struct block *block, struct err
             block->n_records++;
         } else if (why.code == EX_DATAERR) {
             block->bad_ordinals[block->n_bad] = first + i;
+            block->bad_identities[block->n_bad] = block->identities[block->n_records];
             memcpy(block->bad_reasons[block->n_bad], why.text, sizeof why.text);
             block->n_bad++;
         } else {

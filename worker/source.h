@@ -12,14 +12,15 @@ struct block {
     uint64_t index;   /* block number */
     size_t n_records; /* good ones: rows in use, at most the block size */
     const float
-        *inputs[DATASET_MAX_INPUTS];       /* [block size][elements of the input] each, plain CHW; unused rows: zero */
-    float *values;                         /* private: what `inputs` point into */
-    int64_t *labels;                       /* [block size]; -1: none; of several inputs the first that has one */
-    uint64_t *ordinals;                    /* [block size]: which record each row is */
-    uint64_t *digests;                     /* [block size] */
-    size_t n_bad;                          /* records of this block that could not be used */
-    uint64_t *bad_ordinals;                /* [block size] */
-    char (*bad_reasons)[ERROR_TEXT_BYTES]; /* [block size] */
+        *inputs[DATASET_MAX_INPUTS];        /* [block size][elements of the input] each, plain CHW; unused rows: zero */
+    float *values;                          /* private: what `inputs` point into */
+    int64_t *labels;                        /* [block size]; -1: none; of several inputs the first that has one */
+    uint64_t *ordinals;                     /* [block size]: which record each row is */
+    struct record_identity *identities;     /* [block size] of the rows */
+    size_t n_bad;                           /* records of this block that could not be used */
+    uint64_t *bad_ordinals;                 /* [block size] */
+    struct record_identity *bad_identities; /* [block size] */
+    char (*bad_reasons)[ERROR_TEXT_BYTES];  /* [block size] */
 };
 
 struct source_options {

@@ -279,7 +279,7 @@ function convergence() {
   if (!c) return;
   const figure = html("figure", { id: "convergence-plot" }, html("figcaption", {}, "Every value's threshold relative to its last one; the one that moved most is drawn strong."));
   section("convergence", "Were there enough records?",
-    html("p", {}, `${c.is_enough ? "Yes" : "No"}: over the last half of the records thresholds (${c.method}) moved by at most ${show(100 * c.moved, 3)} %, that of ${c.moved_most}; `,
+    html("p", {}, `${c.is_enough ? "Yes" : "No"}: from half of the records to all, thresholds (${c.method}) moved by at most ${show(100 * c.moved, 3)} %, that of ${c.moved_most}; `,
       `${show(100 * c.limit, 2)} % counts as stable. `, c.is_enough && c.settled_from < report.records.used ? `${count(c.settled_from)} records would have done.` : ""), figure);
   plot(figure, "thresholds against the number of records", (width) => {
     const box = { left: 52, right: width - 16, top: 12, bottom: 190 }, last = c.records[c.records.length - 1];

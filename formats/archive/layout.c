@@ -12,90 +12,111 @@ _Static_assert(sizeof(size_t) == sizeof(uint64_t), "sizes are stored as u64");
 const char archive_format[] = "etalon archive";
 
 static const struct store_column preamble_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_preamble, format),
-    STORE_COLUMN(STORE_U32, struct archive_preamble, format_version),
-    STORE_COLUMN(STORE_TEXT, struct archive_preamble, etalon_version),
+    STORE_COLUMN(STORE_TEXT, struct archive_preamble, format, NULL),
+    STORE_COLUMN(STORE_U32, struct archive_preamble, format_version, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive_preamble, etalon_version, NULL),
 };
 
 static const struct store_column run_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive, etalon_version),
-    STORE_COLUMN(STORE_TEXT, struct archive, statistics_fingerprint),
-    STORE_COLUMN(STORE_TEXT, struct archive, decisions_fingerprint),
-    STORE_COLUMN(STORE_TEXT, struct archive, isa),
-    STORE_COLUMN(STORE_TEXT, struct archive, model),
-    STORE_COLUMN(STORE_TEXT, struct archive, model_fingerprint),
-    STORE_COLUMN(STORE_U64, struct archive, records_used),
-    STORE_COLUMN(STORE_U64, struct archive, block_size),
-    STORE_COLUMN(STORE_U64, struct archive, bins),
+    STORE_COLUMN(STORE_TEXT, struct archive, etalon_version, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, statistics_fingerprint, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, decisions_fingerprint, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, isa, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, model, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, model_fingerprint, NULL),
+    STORE_COLUMN(STORE_U64, struct archive, records_used, NULL),
+    STORE_COLUMN(STORE_U64, struct archive, block_size, NULL),
+    STORE_COLUMN(STORE_U64, struct archive, bins, NULL),
+};
+
+/* From format version 2 on. */
+static const struct store_column measurement_columns[] = {
+    STORE_COLUMN(STORE_TEXT, struct archive, measurement_fingerprint, NULL),
+    STORE_COLUMN(STORE_TEXT, struct archive, probe, NULL),
+};
+
+static const struct store_column record_columns[] = {
+    STORE_COLUMN(STORE_U64, struct record_identity, digest, "XXH3-64"),
+    STORE_COLUMN(STORE_U64, struct record_identity, key, "XXH3-64"), /* from format version 2 on */
+};
+
+static const struct store_column part_columns[] = {
+    STORE_COLUMN(STORE_U64, struct archive_part, n_blocks, "blocks"),
+    STORE_COLUMN(STORE_U64, struct archive_part, n_records, "records"),
 };
 
 static const struct store_column value_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_value, name),
-    STORE_COLUMN(STORE_U64, struct archive_value, channels),
-    STORE_COLUMN(STORE_U64, struct archive_value, n_sums),
+    STORE_COLUMN(STORE_TEXT, struct archive_value, name, NULL),
+    STORE_COLUMN(STORE_U64, struct archive_value, channels, "channels"),
+    STORE_COLUMN(STORE_U64, struct archive_value, n_sums, "channels"),
 };
 
 static const struct store_column histogram_columns[] = {
-    STORE_COLUMN(STORE_I32, struct histogram, exponent),      STORE_COLUMN(STORE_U64, struct histogram, n),
-    STORE_COLUMN(STORE_U64, struct histogram, zeros),         STORE_COLUMN(STORE_U64, struct histogram, nans),
-    STORE_COLUMN(STORE_U64, struct histogram, positive_infs), STORE_COLUMN(STORE_U64, struct histogram, negative_infs),
-    STORE_COLUMN(STORE_F32, struct histogram, min),           STORE_COLUMN(STORE_F32, struct histogram, max),
+    STORE_COLUMN(STORE_I32, struct histogram, exponent, "log2 of real per bin"),
+    STORE_COLUMN(STORE_U64, struct histogram, n, "elements"),
+    STORE_COLUMN(STORE_U64, struct histogram, zeros, "elements"),
+    STORE_COLUMN(STORE_U64, struct histogram, nans, "elements"),
+    STORE_COLUMN(STORE_U64, struct histogram, positive_infs, "elements"),
+    STORE_COLUMN(STORE_U64, struct histogram, negative_infs, "elements"),
+    STORE_COLUMN(STORE_F32, struct histogram, min, "real"),
+    STORE_COLUMN(STORE_F32, struct histogram, max, "real"),
 };
 
 static const struct store_column bad_columns[] = {
-    STORE_COLUMN(STORE_U64, struct archive_bad_record, ordinal),
-    STORE_COLUMN(STORE_TEXT, struct archive_bad_record, reason),
+    STORE_COLUMN(STORE_U64, struct archive_bad_record, ordinal, "number of a record"),
+    STORE_COLUMN(STORE_TEXT, struct archive_bad_record, reason, NULL),
 };
 
 static const struct store_column equalized_columns[] = {
-    STORE_COLUMN(STORE_U32, struct archive_equalized, value),
-    STORE_COLUMN(STORE_I32, struct archive_equalized, exponent),
+    STORE_COLUMN(STORE_U32, struct archive_equalized, value, "row of /values"),
+    STORE_COLUMN(STORE_I32, struct archive_equalized, exponent, "log2"),
 };
 
 static const struct store_column target_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_target, name),
+    STORE_COLUMN(STORE_TEXT, struct archive_target, name, NULL),
 };
 
 static const struct store_column decision_columns[] = {
-    STORE_COLUMN(STORE_U32, struct archive_decision, value),
-    STORE_COLUMN(STORE_F32, struct archive_decision, threshold),
-    STORE_COLUMN(STORE_F32, struct archive_decision, scale),
-    STORE_COLUMN(STORE_I32, struct archive_decision, zero_point),
-    STORE_COLUMN(STORE_I32, struct archive_decision, lo),
-    STORE_COLUMN(STORE_I32, struct archive_decision, hi),
-    STORE_COLUMN(STORE_TEXT, struct archive_decision, method),
-    STORE_COLUMN(STORE_F64, struct archive_decision, sqnr_db),
-    STORE_COLUMN(STORE_F64, struct archive_decision, cosine),
-    STORE_COLUMN(STORE_U64, struct archive_decision, clipped),
-    STORE_COLUMN(STORE_U64, struct archive_decision, elements),
+    STORE_COLUMN(STORE_U32, struct archive_decision, value, "row of /values"),
+    STORE_COLUMN(STORE_F32, struct archive_decision, threshold, "real"),
+    STORE_COLUMN(STORE_F32, struct archive_decision, scale, "real per step"),
+    STORE_COLUMN(STORE_I32, struct archive_decision, zero_point, "steps"),
+    STORE_COLUMN(STORE_I32, struct archive_decision, lo, "steps"),
+    STORE_COLUMN(STORE_I32, struct archive_decision, hi, "steps"),
+    STORE_COLUMN(STORE_TEXT, struct archive_decision, method, NULL),
+    STORE_COLUMN(STORE_F64, struct archive_decision, sqnr_db, "dB"),
+    STORE_COLUMN(STORE_F64, struct archive_decision, cosine, "1"),
+    STORE_COLUMN(STORE_U64, struct archive_decision, clipped, "elements"),
+    STORE_COLUMN(STORE_U64, struct archive_decision, elements, "elements"),
 };
 
 static const struct store_column channel_columns[] = {
-    STORE_COLUMN(STORE_U32, struct archive_channel, decision),
-    STORE_COLUMN(STORE_F32, struct archive_channel, threshold),
-    STORE_COLUMN(STORE_F32, struct archive_channel, scale),
+    STORE_COLUMN(STORE_U32, struct archive_channel, decision, "row of the decisions"),
+    STORE_COLUMN(STORE_F32, struct archive_channel, threshold, "real"),
+    STORE_COLUMN(STORE_F32, struct archive_channel, scale, "real per step"),
 };
 
 static const struct store_column layer_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_layer, name),
-    STORE_COLUMN(STORE_U64, struct archive_layer, n_scales),
-    STORE_COLUMN(STORE_U64, struct archive_layer, n_biases),
-    STORE_COLUMN(STORE_TEXT, struct archive_layer, method),
-    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse),
-    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse_max_abs),
+    STORE_COLUMN(STORE_TEXT, struct archive_layer, name, NULL),
+    STORE_COLUMN(STORE_U64, struct archive_layer, n_scales, "scales"),
+    STORE_COLUMN(STORE_U64, struct archive_layer, n_biases, "biases"),
+    STORE_COLUMN(STORE_TEXT, struct archive_layer, method, NULL),
+    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse, "real^2"),
+    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse_max_abs, "real^2"),
 };
 
-static const struct store_column fingerprint_column = STORE_COLUMN(STORE_TEXT, struct archive_target, fingerprint);
-static const struct store_column weight_scale_column = {"weight_scale", STORE_F32, 0, sizeof(float)};
-static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(float)};
-static const struct store_column code_column = {"code", STORE_U8, 0, 1};
-static const struct store_column job_column = {"job", STORE_U8, 0, 1};
-static const struct store_column record_column = {"digest", STORE_U64, 0, sizeof(uint64_t)};
-static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t)};
-static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t)};
-static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t)};
-static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t)};
-static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES};
+static const struct store_column fingerprint_column =
+    STORE_COLUMN(STORE_TEXT, struct archive_target, fingerprint, NULL);
+static const struct store_column weight_scale_column = {"weight_scale", STORE_F32, 0, sizeof(float), "real per step"};
+static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(float), "real"};
+static const struct store_column code_column = {"code", STORE_U8, 0, 1, "steps + 128"};
+static const struct store_column job_column = {"job", STORE_U8, 0, 1, NULL};
+static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t), "64 blocks, a bit each"};
+static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t),
+                                                       "number of a block"};
+static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t), NULL};
+static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t), NULL};
+static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES, NULL};
 
 void archive_transfer_preamble(struct store *store, struct archive_preamble *preamble)
 {
@@ -168,13 +189,13 @@ static void transfer_series(struct store *store, hid_t group, const struct serie
     struct store_rows positive, negative;
 
     /* Reading, the datasets are measured before anything is allocated that is as large as they claim to be. */
-    store_rows_begin(store, group, "positive", series->n, series->bins, &positive);
+    store_rows_begin(store, group, "positive", "elements", series->n, series->bins, &positive);
     prepare_series(store, series);
     for (size_t i = 0; i < series->n && !store->has_failed; i++)
         store_row(store, &positive, i, series_at(series, i)->positive);
     store_rows_end(store, &positive);
 
-    store_rows_begin(store, group, "negative", series->n, series->bins, &negative);
+    store_rows_begin(store, group, "negative", "elements", series->n, series->bins, &negative);
     transfer_negative(store, &negative, series);
     store_rows_end(store, &negative);
 
@@ -214,7 +235,7 @@ static void transfer_sums(struct store *store, hid_t parent, size_t index, struc
 
     _Static_assert(sizeof(struct exact_sum) == EXACT_SUM_LIMBS * sizeof(uint64_t), "an exact sum is its limbs");
     snprintf(name, sizeof name, "%06zu", index);
-    store_rows_begin(store, parent, name, value->n_sums, EXACT_SUM_LIMBS, &rows);
+    store_rows_begin(store, parent, name, "2^(32 i - 640) real", value->n_sums, EXACT_SUM_LIMBS, &rows);
     if (store->is_reading)
         value->sums = store_allocate(store, value->n_sums, sizeof *value->sums, "sums of channels");
     for (size_t c = 0; c < value->n_sums && !store->has_failed; c++)
@@ -234,7 +255,7 @@ static void transfer_value_ranges(struct store *store, hid_t parent, size_t inde
         return;
     group = store_enter(store, parent, name);
     store_attribute(store, group, &n_ranges_column, &value->n_ranges, true);
-    store_rows_begin(store, group, "counts", value->n_ranges, ARCHIVE_RANGE_BINS, &rows);
+    store_rows_begin(store, group, "counts", "elements", value->n_ranges, ARCHIVE_RANGE_BINS, &rows);
     if (store->is_reading)
         value->range_counts = store_allocate(store, value->n_ranges, ARCHIVE_RANGE_BINS * sizeof *value->range_counts,
                                              "counts of ranges");
@@ -329,18 +350,30 @@ static void transfer_part(struct store *store, hid_t parent, size_t part, size_t
     store_leave(store, group);
 }
 
+/* Where parts are ranges of blocks, which format version 1 knew alone. */
+static void transfer_first_blocks(struct store *store, hid_t group, struct archive *archive)
+{
+    size_t n = ARCHIVE_PARTS + 1;
+
+    if (store->is_reading ? !store_has(store, group, first_block_column.name) : archive->part_blocks == NULL)
+        return;
+    archive->part_blocks = transfer_array(store, group, &first_block_column, archive->part_blocks, &n);
+    if (!store->has_failed && n != ARCHIVE_PARTS + 1)
+        store_fail(store, EX_DATAERR, "group /parts: expected %d block numbers, found %zu", ARCHIVE_PARTS + 1, n);
+}
+
 /* Absent where no parts were kept. */
 static void transfer_parts(struct store *store, struct archive *archive)
 {
-    size_t n = archive->n_parts + 1;
     hid_t group;
 
     if (store->is_reading ? !store_has(store, store->file, "parts") : archive->n_parts == 0)
         return;
     group = store_enter(store, store->file, "parts");
-    archive->part_blocks = transfer_array(store, group, &first_block_column, archive->part_blocks, &n);
-    if (!store->has_failed && n != ARCHIVE_PARTS + 1)
-        store_fail(store, EX_DATAERR, "group /parts: expected %d block numbers, found %zu", ARCHIVE_PARTS + 1, n);
+    transfer_first_blocks(store, group, archive);
+    if (archive->version > 1)
+        store_columns(store, group, part_columns, COUNT(part_columns), archive->part_sizes, sizeof *archive->part_sizes,
+                      ARCHIVE_PARTS);
     if (store->is_reading) {
         archive->parts = store_allocate(store, ARCHIVE_PARTS, sizeof *archive->parts, "the parts");
         archive->n_parts = archive->parts != NULL ? ARCHIVE_PARTS : 0;
@@ -361,10 +394,14 @@ static void transfer_done(struct store *store, hid_t group, struct archive *arch
 static void transfer_records(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "records"), bad;
-    size_t n_bad;
+    size_t n = store_count(store, group, record_columns[0].name, archive->n_records), n_bad;
 
-    archive->record_digests =
-        transfer_array(store, group, &record_column, archive->record_digests, &archive->n_records);
+    if (store->is_reading) {
+        archive->records = store_allocate(store, n, sizeof *archive->records, "the records");
+        archive->n_records = archive->records != NULL ? n : 0;
+    }
+    store_columns(store, group, record_columns, archive->version > 1 ? 2 : 1, archive->records,
+                  sizeof *archive->records, n);
     bad = store_enter(store, group, "bad");
     n_bad = store_count(store, bad, bad_columns[0].name, archive->n_bad);
     if (store->is_reading) {
@@ -480,6 +517,8 @@ void archive_transfer(struct store *store, struct archive *archive)
 {
     for (size_t i = 0; i < COUNT(run_columns); i++)
         store_attribute(store, store->file, &run_columns[i], archive, true);
+    for (size_t i = 0; archive->version > 1 && i < COUNT(measurement_columns); i++)
+        store_attribute(store, store->file, &measurement_columns[i], archive, true);
     archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
     transfer_values(store, archive);
     transfer_parts(store, archive);

@@ -15,8 +15,8 @@ struct archive_preamble {
 extern const char archive_format[]; /* what `format` says */
 void archive_transfer_preamble(struct store *store, struct archive_preamble *preamble);
 
-/* The whole content, in the order that defines its digest. Reading allocates what archive_fini frees, also after a
- * failure; values are believed only after the digest and archive_check. */
+/* The whole content, in the order that defines its digest, as archive->version has it. Reading allocates what
+ * archive_fini frees, also after a failure; values are believed only after the digest and archive_check. */
 void archive_transfer(struct store *store, struct archive *archive);
 
 /* The last attribute, which is about the others. */

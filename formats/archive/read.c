@@ -55,7 +55,14 @@ static int check_parts_of_value(const struct archive *archive, size_t i, struct 
 
 static int check_part_blocks(const struct archive *archive, struct error *err)
 {
+    uint64_t n_records = 0;
+
     for (size_t p = 0; p < archive->n_parts; p++)
+        n_records += archive->part_sizes[p].n_records;
+    if (archive->n_parts > 0 && archive->n_done == 0 && n_records != archive->records_used)
+        return error_set(err, EX_DATAERR, "the parts have seen %llu records, of %llu that were used",
+                         (unsigned long long)n_records, (unsigned long long)archive->records_used);
+    for (size_t p = 0; archive->part_blocks != NULL && p < archive->n_parts; p++)
         if (archive->part_blocks[p] > archive->part_blocks[p + 1])
             return error_set(err, EX_DATAERR, "part %zu begins with block %llu and ends with %llu", p,
                              (unsigned long long)archive->part_blocks[p],
@@ -170,6 +177,20 @@ static int check_content(const struct archive *archive, struct error *err)
     return 0;
 }
 
+/* What format version 1 left to its readers: bad records were those without a digest. */
+static void count_parts(struct archive *archive)
+{
+    uint64_t record = 0;
+
+    for (size_t p = 0; p < archive->n_parts; p++) {
+        struct archive_part *part = &archive->part_sizes[p];
+
+        part->n_blocks = archive->part_blocks[p + 1] - archive->part_blocks[p];
+        for (; record < archive->n_records && record / archive->block_size < archive->part_blocks[p + 1]; record++)
+            part->n_records += archive->records[record].digest != 0;
+    }
+}
+
 static int read_file(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err)
 {
     struct archive_preamble preamble = {0};
@@ -181,15 +202,19 @@ static int read_file(const char *path, struct archive *archive, char hex[SHA256_
     archive_transfer_preamble(&store, &preamble);
     if (!store.has_failed && check_version(&preamble, err) != 0)
         store.has_failed = true;
+    archive->version = preamble.format_version;
     archive_transfer(&store, archive);
     store_take_digest(&store, hex);
     archive_transfer_digest(&store, promised);
     if (store_close(&store) != 0)
         return -1;
-    archive->version = preamble.format_version;
     if (strcmp(hex, promised) != 0)
         return error_set(err, EX_DATAERR, "the content is not what was written: expected SHA-256 %s, found %s",
                          promised, hex);
+    if (archive->version == 1 && archive->n_parts > 0 && (archive->part_blocks == NULL || archive->block_size == 0))
+        return error_set(err, EX_DATAERR, "parts without block numbers");
+    if (archive->version == 1)
+        count_parts(archive);
     return check_content(archive, err);
 }
 
@@ -244,7 +269,7 @@ void archive_fini(struct archive *archive)
     for (size_t i = 0; i < archive->n_targets; i++)
         archive_target_fini(&archive->targets[i]);
     free(archive->values);
-    free(archive->record_digests);
+    free(archive->records);
     free(archive->bad);
     free(archive->done);
     free(archive->job);

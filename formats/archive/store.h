@@ -24,11 +24,12 @@ struct store_column {
     const char *name;
     enum store_type type;
     size_t offset, size; /* of the member; size counts bytes, and is what a STORE_TEXT has room for */
+    const char *unit;    /* what a dataset says of itself in an attribute; NULL: nothing */
 };
 
-#define STORE_COLUMN(type, structure, member)                                                                          \
+#define STORE_COLUMN(type, structure, member, unit)                                                                    \
     {                                                                                                                  \
-#member, type, offsetof(structure, member), sizeof(((structure *)0)->member)                                   \
+#member, type, offsetof(structure, member), sizeof(((structure *)0)->member), unit                             \
     }
 
 struct store {
@@ -75,7 +76,7 @@ struct store_rows {
     hid_t dataset, file_space, row_space;
     size_t width;
 };
-void store_rows_begin(struct store *store, hid_t group, const char *name, size_t n, size_t width,
+void store_rows_begin(struct store *store, hid_t group, const char *name, const char *unit, size_t n, size_t width,
                       struct store_rows *rows);
 void store_row(struct store *store, struct store_rows *rows, size_t index, uint64_t *row);
 void store_rows_end(struct store *store, struct store_rows *rows);

@@ -11,6 +11,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the digest is defined
 
 enum {
     CHUNK_BYTES = 1 << 20, /* of a column */
+    STORE_UNIT_BYTES = 32,
     DEFLATE_LEVEL = 4,
     DEFLATE_RATIO_MAX =
         1032, /* deflate cannot expand by more (258 bytes from two bits), so no honest file needs more */
@@ -208,10 +209,29 @@ static hid_t open_array(struct store *store, hid_t group, const char *name, hid_
     return array;
 }
 
+/* For readers without the manual; the layout's own, so neither read nor digested. */
+static void write_unit(struct store *store, hid_t array, const char *unit)
+{
+    char value[STORE_UNIT_BYTES];
+    const struct store_column column = {"unit", STORE_TEXT, 0, unit == NULL ? 0 : strlen(unit) + 1, NULL};
+    hid_t type;
+
+    if (unit == NULL || store->has_failed)
+        return;
+    assert(column.size <= sizeof value);
+    memcpy(value, unit, column.size);
+    type = library_type(&column);
+    if (type < 0)
+        store_library_failed(store, unit, "given a type");
+    else
+        write_attribute(store, array, &column, type, value);
+    H5Tclose(type);
+}
+
 /* A chunked array under fletcher32. Counts (rank 2) are compressed, columns are not. The
  * checksum comes last and so covers the compressed bytes. */
-static hid_t create_array(struct store *store, hid_t group, const char *name, hid_t type, int rank, const hsize_t *dims,
-                          const hsize_t *chunk)
+static hid_t create_array(struct store *store, hid_t group, const char *name, const char *unit, hid_t type, int rank,
+                          const hsize_t *dims, const hsize_t *chunk)
 {
     hid_t array = H5I_INVALID_HID, space = H5Screate_simple(rank, dims, NULL),
           creation = store_timeless_list(H5P_DATASET_CREATE);
@@ -223,6 +243,7 @@ static hid_t create_array(struct store *store, hid_t group, const char *name, hi
         array = H5Dcreate2(group, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
     if (array < 0)
         store_library_failed(store, store_object_name(group, name, object), "created");
+    write_unit(store, array, unit);
     H5Sclose(space);
     H5Pclose(creation);
     return array;
@@ -274,7 +295,7 @@ static void write_column(struct store *store, hid_t group, const struct store_co
     hid_t array;
 
     chunk = n == 0 ? 1 : n < chunk ? n : chunk;
-    array = create_array(store, group, column->name, type, 1, &dims, &chunk);
+    array = create_array(store, group, column->name, column->unit, type, 1, &dims, &chunk);
     if (array < 0)
         return;
     store_object_name(group, column->name, object);
@@ -329,7 +350,7 @@ void store_columns(struct store *store, hid_t group, const struct store_column *
 
 /* ---- rows of counts --------------------------------------------------------------------------------------------- */
 
-void store_rows_begin(struct store *store, hid_t group, const char *name, size_t n, size_t width,
+void store_rows_begin(struct store *store, hid_t group, const char *name, const char *unit, size_t n, size_t width,
                       struct store_rows *rows)
 {
     const hsize_t dims[2] = {n, width}, chunk[2] = {1, width};
@@ -339,7 +360,7 @@ void store_rows_begin(struct store *store, hid_t group, const char *name, size_t
     if (store->has_failed)
         return;
     rows->dataset = store->is_reading ? open_array(store, group, name, H5T_STD_U64LE, 2, found)
-                                      : create_array(store, group, name, H5T_STD_U64LE, 2, dims, chunk);
+                                      : create_array(store, group, name, unit, H5T_STD_U64LE, 2, dims, chunk);
     if (rows->dataset < 0)
         return;
     if (store->is_reading && (found[0] != n || found[1] != width)) {

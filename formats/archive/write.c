@@ -10,6 +10,7 @@ static int write_file(const char *path, const struct archive *archive, char hex[
     struct archive content = *archive; /* the transfer works both ways and so takes no const; it only reads here */
     struct store store;
 
+    content.version = ARCHIVE_VERSION;
     if (store_create(&store, path, err) != 0)
         return -1;
     snprintf(preamble.format, sizeof preamble.format, "%s", archive_format);

@@ -229,6 +229,7 @@ int array_read(void *state, void *cursor, uint64_t ordinal, struct record *recor
     if (set->folder != NULL)
         return folder_read(set->folder, &mine->file, ordinal, record, err);
     array_read_key(state, cursor, ordinal, record->key, err);
+    record->is_unnamed = true;
     record->label = set->labels == NULL ? -1 : set->labels[ordinal];
     rc = set->record.is_fortran
              ? read_fortran(set, mine, ordinal, err)

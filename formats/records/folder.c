@@ -70,7 +70,7 @@ int folder_read(const struct folder *folder, struct file_buffer *buffer, uint64_
         if (folder->format->decode(&folder->request, buffer->bytes, size, record, err) == 0)
             return 0;
     }
-    return entry->line > 0 ? error_in(err, "line %u of the list", entry->line) : -1;
+    return -1;
 }
 
 int folder_kind_open(const struct folder_format *format, const struct dataset_request *request, void **state,

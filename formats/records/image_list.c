@@ -32,8 +32,7 @@ void image_list_fini(struct image_list *list)
     *list = (struct image_list){0};
 }
 
-static int add_entry(struct image_list *list, const char *path, size_t length, int32_t label, uint32_t line,
-                     struct error *err)
+static int add_entry(struct image_list *list, const char *path, size_t length, int32_t label, struct error *err)
 {
     if (length >= RECORD_KEY_BYTES)
         return error_set(err, EX_DATAERR, "expected a path of at most %d bytes, found %zu", RECORD_KEY_BYTES - 1,
@@ -47,7 +46,7 @@ static int add_entry(struct image_list *list, const char *path, size_t length, i
         return -1;
     memcpy(list->text + list->text_size, path, length);
     list->text[list->text_size + length] = '\0';
-    list->entries[list->n++] = (struct image_entry){.path = list->text_size, .line = line, .label = label};
+    list->entries[list->n++] = (struct image_entry){.path = list->text_size, .label = label};
     list->text_size += length + 1;
     return 0;
 }
@@ -77,7 +76,7 @@ static int parse_label(const char *text, size_t length, int32_t *label, struct e
 }
 
 /* One line without its newline. */
-static int parse_line(struct image_list *list, const char *text, size_t length, uint32_t line, struct error *err)
+static int parse_line(struct image_list *list, const char *text, size_t length, struct error *err)
 {
     size_t split, end;
     int32_t label = -1;
@@ -93,12 +92,12 @@ static int parse_line(struct image_list *list, const char *text, size_t length, 
     for (split = length; split > 0 && !is_blank(text[split - 1]); split--)
         ;
     if (split == 0) /* one word: a path without a label */
-        return add_entry(list, text, length, -1, line, err);
+        return add_entry(list, text, length, -1, err);
     if (parse_label(text + split, length - split, &label, err) < 0)
         return -1;
     for (end = split; is_blank(text[end - 1]); end--) /* stops: the first character is not blank */
         ;
-    return add_entry(list, text, end, label, line, err);
+    return add_entry(list, text, end, label, err);
 }
 
 int image_list_read(struct image_list *list, const char *path, uint64_t limit, struct error *err)
@@ -119,7 +118,7 @@ int image_list_read(struct image_list *list, const char *path, uint64_t limit, s
             at += 3;
             length -= 3;
         }
-        rc = parse_line(list, at, length, line, err);
+        rc = parse_line(list, at, length, err);
         at = next;
     }
     bytes_free(&file);
@@ -156,7 +155,7 @@ static int scan_name(struct image_list *list, int fd, char path[PATH_MAX], size_
         type = S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) && list->is_mine(name) ? DT_REG : DT_CHR;
     }
     if (type == DT_REG)
-        return add_entry(list, path, length + name_length, -1, 0, err) == 0 ? 0 : error_in(err, "%s", path);
+        return add_entry(list, path, length + name_length, -1, err) == 0 ? 0 : error_in(err, "%s", path);
     if (type != DT_DIR)
         return 0;
     sub = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,7 +11,6 @@
 
 struct image_entry {
     size_t path;   /* offset into `text` */
-    uint32_t line; /* of the list, from 1; 0: found by a scan */
     int32_t label; /* -1: none */
 };
 

@@ -134,6 +134,10 @@ static void print_parts(const struct archive *a)
 {
     if (a->n_parts == 0)
         return;
+    if (a->part_blocks == NULL) {
+        printf("eight parts, of blocks in turn; etalon emit tells what thresholds they give\n");
+        return;
+    }
     printf("eight parts, beginning with blocks");
     for (size_t p = 0; p < a->n_parts; p++)
         printf(" %" PRIu64, a->part_blocks[p]);

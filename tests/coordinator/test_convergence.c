@@ -11,6 +11,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { VALUES = 4, RECORDS = 3, PIXELS = 500, BINS = 512, UNOBSERVED = 2 };
 
@@ -24,8 +25,8 @@ static struct observe_parts *draw_parts(size_t filled)
     struct observe_parts *parts = observe_parts_create(tensor, VALUES, &err);
 
     assert_non_null(parts);
-    for (size_t p = 0; p <= OBSERVE_PARTS; p++)
-        parts->first_block[p] = p < filled ? p : filled;
+    for (size_t p = 0; p < filled; p++)
+        parts->cut.n_blocks[p] = 1;
     for (size_t p = 0; p < filled; p++)
         for (size_t v = 0; v < VALUES; v++) {
             float x[RECORDS * PIXELS];
@@ -143,16 +144,20 @@ static void settled_is_the_first_prefix_from_which_all_are_near(void **state)
     assert_int_equal(convergence_settled(&c, 0.05), 7);
 }
 
-static void records_are_counted_by_part_without_bad_ones(void **state)
+static void records_are_counted_from_the_first_part_on(void **state)
 {
-    const uint64_t digests[] = {1, 0, 3, 4, 5, 6, 0, 8, 9, 10};
-    struct observe_parts parts = {.first_block = {0, 1, 1, 2, 3, 4, 4, 4, 4}};
     const uint64_t expected[OBSERVE_PARTS] = {1, 1, 3, 5, 6, 6, 6, 6};
-    struct convergence c = {0};
+    struct observe_parts *parts;
+    struct convergence found;
 
     (void)state;
-    convergence_count(&c, &parts, digests, 10, 2); /* block 4 and beyond were not used */
-    assert_memory_equal(c.records, expected, sizeof expected);
+    draw_state = 88172645463325252;
+    parts = draw_parts(5);
+    memcpy(parts->n_records, (uint64_t[OBSERVE_PARTS]){1, 0, 2, 2, 1}, sizeof parts->n_records);
+    found = find(parts);
+    assert_memory_equal(found.records, expected, sizeof expected);
+    convergence_fini(&found);
+    observe_parts_destroy(parts);
 }
 
 int main(void)
@@ -162,7 +167,7 @@ int main(void)
         cmocka_unit_test(the_interval_holds_the_threshold_and_is_narrow_where_parts_are_alike),
         cmocka_unit_test(few_blocks_leave_parts_empty_and_no_interval_of_nothing),
         cmocka_unit_test(settled_is_the_first_prefix_from_which_all_are_near),
-        cmocka_unit_test(records_are_counted_by_part_without_bad_ones),
+        cmocka_unit_test(records_are_counted_from_the_first_part_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,12 @@
 
 #include "coordinator/fingerprint.h"
 
-/* The statistics' fingerprint of a job whose inputs are read so. */
+/* The measurement's fingerprint of a job whose inputs are read so. */
 static void fingerprint(struct dataset *dataset, const struct dataset_input *inputs, size_t n, char hex[65])
 {
     struct run_request request = {.dataset = {.n_inputs = n, .inputs = inputs}};
 
-    assert_int_equal(fingerprint_statistics(&request, "model", dataset, "probe", hex, NULL), 0);
+    assert_int_equal(fingerprint_measurement(&request, "model", dataset, "probe", hex, NULL), 0);
 }
 
 static void which_input_is_read_in_another_way_matters(void **state)

@@ -50,16 +50,21 @@ for i, channels in enumerate(values["channels"][:]):
     check(group["zeros"][:].sum() == values["zeros"][i], f"{names[i]}: zeros of channels")
     check_counts(group, names[i])
 
-# --- parts: of the blocks that were counted, in order; value by value they add up to the whole
+# --- parts: of the blocks that were counted, in turn; value by value they add up to the whole
+bad = set(file["records/bad/ordinal"][:])
 if "parts" in file:
-    first, records, block = file["parts/first_block"][:], file["records/digest"][:], int(file.attrs["block_size"])
-    check(len(first) == 9 and first[0] == 0 and (np.diff(first.astype(np.int64)) >= 0).all(), "blocks of parts")
+    n_records, block = len(file["records/digest"]), int(file.attrs["block_size"])
+    part_of_record = [(0, 4, 2, 6, 1, 5, 3, 7)[r // block % 8] for r in range(n_records)]
+    check("first_block" not in file["parts"], "ranges of blocks, but the pass was not to end early")
     for p in range(8):
         part = file[f"parts/{p}"]
         check_counts(part, f"part {p}")
-        seen = int((records[int(first[p]) * block:int(first[p + 1]) * block] != 0).sum())
+        seen = sum(part_of_record[r] == p and r not in bad for r in range(n_records))
+        check(file["parts/n_records"][p] == seen, f"part {p}: records")
+        check(file["parts/n_blocks"][p] == len({r // block for r in range(n_records) if part_of_record[r] == p}),
+              f"part {p}: blocks")
         check((part["n"][:] * used == values["n"][:] * seen).all(), f"part {p}: not what {seen} records show")
-        check(report["convergence"]["records"][p] == int((records[:int(first[p + 1]) * block] != 0).sum()),
+        check(report["convergence"]["records"][p] == file["parts/n_records"][:p + 1].sum(),
               f"part {p}: records in report.json")
     for key in "n zeros nans positive_infs negative_infs".split():
         check((sum(file[f"parts/{p}/{key}"][:] for p in range(8)) == values[key][:]).all(), f"parts: {key}")
@@ -83,10 +88,10 @@ for i, channels in enumerate(values["n_sums"][:]):
     check(low << unit <= total <= high << unit, f"{names[i]}: the sum does not fit the histogram")
 
 # --- records
-digests, bad = file["records/digest"][:], file["records/bad"]
+digests, keys = file["records/digest"][:], file["records/key"][:]
 check(len(digests) == used + report["records"]["skipped"], "a record has no digest")
-check((np.flatnonzero(digests == 0) == bad["ordinal"][:]).all(), "bad records have digest 0, and only those")
-check([text(r) for r in bad["reason"][:]] == report["records"]["bad"], "reasons of bad records")
+check((digests != 0).all() and len(set(keys)) == len(digests), "identities of records")
+check([text(r) for r in file["records/bad/reason"][:]] == report["records"]["bad"], "reasons of bad records")
 
 # --- decisions
 targets = [text(t) for t in file["target_names/name"][:]]
@@ -136,7 +141,7 @@ def add_attribute(item, path, name):
 
 
 for name in ("etalon_version statistics_fingerprint decisions_fingerprint isa model model_fingerprint records_used "
-             "block_size bins").split():
+             "block_size bins measurement_fingerprint probe").split():
     add_attribute(file, "", name)
 add_item("/job")
 for key in ["name", "channels", "n_sums", *STATISTICS]:
@@ -148,12 +153,13 @@ for group in sorted(file["channels"]):
 for group in sorted(file["sums"]):
     add_item(f"/sums/{group}")
 if "parts" in file:
-    add_item("/parts/first_block")
+    add_item("/parts/n_blocks")
+    add_item("/parts/n_records")
     for p in range(8):
         add(f"/parts/{p}/bins", "u64", file[f"parts/{p}"].attrs["bins"])
         for key in STATISTICS:
             add_item(f"/parts/{p}/{key}")
-for name in ("/records/digest /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
+for name in ("/records/digest /records/key /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
              "/target_names/name").split():
     add_item(name)
 for target in targets:

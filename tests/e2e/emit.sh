@@ -103,3 +103,40 @@ JOB
   diff -r "$scratch/digits/tnn" "$scratch/digits.again/tnn" || fail "an archive of gray pictures gives another model"
   echo "ok: a value of one channel"
 fi
+
+# --- an old archive: decisions as they are, or by any method that is there now; no data, no inference
+old() { "$ETALON" emit -q "$SOURCE/tests/golden/archive_v1.h5" -m "$SOURCE/tests/golden/archive_v1.onnx" -o "$@"; }
+old "$scratch/old" >/dev/null || fail "an archive of format version 1"
+"$ETALON" compare "$SOURCE/tests/golden/archive_v1.h5" "$scratch/old" --fail-above 0 --gate statistics=0 >/dev/null ||
+  fail "an archive of format version 1 gives other decisions or statistics"
+while read -r kind method _; do
+  old "$scratch/old" --force --set calibration.bias_correction=analytic --set "calibration.$kind=$method" >/dev/null ||
+    fail "$kind $method from an old archive"
+done < <("$ETALON" methods)
+expect 69 "bias_correction: simulated needs the calibration data" old "$scratch/data-bound" --set calibration.weights=maxabs
+expect 69 "rounding: output needs the calibration data" old "$scratch/data-bound" --set calibration.rounding=output \
+  --set calibration.bias_correction=analytic
+echo "ok: $("$ETALON" methods | wc -l) methods on an archive of format version 1"
+
+# --- 9 MB of weights, more than a SqueezeNet: seconds of one processor, which a busy machine does not lengthen much
+if "$PYTHON" -c 'import onnx' 2>/dev/null; then
+  "$PYTHON" "$SOURCE/tests/random_networks.py" shufflenetv2 "$scratch/net.onnx" >/dev/null || fail "a random network"
+  head -c $((8 * 3 * 224 * 224)) <(cat "$ETALON" "$ETALON") >"$scratch/records.bin"
+  cat >"$scratch/net.yaml" <<JOB
+model: {file: net.onnx}
+dataset: {kind: bin, path: records.bin, dtype: uint8}
+preprocess: [{divide: 64}]
+targets: [onnx-qdq, tnn]
+evaluate: {skip: true}
+output: net
+JOB
+  "$ETALON" calibrate -q "$scratch/net.yaml" >/dev/null || fail "a network of 9 MB: calibrate"
+  TIMEFORMAT='%U %S'
+  { time "$ETALON" emit -q "$scratch/net/archive.h5" -m "$scratch/net.onnx" -o "$scratch/net.again" >/dev/null; } \
+    2>"$scratch/time" || { cat "$scratch/time" >&2; fail "a network of 9 MB: emit"; }
+  diff -r "$scratch/net/onnx-qdq" "$scratch/net.again/onnx-qdq" && diff -r "$scratch/net/tnn" "$scratch/net.again/tnn" ||
+    fail "a network of 9 MB: other models"
+  read -r user system <"$scratch/time"
+  [ "${SANITIZED:-0}" = 1 ] || awk "BEGIN {exit !($user + $system < 2)}" || fail "emit took $user + $system s"
+  echo "ok: emit of $(($(stat -c %s "$scratch/net.onnx") / 1000000)) MB took $user s, and $system s of the system"
+fi

@@ -87,7 +87,7 @@ static struct archive_equalized equalized[] = {{0, -3}, {0, 14}, {2, 1}};
 static struct archive_target targets[2];
 static uint8_t job[] = "{\"targets\": [\"tnn\"]}";
 static struct archive_bad_record bad[BAD];
-static uint64_t digests[RECORDS];
+static struct record_identity records[RECORDS];
 static struct archive sample;
 
 static int make_sample(void **state)
@@ -143,10 +143,9 @@ static int make_sample(void **state)
     targets[0].n_codes = sizeof codes;
     snprintf(targets[1].name, sizeof targets[1].name, "a-target-without-decisions");
     for (size_t i = 0; i < RECORDS; i++)
-        digests[i] = 0x123456789abcdef0 * (i + 1);
+        records[i] = (struct record_identity){.key = i, .digest = 0x123456789abcdef0 * (i + 1)};
     for (size_t i = 0; i < BAD; i++) {
         bad[i].ordinal = 3 * i + 1;
-        digests[bad[i].ordinal] = 0;
         snprintf(bad[i].reason, sizeof bad[i].reason, "record %zu: not a JPEG", 3 * i + 1);
     }
     sample = (struct archive){.records_used = RECORDS - BAD,
@@ -155,10 +154,11 @@ static int make_sample(void **state)
                               .n_values = VALUES,
                               .values = values,
                               .n_parts = ARCHIVE_PARTS,
+                              .part_sizes = {[3] = {3, RECORDS - BAD}},
                               .part_blocks = part_blocks,
                               .parts = part_list,
                               .n_records = RECORDS,
-                              .record_digests = digests,
+                              .records = records,
                               .n_bad = BAD,
                               .bad = bad,
                               .n_job = sizeof job - 1,
@@ -173,6 +173,8 @@ static int make_sample(void **state)
     snprintf(sample.isa, sizeof sample.isa, "avx2");
     snprintf(sample.model, sizeof sample.model, "tiny");
     snprintf(sample.model_fingerprint, sizeof sample.model_fingerprint, "%064d", 4);
+    snprintf(sample.measurement_fingerprint, sizeof sample.measurement_fingerprint, "%064d", 5);
+    snprintf(sample.probe, sizeof sample.probe, "%064d", 6);
     return 0;
 }
 
@@ -253,7 +255,8 @@ static bool equal_parts(const struct archive *a, const struct archive *b)
     if (a->n_parts != b->n_parts)
         return false;
     for (size_t p = 0; p < a->n_parts; p++) {
-        if (a->part_blocks[p + 1] != b->part_blocks[p + 1])
+        if (a->part_blocks[p + 1] != b->part_blocks[p + 1] ||
+            memcmp(&a->part_sizes[p], &b->part_sizes[p], sizeof a->part_sizes[p]) != 0)
             return false;
         for (size_t i = 0; i < a->n_values; i++)
             if (!histogram_equal(&a->parts[p][i], &b->parts[p][i]))
@@ -269,6 +272,7 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
         strcmp(a->statistics_fingerprint, b->statistics_fingerprint) != 0 ||
         strcmp(a->decisions_fingerprint, b->decisions_fingerprint) != 0 || strcmp(a->isa, b->isa) != 0 ||
         strcmp(a->model, b->model) != 0 || strcmp(a->model_fingerprint, b->model_fingerprint) != 0 ||
+        strcmp(a->measurement_fingerprint, b->measurement_fingerprint) != 0 || strcmp(a->probe, b->probe) != 0 ||
         a->n_job != b->n_job || (a->n_job > 0 && memcmp(a->job, b->job, a->n_job) != 0) ||
         a->records_used != b->records_used || a->block_size != b->block_size || a->bins != b->bins ||
         a->n_values != b->n_values || a->n_records != b->n_records || a->n_bad != b->n_bad ||
@@ -278,7 +282,7 @@ static bool equal_archives(const struct archive *a, const struct archive *b)
         if (!equal_values(&a->values[i], &b->values[i]))
             return false;
     for (size_t i = 0; i < a->n_records; i++)
-        if (a->record_digests[i] != b->record_digests[i])
+        if (a->records[i].key != b->records[i].key || a->records[i].digest != b->records[i].digest)
             return false;
     for (size_t i = 0; i < a->n_bad; i++)
         if (a->bad[i].ordinal != b->bad[i].ordinal || strcmp(a->bad[i].reason, b->bad[i].reason) != 0)
@@ -511,9 +515,10 @@ static void damage_to_an_array_is_told_by_the_arrays_name(void **state)
     (void)state;
     write_archive(&sample, "a");
     bytes = read_bytes("a/archive.h5", &size);
-    while (at + sizeof digests[0] < size && memcmp(bytes + at, &digests[0], sizeof digests[0]) != 0)
+    while (at + sizeof records[0].digest < size &&
+           memcmp(bytes + at, &records[0].digest, sizeof records[0].digest) != 0)
         at++;
-    assert_true(at + sizeof digests[0] < size);
+    assert_true(at + sizeof records[0].digest < size);
     bytes[at] ^= 1;
     write_bytes("flipped.h5", bytes, size);
     assert_int_equal(archive_read(in_root("flipped.h5"), &copy, &err), -1);
@@ -577,7 +582,7 @@ static void what_is_no_archive_of_ours_is_refused_by_name(void **state)
     write_archive(&sample, ".");
     set_attribute("archive.h5", "format_version", H5T_NATIVE_UINT32, &newer);
     assert_unreadable("archive.h5", EX_DATAERR,
-                      "format version 2, written by etalon 0.1.0; this program reads up to 1");
+                      "format version 3, written by etalon 0.1.0; this program reads up to 2");
 
     write_archive(&sample, ".");
     set_attribute("archive.h5", "block_size", H5T_NATIVE_UINT64, &other); /* well-formed, but not what was written */
@@ -716,6 +721,9 @@ static void an_archive_that_breaks_its_own_rules_is_refused_by_name(void **state
     assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     part_blocks[6] = 2;
     assert_non_null(strstr(err.text, "part 6 begins with block 9 and ends with 3"));
+    broken.part_sizes[0].n_records = 1;
+    assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
+    assert_non_null(strstr(err.text, "the parts have seen 8 records, of 7 that were used"));
     broken.bins = 2 * BINS;
     assert_int_equal(archive_write(&broken, output, "archive.h5", true, &err), -1);
     assert_int_equal(err.code, EX_SOFTWARE);

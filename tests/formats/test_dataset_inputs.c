@@ -147,13 +147,17 @@ static void identity_is_that_of_all_inputs(void **state)
     place_destroy(&place);
 }
 
-static void the_digest_of_one_input_is_its_own(void **state)
+static void the_identity_of_one_input_is_its_own_and_that_of_several_knows_their_order(void **state)
 {
-    const uint64_t digests[] = {7, 8}, swapped[] = {8, 7};
+    const struct record_identity inputs[] = {{1, 7}, {2, 8}}, swapped[] = {{1, 8}, {2, 7}},
+                                 unnamed[] = {{0, 7}, {0, 8}};
+    struct record_identity one = record_identity_join(inputs, 1), two = record_identity_join(inputs, 2);
 
     (void)state;
-    assert_int_equal(dataset_digest(digests, 1), 7);
-    assert_true(dataset_digest(digests, 2) != dataset_digest(swapped, 2));
+    assert_true(one.key == 1 && one.digest == 7);
+    assert_true(two.key == record_identity_join(swapped, 2).key);
+    assert_true(two.digest != record_identity_join(swapped, 2).digest);
+    assert_true(record_identity_join(unnamed, 2).key == 0 && record_identity_join(unnamed, 2).digest == two.digest);
 }
 
 int main(void)
@@ -163,7 +167,7 @@ int main(void)
         cmocka_unit_test(a_name_without_partner_is_told),
         cmocka_unit_test(a_bad_record_names_its_input),
         cmocka_unit_test(identity_is_that_of_all_inputs),
-        cmocka_unit_test(the_digest_of_one_input_is_its_own),
+        cmocka_unit_test(the_identity_of_one_input_is_its_own_and_that_of_several_knows_their_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

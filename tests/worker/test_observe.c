@@ -284,13 +284,12 @@ static struct observation *observe_parts_of_threads(const struct net *net, struc
     struct error err;
 
     assert_succeeds(observation_keep_parts(whole, &err), err);
-    for (uint64_t p = 0; p <= OBSERVE_PARTS; p++)
-        whole->parts->first_block[p] = p < BLOCKS ? p : BLOCKS;
+    whole->parts->cut = observe_cut_ranges((uint64_t[OBSERVE_PARTS + 1]){0, 1, 2, 3, 4, 5, 6, 7, 7});
     for (size_t b = 0; b < BLOCKS; b++) {
         struct observation *thread = threads[who >> b & 1];
 
         run_block(engine, b, observation_observe, thread);
-        assert_int_equal(observe_parts_of_block(whole->parts, b), b);
+        assert_int_equal(observe_cut_part(&whole->parts->cut, b), b);
         assert_succeeds(observation_move(whole, b, thread, &err), err);
     }
     for (size_t t = 0; t < 2; t++) {
@@ -299,6 +298,25 @@ static struct observation *observe_parts_of_threads(const struct net *net, struc
     }
     derive(whole);
     return whole;
+}
+
+static void blocks_go_to_parts_in_turn_wherever_a_data_set_is_cut(void **state)
+{
+    (void)state;
+    for (uint64_t n = 0; n < 40; n++) {
+        struct observe_cut cut = observe_cut_in_turn(n);
+        uint64_t found[OBSERVE_PARTS] = {0}, first_half = 0;
+
+        for (uint64_t b = 0; b < n; b++) {
+            found[observe_cut_part(&cut, b)]++;
+            first_half += observe_cut_part(&cut, b) < OBSERVE_PARTS / 2;
+            for (uint64_t before = 0; before <= b; before++) /* the block's number in a set that begins there */
+                assert_int_equal(observe_cut_turned(observe_cut_part(&cut, b - before), before),
+                                 observe_cut_part(&cut, b));
+        }
+        assert_memory_equal(found, cut.n_blocks, sizeof found);
+        assert_int_equal(first_half, (n + 1) / 2); /* even few blocks lie in both halves */
+    }
 }
 
 static void assert_parts_add_up(const struct observation *o, const uint8_t times[OBSERVE_PARTS])
@@ -381,6 +399,7 @@ int main(void)
         cmocka_unit_test(channels_as_fine_as_their_tensor_add_up_to_it),
         cmocka_unit_test(sums_are_kept_of_what_layers_read_and_of_nothing_else),
         cmocka_unit_test(merging_is_independent_of_order_and_grouping),
+        cmocka_unit_test(blocks_go_to_parts_in_turn_wherever_a_data_set_is_cut),
         cmocka_unit_test(parts_are_of_blocks_and_add_up_to_the_whole),
         cmocka_unit_test(a_mean_over_something_not_finite_is_nan),
     };

@@ -124,13 +124,15 @@ static void check_block(const struct block *block, size_t block_size)
             snprintf(reason, sizeof reason, "record %llu: %s", (unsigned long long)i,
                      is_every(i, 1, made.bad_every) ? "rotten" : "expected 1x2x3, found 1x2x4");
             assert_int_equal(block->bad_ordinals[bad], i);
+            assert_int_equal(block->bad_identities[bad].digest, i * 77 + 1);
             assert_string_equal(block->bad_reasons[bad], reason);
             bad++;
             continue;
         }
         assert_int_equal(block->ordinals[good], i);
         assert_int_equal(block->labels[good], i % 10);
-        assert_int_equal(block->digests[good], i * 77 + 1);
+        assert_int_equal(block->identities[good].digest, i * 77 + 1);
+        assert_true(block->identities[good].key != 0);
         for (size_t k = 0; k < ROW; k++)
             assert_true(block->inputs[0][good * ROW + k] == 2.0f * ((float)(i * 8 + k) + 0.5f));
         good++;

@@ -1,0 +1,268 @@
+/* merge.c — see merge.h. */
+#include "coordinator/merge.h"
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "coordinator/fingerprint.h"
+#include "coordinator/merge_overlap.h"
+#include "worker/observe_parts.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- which archives add up -------------------------------------------------------------------------------------- */
+
+/* What can be said of one archive alone. */
+static int check_mergeable(const struct archive *a, struct error *err)
+{
+    if (a->n_done > 0)
+        return error_set(err, EX_DATAERR, "a checkpoint: its run has not come to an end");
+    if (a->measurement_fingerprint[0] == '\0')
+        return error_set(err, EX_DATAERR,
+                         "its statistics are of format version 1, which does not tell how they were measured, nor of "
+                         "which records: measure again");
+    if (a->part_blocks != NULL)
+        return error_set(err, EX_DATAERR,
+                         "its run was to end once thresholds were stable (calibration.stop_when_stable): a run over "
+                         "all records would have ended elsewhere");
+    for (size_t v = 0; v < a->n_values; v++)
+        if (a->values[v].n_ranges > 0)
+            return error_set(
+                err, EX_DATAERR,
+                "value \"%s\" was counted in a second pass (calibration.passes: two), in bins of the range "
+                "that these records have: a run over all records would have had other bins",
+                a->values[v].name);
+    return 0;
+}
+
+static int check_text(const char *what, const char *expected, const char *found, struct error *err)
+{
+    if (strcmp(expected, found) == 0)
+        return 0;
+    return error_set(err, EX_DATAERR, "%s: expected that of the first archive, %s, found %s", what, expected, found);
+}
+
+static int check_number(const char *what, uint64_t expected, uint64_t found, struct error *err)
+{
+    if (expected == found)
+        return 0;
+    return error_set(err, EX_DATAERR, "%s: expected as in the first archive %" PRIu64 ", found %" PRIu64, what,
+                     expected, found);
+}
+
+/* What follows from one measurement, which nobody but ourselves could have broken. */
+static int check_values(const struct archive *a, const struct archive *b, struct error *err)
+{
+    if (check_number("values", a->n_values, b->n_values, err) != 0 ||
+        check_number("parts", a->n_parts, b->n_parts, err) != 0)
+        return -1;
+    for (size_t v = 0; v < a->n_values; v++) {
+        const struct archive_value *x = &a->values[v], *y = &b->values[v];
+
+        if (check_text("a value", x->name, y->name, err) != 0 ||
+            check_number("channels", x->channels, y->channels, err) != 0 ||
+            check_number("sums", x->n_sums, y->n_sums, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int check_equalization(const struct archive *a, const struct archive *b, struct error *err)
+{
+    for (size_t i = 0; i < a->n_equalized || i < b->n_equalized; i++) {
+        const struct archive_equalized *x = &a->equalized[i], *y = &b->equalized[i];
+
+        if (i == a->n_equalized || i == b->n_equalized || x->value != y->value || x->exponent != y->exponent)
+            return error_set(
+                err, EX_DATAERR,
+                "channels of value \"%s\" were divided by other powers of two before anything was measured "
+                "than in the first archive: each run equalized by its own records",
+                i < a->n_equalized ? a->values[x->value].name : b->values[y->value].name);
+    }
+    return 0;
+}
+
+/* From what a user would look at first to what is left. */
+static int check_same_measurement(const struct archive *a, const struct archive *b, struct error *err)
+{
+    if (check_text("the model (SHA-256 of its files and of what was asked of its graph)", a->model_fingerprint,
+                   b->model_fingerprint, err) != 0 ||
+        check_number("calibration.block", a->block_size, b->block_size, err) != 0 ||
+        check_number("calibration.bins", a->bins, b->bins, err) != 0)
+        return -1;
+    if (strcmp(a->isa, b->isa) != 0)
+        return error_set(err, EX_DATAERR,
+                         "was measured with the instruction set %s, the first archive with %s: pin a common one with "
+                         "engine.isa",
+                         b->isa, a->isa);
+    if (strcmp(a->probe, b->probe) != 0)
+        return error_set(err, EX_DATAERR,
+                         "was measured on a machine that computes other fp32 bits than that of the first archive: pin "
+                         "a common instruction set with engine.isa");
+    if (strcmp(a->measurement_fingerprint, b->measurement_fingerprint) != 0)
+        return error_set(err, EX_DATAERR,
+                         "was measured in another way than the first archive: preprocessing, how records are read, "
+                         "granularity or equalization differ");
+    return check_equalization(a, b, err) != 0 ? -1 : check_values(a, b, err);
+}
+
+/* ---- adding up -------------------------------------------------------------------------------------------------- */
+
+static int add_value(struct archive_value *into, const struct archive_value *from, struct error *err)
+{
+    int rc = histogram_merge(&into->histogram, &from->histogram, err);
+
+    for (size_t c = 0; rc == 0 && c < into->channels; c++)
+        rc = histogram_merge(&into->per_channel[c], &from->per_channel[c], err);
+    for (size_t c = 0; rc == 0 && c < into->n_sums; c++) {
+        exact_sum_merge(&into->sums[c], &from->sums[c]);
+        exact_sum_normalise(&into->sums[c]);
+    }
+    return rc == 0 ? 0 : error_in(err, "value \"%s\"", into->name);
+}
+
+static uint64_t count_blocks(const struct archive *a)
+{
+    uint64_t n = 0;
+
+    for (size_t p = 0; p < a->n_parts; p++)
+        n += a->part_sizes[p].n_blocks;
+    return n;
+}
+
+/* Blocks went to parts in turn; after n_before others it would have been others' turns. */
+static int add_parts(struct archive *into, const struct archive *from, uint64_t n_before, struct error *err)
+{
+    for (size_t p = 0; p < from->n_parts; p++) {
+        size_t to = observe_cut_turned(p, n_before);
+
+        into->part_sizes[to].n_blocks += from->part_sizes[p].n_blocks;
+        into->part_sizes[to].n_records += from->part_sizes[p].n_records;
+        for (size_t v = 0; v < into->n_values; v++)
+            if (histogram_merge(&into->parts[to][v], &from->parts[p][v], err) != 0)
+                return error_in(err, "value \"%s\": part %zu", into->values[v].name, to);
+    }
+    return 0;
+}
+
+/* *array[n] becomes one of n + n_more with more[] behind it. */
+static int append(void *array, size_t n, const void *more, size_t n_more, size_t size, const char *what,
+                  struct error *err)
+{
+    char *all = memory_create(n + n_more, size, what, err), **old = array;
+
+    if (all == NULL)
+        return -1;
+    if (n > 0)
+        memcpy(all, *old, n * size);
+    if (n_more > 0)
+        memcpy(all + n * size, more, n_more * size);
+    free(*old);
+    *old = all;
+    return 0;
+}
+
+static int add_records(struct archive *into, const struct archive *from, struct error *err)
+{
+    if (append(&into->records, into->n_records, from->records, from->n_records, sizeof *into->records,
+               "the records of all archives", err) != 0 ||
+        append(&into->bad, into->n_bad, from->bad, from->n_bad, sizeof *into->bad, "the bad records of all archives",
+               err) != 0)
+        return -1;
+    for (size_t i = 0; i < from->n_bad; i++)
+        into->bad[into->n_bad + i].ordinal += into->n_records;
+    into->n_bad += from->n_bad;
+    into->n_records += from->n_records;
+    into->records_used += from->records_used;
+    return 0;
+}
+
+static int add_archive(struct archive *into, const struct archive *from, struct error *err)
+{
+    uint64_t n_before = count_blocks(into);
+
+    for (size_t v = 0; v < into->n_values; v++)
+        if (add_value(&into->values[v], &from->values[v], err) != 0)
+            return -1;
+    return add_parts(into, from, n_before, err) != 0 ? -1 : add_records(into, from, err);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+/* What was decided from a part of the records is of no use for all of them. */
+static void forget_decisions(struct archive *archive)
+{
+    for (size_t t = 0; t < archive->n_targets; t++)
+        archive_target_fini(&archive->targets[t]);
+    free(archive->targets);
+    archive->targets = NULL;
+    archive->n_targets = 0;
+    memset(archive->decisions_fingerprint, 0, sizeof archive->decisions_fingerprint);
+}
+
+static int merge_next(const char *path, size_t index, struct archive *out, struct error *err)
+{
+    struct archive next = {0};
+    int rc;
+
+    if (archive_read(path, &next, err) != 0)
+        return -1;
+    rc = check_mergeable(&next, err);
+    if (rc == 0 && index > 0) {
+        rc = check_same_measurement(out, &next, err);
+        if (rc == 0 && out->n_records % out->block_size != 0)
+            log_warning("%s: %zu records come before, which are no multiple of the block of %" PRIu64
+                        ": the sum is right, but not to the bit that of one run over all",
+                        path, out->n_records, out->block_size);
+        if (rc == 0 && (out->n_job != next.n_job || memcmp(out->job, next.job, next.n_job) != 0))
+            log_info("%s: its job asks for other methods or targets; the first archive's are kept", path);
+        if (rc == 0)
+            rc = add_archive(out, &next, err);
+    } else if (rc == 0) {
+        forget_decisions(&next);
+        *out = next;
+        next = (struct archive){0};
+    }
+    archive_fini(&next);
+    return rc == 0 ? 0 : error_in(err, "%s", path);
+}
+
+/* Whose statistics they are now: of one measurement, of all these records. */
+static int sign(struct archive *archive, struct error *err)
+{
+    char dataset[65];
+
+    snprintf(archive->etalon_version, sizeof archive->etalon_version, "%s", ETALON_VERSION);
+    if (archive->n_equalized > 0)
+        log_info("channels were equalized by what each run had seen in its own records, alike in all archives; one run "
+                 "over all records might have found otherwise");
+    if (dataset_fingerprint_records(archive->records, archive->n_records, dataset, err) != 0)
+        return -1;
+    return fingerprint_statistics(archive->measurement_fingerprint, dataset, archive->statistics_fingerprint, err);
+}
+
+int merge_archives(const char *const *paths, size_t n, const struct merge_options *options, struct archive *out,
+                   struct error *err)
+{
+    uint64_t *first_record = memory_create(n + 1, sizeof *first_record, "a list of archives", err);
+    struct archive all = {0};
+    int rc = first_record == NULL ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = merge_next(paths[i], i, &all, err);
+        first_record[i + 1] = all.n_records;
+    }
+    if (rc == 0)
+        rc = merge_check_overlap(&(struct merge_sources){n, paths, first_record}, all.records, options->allows_repeats,
+                                 err);
+    if (rc == 0)
+        rc = sign(&all, err);
+    if (rc == 0)
+        *out = all;
+    else
+        archive_fini(&all);
+    free(first_record);
+    return rc;
+}
