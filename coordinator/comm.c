@@ -2,11 +2,10 @@
  *
  * Reductions of large arrays go in chunks: counts of MPI calls are int, and a chunk bounds the library's own buffers.
  */
-#include "coordinator/comm.h"
+#include "coordinator/comm_private.h"
 
 #include "common/memory.h"
 
-#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +27,12 @@ static bool launched_in_parallel(void)
     return false;
 }
 
-/* MPI's own failures: said once by the rank that saw them, then everything ends. */
-static void check(int rc, const char *what)
+MPI_Comm comm_active(void)
+{
+    return active;
+}
+
+void comm_check(int rc, const char *what)
 {
     char text[MPI_MAX_ERROR_STRING];
     int length = 0;
@@ -52,9 +55,9 @@ int comm_init(int *argc, char ***argv, struct comm *comm, struct error *err)
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS)
         return error_set(err, EX_OSERR, "MPI could not be started");
     is_parallel = true;
-    check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting the error handler");
-    check(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank), "asking for the rank");
-    check(MPI_Comm_size(MPI_COMM_WORLD, &comm->size), "asking for the number of ranks");
+    comm_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "setting the error handler");
+    comm_check(MPI_Comm_rank(MPI_COMM_WORLD, &comm->rank), "asking for the rank");
+    comm_check(MPI_Comm_size(MPI_COMM_WORLD, &comm->size), "asking for the number of ranks");
     if (provided < MPI_THREAD_FUNNELED)
         return error_set(err, EX_OSERR, "MPI: expected thread support FUNNELED, found level %d", provided);
     return 0;
@@ -78,16 +81,16 @@ void comm_enter_group(const struct comm *world, int group, struct comm *comm)
     *comm = *world;
     if (!is_parallel)
         return;
-    check(MPI_Comm_split(MPI_COMM_WORLD, group, world->rank, &active), "forming groups");
-    check(MPI_Comm_set_errhandler(active, MPI_ERRORS_RETURN), "setting the error handler");
-    check(MPI_Comm_rank(active, &comm->rank), "asking for the rank");
-    check(MPI_Comm_size(active, &comm->size), "asking for the number of ranks");
+    comm_check(MPI_Comm_split(MPI_COMM_WORLD, group, world->rank, &active), "forming groups");
+    comm_check(MPI_Comm_set_errhandler(active, MPI_ERRORS_RETURN), "setting the error handler");
+    comm_check(MPI_Comm_rank(active, &comm->rank), "asking for the rank");
+    comm_check(MPI_Comm_size(active, &comm->size), "asking for the number of ranks");
 }
 
 void comm_leave_group(void)
 {
     if (is_parallel && active != MPI_COMM_WORLD)
-        check(MPI_Comm_free(&active), "dissolving a group");
+        comm_check(MPI_Comm_free(&active), "dissolving a group");
     active = MPI_COMM_WORLD;
 }
 
@@ -98,11 +101,11 @@ int comm_agree(const struct comm *comm, int rc, struct error *err)
     } mine = {rc != 0, comm->rank}, first = mine;
 
     if (is_parallel)
-        check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active), "agreeing on a verdict");
+        comm_check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active), "agreeing on a verdict");
     if (!first.failed)
         return 0;
     if (is_parallel)
-        check(MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first.rank, active), "spreading an error");
+        comm_check(MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, first.rank, active), "spreading an error");
     return first.rank == 0 ? -1 : error_in(err, "rank %d", first.rank);
 }
 
@@ -110,7 +113,7 @@ void comm_barrier(const struct comm *comm)
 {
     (void)comm;
     if (is_parallel)
-        check(MPI_Barrier(active), "a barrier");
+        comm_check(MPI_Barrier(active), "a barrier");
 }
 
 void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
@@ -121,7 +124,7 @@ void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
     for (size_t at = 0; at < bytes; at += CHUNK_ITEMS) {
         size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
 
-        check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, active), "a broadcast");
+        comm_check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, active), "a broadcast");
     }
 }
 
@@ -132,7 +135,7 @@ static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, M
     for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
         size_t m = n - at < CHUNK_ITEMS ? n - at : CHUNK_ITEMS;
 
-        check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, active), "a reduction");
+        comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, active), "a reduction");
     }
 }
 
@@ -186,7 +189,7 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
         for (size_t at = 0; at < total; at += CHUNK_ITEMS) {
             size_t m = total - at < CHUNK_ITEMS ? total - at : CHUNK_ITEMS;
 
-            check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, active), "a gather");
+            comm_check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, active), "a gather");
         }
     }
 }
@@ -207,12 +210,12 @@ static void receive_asleep(int rank, int tag, void *data, size_t bytes, const ch
     int there = 0;
 
     for (;;) {
-        check(MPI_Iprobe(rank, tag, active, &there, MPI_STATUS_IGNORE), what);
+        comm_check(MPI_Iprobe(rank, tag, active, &there, MPI_STATUS_IGNORE), what);
         if (there)
             break;
         nanosleep(&pause, NULL);
     }
-    check(MPI_Recv(data, (int)bytes, MPI_BYTE, rank, tag, active, MPI_STATUS_IGNORE), what);
+    comm_check(MPI_Recv(data, (int)bytes, MPI_BYTE, rank, tag, active, MPI_STATUS_IGNORE), what);
 }
 
 void comm_give(const void *data, size_t bytes)
@@ -220,12 +223,12 @@ void comm_give(const void *data, size_t bytes)
     uint64_t size = bytes;
     int goes = 0;
 
-    check(MPI_Send(&size, sizeof size, MPI_BYTE, 0, TAG_SIZE, active), "offering bytes");
+    comm_check(MPI_Send(&size, sizeof size, MPI_BYTE, 0, TAG_SIZE, active), "offering bytes");
     receive_asleep(0, TAG_GO, &goes, sizeof goes, "offering bytes");
     for (size_t at = 0; goes && at < bytes; at += CHUNK_ITEMS) {
         size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
 
-        check(MPI_Send((const char *)data + at, (int)n, MPI_BYTE, 0, TAG_BYTES, active), "giving bytes");
+        comm_check(MPI_Send((const char *)data + at, (int)n, MPI_BYTE, 0, TAG_BYTES, active), "giving bytes");
     }
 }
 
@@ -236,12 +239,12 @@ int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct e
 
     receive_asleep(rank, TAG_SIZE, &size, sizeof size, "taking bytes");
     goes = size == 0 || memory_grow(buffer, capacity, (size_t)size - 1, 1, "what another rank sends", err) == 0;
-    check(MPI_Send(&goes, sizeof goes, MPI_BYTE, rank, TAG_GO, active), "taking bytes");
+    comm_check(MPI_Send(&goes, sizeof goes, MPI_BYTE, rank, TAG_GO, active), "taking bytes");
     for (size_t at = 0; goes && at < size; at += CHUNK_ITEMS) {
         size_t n = size - at < CHUNK_ITEMS ? (size_t)size - at : CHUNK_ITEMS;
 
-        check(MPI_Recv((char *)*buffer + at, (int)n, MPI_BYTE, rank, TAG_BYTES, active, MPI_STATUS_IGNORE),
-              "taking bytes");
+        comm_check(MPI_Recv((char *)*buffer + at, (int)n, MPI_BYTE, rank, TAG_BYTES, active, MPI_STATUS_IGNORE),
+                   "taking bytes");
     }
     *bytes = goes ? (size_t)size : 0;
     return goes ? 0 : -1;
@@ -260,11 +263,11 @@ bool comm_poll_ask(int *rank, bool *has_failed)
 
     if (!is_parallel)
         return false;
-    check(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ASK, active, &there, &status), "looking for claims");
+    comm_check(MPI_Iprobe(MPI_ANY_SOURCE, TAG_ASK, active, &there, &status), "looking for claims");
     if (!there)
         return false;
-    check(MPI_Recv(&failed, 1, MPI_INT, status.MPI_SOURCE, TAG_ASK, active, MPI_STATUS_IGNORE),
-          "receiving a claim");
+    comm_check(MPI_Recv(&failed, 1, MPI_INT, status.MPI_SOURCE, TAG_ASK, active, MPI_STATUS_IGNORE),
+               "receiving a claim");
     *rank = status.MPI_SOURCE;
     *has_failed = failed != 0;
     return true;
@@ -274,14 +277,14 @@ void comm_answer(int rank, uint64_t first, uint64_t count)
 {
     struct comm_answer answer = {first, count};
 
-    check(MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, rank, TAG_ANSWER, active), "answering a claim");
+    comm_check(MPI_Send(&answer, (int)sizeof answer, MPI_BYTE, rank, TAG_ANSWER, active), "answering a claim");
 }
 
 void comm_ask(bool has_failed)
 {
     int failed = has_failed;
 
-    check(MPI_Send(&failed, 1, MPI_INT, 0, TAG_ASK, active), "claiming blocks");
+    comm_check(MPI_Send(&failed, 1, MPI_INT, 0, TAG_ASK, active), "claiming blocks");
 }
 
 bool comm_poll_answer(uint64_t *first, uint64_t *count)
@@ -289,11 +292,11 @@ bool comm_poll_answer(uint64_t *first, uint64_t *count)
     struct comm_answer answer;
     int there = 0;
 
-    check(MPI_Iprobe(0, TAG_ANSWER, active, &there, MPI_STATUS_IGNORE), "looking for an answer");
+    comm_check(MPI_Iprobe(0, TAG_ANSWER, active, &there, MPI_STATUS_IGNORE), "looking for an answer");
     if (!there)
         return false;
-    check(MPI_Recv(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, active, MPI_STATUS_IGNORE),
-          "receiving an answer");
+    comm_check(MPI_Recv(&answer, (int)sizeof answer, MPI_BYTE, 0, TAG_ANSWER, active, MPI_STATUS_IGNORE),
+               "receiving an answer");
     *first = answer.first;
     *count = answer.count;
     return true;

@@ -50,6 +50,22 @@ void comm_unite(const struct comm *comm, void *data, size_t bytes);
 void comm_give(const void *data, size_t bytes);
 int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct error *err);
 
+/* The ranks of this machine: this one's number among them, and how many there are. Collective. */
+void comm_on_node(const struct comm *comm, struct comm *node);
+
+/* Memory that the ranks of one machine read, and none writes. */
+struct comm_shared {
+    const void *data; /* NULL: there is none */
+    size_t bytes;
+};
+
+/* Collective. The first rank of each machine has `fill` write `bytes` (what the others say is not looked at), and all
+ * of that machine see them. Where a rank is alone on its machine, or the system does not allow it, there is no such
+ * memory, and everybody keeps what he has. Nothing is left behind by ranks that are killed. */
+void comm_share_on_node(const struct comm *comm, size_t bytes, void (*fill)(void *context, void *memory), void *context,
+                        struct comm_shared *shared);
+void comm_shared_fini(struct comm_shared *shared); /* local; may be called on {0} and twice */
+
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
 void comm_ask(bool is_stopping);                            /* r > 0: "give me blocks" (or "I am stopping") */

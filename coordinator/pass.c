@@ -5,6 +5,7 @@
 #include "common/fault.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "coordinator/node_share.h"
 #include "coordinator/pass_records.h"
 #include "coordinator/progress.h"
 #include "coordinator/schedule.h"
@@ -25,6 +26,7 @@ struct pass {
     struct source *source;
     size_t depth; /* blocks it holds */
     struct pass_result *result;
+    struct comm_shared weights;  /* of the engines */
     struct block_set done, here; /* by anybody, up to the last pause; by this rank */
     uint64_t end;                /* of the epoch: only blocks below are handed out */
     atomic_size_t n_running;
@@ -182,15 +184,27 @@ static void tell(void *context, uint64_t claimed)
     progress_tell(&pass->progress, own * all * (double)pass->request->block_size);
 }
 
+/* Collective. */
+static int create_first_engine(struct pass *pass, struct pass_thread *threads, struct error *err)
+{
+    const struct pass_request *request = pass->request;
+
+    threads[0].engine = request->is_serial
+                            ? engine_create_serial(request->graph, request->block_size, err)
+                            : node_share_engine(pass->comm, request->graph, request->block_size, &pass->weights, err);
+    return comm_agree(pass->comm, threads[0].engine == NULL ? -1 : 0, err);
+}
+
 static int create_threads(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     const struct pass_request *request = pass->request;
 
     for (size_t i = 0; i < request->n_threads; i++) {
         threads[i].pass = pass;
-        threads[i].engine = request->is_serial ? engine_create_serial(request->graph, request->block_size, err)
-                                               : engine_create(request->graph, request->block_size,
-                                                               i == 0 ? NULL : threads[0].engine, err);
+        if (i > 0) /* the first one is there */
+            threads[i].engine = request->is_serial
+                                    ? engine_create_serial(request->graph, request->block_size, err)
+                                    : engine_create(request->graph, request->block_size, threads[0].engine, err);
         if (threads[i].engine == NULL)
             return -1;
         threads[i].state = pass->worker->create(pass->worker->context, err);
@@ -476,11 +490,16 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
     result->identities = memory_create(result->n_records, sizeof *result->identities, "identities of records", err);
     if (threads != NULL && result->identities != NULL && block_set_init(&pass.done, n_blocks, err) == 0 &&
         block_set_init(&pass.here, n_blocks, err) == 0 && take_begun(&pass, err) == 0)
-        rc = create_threads(&pass, threads, err);
+        rc = 0;
     rc = comm_agree(comm, rc, err);
+    if (rc == 0)
+        rc = create_first_engine(&pass, threads, err);
+    if (rc == 0)
+        rc = comm_agree(comm, create_threads(&pass, threads, err), err);
     if (rc == 0)
         rc = run_blocks(&pass, threads, err);
     destroy_threads(&pass, threads);
+    comm_shared_fini(&pass.weights);
     pthread_mutex_destroy(&pass.mutex);
     block_set_fini(&pass.done);
     block_set_fini(&pass.here);

@@ -31,6 +31,7 @@ void run_fini(struct run *run)
         dataset_close(run->evaluation_dataset);
     dataset_close(run->dataset);
     graph_destroy(run->graph);
+    comm_shared_fini(&run->constants);
     output_close(run->output);
 }
 

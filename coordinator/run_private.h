@@ -15,6 +15,7 @@ struct run {
     struct run_request completed;
     const char *preprocess_origin, *dataset_origin; /* the layer that they were taken from; NULL: the job gives them */
     struct graph *graph;
+    struct comm_shared constants;                 /* of the graph, where ranks of one machine share them */
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     /* [graph->n_inputs], and of the latter one more where there are label pictures */
     struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS];

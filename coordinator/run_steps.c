@@ -9,6 +9,7 @@
 #include "coordinator/equalize.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
+#include "coordinator/node_share.h"
 #include "coordinator/measure_ranges.h"
 #include "coordinator/report_convergence.h"
 #include "coordinator/round_weights.h"
@@ -78,7 +79,10 @@ int run_equalize(struct run *run, struct error *err)
         rc = equalization_apply(run->graph, &run->equalization, err);
     if (rc == 0 && run->equalization.n > 0)
         log_info("the channels of %zu values between layers are equalized", run->equalization.n);
-    return comm_agree(run->comm, rc, err);
+    rc = comm_agree(run->comm, rc, err);
+    if (rc == 0) /* from here on nobody changes a constant */
+        node_share_constants(run->comm, run->graph, &run->constants);
+    return rc;
 }
 
 static int measure_once(struct run *run, const char *what, struct error *err)

@@ -66,7 +66,15 @@ static int build_program(struct engine *engine, struct error *err)
     return 0;
 }
 
-static struct engine *create(const struct graph *graph, size_t batch, bool is_serial, struct engine *share,
+/* What an engine is created with beside its graph. */
+struct engine_origin {
+    bool is_serial;
+    struct engine *share;
+    const void *given;
+    size_t given_bytes;
+};
+
+static struct engine *create(const struct graph *graph, size_t batch, const struct engine_origin *origin,
                              struct error *err)
 {
     struct engine *engine;
@@ -87,8 +95,10 @@ static struct engine *create(const struct graph *graph, size_t batch, bool is_se
         return NULL;
     engine->graph = graph;
     engine->batch = batch;
-    engine->is_serial = is_serial;
-    engine->share = share;
+    engine->is_serial = origin->is_serial;
+    engine->share = origin->share;
+    engine->given = origin->given;
+    engine->given_bytes = origin->given_bytes;
     engine->arena = arena_create(err);
     engine->values = memory_create(graph->n_values, sizeof *engine->values, "the engine's values", err);
     engine->node_steps = memory_create(graph->n_nodes + 1, sizeof *engine->node_steps, "the engine's steps", err);
@@ -104,12 +114,37 @@ static struct engine *create(const struct graph *graph, size_t batch, bool is_se
 
 struct engine *engine_create(const struct graph *graph, size_t batch, struct engine *share, struct error *err)
 {
-    return create(graph, batch, false, share, err);
+    return create(graph, batch, &(struct engine_origin){.share = share}, err);
 }
 
 struct engine *engine_create_serial(const struct graph *graph, size_t batch, struct error *err)
 {
-    return create(graph, batch, true, NULL, err);
+    return create(graph, batch, &(struct engine_origin){.is_serial = true}, err);
+}
+
+struct engine *engine_create_with(const struct graph *graph, size_t batch, const void *weights, size_t bytes,
+                                  struct error *err)
+{
+    return create(graph, batch, &(struct engine_origin){.given = weights, .given_bytes = bytes}, err);
+}
+
+size_t engine_weights_bytes(const struct engine *engine)
+{
+    size_t bytes = 0;
+
+    for (size_t i = 0; i < engine->n_weights; i++)
+        bytes += engine_weights_place(engine->weights[i].bytes);
+    return bytes;
+}
+
+void engine_copy_weights(const struct engine *engine, void *memory)
+{
+    unsigned char *to = memory;
+
+    for (size_t i = 0; i < engine->n_weights; i++) {
+        memcpy(to, engine->weights[i].data, engine->weights[i].bytes);
+        to += engine_weights_place(engine->weights[i].bytes);
+    }
 }
 
 void engine_destroy(struct engine *engine)

@@ -21,6 +21,13 @@ struct engine *engine_create(const struct graph *graph, size_t batch, struct eng
 /* Every node by reference_run_node_serial, on plain data: the last bits are those of TNN's reference device, on every
  * machine. Several times as slow. */
 struct engine *engine_create_serial(const struct graph *graph, size_t batch, struct error *err);
+/* As engine_create, with reordered weights that another engine of the same graph and batch has left at `weights`,
+ * perhaps in another process of this machine (engine_copy_weights). Borrowed, only read. EX_SOFTWARE: they are others.
+ */
+struct engine *engine_create_with(const struct graph *graph, size_t batch, const void *weights, size_t bytes,
+                                  struct error *err);
+size_t engine_weights_bytes(const struct engine *engine); /* what engine_copy_weights writes */
+void engine_copy_weights(const struct engine *engine, void *memory);
 void engine_destroy(struct engine *engine); /* NULL is allowed */
 
 /* Called after node `node` has computed output `value`, while it is in cache; for graph inputs before the first node,

@@ -274,10 +274,26 @@ static int reorder_once(dnnl_stream_t stream, const dnnl_memory_desc_t *from_md,
     return onednn_check(status, "reorder weights", err);
 }
 
+/* The next of the weights that an equal engine has made. */
+static void *take_given(struct engine *engine, size_t bytes, struct error *err)
+{
+    const unsigned char *at = engine->given + engine->given_used;
+    size_t size = engine_weights_place(bytes);
+
+    if (size > engine->given_bytes - engine->given_used) {
+        error_set(err, EX_SOFTWARE, "weights of another engine: %zu bytes are left, %zu expected",
+                  engine->given_bytes - engine->given_used, size);
+        return NULL;
+    }
+    engine->given_used += size;
+    return (void *)(uintptr_t)at; /* only read */
+}
+
 int engine_get_weights(struct engine *engine, const struct node *node, size_t input, const dnnl_memory_desc_t *from,
                        const dnnl_memory_desc_t *to, const void **data, struct error *err)
 {
-    struct engine_weights new = {(int)(node - engine->graph->nodes), input, *to, NULL, false};
+    struct engine_weights new = {(int)(node - engine->graph->nodes), input, *to, NULL,
+                                 dnnl_memory_desc_get_size(to),      false};
     const struct engine_weights *shared = find_weights(engine->share, new.node, input, to);
 
     if (dnnl_memory_desc_equal(from, to)) {
@@ -289,15 +305,15 @@ int engine_get_weights(struct engine *engine, const struct node *node, size_t in
         return -1;
     if (shared != NULL) {
         new.data = shared->data;
+    } else if (engine->given != NULL) {
+        new.data = take_given(engine, new.bytes, err);
     } else {
-        size_t bytes = dnnl_memory_desc_get_size(to);
-
-        new.data = memory_create(bytes, 1, "weights", err);
-        if (new.data == NULL)
-            return -1;
-        new.is_owned = true;
-        engine->weights_bytes += bytes;
+        new.data = memory_create(new.bytes, 1, "weights", err);
+        new.is_owned = new.data != NULL;
+        engine->weights_bytes += new.bytes;
     }
+    if (new.data == NULL)
+        return -1;
     engine->weights[engine->n_weights++] = new;
     *data = new.data;
     if (new.is_owned)

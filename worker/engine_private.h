@@ -68,6 +68,7 @@ struct engine_weights {
     size_t input;
     dnnl_memory_desc_t md;
     void *data;
+    size_t bytes;
     bool is_owned; /* else another engine's */
 };
 
@@ -76,6 +77,8 @@ struct engine {
     size_t batch;
     bool is_serial; /* engine_create_serial */
     struct engine *share;
+    const unsigned char *given; /* weights of an equal engine, one after the other; NULL: none */
+    size_t given_bytes, given_used;
     struct arena *arena;
     dnnl_stream_t stream;
     struct engine_value *values; /* [graph->n_values]; constants have no form until one is read as an activation */
@@ -127,6 +130,12 @@ void engine_allow_in_place(struct engine *engine, int output, int input);
  * a shared or a new copy otherwise. */
 int engine_get_weights(struct engine *engine, const struct node *node, size_t input, const dnnl_memory_desc_t *from,
                        const dnnl_memory_desc_t *to, const void **data, struct error *err);
+
+/* What weights of so many bytes take beside others. */
+static inline size_t engine_weights_place(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
 
 /* NULL when input `i` is absent or no constant. */
 const float *engine_constant(const struct engine *engine, const struct node *node, size_t i);

@@ -193,6 +193,36 @@ static void engines_on_many_threads_give_the_same_bits(void **state)
     graph_destroy(graph);
 }
 
+/* As two processes of one machine do: the second never reorders anything. */
+static void weights_that_another_engine_has_left_give_the_same_bits(void **state)
+{
+    struct graph *graph = build_residual();
+    size_t elements = elements_of(graph, graph->inputs[0]);
+    struct engine *first = engine_create(graph, 4, NULL, NULL), *second;
+    size_t bytes = engine_weights_bytes(first);
+    unsigned char *weights = test_malloc(bytes);
+    float *input = draw_floats(4 * elements);
+    struct digests expected = {{0}, 0}, found = {{0}, 0};
+    struct error err;
+
+    (void)state;
+    assert_true(bytes > 0);
+    engine_copy_weights(first, weights);
+    assert_succeeds(engine_run(first, (const float *const *)&input, 4, digest_first_record, &expected, &err), err);
+    engine_destroy(first);
+    second = engine_create_with(graph, 4, weights, bytes, &err);
+    assert_non_null(second);
+    assert_succeeds(engine_run(second, (const float *const *)&input, 4, digest_first_record, &found, &err), err);
+    assert_int_equal(found.n, expected.n);
+    assert_memory_equal(found.first_record, expected.first_record, found.n * sizeof *found.first_record);
+    engine_destroy(second);
+    assert_fails(engine_create_with(graph, 4, weights, bytes - 64, &err) == NULL ? -1 : 0, EX_SOFTWARE, err,
+                 "weights of another engine", "expected");
+    test_free(weights);
+    free(input);
+    graph_destroy(graph);
+}
+
 static void engines_that_share_weights_take_less_memory(void **state)
 {
     struct graph *graph = build_residual();
@@ -348,6 +378,7 @@ int main(void)
         cmocka_unit_test(padding_is_zero_in_memory_that_was_used),
         cmocka_unit_test(a_record_gives_the_same_bits_whatever_shares_its_batch),
         cmocka_unit_test(engines_on_many_threads_give_the_same_bits),
+        cmocka_unit_test(weights_that_another_engine_has_left_give_the_same_bits),
         cmocka_unit_test(engines_that_share_weights_take_less_memory),
         cmocka_unit_test(an_observer_that_fails_stops_the_run),
         cmocka_unit_test(flushed_denormals_are_found_out),
