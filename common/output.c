@@ -288,6 +288,15 @@ static int name_pending(struct pending *pending, const char *folder, const char 
     return length < (int)sizeof pending->path ? 0 : -1;
 }
 
+/* A joined output has no lock: who made it checks. */
+static int check_lock(const struct output *output, struct error *err)
+{
+    if (output->lock < 0 || output_lock_is_held(output->dir, output->lock))
+        return 0;
+    return error_set(err, EX_CANTCREAT, "output folder %s: has been taken over by another start of this job",
+                     output->folder);
+}
+
 /* Starts a file: returns a descriptor of its empty temporary, or -1. */
 static int begin(struct output *output, const char *name, struct error *err)
 {
@@ -299,6 +308,8 @@ static int begin(struct output *output, const char *name, struct error *err)
     if (!is_inside_name(name))
         return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
                          name);
+    if (check_lock(output, err) != 0)
+        return -1;
     output->is_pending = true;
     if (name_pending(pending, output->folder, name) == 0)
         pending->dir = open_parent(output->dir, pending->name);
@@ -339,6 +350,8 @@ int output_remove(struct output *output, const char *name, struct error *err)
     if (!is_inside_name(name))
         return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
                          name);
+    if (check_lock(output, err) != 0)
+        return -1;
     if (unlinkat(output->dir, name, 0) != 0 && errno != ENOENT)
         return error_set(err, EX_IOERR, "%s/%s: cannot be removed: %s", output->folder, name, strerror(errno));
     remove_empty_parents(output, name);

@@ -19,6 +19,7 @@ struct owner {
     char host[HOST_BYTES], job[JOB_BYTES];
     long pid;
     unsigned long long start;
+    unsigned restart; /* of the job: SLURM_RESTART_COUNT */
 };
 
 const char *output_job(void)
@@ -67,12 +68,14 @@ static bool is_alive(const struct owner *owner)
 
 static void describe_self(struct owner *self)
 {
+    const char *restart = getenv("SLURM_RESTART_COUNT");
     char state;
 
     *self = (struct owner){.pid = getpid()};
     if (gethostname(self->host, sizeof self->host - 1) != 0 || self->host[0] == '\0')
         snprintf(self->host, sizeof self->host, "localhost");
     snprintf(self->job, sizeof self->job, "%s", output_job());
+    self->restart = restart == NULL ? 0 : (unsigned)strtoul(restart, NULL, 10);
     if (!process_status(self->pid, &state, &self->start))
         self->start = 0;
 }
@@ -102,16 +105,16 @@ static bool read_owner(int fd, struct owner *owner)
 
     read_text(fd, text);
     *owner = (struct owner){0};
-    return sscanf(text, "host %255s pid %ld job %31s start %llu", owner->host, &owner->pid, owner->job,
-                  &owner->start) == 4 &&
+    return sscanf(text, "host %255s pid %ld job %31s start %llu restart %u", owner->host, &owner->pid, owner->job,
+                  &owner->start, &owner->restart) >= 4 &&
            owner->pid > 0;
 }
 
 static int write_owner(int fd, const struct owner *owner)
 {
     char text[OUTPUT_LOCK_BYTES];
-    int n = snprintf(text, sizeof text, "host %s\npid %ld\njob %s\nstart %llu\n", owner->host, owner->pid, owner->job,
-                     owner->start);
+    int n = snprintf(text, sizeof text, "host %s\npid %ld\njob %s\nstart %llu\nrestart %u\n", owner->host, owner->pid,
+                     owner->job, owner->start, owner->restart);
 
     if (ftruncate(fd, 0) != 0)
         return -1;
@@ -124,6 +127,13 @@ static bool is_stale(const struct owner *owner, const struct owner *self)
     if (strcmp(owner->host, self->host) == 0)
         return !is_alive(owner);
     return strcmp(owner->job, "0") != 0 && strcmp(owner->job, self->job) == 0;
+}
+
+/* Slurm has started this job once more: it has given up whoever holds the lock for an earlier start, though that one
+ * may still run on a host that is cut off, and see the folder. */
+static bool is_earlier_start(const struct owner *owner, const struct owner *self)
+{
+    return strcmp(owner->job, "0") != 0 && strcmp(owner->job, self->job) == 0 && owner->restart < self->restart;
 }
 
 static int refuse(const char *folder, const struct owner *owner, struct error *err)
@@ -158,6 +168,10 @@ static int claim(int dir, int fd, bool is_new, const char *folder, struct error 
     bool is_whole = read_owner(fd, &owner);
 
     describe_self(&self);
+    if (is_busy && is_whole && is_earlier_start(&owner, &self) && is_current(dir, fd)) {
+        unlinkat(dir, lock_name, 0); /* its holder will find that out before it writes: output_lock_is_held */
+        return 0;
+    }
     if (is_busy)
         return refuse(folder, &owner, err);
     if (!is_current(dir, fd))
@@ -197,8 +211,14 @@ int output_lock_take(int dir, const char *folder, struct error *err)
     return refuse(folder, &(struct owner){0}, err);
 }
 
+bool output_lock_is_held(int dir, int lock)
+{
+    return is_current(dir, lock);
+}
+
 void output_lock_release(int dir, int lock)
 {
-    unlinkat(dir, lock_name, 0); /* before the flock goes, so that nobody takes a file without a name */
+    if (is_current(dir, lock))
+        unlinkat(dir, lock_name, 0); /* before the flock goes, so that nobody takes a file without a name */
     close(lock);
 }

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { GENERATIONS = 2 };
 
@@ -55,9 +56,12 @@ static bool is_further(const struct checkpoint *c, const struct observation *obs
     return block_set_count(&progress->done) > block_set_count(&c->begun.done);
 }
 
-/* Rank 0. The generation with more blocks. */
+/* Rank 0. The generation with more blocks. Where none of those that are there loads, beginning anew is for the user to
+ * say. */
 static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
 {
+    size_t n_damaged = 0;
+
     for (size_t i = 0; i < GENERATIONS; i++) {
         struct pass_progress progress;
         struct observation *observation;
@@ -72,6 +76,7 @@ static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
                 return -1;
             }
             set_aside(path, &why);
+            n_damaged++;
         } else if (observation != NULL && is_further(c, observation, &progress)) {
             observation_destroy(c->observation);
             pass_progress_fini(&c->begun);
@@ -79,10 +84,16 @@ static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
             c->begun = progress;
             c->next = (i + 1) % GENERATIONS;
         } else {
+            if (observation == NULL && access(path, F_OK) == 0)
+                log_warning("%s is of another model, dataset or job: nothing of it is used", path);
             observation_destroy(observation);
             pass_progress_fini(&progress);
         }
     }
+    if (c->observation == NULL && n_damaged > 0)
+        return error_set(err, EX_DATAERR,
+                         "%s: no checkpoint loads, and what did not is set aside; the same command begins anew",
+                         output_folder(c->output));
     if (c->observation == NULL)
         return 0;
     c->ranges = c->observation->ranges;

@@ -4,6 +4,7 @@
  */
 #include "coordinator/comm_private.h"
 
+#include "common/clock.h"
 #include "common/memory.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ enum { CHUNK_ITEMS = 1 << 22 };
 
 static bool is_parallel;
 static MPI_Comm active = MPI_COMM_WORLD; /* the ranks that the calls are of: all, or those of a group */
+static double seconds;                   /* see comm_seconds; main thread only, as everything here */
 
 /* What a launcher leaves in the environment: Open MPI's mpirun, srun with pmix or pmi2, Hydra. */
 static bool launched_in_parallel(void)
@@ -94,7 +96,7 @@ void comm_leave_group(void)
     active = MPI_COMM_WORLD;
 }
 
-int comm_agree(const struct comm *comm, int rc, struct error *err)
+static int agree(const struct comm *comm, int rc, struct error *err)
 {
     struct {
         int failed, rank;
@@ -109,15 +111,34 @@ int comm_agree(const struct comm *comm, int rc, struct error *err)
     return first.rank == 0 ? -1 : error_in(err, "rank %d", first.rank);
 }
 
+int comm_agree(const struct comm *comm, int rc, struct error *err)
+{
+    double begin = clock_seconds();
+
+    rc = agree(comm, rc, err);
+    seconds += clock_seconds() - begin;
+    return rc;
+}
+
+double comm_seconds(void)
+{
+    return seconds;
+}
+
 void comm_barrier(const struct comm *comm)
 {
+    double begin = clock_seconds();
+
     (void)comm;
     if (is_parallel)
         comm_check(MPI_Barrier(active), "a barrier");
+    seconds += clock_seconds() - begin;
 }
 
 void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
 {
+    double begin = clock_seconds();
+
     (void)comm;
     if (!is_parallel)
         return;
@@ -126,10 +147,13 @@ void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
 
         comm_check(MPI_Bcast((char *)data + at, (int)n, MPI_BYTE, 0, active), "a broadcast");
     }
+    seconds += clock_seconds() - begin;
 }
 
 static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, MPI_Op op)
 {
+    double begin = clock_seconds();
+
     if (!is_parallel)
         return;
     for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
@@ -137,6 +161,7 @@ static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, M
 
         comm_check(MPI_Allreduce(MPI_IN_PLACE, (char *)values + at * size, (int)m, type, op, active), "a reduction");
     }
+    seconds += clock_seconds() - begin;
 }
 
 void comm_max_int32(const struct comm *comm, int32_t *values, size_t n)
@@ -179,6 +204,7 @@ void comm_share(const struct comm *comm, size_t n, size_t *first, size_t *count)
 void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t bytes)
 {
     size_t size = (size_t)comm->size;
+    double begin = clock_seconds();
 
     if (!is_parallel)
         return;
@@ -192,6 +218,7 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
             comm_check(MPI_Bcast((char *)data + first * bytes + at, (int)m, MPI_BYTE, (int)r, active), "a gather");
         }
     }
+    seconds += clock_seconds() - begin;
 }
 
 void comm_unite(const struct comm *comm, void *data, size_t bytes)

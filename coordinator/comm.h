@@ -66,6 +66,10 @@ void comm_share_on_node(const struct comm *comm, size_t bytes, void (*fill)(void
                         struct comm_shared *shared);
 void comm_shared_fini(struct comm_shared *shared); /* local; may be called on {0} and twice */
 
+/* Seconds that this rank has spent since the program began on agreeing, broadcasting, reducing and gathering, waiting
+ * for slower ranks included. */
+double comm_seconds(void);
+
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
 void comm_ask(bool is_stopping);                            /* r > 0: "give me blocks" (or "I am stopping") */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -466,6 +467,7 @@ static void tell_stages(const struct comm *comm, const struct pass_request *requ
     struct stages *s = &result->stages;
     char text[STAGES_TEXT_BYTES];
 
+    result->idle = fmax(0, (double)request->n_threads * result->seconds - s->compute - s->observe);
     stages_sum(comm, s);
     if (s->compute <= 0) /* all was done by an earlier run */
         return;

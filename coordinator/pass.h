@@ -82,6 +82,7 @@ struct pass_result {
     size_t n_bad;
     struct bad_record *bad; /* by ordinal, the same on every rank */
     double seconds;         /* of this rank, by the clock on the wall */
+    double idle;            /* of this rank's engine threads: seconds of the pass in which they had no block */
     struct stages stages;   /* of all ranks' threads together */
 };
 

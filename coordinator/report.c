@@ -292,13 +292,47 @@ static json_t *stages_object(const struct stages *s)
                      "observe", number(s->observe), "wait_share", number(stages_wait_share(s)));
 }
 
-char *report_run(const struct comm *comm, const struct run_times *t, const char *hosts,
+/* Host names, in one line. */
+static json_t *hosts_text(const struct comm *comm, const struct rank_times *ranks)
+{
+    char *line = malloc((size_t)comm->size * (sizeof ranks->host + 1) + 1), *end = line;
+    json_t *text;
+
+    if (line == NULL)
+        return NULL;
+    *end = '\0';
+    for (int r = 0; r < comm->size; r++)
+        end += sprintf(end, "%s%s", r > 0 ? " " : "", ranks[r].host);
+    text = json_text(line);
+    free(line);
+    return text;
+}
+
+/* In the order of ranks. */
+static json_t *ranks_object(const struct comm *comm, const struct rank_times *ranks)
+{
+    json_t *all = json_pack("{s:[], s:[], s:[]}", "mpi", "passes", "idle");
+    int rc = all == NULL;
+
+    for (int r = 0; rc == 0 && r < comm->size; r++) {
+        rc |= json_array_append_new(json_object_get(all, "mpi"), number(ranks[r].mpi));
+        rc |= json_array_append_new(json_object_get(all, "passes"), number(ranks[r].passes));
+        rc |= json_array_append_new(json_object_get(all, "idle"), number(ranks[r].idle));
+    }
+    if (rc == 0)
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
+char *report_run(const struct comm *comm, const struct run_times *t, const struct rank_times *ranks,
                  const struct stages *calibration, const struct stages *evaluation, struct error *err)
 {
-    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}, s:{s:o, s:o}}", "ranks", comm->size, "hosts",
-                                json_text(hosts), "seconds", "load", t->load, "measure", t->measure, "decide",
-                                t->decide, "evaluate", t->evaluate, "write", t->write, "thread_seconds", "calibration",
-                                stages_object(calibration), "evaluation", stages_object(evaluation)),
+    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}, s:o, s:{s:o, s:o}}", "ranks", comm->size,
+                                "hosts", hosts_text(comm, ranks), "seconds", "load", t->load, "measure", t->measure,
+                                "decide", t->decide, "evaluate", t->evaluate, "write", t->write, "rank_seconds",
+                                ranks_object(comm, ranks), "thread_seconds", "calibration", stages_object(calibration),
+                                "evaluation", stages_object(evaluation)),
                       err);
 }
 

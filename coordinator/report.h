@@ -50,8 +50,13 @@ char *report_manifest(const struct report *report, struct error *err);
 struct run_times { /* seconds of this rank */
     double load, measure, decide, evaluate, write;
 };
-/* The text of run.json. hosts: one line per rank, gathered. The stages of a pass that was not made are zero. */
-char *report_run(const struct comm *comm, const struct run_times *times, const char *hosts,
+struct rank_times { /* of one rank */
+    char host[64];
+    double mpi, passes,
+        idle; /* seconds: in collective calls; in passes over data, engine threads added up; of these idle */
+};
+/* The text of run.json. `ranks` is of all ranks. The stages of a pass that was not made are zero. */
+char *report_run(const struct comm *comm, const struct run_times *times, const struct rank_times *ranks,
                  const struct stages *calibration, const struct stages *evaluation, struct error *err);
 
 #endif

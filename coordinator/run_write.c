@@ -2,6 +2,7 @@
 #include "coordinator/run_private.h"
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/finished.h"
 #include "coordinator/keep.h"
@@ -35,7 +36,8 @@ static int write_text(struct run *run, const char *name, const char *text, bool 
 }
 
 /* report.json, run.json and, of both and of the histograms, report.html. */
-static int write_reports(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
+static int write_reports(struct run *run, struct page *page, const struct rank_times *ranks, double started,
+                         struct error *err)
 {
     struct report report = run_report(run);
     char *results = report_json(&report, err), *times = NULL;
@@ -43,7 +45,7 @@ static int write_reports(struct run *run, struct page *page, const char *hosts, 
 
     run->times.write = clock_seconds() - started;
     if (rc == 0) {
-        times = report_run(run->comm, &run->times, hosts, &run->records.stages, &run->evaluation.records.stages, err);
+        times = report_run(run->comm, &run->times, ranks, &run->records.stages, &run->evaluation.records.stages, err);
         rc = write_text(run, "run.json", times, false, err);
     }
     page->report = results;
@@ -56,14 +58,15 @@ static int write_reports(struct run *run, struct page *page, const char *hosts, 
 }
 
 /* What is said of the models that are written. */
-static int write_account(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
+static int write_account(struct run *run, struct page *page, const struct rank_times *ranks, double started,
+                         struct error *err)
 {
     struct report report = run_report(run);
     char *manifest = NULL;
     int rc = keep_archive(&report, run->observation, run->output, err);
 
     if (rc == 0)
-        rc = write_reports(run, page, hosts, started, err);
+        rc = write_reports(run, page, ranks, started, err);
     if (rc == 0) {
         manifest = report_manifest(&report, err);
         rc = write_text(run, "manifest.json", manifest, false, err);
@@ -72,27 +75,46 @@ static int write_account(struct run *run, struct page *page, const char *hosts, 
     return rc;
 }
 
-/* One line per rank: host names, gathered. Every rank calls it. */
-static int gather_hosts(const struct comm *comm, char **hosts, struct error *err)
+/* Collective. Of all ranks; the caller frees them. */
+static int gather_times(const struct run *run, struct rank_times **out, struct error *err)
 {
-    enum { HOST_BYTES = 64 };
-    char *names = memory_create((size_t)comm->size, HOST_BYTES, "host names", err);
-    char *line = memory_create((size_t)comm->size, HOST_BYTES + 1, "host names", err);
-    int rc = comm_agree(comm, names != NULL && line != NULL ? 0 : -1, err);
+    const struct comm *comm = run->comm;
+    const struct pass_result *measured[] = {&run->records, &run->evaluation.records};
+    struct rank_times *all = memory_create((size_t)comm->size, sizeof *all, "the times of ranks", err);
+    struct rank_times *own;
 
-    if (rc == 0) {
-        gethostname(names + comm->rank * HOST_BYTES, HOST_BYTES - 1);
-        comm_gather_shares(comm, names, (size_t)comm->size, HOST_BYTES);
-        for (int r = 0; r < comm->size; r++) {
-            strcat(line, r > 0 ? " " : "");
-            strcat(line, names + r * HOST_BYTES);
-        }
-        *hosts = line;
-        line = NULL;
+    if (comm_agree(comm, all != NULL ? 0 : -1, err) != 0) {
+        free(all);
+        return -1;
     }
-    free(names);
-    free(line);
-    return rc;
+    own = &all[comm->rank];
+    gethostname(own->host, sizeof own->host - 1);
+    own->mpi = comm_seconds();
+    for (size_t i = 0; i < sizeof measured / sizeof *measured; i++) {
+        own->passes += measured[i]->seconds * (double)run->request->threads;
+        own->idle += measured[i]->idle;
+    }
+    comm_gather_shares(comm, all, (size_t)comm->size, sizeof *all);
+    *out = all;
+    return 0;
+}
+
+/* What a user of many ranks looks for: the rank that waits most, for others and for work. */
+static void tell_ranks(const struct comm *comm, const struct rank_times *ranks)
+{
+    int waits = 0, idles = 0;
+
+    for (int r = 1; r < comm->size; r++) {
+        if (ranks[r].mpi > ranks[waits].mpi)
+            waits = r;
+        if (ranks[r].idle * ranks[idles].passes > ranks[idles].idle * ranks[r].passes)
+            idles = r;
+    }
+    if (comm->size > 1 && ranks[idles].passes > 0)
+        log_info("%d ranks: in MPI for at most %.1f s (rank %d on %s); engine threads idle for at most %.1f %% of the "
+                 "passes (rank %d on %s)",
+                 comm->size, ranks[waits].mpi, waits, ranks[waits].host, 100 * ranks[idles].idle / ranks[idles].passes,
+                 idles, ranks[idles].host);
 }
 
 int run_check_finished(struct run *run, bool *is_finished, struct error *err)
@@ -113,7 +135,8 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
 }
 
 /* Collective. */
-static int write_outputs(struct run *run, struct page *page, const char *hosts, double started, struct error *err)
+static int write_outputs(struct run *run, struct page *page, const struct rank_times *ranks, double started,
+                         struct error *err)
 {
     bool is_first = run->comm->rank == 0;
     struct finished_files *earlier = NULL;
@@ -122,7 +145,7 @@ static int write_outputs(struct run *run, struct page *page, const char *hosts, 
     if (rc == 0)
         rc = run_write_models(run, err);
     if (rc == 0 && is_first) {
-        rc = write_account(run, page, hosts, started, err);
+        rc = write_account(run, page, ranks, started, err);
         if (rc == 0)
             rc = finished_sweep(earlier, run->output, err);
         if (rc == 0)
@@ -150,14 +173,16 @@ static int fill_page(const struct run *run, struct page *page, struct error *err
 int run_write(struct run *run, double started, struct error *err)
 {
     struct page page = {0};
-    char *hosts = NULL;
-    int rc = gather_hosts(run->comm, &hosts, err);
+    struct rank_times *ranks = NULL;
+    int rc = gather_times(run, &ranks, err);
 
+    if (rc == 0)
+        tell_ranks(run->comm, ranks);
     if (rc == 0)
         rc = fill_page(run, &page, err);
     if (rc == 0)
-        rc = write_outputs(run, &page, hosts, started, err);
-    free(hosts);
+        rc = write_outputs(run, &page, ranks, started, err);
+    free(ranks);
     page_fini(&page);
     return rc;
 }

@@ -24,6 +24,7 @@ static int make_root(void **state)
     (void)state;
     snprintf(root, sizeof root, "/tmp/etalon_output_XXXXXX");
     unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_RESTART_COUNT");
     unsetenv("FAULT");
     fault_reload();
     return mkdtemp(root) != NULL ? 0 : -1;
@@ -462,6 +463,34 @@ static void a_stale_lock_is_taken_over_and_no_other(void **state)
     output_close(open_root());
 }
 
+static void a_requeued_job_takes_the_folder_from_its_earlier_start(void **state)
+{
+    struct output *earlier, *later;
+    struct error err = {0};
+
+    (void)state;
+    setenv("SLURM_JOB_ID", "77", 1);
+    earlier = open_root();
+    assert_int_equal(output_write(earlier, "kept", "old", 3, true, &err), 0);
+    assert_refused(root, "job 77"); /* two steps of one start */
+    setenv("SLURM_JOB_ID", "78", 1);
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    assert_refused(root, "job 77");
+    setenv("SLURM_JOB_ID", "77", 1);
+    later = open_root();
+
+    assert_int_equal(output_write(earlier, "kept", "older", 5, true, &err), -1);
+    assert_int_equal(err.code, EX_CANTCREAT);
+    assert_non_null(strstr(err.text, "taken over by another start of this job"));
+    assert_int_equal(output_remove(earlier, "kept", &err), -1);
+    assert_content("kept", "old");
+    output_close(earlier);
+    assert_int_equal(access(in_root(".etalon.lock"), F_OK), 0); /* the later one's */
+    assert_int_equal(output_write(later, "kept", "new", 3, true, &err), 0);
+    output_close(later);
+    assert_content("kept", "new");
+}
+
 static void of_many_that_find_a_stale_lock_one_takes_it(void **state)
 {
     enum { CHILDREN = 8, ROUNDS = 10 };
@@ -571,6 +600,7 @@ int main(void)
         TEST(only_temporaries_are_swept),
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),
+        TEST(a_requeued_job_takes_the_folder_from_its_earlier_start),
         TEST(of_many_that_find_a_stale_lock_one_takes_it),
         TEST(files_of_those_who_joined_are_as_if_written_by_the_opener),
         TEST(another_folder_of_the_same_name_is_not_joined),

@@ -78,6 +78,31 @@ rmdir "$scratch/out/checkpoint"
 [ "$(bits "$scratch/out")" = "$expected" ] || fail "other bits after a damaged checkpoint"
 echo "ok: a damaged checkpoint is set aside"
 
+# --- none loads: that is said once, and the next run begins anew
+rm -rf "$scratch/out"
+start "${calibrate[@]}" -q
+wait_for 30 kept
+stop KILL
+for file in "$scratch"/out/checkpoint/?.h5; do head -c 3000 "$file" >"$scratch/cut" && cp "$scratch/cut" "$file"; done
+expect 65 "no checkpoint loads" "${calibrate[@]}" -q
+rm "$scratch"/out/checkpoint/*.damaged
+finished 2
+rm -rf "$scratch/out"
+echo "ok: where no checkpoint loads the user decides"
+
+# --- SIGTERM and SIGINT: no results, and at most one interval is lost
+for signal in TERM INT; do
+  start mpirun --oversubscribe --bind-to none -n 2 "$ETALON" calibrate -q "$scratch/job.yaml"
+  wait_for 60 kept
+  stop $signal
+  [ $rc -ne 0 ] || fail "SIG$signal: the run has succeeded"
+  [ ! -e "$scratch/out/manifest.json" ] || fail "SIG$signal: a run that was ended looks finished"
+  finished 3
+  went_on || fail "SIG$signal: the next run has begun anew"
+  rm -rf "$scratch/out"
+done
+echo "ok: SIGTERM and SIGINT, and on with 3 ranks"
+
 # --- other statistics, and --resume never, begin anew
 for anew in "--set calibration.bins=4096" "--resume never"; do
   rm -rf "$scratch/out"
@@ -86,6 +111,7 @@ for anew in "--set calibration.bins=4096" "--resume never"; do
   stop USR1
   "${calibrate[@]}" $anew >/dev/null 2>"$scratch/stderr" || fail "$anew"
   ! went_on || fail "$anew has gone on"
+  [ "$anew" = "--resume never" ] || grep -q "is of another model, dataset or job" "$scratch/stderr" || fail "$anew is not told"
 done
 [ "$(bits "$scratch/out")" = "$expected" ] || fail "--resume never: other bits"
 expect 64 "auto or never" "${calibrate[@]}" --resume always
