@@ -51,7 +51,7 @@ int run_is_finished(const struct comm *comm, const struct run_request *request, 
 
 int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
 {
-    struct run run = {.comm = comm, .request = request};
+    struct run run = {.comm = comm, .request = request, .mpi_before = comm_seconds()};
     double t0 = clock_seconds(), t1, t2, t3, t4;
     bool is_finished = false;
     int rc = 0;
@@ -201,7 +201,7 @@ static bool has_plan(const struct run *run)
 
 int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err)
 {
-    struct run run = {.comm = comm, .request = request, .has_no_data = true};
+    struct run run = {.comm = comm, .request = request, .has_no_data = true, .mpi_before = comm_seconds()};
     double t0 = clock_seconds(), t1, t2;
     bool is_finished = false;
     int rc = 0;

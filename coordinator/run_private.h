@@ -44,6 +44,7 @@ struct run {
     bool has_no_data;       /* emit: what needs records cannot be decided */
     struct archive earlier; /* of an archive with these statistics: its targets and its equalization alone */
     struct run_times times;
+    double mpi_before; /* comm_seconds, when the run began: a zoo has many */
 };
 
 void run_fini(struct run *run); /* all that the run has come to own */

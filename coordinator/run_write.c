@@ -89,7 +89,7 @@ static int gather_times(const struct run *run, struct rank_times **out, struct e
     }
     own = &all[comm->rank];
     gethostname(own->host, sizeof own->host - 1);
-    own->mpi = comm_seconds();
+    own->mpi = comm_seconds() - run->mpi_before;
     for (size_t i = 0; i < sizeof measured / sizeof *measured; i++) {
         own->passes += measured[i]->seconds * (double)run->request->threads;
         own->idle += measured[i]->idle;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# How calibration scales, and what checkpoints cost: the demo's network, whose blocks take a millisecond, on one rank, on two
-# ranks of one thread, on one rank of two, and with a checkpoint every second. Seconds are of the pass over the data, the
-# least of several turns. On a machine with other work these say little; processor time still tells what ranks and threads do
-# beyond the work of one (all of the program's, waiting in MPI included), and idle what they wait for.
+# How calibration scales, and what checkpoints cost: the demo's network, whose blocks take a millisecond, on one core, on two
+# with a rank of one thread on each, on two with one rank of two threads, and on one with a checkpoint every second. Seconds
+# are of the pass over the data, the least of several turns. On a machine with other work they say little, unless
+# `chrt -f 10` takes the cores from it for the minute; processor time (all of the program's, waiting in MPI included) still
+# tells what ranks and threads do beyond the work of one.
 #
 #   tests/bench/scaling.sh [-b BUILD] [-n RECORDS] [-t TURNS]
 set -euo pipefail
@@ -34,7 +35,8 @@ TIMEFORMAT="%U %S"
 # run WHAT RANKS THREADS INTERVAL: seconds of the pass, and of them idle, into files of $scratch.
 run() {
   local launch=()
-  [ "$2" -eq 1 ] || launch=(mpirun -n "$2" --oversubscribe --bind-to none)
+  [ "$2" -eq 1 ] || launch=(mpirun -n "$2" --bind-to core)
+  [ $(($2 * $3)) -gt 1 ] || launch=(taskset -c 0)
   rm -rf "$scratch/out"
   { time "${launch[@]}" "$build/etalon" calibrate -q "$scratch/job.yaml" --set "engine.threads=$3" \
     --set "checkpoint.interval=$4" >/dev/null; } 2>"$scratch/time"

@@ -15,11 +15,11 @@ slowly=block.done:2=stall:1100 # long enough for a checkpoint to be due
 
 # broken FAULT [RANKS RANK]: the program under this fault, in one of its ranks; the exit code is in $rc.
 broken() {
-  local faulty=(env "FAULT=$1" "$ETALON_FAULTS" "${calibrate[@]:1}") # under timeout no shell tells of kills
+  local faulty=(env "FAULT=$1" "$ETALON_FAULTS" "${calibrate[@]:1}")
   local sound=("${calibrate[@]}") at=${3:-0} behind
   rc=0
   if [ "${2:-0}" -eq 0 ]; then
-    timeout 300 "${faulty[@]}" >/dev/null 2>"$scratch/stderr" || rc=$?
+    { timeout 300 "${faulty[@]}" >/dev/null 2>"$scratch/stderr"; } 2>/dev/null || rc=$? # the shell tells of kills
     return
   fi
   behind=$(($2 - at - 1))
@@ -72,25 +72,27 @@ for point in open write fsync close rename fsync_folder; do
   done
   rm -rf "$scratch/out"
 done
-[ $n_kills -gt 40 ] || fail "only $n_kills kills: is the program built with faults?"
+[ $n_kills -gt 30 ] || fail "only $n_kills kills: is the program built with faults?"
 echo "ok: killed at $n_kills steps of writing"
 
-# --- a disk that fails at any step of any file: 74 and one sentence; a checkpoint that cannot be written is a warning
+# --- a disk that fails at any step of any file: 74 and one sentence. A checkpoint that cannot be written is a warning, and
+# the run goes on: that all files are through is known when a few steps more do no harm.
 n_failures=0
 for fault in open=ENOSPC write=ENOSPC fsync=EIO close=EDQUOT rename=EIO fsync_folder=EIO; do
-  for ((n = 1;; n++)); do
+  n_harmless=0
+  for ((n = 1; n_harmless < 6; n++)); do
     broken "$slowly,output.${fault%=*}:$n=${fault#*=}"
-    if [ $rc -eq 0 ] && ! grep -q "no checkpoint was written" "$scratch/stderr"; then break; fi
     [ $rc -eq 74 ] || [ $rc -eq 0 ] || { said; fail "output.${fault%=*}:$n: expected exit 74, found $rc"; }
-    [ "$(grep -c '^etalon: ' "$scratch/stderr")" -eq 1 ] || { said; fail "output.${fault%=*}:$n: expected one message"; }
+    n_harmless=$((rc == 0 ? n_harmless + 1 : 0))
+    [ "$(grep -c '^etalon: ' "$scratch/stderr")" -eq $((rc != 0)) ] || { said; fail "output.${fault%=*}:$n: expected one message"; }
     [ -z "$(find "$scratch/out" -name '.*')" ] || fail "output.${fault%=*}:$n: left behind: $(find "$scratch/out" -name '.*')"
     whole "output.${fault%=*}:$n"
     again "output.${fault%=*}:$n"
-    n_failures=$((n_failures + 1))
+    n_failures=$((n_failures + (rc != 0)))
   done
   rm -rf "$scratch/out"
 done
-[ $n_failures -gt 40 ] || fail "only $n_failures failures"
+[ $n_failures -gt 30 ] || fail "only $n_failures failures"
 echo "ok: a disk that fails at $n_failures steps of writing"
 
 # --- no memory, at the n-th allocation: 71 and one sentence that says for what. The first hundred, then ever fewer.

@@ -47,16 +47,20 @@ ends COMPLETED
 went_on "after scancel"
 same_bits "cancelled and submitted again"
 
-# --- a job array: five jobs on three elements, which are told to stop
-for k in 1 2 3 4 5; do sed "s|^output: .*|output: zoo/$k|" "$scratch/job.yaml" >"$scratch/zoo$k.yaml"; done
-submit --array=0-2 --ntasks=1 -- zoo.sbatch "$scratch"/zoo?.yaml
-wait_for 120 test -e "$scratch/zoo/1"
+# --- a zoo as a job array: five jobs on three elements, which are told to stop, and the summary behind it
+for k in 1 2 3 4 5; do cp "$scratch/job.yaml" "$scratch/net$k.yaml"; done
+printf 'jobs: [net?.yaml]\noutput: zoo\n' >"$scratch/zoo.yaml"
+submit --array=0-2 --ntasks=1 -- zoo.sbatch "$scratch/zoo.yaml"
+wait_for 120 eval 'ls -d "$scratch"/zoo/net?'
 on 1 scancel --batch --signal=USR1 "$job"
 wait_for 300 eval '[ -z "$(on 1 squeue -h -j "$job")" ]'
-grep -q "stopped on request" "$scratch/log" || { shows >&2; fail "no element was stopped"; }
+grep -q "JOB REQUEUE" "$scratch/log" || { shows >&2; fail "no element went back to the queue"; }
+submit --ntasks=1 -- zoo.sbatch "$scratch/zoo.yaml"
+ends COMPLETED
 for k in 1 2 3 4 5; do
-  [ "$(bits "$scratch/zoo/$k")" = "$expected" ] || { shows >&2; fail "job $k of the array"; }
+  [ "$(bits "$scratch/zoo/net$k")" = "$expected" ] || { shows >&2; fail "job $k of the array"; }
 done
+grep -q "5 calibrated, 0 unchanged, 0 failed" "$scratch/log" || { shows >&2; fail "the summary"; }
 rm -rf "$scratch/zoo"
 echo "ok: the same bits, five jobs on three elements of an array"
 
