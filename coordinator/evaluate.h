@@ -1,4 +1,7 @@
 /* evaluate.h — fp32 and every target in lockstep over a dataset: accuracy, agreement, per-layer error.
+ *
+ * A layer's error is cumulative, with all integer layers before it, or local: of it alone, given what fp32 makes of its
+ * inputs, as their codes. For the local ones each target is simulated a second time, step by step from fp32.
  */
 #ifndef ETALON_EVALUATE_H
 #define ETALON_EVALUATE_H
@@ -10,11 +13,13 @@
 struct evaluation {
     size_t n_values, n_targets;
     struct value_error *errors; /* [n_targets][n_values]: each value of each target against fp32 */
+    struct value_error *local;  /* the same, of each node alone; NULL unless asked */
+    bool has_original;
+    struct value_error original; /* of the first output */
     struct metric_task task;
-    uint64_t *counts; /* [1 + n_targets][metrics_words(task)]: of the outputs, fp32 first */
+    uint64_t *counts; /* [evaluation_networks][metrics_words(task)]: of the outputs; see evaluation_counts */
     struct pass_result records;
-    uint64_t
-        *choices; /* [1 + n_targets][n_records]: each network's arg-max on each record, fp32 first; NULL unless asked */
+    uint64_t *choices; /* [evaluation_networks][n_records]: their arg-max on each record; NULL unless asked */
 };
 
 struct evaluate_request {
@@ -24,7 +29,8 @@ struct evaluate_request {
     /* [n_targets], of the pass's graph, or of graphs that plan_match_values knows how to compare with it: then errors
      * are those of the values that they have as well. */
     struct plan *const *plans;
-    bool with_choices;
+    const struct graph *original; /* the network as it was imported, to be run in fp32 as well; NULL: not */
+    bool with_choices, with_local_errors;
 };
 
 /* What metrics need to know of a network: its first output. */
@@ -41,7 +47,17 @@ static inline const struct value_error *evaluation_error(const struct evaluation
     return &e->errors[target * e->n_values + (size_t)value];
 }
 
-/* State of all metrics of one network: 0 is fp32, 1 + i target i. */
+static inline const struct value_error *evaluation_local_error(const struct evaluation *e, size_t target, int value)
+{
+    return &e->local[target * e->n_values + (size_t)value];
+}
+
+static inline size_t evaluation_networks(const struct evaluation *e)
+{
+    return 1 + e->n_targets + e->has_original;
+}
+
+/* State of all metrics of one network: 0 is fp32, 1 + i target i, the last the original, if it is run. */
 static inline uint64_t *evaluation_counts(const struct evaluation *e, size_t network)
 {
     return &e->counts[network * metrics_words(&e->task)];

@@ -255,6 +255,10 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         add_inputs(state, evaluation);
         add_reading(state, request);
         rc = add_labels(state, request, err);
+        if (q->evaluate.with_local_errors)
+            add(state, "local errors\n");
+        if (q->evaluate.with_original)
+            add(state, "original\n");
         if (rc == 0 && q->evaluate.segmentation.is_asked) /* others' fingerprints are left alone */
             rc = add_segmentation(state, q, err);
     }

@@ -217,10 +217,10 @@ static int create_threads(struct pass *pass, struct pass_thread *threads, struct
 
 static void destroy_threads(struct pass *pass, struct pass_thread *threads)
 {
-    for (size_t i = 0; threads != NULL && i < pass->request->n_threads; i++)
+    for (size_t i = pass->request->n_threads; threads != NULL && i-- > 0;) /* what is shared is the first one's */
         if (threads[i].state != NULL)
             pass->worker->destroy(pass->worker->context, threads[i].state);
-    for (size_t i = pass->request->n_threads; threads != NULL && i-- > 0;) /* the first one owns the weights */
+    for (size_t i = pass->request->n_threads; threads != NULL && i-- > 0;)
         engine_destroy(threads[i].engine);
     free(threads);
 }

@@ -17,6 +17,12 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
 }
 
+/* Of any magnitude: nine digits are printed. */
+static json_t *significant(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
 /* ---- what metrics tell, as fields of a JSON object; an allocation that failed leaves has_failed ---- */
 
 struct fields {
@@ -90,6 +96,17 @@ static double used_codes(const struct plan_value *p, const struct value_error *e
     return p->is_quantized && n <= METRICS_CODES ? (double)value_error_used_codes(e) / n : NAN;
 }
 
+static int set_error(json_t *object, const struct plan_value *p, const struct value_error *e)
+{
+    return json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e))) |
+           json_object_set_new(object, "cosine", number(value_error_cosine(e))) |
+           json_object_set_new(object, "mse", significant(value_error_mse(e))) |
+           json_object_set_new(object, "max_error", number(value_error_max(e))) |
+           json_object_set_new(object, "clipped",
+                               number(e->elements == 0 ? 0 : (double)e->clipped / (double)e->elements)) |
+           json_object_set_new(object, "used_codes", number(used_codes(p, e)));
+}
+
 /* Who makes a value, for people: the node's name and operator, or "input". */
 static json_t *layer(const struct report *report, const struct report_target *t, size_t v)
 {
@@ -112,15 +129,15 @@ static json_t *layer(const struct report *report, const struct report_target *t,
         rc |= json_object_set_new(object, "weights_mse_over_max_abs",
                                   number(w->weight_mse_max_abs > 0 ? w->weight_mse / w->weight_mse_max_abs : 1));
     }
-    if (rc == 0 && report->evaluation != NULL) {
-        const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)v);
+    if (rc == 0 && report->evaluation != NULL)
+        rc |= set_error(object, p, evaluation_error(report->evaluation, t->evaluation, (int)v));
+    if (rc == 0 && report->evaluation != NULL && report->evaluation->local != NULL) {
+        json_t *local = json_object();
 
-        rc |= json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(e)));
-        rc |= json_object_set_new(object, "cosine", number(value_error_cosine(e)));
-        rc |= json_object_set_new(object, "max_error", number(value_error_max(e)));
-        rc |= json_object_set_new(object, "clipped",
-                                  number(e->elements == 0 ? 0 : (double)e->clipped / (double)e->elements));
-        rc |= json_object_set_new(object, "used_codes", number(used_codes(p, e)));
+        rc |= local == NULL ||
+              set_error(local, p, evaluation_local_error(report->evaluation, t->evaluation, (int)v)) != 0 ||
+              json_object_set(object, "local", local) != 0;
+        json_decref(local);
     }
     if (rc != 0) {
         json_decref(object);
@@ -232,6 +249,21 @@ static char *print_json(json_t *root, struct error *err)
     return text;
 }
 
+/* Of the network as it was imported, against fp32's; NULL where it is not run. */
+static json_t *original(const struct report *report)
+{
+    const struct evaluation *e = report->evaluation;
+    json_t *object = e != NULL && e->has_original ? json_object() : NULL;
+
+    if (object == NULL)
+        return NULL;
+    if (set_metrics(object, e, evaluation_networks(e) - 1) == 0 &&
+        json_object_set_new(object, "sqnr_db", number(value_error_sqnr_db(&e->original))) == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 static json_t *bad_records(const struct report *report)
 {
     json_t *list = json_array();
@@ -258,10 +290,11 @@ char *report_json(const struct report *report, struct error *err)
         json_decref(all);
         return print_json(NULL, err);
     }
-    root = json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o, s:o}", "model", json_text(report->request->model_name),
-                     "fingerprint", report->decisions_fingerprint, "records", "used",
-                     (json_int_t)report->records->n_used, "skipped", (json_int_t)report->records->n_bad, "bad",
-                     bad_records(report), "convergence", report_convergence_json(report), "fp32", fp32, "targets", all);
+    root =
+        json_pack("{s:o, s:s, s:{s:I, s:I, s:o}, s:o, s:o*, s:o, s:o}", "model", json_text(report->request->model_name),
+                  "fingerprint", report->decisions_fingerprint, "records", "used", (json_int_t)report->records->n_used,
+                  "skipped", (json_int_t)report->records->n_bad, "bad", bad_records(report), "convergence",
+                  report_convergence_json(report), "original", original(report), "fp32", fp32, "targets", all);
     return print_json(root, err);
 }
 
@@ -394,6 +427,16 @@ static void print_remark(const struct evaluation *evaluation, size_t network, FI
     fprintf(out, "%s%s\n", text[0] == '\0' ? "" : "  ", text);
 }
 
+/* The network as it was imported, behind fp32 as if it were a target. */
+static void print_original(const struct evaluation *evaluation, FILE *out)
+{
+    if (!evaluation->has_original)
+        return;
+    print_metrics(evaluation, "original", evaluation_networks(evaluation) - 1, out);
+    fprintf(out, "  %8.2f", value_error_sqnr_db(&evaluation->original));
+    print_remark(evaluation, evaluation_networks(evaluation) - 1, out);
+}
+
 enum { WORST_LAYERS = 5 };
 
 /* SQNR as an order: NaN, from activations that were NaN or Inf, is as bad as noise without signal. */
@@ -410,8 +453,8 @@ static void print_worst(const struct report *report, const struct report_target 
     double printed = 0; /* rank and place of the last one printed */
     size_t last = 0;
 
-    fprintf(out, "\n%s: where it is lost\n  %-32s %-14s %-20s %12s %9s %8s\n", t->target->name, "value", "operator",
-            "method", "threshold", "SQNR dB", "clipped");
+    fprintf(out, "\n%s: where it is lost\n  %-32s %-14s %-20s %12s %9s %8s%s\n", t->target->name, "value", "operator",
+            "method", "threshold", "SQNR dB", "clipped", report->evaluation->local != NULL ? "  alone dB" : "");
     for (int line = 0; line < WORST_LAYERS; line++) {
         size_t worst = report->graph->n_values;
         double least = INFINITY;
@@ -435,10 +478,14 @@ static void print_worst(const struct report *report, const struct report_target 
             const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)worst);
             char name[32 + PRINTABLE_MARGIN - 1]; /* as wide as its column */
 
-            fprintf(out, "  %-32s %-14s %-20s %12g %9.2f %7.3f%%\n", printable_copy(name, sizeof name, value->name),
+            fprintf(out, "  %-32s %-14s %-20s %12g %9.2f %7.3f%%", printable_copy(name, sizeof name, value->name),
                     value->producer == GRAPH_NONE ? "input" : op_name(report->graph->nodes[value->producer].op),
                     p->method, (double)p->threshold[p->widest], value_error_sqnr_db(e),
                     e->elements == 0 ? 0 : 100.0 * (double)e->clipped / (double)e->elements);
+            if (report->evaluation->local != NULL)
+                fprintf(out, " %9.2f",
+                        value_error_sqnr_db(evaluation_local_error(report->evaluation, t->evaluation, (int)worst)));
+            fputc('\n', out);
         }
         printed = least;
         last = worst;
@@ -468,6 +515,7 @@ void report_print(const struct report *report, FILE *out)
     print_headings(report->evaluation, out);
     print_metrics(report->evaluation, "fp32", 0, out);
     fprintf(out, "\n");
+    print_original(report->evaluation, out);
     for (size_t i = 0; i < report->n_targets; i++) {
         const struct report_target *t = &report->targets[i];
 

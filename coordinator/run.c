@@ -31,6 +31,7 @@ void run_fini(struct run *run)
         dataset_close(run->evaluation_dataset);
     dataset_close(run->dataset);
     graph_destroy(run->graph);
+    graph_destroy(run->original);
     comm_shared_fini(&run->constants);
     output_close(run->output);
 }
@@ -114,9 +115,11 @@ static int write_choices(const struct run *run, const char *path, struct error *
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].has_variant)
             fprintf(file, " %s:%s", run->targets[i].target->name, run->targets[i].variant_name);
+    if (e->has_original)
+        fprintf(file, " original");
     for (uint64_t r = 0; r < e->records.n_records; r++) {
         fprintf(file, "\n%" PRIu64, r);
-        for (size_t i = 0; i <= e->n_targets; i++)
+        for (size_t i = 0; i < evaluation_networks(e); i++)
             fprintf(file, " %" PRIu64, e->choices[i * e->records.n_records + r]);
     }
     fprintf(file, "\n");

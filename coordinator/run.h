@@ -79,6 +79,8 @@ struct run_request {
     struct {
         bool is_skipped;
         struct dataset_request dataset; /* kind NULL: the calibration set */
+        bool with_local_errors;         /* also of each layer alone; simulates twice */
+        bool with_original;             /* also the network as it was imported, in fp32 */
         size_t n_top_k;
         size_t top_k[METRICS_MAX_TOP];
         struct {

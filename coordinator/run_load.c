@@ -55,8 +55,12 @@ static int open_datasets(struct run *run, struct error *err)
 
 int run_import_model(struct run *run, struct error *err)
 {
-    run->graph = model_import(&run->request->model, err);
+    const struct run_request *q = run->request;
+
+    run->graph = model_import(&q->model, err);
     if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
+        return -1;
+    if (q->evaluate.with_original && !q->evaluate.is_skipped && (run->original = model_import(&q->model, err)) == NULL)
         return -1;
     return fingerprint_model(run->request, run->model, err);
 }

@@ -14,7 +14,7 @@ struct run {
     const struct run_request *request; /* the caller's, until run_take_data completes it */
     struct run_request completed;
     const char *preprocess_origin, *dataset_origin; /* the layer that they were taken from; NULL: the job gives them */
-    struct graph *graph;
+    struct graph *graph, *original;               /* the latter as it was imported; NULL unless it is evaluated, too */
     struct comm_shared constants;                 /* of the graph, where ranks of one machine share them */
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     /* [graph->n_inputs], and of the latter one more where there are label pictures */

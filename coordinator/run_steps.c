@@ -329,7 +329,9 @@ int run_score(struct run *run, bool with_choices, struct error *err)
         .task = run->task,
         .n_targets = list_variants(run, plans, list_plans(run, plans)),
         .plans = plans,
-        .with_choices = with_choices};
+        .original = run->original,
+        .with_choices = with_choices,
+        .with_local_errors = q->evaluate.with_local_errors};
 
     if (q->evaluate.is_skipped)
         return 0;

@@ -115,6 +115,8 @@ int schema_evaluate(struct schema *r, const struct yaml *node, void *target)
         {"top_k", read_top_k, request},
         {"dataset", schema_dataset, &request->evaluate.dataset},
         {"segmentation", read_segmentation, request},
+        {"local_errors", schema_truth, &request->evaluate.with_local_errors},
+        {"original", schema_truth, &request->evaluate.with_original},
         {"skip", schema_truth, &request->evaluate.is_skipped},
     };
 

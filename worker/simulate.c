@@ -216,6 +216,17 @@ const float *simulator_value(struct simulator *s, int value)
     return s->view;
 }
 
+void simulator_replace(struct simulator *s, int value, const float *reals)
+{
+    const struct sim_value *v = &s->values[value];
+
+    if (v->is_last) {
+        sim_turn(reals, s->n_records * v->images, v->channels, v->pixels, sizeof *reals, s->result);
+        reals = s->result;
+    }
+    sim_store_unlowered(s, value, reals, 0, v->elements * s->n_records);
+}
+
 /* What code_of finds at i, relative to the lowest. */
 static size_t code_index(struct sim_codes kind, const void *codes, size_t i)
 {

@@ -25,6 +25,9 @@ int simulator_step(struct simulator *simulator, int node, struct error *err);
 /* The simulated value, dequantized, plain row-major, n_records x elements; for metrics and outputs. Valid until the
  * next step. NULL when `value` is not alive at this step. */
 const float *simulator_value(struct simulator *simulator, int value);
+/* Puts fp32 reals (plain, as simulator_value) in place of what the last step made, as codes where the value has them:
+ * steps that read it then begin from fp32, and err by themselves alone. The value is alive. */
+void simulator_replace(struct simulator *simulator, int value, const float *reals);
 /* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. Sets the bits of `used` (of
  * 256) that stand for codes which occur, the lowest of the range first; only where a range has no more codes. */
 uint64_t simulator_code_use(struct simulator *simulator, int value, uint64_t *used);

@@ -111,6 +111,8 @@ void sim_decode(const struct simulator *s, int value, const void *codes, int zer
 void sim_encode(const struct simulator *s, int value, const float *reals, size_t at, size_t n, void *codes);
 /* Reals of these elements into the slot, as it keeps them. */
 void sim_store(struct simulator *s, int value, const float *reals, size_t at, size_t n);
+/* The same of reals that no hidden zero point lowers: fp32's. */
+void sim_store_unlowered(struct simulator *s, int value, const float *reals, size_t at, size_t n);
 /* These elements as node `n` sees them; is_lowered: hidden zero points stay in. Points into the value or to `room`. */
 const float *sim_reals(const struct simulator *s, int n, int value, bool is_lowered, size_t at, size_t count,
                        float *room);

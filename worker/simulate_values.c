@@ -45,10 +45,9 @@ void sim_decode(const struct simulator *s, int value, const void *codes, int zer
     }
 }
 
-void sim_encode(const struct simulator *s, int value, const float *reals, size_t at, size_t n, void *codes)
+static void encode(const struct simulator *s, const struct sim_value *v, const struct plan_value *p, const float *reals,
+                   size_t at, size_t n, void *codes)
 {
-    const struct sim_value *v = &s->values[value];
-    const struct plan_value *p = sim_plan_value(s, value);
     struct sim_quantizer quantizer = sim_quantizer_of(p, s->plan->profile->activation_rounding);
 
     for (size_t done = 0; done < n;) {
@@ -61,12 +60,28 @@ void sim_encode(const struct simulator *s, int value, const float *reals, size_t
     }
 }
 
+void sim_encode(const struct simulator *s, int value, const float *reals, size_t at, size_t n, void *codes)
+{
+    encode(s, &s->values[value], sim_plan_value(s, value), reals, at, n, codes);
+}
+
 void sim_store(struct simulator *s, int value, const float *reals, size_t at, size_t n)
 {
     if (sim_is_coded(s->plan, value))
         sim_encode(s, value, reals, at, n, sim_data(s, value));
     else
         sim_store_reals(s->plan->profile, reals, n, (float *)sim_data(s, value) + at);
+}
+
+void sim_store_unlowered(struct simulator *s, int value, const float *reals, size_t at, size_t n)
+{
+    struct plan_value as_it_is = *sim_plan_value(s, value);
+
+    as_it_is.hides_zero_point = false;
+    if (sim_is_coded(s->plan, value))
+        encode(s, &s->values[value], &as_it_is, reals, at, n, sim_data(s, value));
+    else
+        sim_store(s, value, reals, at, n);
 }
 
 void sim_store_steps(struct simulator *s, int value, const float *steps, size_t at, size_t n)

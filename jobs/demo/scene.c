@@ -5,8 +5,25 @@
 
 #include <math.h>
 
-static const enum shape_kind class_shapes[SCENE_CLASSES] = {
-    [1] = SHAPE_DISC, [2] = SHAPE_SQUARE, [3] = SHAPE_TRIANGLE, [4] = SHAPE_CROSS};
+/* Neither shape nor colour alone tells a class: colours are so far from these that they overlap. */
+static const struct scene_class {
+    enum shape_kind shape;
+    struct colour colour;
+} classes[SCENE_CLASSES] = {
+    {.colour = {{128, 128, 128}}}, /* the background is no shape */
+    {SHAPE_DISC, {{200, 60, 60}}},     {SHAPE_SQUARE, {{60, 180, 80}}},
+    {SHAPE_TRIANGLE, {{70, 90, 210}}}, {SHAPE_CROSS, {{200, 180, 60}}},
+};
+enum { COLOUR_REACH = 80 };
+
+static struct colour colour_of(struct chance *chance, size_t class)
+{
+    struct colour colour = classes[class].colour;
+
+    for (size_t c = 0; c < 3; c++)
+        colour.channel[c] = fmin(fmax(colour.channel[c] + chance_between(chance, -COLOUR_REACH, COLOUR_REACH), 0), 255);
+    return colour;
+}
 
 static struct point centre_of(int row, int column)
 {
@@ -22,7 +39,7 @@ static void mix(uint8_t rgb[3], double share, const struct colour *colour)
 /* From one colour to another along a random direction. */
 static void paint_background(struct scene *scene, struct chance *chance)
 {
-    struct colour from = colour_any(chance), to = colour_any(chance);
+    struct colour from = colour_of(chance, 0), to = colour_of(chance, 0);
     struct point along = point_direction(chance);
 
     for (int row = 0; row < SCENE_SIDE; row++)
@@ -62,18 +79,16 @@ static void paint(struct scene *scene, enum shape_kind shape, const struct place
         }
 }
 
-/* One of the four shapes, with the background's colour behind its centre far enough from its own. */
 static void paint_object(struct scene *scene, struct chance *chance)
 {
     size_t class = 1 + chance_next(chance) % (SCENE_CLASSES - 1);
     struct placement at = {.centre = point_about(chance, (struct point){SCENE_SIDE / 2, SCENE_SIDE / 2}, 210)};
-    const uint8_t *behind = scene->rgb[(int)at.centre.y][(int)at.centre.x];
-    struct colour below = {{behind[0], behind[1], behind[2]}}, colour = colour_other(chance, &below, 200);
+    struct colour colour = colour_of(chance, class);
 
     at.radius.x = chance_between(chance, 30, 80);
     at.radius.y = at.radius.x * chance_between(chance, 0.8, 1.25);
     at.turned = point_direction(chance);
-    paint(scene, class_shapes[class], &at, &colour, (uint8_t)(class * SCENE_LABEL_STEP));
+    paint(scene, classes[class].shape, &at, &colour, (uint8_t)(class * SCENE_LABEL_STEP));
 }
 
 /* Pixels are independent, and small deviations likelier than large ones. */

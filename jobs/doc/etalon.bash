@@ -21,7 +21,8 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   target_options.horizon-j6.samples target_options.horizon-j6.sample_format
   target_options.horizon-j6.ddr_gb_per_second
   target_options.tensorrt.version target_options.tnn.mode
-  evaluate.skip evaluate.top_k evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
+  evaluate.skip evaluate.top_k evaluate.local_errors evaluate.original
+  evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit evaluate.segmentation evaluate.segmentation.labels evaluate.segmentation.labels.kind
   evaluate.segmentation.labels.path evaluate.segmentation.labels.list evaluate.segmentation.classes
   evaluate.segmentation.ignore evaluate.segmentation.preprocess engine.threads engine.decode_threads engine.prefetch engine.isa
@@ -43,7 +44,7 @@ _etalon_values() {
     dataset.layout) echo chw hwc ;;
     dataset.channels) echo gray rgb bgr ;;
     dataset.dtype) echo float32 float64 float16 bfloat16 uint8 int8 uint16 int16 uint32 int32 uint64 int64 bool ;;
-    evaluate.skip | model.separate_batch | target_options.ascend.activation_offset) echo true false ;;
+    evaluate.skip | evaluate.local_errors | evaluate.original | model.separate_batch | target_options.ascend.activation_offset) echo true false ;;
     engine.isa) echo native sse41 avx avx2 avx2_vnni avx512_core avx512_core_vnni avx512_core_bf16 avx512_core_amx ;;
     targets) "$1" targets 2>/dev/null | awk '{printf "%s[%s]", sep, $1; sep = "\n"}' ;;
   esac

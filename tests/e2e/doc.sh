@@ -167,7 +167,8 @@ same "exit codes" "$scratch/codes" <(grep -E '^\| [0-9]' "$manual/errors.md" | g
 
 draw 2 2
 sed -n '$p' "$scratch/pictures/calibration.txt" | sed 's/^/gone/' >>"$scratch/pictures/calibration.txt"
-demo_job run "targets: [$(paste -sd, "$scratch/targets")]\nlimits: {max_bad_records: 1}\ncalibration: {granularity: per-channel}"
+demo_job run "targets: [$(paste -sd, "$scratch/targets")]\nlimits: {max_bad_records: 1}\ncalibration: {granularity: per-channel}
+evaluate: {local_errors: true, original: true}"
 "$ETALON" calibrate -q "$scratch/run.yaml" >/dev/null || fail "calibrate"
 for name in report run manifest; do
   grep -oE '"[a-z_0-9]+": ' "$scratch/run/$name.json" | cut -d'"' -f2

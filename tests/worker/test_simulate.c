@@ -411,6 +411,60 @@ static void a_pool_on_codes_makes_them_of_reals_for_itself(void **state)
     graph_destroy(graph);
 }
 
+/* in -> means of 2 x 2 -> their mean, with codes of half a unit. What the second step reads is put there by hand. */
+static void check_replacement(bool hides_zero_point)
+{
+    static const float x[16] = {9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9}, reals[4] = {0.6F, 1.4F, 2.1F, 200};
+    static float scale = 0.5F;
+    const float *inputs[] = {x}, *seen;
+    struct shape shape = {4, {1, 1, 4, 4}};
+    struct profile profile = {.name = "test", .activation_rounding = ROUND_HALF_EVEN};
+    struct code_range codes = {-128, 127, hides_zero_point ? -128 : 0};
+    struct error err = {0};
+    struct graph *graph = graph_create("test", &err);
+    int values[3] = {graph_add_value(graph, "in", DTYPE_FLOAT32, &shape, &err)};
+    struct plan *plan;
+    struct simulator *s;
+
+    graph_add_input(graph, values[0], &err);
+    for (int i = 0; i < 2; i++) {
+        int node;
+
+        values[1 + i] = graph_add_value(graph, i == 0 ? "first" : "second", DTYPE_FLOAT32, NULL, &err);
+        node =
+            graph_add_node(graph, OP_POOL, i == 0 ? "a" : "b", "AveragePool", &values[i], 1, &values[1 + i], 1, &err);
+        assert_true(node >= 0);
+        graph->nodes[node].attr.pool.kind = POOL_AVERAGE;
+        graph->nodes[node].attr.pool.window = (struct window){{2, 2}, {2, 2}, {1, 1}, {0, 0}, {0, 0}};
+        graph->nodes[node].attr.pool.output[0] = graph->nodes[node].attr.pool.output[1] = 2 - i;
+    }
+    graph_add_output(graph, values[2], &err);
+    assert_int_equal(graph_infer_shapes(graph, &err), 0);
+    plan = plan_create(graph, &profile, &err);
+    plan->values[values[1]] = (struct plan_value){
+        .is_quantized = true, .codes = codes, .n_scales = 1, .scale = &scale, .hides_zero_point = hides_zero_point};
+    s = simulator_create(plan, 1, &err);
+    assert_non_null(s);
+    assert_int_equal(simulator_begin(s, inputs, 1, &err), 0);
+    assert_int_equal(simulator_step(s, 0, &err), 0);
+    simulator_replace(s, values[1], reals);
+    seen = simulator_value(s, values[1]);
+    assert_true(seen[0] == 0.5F && seen[1] == 1.5F && seen[2] == 2);
+    assert_true(seen[3] == (hides_zero_point ? 127.5F : 63.5F)); /* the largest code */
+    assert_int_equal(simulator_step(s, 1, &err), 0);
+    assert_true(simulator_value(s, values[2])[0] == (hides_zero_point ? 131.5F : 67.5F) / 4);
+    simulator_destroy(s);
+    plan_destroy(plan);
+    graph_destroy(graph);
+}
+
+static void a_step_behind_a_replacement_starts_from_what_was_put_there(void **state)
+{
+    (void)state;
+    check_replacement(false);
+    check_replacement(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +475,7 @@ int main(void)
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
         cmocka_unit_test(a_float_bias_counts_as_it_is_when_the_layer_runs),
         cmocka_unit_test(a_pool_on_codes_makes_them_of_reals_for_itself),
+        cmocka_unit_test(a_step_behind_a_replacement_starts_from_what_was_put_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
