@@ -91,7 +91,7 @@ static int correct_plan(struct plan *plan, struct engine *engine, const struct s
     const float *const *inputs = (const float *const *)sample->inputs;
     int rc = -1;
 
-    if (reserve_means(&l, err) == 0 && (l.simulator = simulator_create(plan, SAMPLE_RECORDS, err)) != NULL &&
+    if (reserve_means(&l, err) == 0 && (l.simulator = simulator_create(plan, sample->batch, err)) != NULL &&
         simulator_begin(l.simulator, inputs, sample->n, err) == 0)
         rc = engine_run(engine, inputs, sample->n, observe, &l, err);
     for (size_t v = 0; l.means != NULL && v < plan->graph->n_values; v++)
@@ -163,7 +163,7 @@ int correct_biases(const struct comm *comm, const struct graph *graph, struct da
 
     if ((size_t)comm->rank < n) { /* plan i is corrected by rank i modulo the number of ranks */
         rc = sample_read(&sample, graph, dataset, inputs, err);
-        if (rc == 0 && sample.n > 0 && (engine = engine_create(graph, SAMPLE_RECORDS, NULL, err)) == NULL)
+        if (rc == 0 && sample.n > 0 && (engine = engine_create(graph, sample.batch, NULL, err)) == NULL)
             rc = -1;
         if (rc == 0 && sample.n == 0)
             log_warning("biases are not corrected: none of the records tried can be used");

@@ -78,7 +78,7 @@ static int look(struct maxima *maxima, const struct graph *graph, struct dataset
     for (size_t i = 0; sample.n == 0 && i < maxima->n; i++)
         maxima->numbers[i] = INFINITY;
     if (rc == 0 && sample.n > 0) {
-        engine = engine_create(graph, SAMPLE_RECORDS, NULL, err);
+        engine = engine_create(graph, sample.batch, NULL, err);
         rc = engine == NULL ? -1
                             : engine_run(engine, (const float *const *)sample.inputs, sample.n, observe, maxima, err);
     }

@@ -93,7 +93,7 @@ static int look(struct round_step *r, struct dataset *dataset, const struct feed
         log_warning("weights are rounded to the nearest codes: none of the records tried can be used");
     if (*is_done) {
         r->h = memory_create((size_t)BLOCK * BLOCK, sizeof *r->h, "moments", err);
-        engine = r->h == NULL ? NULL : engine_create(r->graph, SAMPLE_RECORDS, NULL, err);
+        engine = r->h == NULL ? NULL : engine_create(r->graph, sample.batch, NULL, err);
         rc = engine == NULL ? -1 : engine_run(engine, (const float *const *)sample.inputs, sample.n, observe, r, err);
     }
     engine_destroy(engine);

@@ -12,7 +12,7 @@ static int sample_init(struct sample *sample, const struct feed_input *inputs, s
         size_t i = sample->n_inputs;
 
         sample->elements[i] = (size_t)shape_elements(&inputs[i].shape);
-        sample->inputs[i] = memory_create(SAMPLE_RECORDS, sample->elements[i] * sizeof(float), "records", err);
+        sample->inputs[i] = memory_create(sample->batch, sample->elements[i] * sizeof(float), "records", err);
         if (sample->inputs[i] == NULL)
             return -1;
     }
@@ -27,7 +27,7 @@ void sample_fini(struct sample *sample)
 
 static int read_records(struct sample *sample, struct dataset *dataset, struct feed *feed, struct error *err)
 {
-    uint64_t count = dataset_count(dataset), n = count < SAMPLE_RECORDS ? count : SAMPLE_RECORDS;
+    uint64_t count = dataset_count(dataset), n = sample->batch;
     struct record_identity identity;
     int64_t label;
 
@@ -45,7 +45,7 @@ static int read_records(struct sample *sample, struct dataset *dataset, struct f
     }
     for (size_t k = 0; k < sample->n_inputs; k++) /* finite numbers, whatever a bad record left */
         memset(sample->inputs[k] + sample->n * sample->elements[k], 0,
-               (SAMPLE_RECORDS - sample->n) * sample->elements[k] * sizeof(float));
+               (sample->batch - sample->n) * sample->elements[k] * sizeof(float));
     return 0;
 }
 
@@ -53,9 +53,13 @@ int sample_read(struct sample *sample, const struct graph *graph, struct dataset
                 const struct feed_input *inputs, struct error *err)
 {
     struct feed *feed = feed_create(dataset, inputs, graph->n_inputs, err);
-    int rc = feed == NULL || sample_init(sample, inputs, graph->n_inputs, err) < 0
-                 ? -1
-                 : read_records(sample, dataset, feed, err);
+    uint64_t count = dataset_count(dataset);
+    int rc;
+
+    sample->batch = count < SAMPLE_RECORDS ? (size_t)count : SAMPLE_RECORDS;
+    rc = feed == NULL || sample_init(sample, inputs, graph->n_inputs, err) < 0
+             ? -1
+             : read_records(sample, dataset, feed, err);
 
     feed_destroy(feed);
     return rc;

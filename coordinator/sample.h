@@ -11,9 +11,10 @@
 enum { SAMPLE_RECORDS = 64 }; /* one batch. Bias correction: 50 gave 71.05, 64 71.15, 200 71.15 (see correct.h) */
 
 struct sample {
-    float *inputs[DATASET_MAX_INPUTS]; /* [SAMPLE_RECORDS][elements] each; rows from n on are zeros */
+    float *inputs[DATASET_MAX_INPUTS]; /* [batch][elements] each; rows from n on are zeros */
     size_t elements[DATASET_MAX_INPUTS];
     size_t n_inputs, n;
+    size_t batch; /* what engines and simulators must have: SAMPLE_RECORDS, or all records of a smaller set */
 };
 
 /* Local. inputs[graph->n_inputs]: what feeds the network. Bad records are left out: the pass over all records judges

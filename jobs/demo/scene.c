@@ -14,7 +14,7 @@ static const struct scene_class {
     {SHAPE_DISC, {{200, 60, 60}}},     {SHAPE_SQUARE, {{60, 180, 80}}},
     {SHAPE_TRIANGLE, {{70, 90, 210}}}, {SHAPE_CROSS, {{200, 180, 60}}},
 };
-enum { COLOUR_REACH = 80 };
+enum { COLOUR_REACH = 60 };
 
 static struct colour colour_of(struct chance *chance, size_t class)
 {
