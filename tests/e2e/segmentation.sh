@@ -56,7 +56,7 @@ jq -e --slurpfile b "$scratch/unlabelled.json" '.targets["onnx-qdq"].fp32_mean_i
 echo "ok: labels of a palette, and none"
 
 # What is wrong with labels is said.
-expect 65 'labels: 0000.png: the label 50 in row' small --set 'evaluate.segmentation.classes={0: 0, 100: 2, 150: 3, 200: 4}'
+expect 65 'record 0000.png: the label 50 in row' small --set 'evaluate.segmentation.classes={0: 0, 100: 2, 150: 3, 200: 4}'
 expect 78 'expected classes below 5' small --set 'evaluate.segmentation.classes={0: 0, 50: 5}'
 expect 65 'expected 1x480x480, found 3x480x480' small --set "evaluate.segmentation.labels.path=$scenes/pictures"
 expect 78 'ends with 1x240x240' small --set 'evaluate.segmentation.preprocess=[{resize: {height: 240, width: 240, filter: nearest}}]'
