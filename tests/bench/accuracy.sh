@@ -44,6 +44,7 @@ mobilenet="$cifar [{channels: rgb}, {resize: {height: 128, width: 128, filter: b
 unlabelled="dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: $calibration}
 evaluate: {dataset: {kind: images, path: $data/cifar10/evaluation, limit: $evaluation}}
 preprocess:"
+backbone="$unlabelled [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]"
 faces="$unlabelled [{channels: rgb}, {resize: {height: 240, width: 320, filter: bilinear}}, {mean: 127}, {divide: 128}]"
 tiny="$unlabelled [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]"
 digits="dataset: {kind: lmdb, path: $data/lmdb/mnist_test1000_lmdb, limit: $calibration}
@@ -72,7 +73,7 @@ network segmentation "{file: $demo/segmentation.onnx}" "$scenes"
 network lenet "{file: $data/lenet/lenet_train_test.prototxt, weights: $data/lenet/lenet_iter_10000.caffemodel, inputs: {data: [1, 1, 28, 28]}}" "$digits"
 network resnet20 "{file: $data/resnet20/resnet20_opset13.onnx}" "$resnet"
 network mobilenet025 "{file: $data/mobilenet025/mobilenet025_cifar10_opset13.onnx}" "$mobilenet"
-network mnet "{file: $data/tensorflow/mnet.pb}" "$mobilenet"
+network mnet "{file: $data/tensorflow/mnet.pb}" "$backbone"
 network rfb320 "{file: $data/ultraface/version-RFB-320_simplified.onnx}" "$faces"
 network slim320 "{file: $data/ultraface/version-slim-320_simplified.onnx}" "$faces"
 network tnn_tiny "{file: $data/tnn_golden/tiny_v1.tnnproto, weights: $data/tnn_golden/tiny_v1.tnnmodel}" "$tiny"
