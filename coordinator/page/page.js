@@ -6,7 +6,7 @@ const { report, run } = data;
 const targets = Object.entries(report.targets).map(([name, t]) => ({ name, ...t }));
 const planned = targets.filter((t) => t.layers);
 const isEvaluated = planned.some((t) => t.agreement !== undefined);
-const tops = Object.keys(report.fp32).filter((k) => /^top\d+$/.test(k));
+const tops = Object.keys(report.fp32).filter((k) => /^(top\d+|mean_iou|pixel_accuracy)$/.test(k)); // of classes, or of pixels
 const hasLabels = tops.some((k) => report.fp32[k] !== null);
 
 // What is chosen, and who wants to know when that changes.
@@ -41,13 +41,13 @@ function accuracyCells(t) {
     ],
     html("td", {}, fixed(t.agreement, 2)),
     html("td", {}, fixed(t.sqnr_db, 1)),
-    hasLabels && [html("td", {}, count(t.lost)), html("td", {}, count(t.gained)), html("td", {}, show(t.mcnemar_p, 2)), error(t), percents(t, tops.slice(1))],
+    hasLabels && [[t.lost, t.gained].map((n) => html("td", {}, n === undefined ? "–" : count(n))), html("td", {}, show(t.mcnemar_p, 2)), error(t), percents(t, tops.slice(1))],
     html("td", {}, show(t.kl_divergence, 3)),
   ];
 }
 
 function accuracy() {
-  const percent = (k) => k.replace("top", "top-") + " %";
+  const percent = (k) => k.replace("top", "top-").replace("mean_iou", "mean IoU").replace("pixel_accuracy", "right pixels") + " %";
   const head = html("tr", {},
     html("th", { class: "text" }, "network"),
     hasLabels && [html("th", {}, percent(tops[0])), html("th", {}, "change")],
