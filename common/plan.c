@@ -66,6 +66,12 @@ int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)
     return -input->codes.zero_point * sum;
 }
 
+/* 1 / (1 / (1 / s)) is 1 / s for every float whose reciprocal is a normal one, so a second time changes nothing. */
+float profile_kept_scale(const struct profile *profile, float scale)
+{
+    return profile->stores_reciprocals ? 1 / (1 / scale) : scale;
+}
+
 int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node)
 {
     return profile->weight_limit_of == NULL ? profile->weight_limit : profile->weight_limit_of(graph, node);

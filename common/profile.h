@@ -41,6 +41,8 @@ struct profile {
                                    * reads and makes, ADD of equal shapes, max pools; a CONCAT of such channels then
                                    * moves codes, whatever concat_shares_scale says */
     enum rounding activation_rounding;
+    /* The model holds reciprocals of scales: a scale is one that its reciprocal gives back, 1 / (1 / s) in float32. */
+    bool stores_reciprocals;
     /* Between nodes run reals of float_type: a quantized node makes codes of what it reads, for itself, and gives back
      * reals. Only what such a node reads has a scale; any other node reads the reals. */
     bool keeps_reals;
@@ -88,6 +90,8 @@ struct profile {
     bool (*allows)(const struct graph *graph, const struct node *node);
 };
 
+/* A scale of activations as the target's model keeps it; twice is as once. */
+float profile_kept_scale(const struct profile *profile, float scale);
 int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node);
 
 #endif

@@ -271,16 +271,19 @@ static int reserve_scales(struct plan *plan, const struct threshold_job *job, in
     return 0;
 }
 
-static void set_scale(struct plan_value *value, size_t channel, const struct threshold_job *job,
+static void set_scale(const struct plan *plan, struct scale_place place, const struct threshold_job *job,
                       const struct threshold_result *result)
 {
+    struct plan_value *value = &plan->values[place.value];
+    size_t channel = place.channel;
+
     if (result->threshold > value->threshold[value->widest]) {
         value->widest = channel;
         value->scale_from = job->scale_from;
         memcpy(value->method, result->method, sizeof value->method);
     }
     value->threshold[channel] = result->threshold;
-    value->scale[channel] = result->scale;
+    value->scale[channel] = profile_kept_scale(plan->profile, result->scale);
 }
 
 int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,
@@ -296,11 +299,8 @@ int plan_apply_thresholds(struct plan *plan, const struct threshold_job *jobs, s
         }
     }
     for (size_t i = 0; i < n_jobs; i++) {
-        for (size_t k = 0; k < jobs[i].n_places; k++) {
-            struct scale_place place = jobs[i].places[k];
-
-            set_scale(&plan->values[place.value], place.channel, &jobs[i], &results[i]);
-        }
+        for (size_t k = 0; k < jobs[i].n_places; k++)
+            set_scale(plan, jobs[i].places[k], &jobs[i], &results[i]);
     }
     return 0;
 }

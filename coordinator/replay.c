@@ -68,7 +68,7 @@ void replay_destroy(struct replay *replay)
 static int check_scale(const struct plan *plan, int value, float threshold, float scale, int32_t steps,
                        struct error *err)
 {
-    if (!plan->profile->is_tool_exact && threshold / (float)steps != scale)
+    if (!plan->profile->is_tool_exact && profile_kept_scale(plan->profile, threshold / (float)steps) != scale)
         return error_set(err, EX_DATAERR,
                          "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
                          plan->graph->values[value].name, (double)threshold, steps, (double)scale);

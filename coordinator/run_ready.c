@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 /* The job's inputs are those of the network, whoever has written it down. */
-static struct graph *import(const struct run_request *q, const struct ready_model *ready, struct error *err)
+static struct graph *import(const struct run_request *q, const struct target *target, const struct ready_model *ready,
+                            struct error *err)
 {
     struct model_request request = {.file = ready->file,
                                     .weights = ready->weights,
@@ -15,6 +16,10 @@ static struct graph *import(const struct run_request *q, const struct ready_mode
                                     .n_inputs = q->model.n_inputs};
     struct graph *graph;
 
+    if (!target->is_read_back) {
+        error_set(err, EX_UNAVAILABLE, "%s: models for this target are not read back in this version", ready->file);
+        return NULL;
+    }
     for (size_t i = 0; i < request.n_inputs; i++) {
         request.inputs[i].name = q->model.inputs[i].name;
         request.inputs[i].shape = q->model.inputs[i].shape;
@@ -57,7 +62,7 @@ int run_read_ready(struct run *run, struct error *err)
     convergence_fini(&run->convergence); /* nothing is known of it */
     for (size_t i = 0; rc == 0 && i < q->n_ready; i++) {
         run->targets[i].target = q->targets[i];
-        run->ready[i].graph = import(q, &q->ready[i], err);
+        run->ready[i].graph = import(q, q->targets[i], &q->ready[i], err);
         if (run->ready[i].graph == NULL || read_plan(run, i, err) != 0)
             rc = error_in(err, "target %s", q->targets[i]->name);
     }

@@ -67,6 +67,7 @@ struct target {
     const struct profile *(*choose_profile)(const struct target_settings *settings);
     /* Optional: can the settings stand together? EX_CONFIG, EX_UNAVAILABLE naming the keys; when the job is read. */
     int (*check_settings)(const struct target_settings *settings, struct error *err);
+    bool is_read_back;        /* an importer reads what is emitted with its codes: evaluate --quantized */
     bool takes_batch;         /* writes graph->batch; without it, a graph with a batch of several records is refused */
     uint8_t weight;           /* writing it, in sizes of the fp32 model that are gone through; 0: unknown */
     uint64_t advised_records; /* how many calibration records its makers advise at least; 0: they do not say */

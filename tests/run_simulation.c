@@ -4,7 +4,8 @@
  *
  * Decides as the job says, or reads a ready-made model, and simulates the first RECORDS records of the job's evaluation
  * set. FOLDER gets input.<i>, the network's inputs as float32, and value.<i>, the codes of a value of the job's network
- * as int16, record after record; stdout gets a line "<i> <name>" for each of these values.
+ * as int16, or its reals where the target keeps these, record after record; stdout gets a line "<i> <name>" for each of
+ * these values.
  */
 #include "coordinator/plan_read.h"
 #include "coordinator/run_private.h"
@@ -46,13 +47,15 @@ static int keep_codes(const struct simulated *s, int value, const char *folder, 
     const int16_t *codes = simulator_codes(s->simulator, value);
     size_t n = (size_t)shape_elements(&plan->graph->values[value].shape);
     int16_t *stored = codes == NULL ? NULL : malloc(n * sizeof *stored);
+    const void *data = codes == NULL ? (const void *)simulator_value(s->simulator, value) : stored;
+    size_t bytes = n * (codes == NULL ? sizeof(float) : sizeof *stored);
     int rc = 0;
 
     for (size_t i = 0; stored != NULL && i < n; i++)
         stored[i] = (int16_t)(codes[i] + plan->values[value].codes.zero_point);
-    for (size_t own = 0; stored != NULL && rc == 0 && own < s->n_own; own++)
-        if (s->of_own[own] == value)
-            rc = append(folder, "value", own, stored, n * sizeof *stored, err);
+    for (size_t own = 0; data != NULL && rc == 0 && own < s->n_own; own++)
+        if (s->of_own[own] == value && plan->values[value].is_quantized)
+            rc = append(folder, "value", own, data, bytes, err);
     free(stored);
     return rc;
 }

@@ -152,6 +152,7 @@ const struct target target_ascend = {
     .name = "ascend",
     .summary = "Huawei Ascend: TensorFlow graphs and scale record of its compression tool, affine",
     .profile = &ascend_profile,
+    .is_read_back = true,
     .options = options,
     .choose_profile = choose_profile,
     .check = check,

@@ -32,6 +32,7 @@ static bool allows(const struct graph *graph, const struct node *node)
         .rounding_is_unknown = true,                                                                                   \
         .other_activation_rounding = ROUND_HALF_AWAY,                                                                  \
         .keeps_reals = true,                                                                                           \
+        .stores_reciprocals = true,                                                                                    \
         .weight_limit = 127,                                                                                           \
         .codes_are_remade = true,                                                                                      \
         .per_channel_weights = true,                                                                                   \

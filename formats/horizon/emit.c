@@ -35,6 +35,7 @@ const struct target target_horizon = {
     .name = HORIZON,
     .summary = "Horizon J6 (BPU Nash): float and Q/DQ ONNX, hb_compile's yaml and quant_config, calibration tensors",
     .profile = &profile,
+    .is_read_back = true,
     .options = horizon_options,
     .check_settings = horizon_check_settings,
     .check = onnx_qdq_check,

@@ -27,6 +27,7 @@ const struct target target_onnx_qdq = {
     .name = "onnx-qdq",
     .summary = "ONNX with QuantizeLinear/DequantizeLinear, uint8 x int8, as ONNX Runtime fuses it",
     .profile = &onnx_qdq_profile,
+    .is_read_back = true,
     .options = options,
     .choose_profile = choose_profile,
     .takes_batch = true,

@@ -78,6 +78,7 @@ struct tf_import {
     struct import_budget budget;     /* of decoded tensors */
     bool is_located;                 /* the error in flight names its node already */
     bool has_warned_of_fake_quant;
+    size_t n_bare_weights; /* codes of AscendWeightQuant whose scale is still to come */
 };
 
 /* One node of the file, as a build function sees it. */
@@ -270,6 +271,7 @@ tf_build tf_build_space_to_batch, tf_build_batch_to_space;                  /* o
 int tf_mark_convolved(struct tf_import *in, struct tf_node *node, const struct tf_blocks *blocks, struct error *err);
 tf_build tf_build_const, tf_build_identity, tf_build_fake_quant, tf_build_switch, tf_build_merge; /* ops_control.c */
 tf_build tf_build_identities, tf_build_nothing;
+tf_build tf_build_ascend_quant, tf_build_ascend_weight_quant, tf_build_ascend_dequant; /* ops_ascend.c */
 
 /* --- ops_slice.c: parts of a value, also for ops_split.c --- */
 

@@ -55,6 +55,7 @@ const struct target target_tnn = {
     .name = "tnn",
     .summary = "Tencent TNN on CPUs: int8 tnnproto and tnnmodel, symmetric, per-channel weights",
     .profile = &tnn_profile,
+    .is_read_back = true,
     .options = options,
     .choose_profile = choose_profile,
     .advised_records = 50, /* TNN's manual, doc/cn/user/quantization.md */

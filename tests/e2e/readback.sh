@@ -25,6 +25,8 @@ all() {
   "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null || fail "$1: calibrate"
   back "$1" onnx-qdq "$scratch/$1/onnx-qdq/$2.onnx"
   back "$1" tnn "$scratch/$1/tnn/$2.quantized.tnnproto" "$scratch/$1/tnn/$2.quantized.tnnmodel"
+  back "$1" ascend "$scratch/$1/ascend/$2_quantized.pb"
+  back "$1" horizon-j6 "$scratch/$1/horizon-j6/$2_ptq_model.onnx"
 }
 
 # foreign JOB MODEL WAYS...: models of another quantizer, by records of the job's evaluation set.
@@ -46,9 +48,9 @@ foreign() {
 few=$(sized 16 2) many=$(sized 200 40)
 draw "$(sized 60 20)" "$(sized 200 40)"
 evaluate='evaluate: {top_k: [1, 3], dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
-demo_job demo "targets: [onnx-qdq, tnn]\n$evaluate"
+demo_job demo "targets: [onnx-qdq, tnn, ascend, horizon-j6]\n$evaluate"
 all demo demo
-demo_job symmetric "targets: [onnx-qdq, tnn]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
+demo_job symmetric "targets: [onnx-qdq, tnn, ascend, horizon-j6]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
 all symmetric demo
 foreign demo "$demo/demo.onnx" default channels signed symmetric
 
@@ -57,13 +59,14 @@ quantized() { "$ETALON" evaluate "$scratch/demo.yaml" --quantized "$1"; }
 expect 65 "demo.onnx: no value of this model has codes: it is not quantized" quantized "onnx-qdq=$demo/demo.onnx"
 expect 64 "expected TARGET=FILE" quantized "$demo/demo.onnx"
 expect 64 "\"onnx\" is no target with an arithmetic" quantized "onnx=$demo/demo.onnx"
+expect 69 "not read back in this version" quantized sophon-bm1684=net.prototxt,net.int8umodel
 expect 66 "absent.onnx" quantized onnx-qdq=absent.onnx
 
 if [ -d "$data" ]; then
   few=$(sized 8 1) many=$(sized 500 20)
   cifar="dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: $(sized 128 8)}
 evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt, limit: $many}}
-targets: [onnx-qdq, tnn]"
+targets: [onnx-qdq, tnn, ascend, horizon-j6]"
   printf 'model: {file: %s}\noutput: resnet20\n%s\npreprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]\n' \
     "$data/resnet20/resnet20_opset13.onnx" "$cifar" >"$scratch/resnet20.yaml"
   printf 'model: {file: %s}\noutput: mobilenet\n%s\npreprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]\n' \

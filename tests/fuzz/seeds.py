@@ -226,6 +226,21 @@ node < name: "to" op: "Const" attr < key: "value" value < tensor < dtype: DT_INT
 node { name: "y" op: "Reshape" input: "conv" input: "to" input: "^w" attr { key: "T" value { b: true } } }
 library { function { signature { name: "f" input_arg { name: "a" } } } }
 """,
+    "ascend": rb"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "shape" value { shape { dim { size: -1 } dim { size: 2 } dim { size: 2 } dim { size: 1 } } } } }
+node { name: "q" op: "AscendQuant" input: "x" attr { key: "quant_bits" value { i: 8 } }
+  attr { key: "scale" value { f: 4 } } attr { key: "offset" value { f: -128 } } }
+node { name: "w" op: "Const" attr { key: "dtype" value { type: DT_INT8 } } attr { key: "value" value { tensor {
+  dtype: DT_INT8 tensor_shape { dim { size: 1 } dim { size: 1 } dim { size: 1 } dim { size: 2 } } int_val: [5, -127] } } } }
+node { name: "o" op: "Const" attr { key: "dtype" value { type: DT_INT8 } } attr { key: "value" value { tensor {
+  dtype: DT_INT8 tensor_shape { dim { size: 1 } } int_val: 0 } } } }
+node { name: "wq" op: "AscendWeightQuant" input: ["w", "o"] }
+node { name: "conv" op: "Conv2D" input: ["q", "wq"]
+  attr { key: "strides" value { list { i: 1 i: 1 i: 1 i: 1 } } } attr { key: "padding" value { s: "SAME" } } }
+node { name: "d" op: "Const" attr { key: "dtype" value { type: DT_UINT64 } } attr { key: "value" value { tensor {
+  dtype: DT_UINT64 tensor_shape { dim { size: 2 } } uint64_val: [1056964608, 1048576000] } } } }
+node { name: "y" op: "AscendDequant" input: ["conv", "d"] }
+""",
 }
 put("tensorflow", "text", graph_texts["bytes"])
 for name, text in graph_texts.items():
