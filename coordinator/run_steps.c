@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "coordinator/check_cores.h"
 #include "coordinator/convergence.h"
 #include "coordinator/correct.h"
 #include "coordinator/decide.h"
@@ -122,6 +123,7 @@ int run_measure(struct run *run, bool may_reuse, struct error *err)
     const struct run_request *q = run->request;
     int rc = may_reuse ? reuse(run, err) : 0;
 
+    check_cores(run->comm, q->threads);
     if (rc == 0)
         rc = run_equalize(run, err);
     if (rc == 0 && run->observation == NULL)

@@ -271,7 +271,7 @@ static int make_absolute(struct schema *r, const char **path)
         return 0;
     if (getcwd(folder, sizeof folder) == NULL)
         return error_set(r->err, EX_OSERR, "the working directory cannot be told: %s", strerror(errno));
-    *path = arena_format(r->arena, r->err, "%s/%s", folder, *path);
+    *path = arena_format(r->arena, r->err, "%s/%s", folder, strncmp(*path, "./", 2) == 0 ? *path + 2 : *path);
     return *path == NULL ? -1 : 0;
 }
 

@@ -102,7 +102,7 @@ static double movement(json_t *now, const json_t *then, const char **most)
 
 static json_t *rounded(double x)
 {
-    return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
+    return isfinite(x) ? json_real(round(x * 1e6) / 1e6 + 0.0) : json_null(); /* no -0 */
 }
 
 __attribute__((format(printf, 2, 3))) static void fail(json_t **gates, const char *format, ...)

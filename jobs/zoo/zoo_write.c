@@ -241,6 +241,7 @@ static void print_index(const struct zoo_night *night, FILE *out)
           "<title>Etalon zoo</title>\n<style>",
           out);
     fwrite(style, 1, size, out);
+    fputs("tbody td.text:first-child { padding-left: 0.6rem; } tbody td[rowspan] { padding-left: 0 !important; }", out);
     fprintf(out,
             "</style>\n</head>\n<body>\n<header><h1>Zoo</h1>\n<p class=\"soft\">%s: %zu calibrated, %zu unchanged, %zu "
             "failed; %zu gate%s failed</p></header>\n<main>\n",
