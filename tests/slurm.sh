@@ -32,8 +32,11 @@ submit() {
   job=$(on 1 sbatch --parsable --chdir="$scratch" --output="$scratch/log" "${options[@]}" "$SOURCE/slurm/$1" "${@:2}") ||
     fail "sbatch ${options[*]}"
 }
-# The usual one: two hosts, a rank on each.
-submit_calibration() { submit --nodes=2 --ntasks-per-node=1 "$@" -- calibrate.sbatch "$scratch/job.yaml"; }
+# The usual one: two hosts, a rank on each, and a checkpoint every second until it is held.
+submit_calibration() {
+  sed -i 's/interval: [0-9]*/interval: 1/' "$scratch/job.yaml"
+  submit --nodes=2 --ntasks-per-node=1 "$@" -- calibrate.sbatch "$scratch/job.yaml"
+}
 
 # of_job KEY: what scontrol says of $job: JobState, Restarts, ExitCode ...
 of_job() { on 1 scontrol show job "$job" | grep -oE "(^| )$1=[^ ]*" | head -n 1 | cut -d= -f2; }
@@ -49,13 +52,14 @@ ranks_on_hosts() {
     done
   done
 }
-# hold: once there is a checkpoint, all ranks stand still until go, so that no fault comes after the end; told: SIGUSR1
-# waits for each of them.
+# hold: once there is a checkpoint, all ranks stand still until go, so that no fault comes after the end; starts from now
+# on keep checkpoints only when told to, which on a busy machine take longer than a second. told: SIGUSR1 waits for each.
 hold() {
   wait_for 120 kept
   mapfile -t held < <(ranks_on_hosts)
   [ ${#held[@]} -gt 0 ] || { shows >&2; fail "no rank is there to be held"; }
   kill -STOP "${held[@]}"
+  sed -i 's/interval: [0-9]*/interval: 600/' "$scratch/job.yaml"
 }
 go() { kill -CONT "${held[@]}" 2>/dev/null || true; }
 told() {

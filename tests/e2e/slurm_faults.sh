@@ -42,7 +42,7 @@ on 1 scancel "$job"
 go
 ends CANCELLED
 [ ! -e "$scratch/out/manifest.json" ] || fail "a cancelled job looks finished"
-submit_calibration
+submit --nodes=2 --ntasks-per-node=1 -- calibrate.sbatch "$scratch/job.yaml"
 ends COMPLETED
 went_on "after scancel"
 same_bits "cancelled and submitted again"
