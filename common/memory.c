@@ -2,6 +2,7 @@
 #include "common/memory.h"
 
 #include <stdarg.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,11 @@ void *memory_create(size_t n, size_t size, const char *what, struct error *err)
         return NULL;
     }
     return memset(memory, 0, rounded);
+}
+
+void memory_give_back(void)
+{
+    malloc_trim(0);
 }
 
 int memory_grow(void **array, size_t *capacity, size_t count, size_t size, const char *what, struct error *err)

@@ -17,6 +17,9 @@ bool size_multiply(size_t a, size_t b, size_t *out);
  * NULL with EX_OSERR: "cannot allocate <bytes> bytes for <what>". */
 void *memory_create(size_t n, size_t size, const char *what, struct error *err);
 
+/* What has been freed in small pieces goes back to the system: for the time before something large. */
+void memory_give_back(void);
+
 /* Grows *array (NULL at first, from malloc) so that index `count` is valid; doubles *capacity. New items are zeroed. */
 int memory_grow(void **array, size_t *capacity, size_t count, size_t size, const char *what, struct error *err);
 

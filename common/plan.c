@@ -5,18 +5,19 @@
 
 struct plan *plan_create(const struct graph *graph, const struct profile *profile, struct error *err)
 {
-    struct arena *arena = arena_create(err);
-    struct plan *plan = arena == NULL ? NULL : arena_create_array(arena, 1, sizeof *plan, err);
+    struct arena *arena = arena_create(err), *codes = arena_create(err);
+    struct plan *plan = arena == NULL || codes == NULL ? NULL : arena_create_array(arena, 1, sizeof *plan, err);
 
     if (plan == NULL) {
+        arena_destroy(codes);
         arena_destroy(arena);
         return NULL;
     }
-    *plan = (struct plan){.arena = arena, .graph = graph, .profile = profile};
+    *plan = (struct plan){.arena = arena, .codes = codes, .graph = graph, .profile = profile};
     plan->values = arena_create_array(arena, graph->n_values, sizeof *plan->values, err);
     plan->nodes = plan->values == NULL ? NULL : arena_create_array(arena, graph->n_nodes, sizeof *plan->nodes, err);
     if (plan->nodes == NULL) {
-        arena_destroy(arena);
+        plan_destroy(plan);
         return NULL;
     }
     for (size_t i = 0; i < graph->n_values; i++)
@@ -26,8 +27,10 @@ struct plan *plan_create(const struct graph *graph, const struct profile *profil
 
 void plan_destroy(struct plan *plan)
 {
-    if (plan != NULL)
-        arena_destroy(plan->arena); /* the plan itself lives in it */
+    if (plan == NULL)
+        return;
+    arena_destroy(plan->codes);
+    arena_destroy(plan->arena); /* the plan itself lives in it */
 }
 
 void plan_weight_bytes(const struct plan_node *node, size_t n, int8_t *bytes)

@@ -57,3 +57,20 @@ int32_t quantize(float x, float scale, struct code_range range, enum rounding ro
         return range.hi;
     return (int32_t)round_to_integer((double)steps, rounding) + range.zero_point;
 }
+
+/* x - trunc(x) is exact, as above. */
+void quantize_symmetric(const float *x, size_t n, float scale, int32_t limit, int16_t *codes)
+{
+    float most = (float)limit;
+
+    for (size_t i = 0; i < n; i++) {
+        float steps = x[i] / scale, fraction;
+        int32_t whole;
+
+        steps = steps < most ? steps : most;
+        steps = steps > -most ? steps : -most;
+        whole = (int32_t)steps;
+        fraction = steps - (float)whole;
+        codes[i] = (int16_t)(whole + (fraction >= 0.5F) - (fraction <= -0.5F));
+    }
+}

@@ -27,6 +27,9 @@ struct code_range {
 
 /* Code of x under one scale. Saturates; NaN gives the zero point. Division, not multiplication by a reciprocal. */
 int32_t quantize(float x, float scale, struct code_range range, enum rounding rounding);
+/* codes[i] of x[i], a finite number, by steps of `scale` to either side: half away from zero, within [-limit, limit],
+ * limit < 2^15. What quantize gives, several at a time. */
+void quantize_symmetric(const float *x, size_t n, float scale, int32_t limit, int16_t *codes);
 static inline float dequantize(int32_t q, float scale, int32_t zero_point)
 {
     return scale * (float)(q - zero_point);

@@ -140,6 +140,11 @@ int plan_restore_codes(struct plan *plan, int n, const uint8_t *codes, struct er
 int plan_restore_layer(struct plan *plan, int n, const float *biases, size_t n_biases, const char *method,
                        struct error *err);
 
+/* For those who have many plans and little memory: lets the codes of weights go, where they follow from weights and
+ * scales, and makes them again. They must be there for all that simulates, corrects or writes. EX_OSERR. */
+void plan_drop_codes(struct plan *plan);
+int plan_make_codes(struct plan *plan, struct error *err);
+
 /* The three steps in one process. `method_name` as under calibration.activations; EX_USAGE naming those that exist. */
 int plan_decide_values(struct plan *plan, const struct histogram *const *histograms, const char *method_name,
                        double percentile, struct error *err);

@@ -138,7 +138,7 @@ static int read_weight_codes(const struct plan *plan, const struct plan_layer *l
     const struct value *weights = &plan->graph->values[layer->node->inputs[1]];
     const struct coding *coding = weights->coding;
 
-    out->weight_codes = arena_create_array(plan->arena, layer->elements, sizeof *out->weight_codes, err);
+    out->weight_codes = arena_create_array(plan->codes, layer->elements, sizeof *out->weight_codes, err);
     if (out->weight_codes == NULL)
         return -1;
     for (size_t i = 0; i < layer->elements; i++) {

@@ -53,7 +53,7 @@ static int reserve(struct plan *plan, const struct plan_choices *choices, int n,
                              layer.node->name, layer.out_channels, (long long)found);
     }
     out->n_weight_scales = is_per_channel ? layer.out_channels : 1;
-    out->weight_codes = arena_create_array(plan->arena, layer.elements, sizeof *out->weight_codes, err);
+    out->weight_codes = arena_create_array(plan->codes, layer.elements, sizeof *out->weight_codes, err);
     out->weight_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->weight_scale, err);
     out->acc_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->acc_scale, err);
     if (out->weight_codes == NULL || out->weight_scale == NULL || out->acc_scale == NULL)

@@ -124,7 +124,7 @@ static json_t *layer(const struct report *report, const struct report_target *t,
 
     if (rc == 0 && p->n_scales > 1)
         rc |= json_object_set_new(object, "channels", json_integer((json_int_t)p->n_scales));
-    if (rc == 0 && w != NULL && w->is_quantized && w->weight_codes != NULL) {
+    if (rc == 0 && w != NULL && w->is_quantized && w->n_weight_scales > 0) {
         rc |= json_object_set_new(object, "weights_method", json_string(w->method));
         rc |= json_object_set_new(object, "weights_mse_over_max_abs",
                                   number(w->weight_mse_max_abs > 0 ? w->weight_mse / w->weight_mse_max_abs : 1));

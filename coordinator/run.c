@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
 #include "coordinator/finished.h"
@@ -214,6 +215,8 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = load_archive(&run, archive, err);
+    archive_fini(archive); /* the run has copies */
+    memory_give_back();
     if (rc == 0)
         rc = run_check_finished(&run, &is_finished, err);
     if (rc == 0 && is_finished) {

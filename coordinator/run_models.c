@@ -1,4 +1,4 @@
-/* run_models.c — the models of all targets, each written by one rank; see run_private.h.
+/* run_models.c — the models of all targets, each written by one rank, and the archive; see run_private.h.
  *
  * Plans are the same on all ranks, and a target's files follow from its plan alone: who writes them leaves no trace in
  * them. Rank 0 takes the names and digests of what the others wrote, in the order of the job's targets.
@@ -8,6 +8,8 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/inputs.h"
+#include "coordinator/keep.h"
+#include "coordinator/plan_decide.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +54,8 @@ static int write_target(struct report_target *t, const struct emit_info *info, s
 {
     const struct output_file *files;
 
+    if (!t->target->writes_no_codes && plan_make_codes(t->plan, err) != 0)
+        return -1;
     t->first_file = output_files(output, &files);
     if (t->target->emit(t->plan, info, output, err) != 0) {
         if (err->code != EX_UNAVAILABLE)
@@ -88,6 +92,8 @@ static int write_dealt(struct run *run, const int *writer, const struct emit_rec
         info.fingerprint = t->fingerprint;
         if (write_target(t, &info, output, err) != 0)
             return -1;
+        plan_drop_codes(t->plan);
+        memory_give_back();
     }
     return 0;
 }
@@ -249,6 +255,22 @@ static void tell_errors(struct run *run)
     run_report_failures(run);
 }
 
+static int write_archive(struct run *run, struct error *err)
+{
+    struct report report = run_report(run);
+
+    return keep_archive(&report, run->observation, run->output, err);
+}
+
+/* The codes of all plans are several times the model, and one plan is written at a time. */
+static void make_room(struct run *run)
+{
+    for (size_t i = 0; i < run->request->n_targets; i++)
+        if (run->targets[i].plan != NULL)
+            plan_drop_codes(run->targets[i].plan);
+    memory_give_back();
+}
+
 int run_write_models(struct run *run, struct error *err)
 {
     uint64_t *load = memory_create((size_t)run->comm->size, sizeof *load, "a list of ranks", err);
@@ -260,7 +282,9 @@ int run_write_models(struct run *run, struct error *err)
     if (rc == 0) {
         deal(run, load, writer);
         log_speak_for_itself(true);
-        rc = comm_agree(run->comm, write_own(run, writer, output, err), err);
+        rc = run->comm->rank == 0 ? write_archive(run, err) : 0;
+        make_room(run);
+        rc = comm_agree(run->comm, rc == 0 ? write_own(run, writer, output, err) : -1, err);
         log_speak_for_itself(false);
     }
     if (rc == 0) {

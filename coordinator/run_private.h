@@ -82,9 +82,6 @@ int run_decide(struct run *run, struct error *err);
 /* Accuracy and errors, unless the job skips them. */
 int run_score(struct run *run, bool with_choices, struct error *err);
 
-/* EX_UNAVAILABLE: no simulator can run the plan, which would end the whole evaluation. Local. */
-int run_check_simulation(const struct plan *plan, struct error *err);
-
 /* --- run_ready.c --- */
 
 /* Collective. The plans of the request's ready-made models. */
@@ -93,7 +90,8 @@ void run_ready_fini(struct run_ready *ready);
 
 /* --- run_models.c --- */
 
-/* Collective. The models of all planned targets, dealt out to the ranks that see the output folder. A target that turns
+/* Collective. The archive, by rank 0, and the models of all planned targets, dealt out to the ranks that see the output
+ * folder. Codes of weights are let go: nothing reads them afterwards. A target that turns
  * out not to be expressible is noted, and nothing is left of it; the others go on. */
 int run_write_models(struct run *run, struct error *err);
 /* Says which targets have failed since it was called last, and why: a reason once, however many share it. Rank 0 says

@@ -3,6 +3,7 @@
 
 #include "common/memory.h"
 #include "coordinator/plan_read.h"
+#include "worker/simulate.h"
 
 #include <stdlib.h>
 
@@ -46,8 +47,7 @@ static int read_plan(struct run *run, size_t i, struct error *err)
         return -1;
     ready->plan = plan_read(ready->graph, target_profile(q->targets[i], &q->target_settings), err);
     if (ready->plan != NULL && plan_match_values(run->graph, ready->graph, of_own, err) == 0 &&
-        plan_read_hidden_zeros(ready->plan, run->graph, of_own, err) == 0 &&
-        run_check_simulation(ready->plan, err) == 0)
+        plan_read_hidden_zeros(ready->plan, run->graph, of_own, err) == 0 && simulator_check(ready->plan, err) == 0)
         run->targets[i].plan = plan_project(ready->plan, run->graph, of_own, err);
     rc = run->targets[i].plan == NULL ? error_in(err, "%s", q->ready[i].file) : 0;
     free(of_own);

@@ -12,6 +12,7 @@
 #include "coordinator/keep.h"
 #include "coordinator/node_share.h"
 #include "coordinator/measure_ranges.h"
+#include "coordinator/plan_decide.h"
 #include "coordinator/report_convergence.h"
 #include "coordinator/round_weights.h"
 #include "worker/simulate.h"
@@ -197,23 +198,23 @@ static size_t list_variants(struct run *run, struct plan **plans, size_t n)
     return n;
 }
 
-int run_check_simulation(const struct plan *plan, struct error *err)
+/* Local. What the target cannot express, and what no simulator can run: that would end the whole evaluation, here it
+ * costs its own target only. Without data nothing simulates or corrects: then codes are let go as soon as may be. */
+static int check_target(const struct run *run, const struct target *target, struct plan *plan, struct error *err)
 {
-    struct simulator *simulator = simulator_create(plan, 1, err);
+    int rc;
 
-    if (simulator == NULL)
-        return -1;
-    simulator_destroy(simulator);
-    return 0;
-}
-
-/* Local. What the target cannot express. */
-static int check_target(const struct target *target, const struct plan *plan, struct error *err)
-{
     if (plan->graph->batch > 1 && !target->takes_batch)
         return error_set(err, EX_UNAVAILABLE, "a batch of %lld: only models of one record are written",
                          (long long)plan->graph->batch);
-    return target->check == NULL ? 0 : target->check(plan, err);
+    if (simulator_check(plan, err) != 0)
+        return -1;
+    if (run->has_no_data && target->writes_no_codes)
+        plan_drop_codes(plan);
+    rc = target->check == NULL ? 0 : target->check(plan, err);
+    if (run->has_no_data)
+        plan_drop_codes(plan);
+    return rc;
 }
 
 /* What the archive decided for this target from the same statistics in the same way, or NULL. */
@@ -254,9 +255,7 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
                          "(--set calibration.rounding=nearest)");
     rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
     if (rc == 0)
-        rc = comm_agree(run->comm, check_target(t->target, t->plan, err), err);
-    if (rc == 0)
-        rc = comm_agree(run->comm, run_check_simulation(t->plan, err), err);
+        rc = comm_agree(run->comm, check_target(run, t->target, t->plan, err), err);
     return rc;
 }
 

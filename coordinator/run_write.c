@@ -5,7 +5,6 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/finished.h"
-#include "coordinator/keep.h"
 #include "coordinator/page.h"
 
 #include <stdlib.h>
@@ -57,16 +56,14 @@ static int write_reports(struct run *run, struct page *page, const struct rank_t
     return rc;
 }
 
-/* What is said of the models that are written. */
+/* What is said of what is written. */
 static int write_account(struct run *run, struct page *page, const struct rank_times *ranks, double started,
                          struct error *err)
 {
     struct report report = run_report(run);
     char *manifest = NULL;
-    int rc = keep_archive(&report, run->observation, run->output, err);
+    int rc = write_reports(run, page, ranks, started, err);
 
-    if (rc == 0)
-        rc = write_reports(run, page, ranks, started, err);
     if (rc == 0) {
         manifest = report_manifest(&report, err);
         rc = write_text(run, "manifest.json", manifest, false, err);

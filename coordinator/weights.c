@@ -29,16 +29,20 @@ const struct weight_method *weight_method_find(const char *name)
 
 double weight_codes(const float *w, size_t n, int32_t limit, float scale, int16_t *codes)
 {
-    struct code_range range = {.lo = -limit, .hi = limit};
+    enum { CHUNK = 256 };
+    int16_t unwanted[CHUNK];
     double error = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        int32_t code = quantize(w[i], scale, range, ROUND_HALF_AWAY);
-        double miss = (double)w[i] - (double)scale * code;
+    for (size_t i = 0; i < n; i += CHUNK) {
+        size_t count = n - i < CHUNK ? n - i : CHUNK;
+        int16_t *chunk = codes == NULL ? unwanted : codes + i;
 
-        error += miss * miss;
-        if (codes != NULL)
-            codes[i] = (int16_t)code;
+        quantize_symmetric(w + i, count, scale, limit, chunk);
+        for (size_t k = 0; k < count; k++) {
+            double miss = (double)w[i + k] - (double)scale * chunk[k];
+
+            error += miss * miss;
+        }
     }
     return error;
 }

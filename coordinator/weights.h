@@ -34,8 +34,8 @@ struct weight_method {
 extern const struct weight_method *const weight_methods[]; /* NULL-terminated */
 const struct weight_method *weight_method_find(const char *name);
 
-/* codes[i] = clamp(round half away(w[i] / scale), -limit, limit); returns the squared error sum (w - scale code)^2.
- * `codes` may be NULL: only the error is wanted. */
+/* codes[i] = clamp(round half away(w[i] / scale), -limit, limit) of finite weights; returns the squared error sum (w -
+ * scale code)^2. `codes` may be NULL: only the error is wanted. */
 double weight_codes(const float *w, size_t n, int32_t limit, float scale, int16_t *codes);
 
 /* max|w| / limit, at least 2^-126; 1 where all weights are zero. EX_DATAERR naming the first weight that is not finite.

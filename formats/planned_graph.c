@@ -92,7 +92,7 @@ int planned_graph_init(struct planned_graph *planned, const struct plan *plan, e
     planned->graph.values = memcpy(values, from->values, from->n_values * sizeof *values);
     planned->graph.nodes = memcpy(nodes, from->nodes, from->n_nodes * sizeof *nodes);
     for (size_t n = 0; n < from->n_nodes; n++)
-        if (plan->nodes[n].is_quantized && plan->nodes[n].weight_codes != NULL &&
+        if (plan->nodes[n].is_quantized && plan->nodes[n].n_weight_scales > 0 &&
             replace_constants(planned, &plan->nodes[n], what == PLANNED_CODES, &nodes[n], err) != 0)
             return -1;
     return 0;

@@ -70,6 +70,7 @@ struct target {
     bool is_read_back;        /* an importer reads what is emitted with its codes: evaluate --quantized */
     bool takes_batch;         /* writes graph->batch; without it, a graph with a batch of several records is refused */
     uint8_t weight;           /* writing it, in sizes of the fp32 model that are gone through; 0: unknown */
+    bool writes_no_codes;     /* of weights, the vendor's tools make them: in emit the plan's may be NULL */
     uint64_t advised_records; /* how many calibration records its makers advise at least; 0: they do not say */
     /* Optional: is the planned model expressible there? EX_UNAVAILABLE naming the node. */
     int (*check)(const struct plan *plan, struct error *err);

@@ -116,10 +116,13 @@ struct job *job_from_archive(const struct archive *archive, const struct emit_re
     root = yaml_parse(archive->job, archive->n_job, false, job->arena, err);
     if (root != NULL && fill_paths(root, emit, job->arena, err) == 0 &&
         job_fill(job, root, ".", emit->sets, emit->n_sets, err) == 0) {
+        const char *name = arena_copy_string(job->arena, archive->model, err); /* of files, as it was */
+
         take_sizes(&job->request, archive);
-        job->request.model_name = archive->model; /* names of files, as they were */
+        job->request.model_name = name;
         job->request.evaluate.is_skipped = true;
-        return job;
+        if (name != NULL)
+            return job;
     }
     job_destroy(job);
     return NULL;

@@ -104,7 +104,7 @@ static void run_conv(struct simulator *s, int n)
 /* ---- the face of simulate.h ---- */
 
 /* Everything that a step could refuse is refused before the first. */
-static int check_nodes(const struct plan *plan, struct error *err)
+int simulator_check(const struct plan *plan, struct error *err)
 {
     for (size_t n = 0; n < plan->graph->n_nodes; n++) {
         const struct node *node = &plan->graph->nodes[n];
@@ -113,6 +113,8 @@ static int check_nodes(const struct plan *plan, struct error *err)
             return error_set(err, EX_UNAVAILABLE,
                              "node \"%s\": the simulator has no kernel for operator %s with %zu outputs", node->name,
                              op_name(node->op), node->n_outputs);
+        if (sim_conv_applies(plan, (int)n) && sim_conv_check(plan, (int)n, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -129,7 +131,7 @@ struct simulator *simulator_create(const struct plan *plan, size_t batch, struct
     s->values = memory_create(g->n_values, sizeof *s->values, "a simulator", err);
     s->convs = memory_create(g->n_nodes, sizeof *s->convs, "a simulator", err);
     s->tile = memory_create(1, sizeof *s->tile, "accumulators", err);
-    if (s->values == NULL || s->convs == NULL || s->tile == NULL || check_nodes(plan, err) != 0 ||
+    if (s->values == NULL || s->convs == NULL || s->tile == NULL || simulator_check(plan, err) != 0 ||
         sim_plan_memory(s, err) != 0 || sim_round_constants(s, err) != 0)
         goto fail;
     for (size_t n = 0; n < g->n_nodes; n++)

@@ -13,8 +13,9 @@
 #include <stdint.h>
 
 struct simulator;
-/* `plan` is borrowed. EX_UNAVAILABLE naming the node: no kernel, or accumulators beyond 32 bits. What this accepts, no
- * later call refuses. */
+/* Can the plan be simulated? EX_UNAVAILABLE naming the node: no kernel, or accumulators beyond 32 bits. */
+int simulator_check(const struct plan *plan, struct error *err);
+/* `plan` is borrowed. EX_UNAVAILABLE as above. What this accepts, no later call refuses. */
 struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err);
 void simulator_destroy(struct simulator *simulator); /* NULL is allowed */
 

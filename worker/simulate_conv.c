@@ -65,6 +65,25 @@ static void set_geometry(struct sim_conv *c, size_t most_images)
     c->is_depthwise = c->group > 1 && c->group_in == 1 && c->group_out == 1;
 }
 
+static void set_up(struct sim_conv *c, const struct plan *plan, int node)
+{
+    c->plan = plan;
+    c->node = &plan->graph->nodes[node];
+    c->weights = &plan->nodes[node];
+    c->input_value = c->node->inputs[0];
+    c->output_value = c->node->outputs[0];
+    c->is_wide = plan->profile->weight_limit > INT8_MAX;
+}
+
+int sim_conv_check(const struct plan *plan, int node, struct error *err)
+{
+    struct sim_conv c = {0};
+
+    set_up(&c, plan, node);
+    set_geometry(&c, 1);
+    return sim_conv_check_range(&c, err);
+}
+
 struct sim_conv *sim_conv_create(struct simulator *s, int node, struct error *err)
 {
     struct sim_conv *c = memory_create(1, sizeof *c, "a simulated convolution", err);
@@ -73,12 +92,7 @@ struct sim_conv *sim_conv_create(struct simulator *s, int node, struct error *er
 
     if (c == NULL)
         return NULL;
-    c->plan = plan;
-    c->node = &plan->graph->nodes[node];
-    c->weights = &plan->nodes[node];
-    c->input_value = c->node->inputs[0];
-    c->output_value = c->node->outputs[0];
-    c->is_wide = plan->profile->weight_limit > INT8_MAX;
+    set_up(c, plan, node);
     c->tile = s->tile;
     in = &s->values[c->input_value];
     c->in_codes = in->codes;

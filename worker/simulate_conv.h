@@ -62,7 +62,10 @@ static inline size_t sim_conv_item(const struct sim_conv *c)
 
 /* ---- simulate_weights.c ---- */
 
-/* The range of accumulators is checked, weights are packed. EX_UNAVAILABLE, EX_OSERR. */
+/* The largest |accumulator| any input can cause must stay in int32: the promise of exactness. Wide ones have 64 bits,
+ * which nothing fills. EX_UNAVAILABLE; before any memory is made. */
+int sim_conv_check_range(const struct sim_conv *c, struct error *err);
+/* Packs the weights. EX_OSERR. */
 int sim_conv_make_weights(struct sim_conv *c, struct error *err);
 
 /* ---- simulate_image.c ---- */

@@ -136,6 +136,8 @@ void sim_run_in_order(struct simulator *s, int node);
 
 /* Is this node computed on integers by simulate_conv.c? */
 bool sim_conv_applies(const struct plan *plan, int node);
+/* EX_UNAVAILABLE: accumulators beyond 32 bits. */
+int sim_conv_check(const struct plan *plan, int node, struct error *err);
 /* Of a simulator whose memory is planned. */
 struct sim_conv *sim_conv_create(struct simulator *s, int node, struct error *err);
 void sim_conv_destroy(struct sim_conv *conv);

@@ -45,9 +45,7 @@ static int pack_group(struct sim_conv *c, size_t group, size_t half, struct int_
     return rc;
 }
 
-/* The largest |accumulator| any input can cause must stay in int32: the promise of exactness. Wide ones have 64 bits,
- * which nothing fills. */
-static int check_range(const struct sim_conv *c, struct error *err)
+int sim_conv_check_range(const struct sim_conv *c, struct error *err)
 {
     const struct code_range *codes = &c->plan->values[c->input_value].codes;
     int64_t low = (int64_t)codes->zero_point - codes->lo, high = (int64_t)codes->hi - codes->zero_point;
@@ -102,7 +100,7 @@ int sim_conv_make_weights(struct sim_conv *c, struct error *err)
 {
     size_t halves = c->is_wide ? SIM_HALVES : 1;
 
-    if (check_range(c, err) != 0 || make_byte_offsets(c, err) != 0)
+    if (make_byte_offsets(c, err) != 0)
         return -1;
     if (c->is_depthwise)
         return make_taps(c, err);

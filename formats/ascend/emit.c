@@ -155,6 +155,7 @@ const struct target target_ascend = {
     .is_read_back = true,
     .options = options,
     .choose_profile = choose_profile,
+    .writes_no_codes = true,
     .check = check,
     .emit = emit,
     .emit_given = ascend_emit_given,

@@ -52,7 +52,7 @@ static bool runs_on_host(const struct caffe_writer *w, const struct plan *plan, 
     bool has_window = layer->convolution_param != NULL || layer->inner_product_param != NULL;
 
     return layer->lrn_param != NULL || (has_window && (node == NULL || strcmp(layer->name, node->name) != 0 ||
-                                                       plan->nodes[node - w->graph->nodes].weight_codes == NULL));
+                                                       plan->nodes[node - w->graph->nodes].n_weight_scales == 0));
 }
 
 static void put_types(struct caffe_writer *w, const struct plan *plan)
@@ -66,7 +66,7 @@ static void put_types(struct caffe_writer *w, const struct plan *plan)
             layer->engine = CAFFE__LAYER_PARAMETER__ENGINE__CAFFE;
             continue;
         }
-        if (node == NULL || layer->n_blobs == 0 || plan->nodes[node - w->graph->nodes].weight_codes == NULL)
+        if (node == NULL || layer->n_blobs == 0 || plan->nodes[node - w->graph->nodes].n_weight_scales == 0)
             continue;
         layer->bottom_mlu_dtype = put_type(w, plan, plan->values[node->inputs[0]].scale[0]);
         layer->blobs_dtype =

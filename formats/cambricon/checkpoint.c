@@ -70,7 +70,7 @@ static int put_scales(struct checkpoint *c, size_t node, const char *layer, stru
 /* Transposed convolutions are not among the layers that the vendor's tool swaps. */
 static bool is_swapped(const struct plan *plan, size_t node)
 {
-    return plan->nodes[node].weight_codes != NULL && plan->graph->nodes[node].op != OP_DECONV;
+    return plan->nodes[node].n_weight_scales > 0 && plan->graph->nodes[node].op != OP_DECONV;
 }
 
 static int collect(struct checkpoint *c, struct error *err)

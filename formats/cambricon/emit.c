@@ -117,6 +117,7 @@ static const struct target_option options[] = {
         .profile = &cambricon_##id##_profile,                                                                          \
         .options = options,                                                                                            \
         .choose_profile = choose_##id,                                                                                 \
+        .writes_no_codes = true,                                                                                       \
         .emit = emit_##id,                                                                                             \
     }
 

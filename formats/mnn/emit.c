@@ -84,7 +84,7 @@ static int write_parameters(const struct plan *plan, const struct emit_info *inf
     for (size_t i = 0; i < plan->graph->n_nodes; i++) {
         enum op op = plan->graph->nodes[i].op;
 
-        if ((op == OP_CONV || op == OP_DENSE) && plan->nodes[i].weight_codes != NULL)
+        if ((op == OP_CONV || op == OP_DENSE) && plan->nodes[i].n_weight_scales > 0)
             json_append(&layers, layer(plan, i, gw));
     }
     root = json_pack("{s:s, s:s, s:[{s:s, s:{s:o}}]}", "version", "0.0.0", "mnn_uuid", info->fingerprint, "algo",
@@ -130,5 +130,6 @@ const struct target target_mnn = {
     .summary = "Alibaba MNN: parameters of compression for MNNConvert, and the float model as ONNX",
     .profile = &profile,
     .takes_batch = true,
+    .writes_no_codes = true,
     .emit = emit,
 };

@@ -66,7 +66,7 @@ static bool is_listed(const struct plan *plan, size_t node)
     const struct node *n = &plan->graph->nodes[node];
 
     return (n->op == OP_CONV || n->op == OP_DENSE) && plan->nodes[node].is_quantized &&
-           plan->nodes[node].weight_codes != NULL;
+           plan->nodes[node].n_weight_scales > 0;
 }
 
 static void print_line(FILE *out, const char *layer, const char *suffix, const float *scales, size_t n, size_t repeat)
@@ -162,6 +162,7 @@ const struct target target_ncnn = {
     .options = options,
     .choose_profile = choose_profile,
     .takes_batch = true,
+    .writes_no_codes = true,
     .check = check,
     .emit = emit,
 };

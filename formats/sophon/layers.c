@@ -61,14 +61,33 @@ static int shift_of(const struct plan *plan, int node, struct error *err)
     return exponent - 1;
 }
 
-static void put_codes(struct caffe_writer *w, Caffe__BlobProto *blob, bool is_bias, int shift, float scale)
+/* An int32 takes the place of each float, which nobody reads again: of a large network there is no room for both. */
+static int32_t *narrow(float *data, size_t n)
 {
-    int32_t *codes = w->err.code != 0 ? NULL : arena_create_array(w->arena, blob->n_data, sizeof *codes, &w->err);
+    for (size_t i = 0; i < n; i++) {
+        int32_t code = (int32_t)data[i];
+
+        memcpy(&data[i], &code, sizeof code);
+    }
+    return (int32_t *)(void *)data;
+}
+
+static int32_t *narrow_copy(struct caffe_writer *w, const float *data, size_t n)
+{
+    int32_t *codes = w->err.code != 0 ? NULL : arena_create_array(w->arena, n, sizeof *codes, &w->err);
+
+    for (size_t i = 0; codes != NULL && i < n; i++)
+        codes[i] = (int32_t)data[i];
+    return codes;
+}
+
+/* is_own: the blob's numbers were made for this layer alone. */
+static void put_codes(struct caffe_writer *w, Caffe__BlobProto *blob, bool is_own, bool is_bias, int shift, float scale)
+{
+    int32_t *codes = is_own ? narrow(blob->data, blob->n_data) : narrow_copy(w, blob->data, blob->n_data);
 
     if (codes == NULL)
         return;
-    for (size_t i = 0; i < blob->n_data; i++)
-        codes[i] = (int32_t)blob->data[i];
     blob->n_int32_data = blob->n_data;
     blob->int32_data = codes;
     blob->n_data = 0;
@@ -86,9 +105,19 @@ static void put_codes(struct caffe_writer *w, Caffe__BlobProto *blob, bool is_bi
  * weight 1 is shifted to the left, a code comes out as it went in. */
 static void put_selection(struct caffe_writer *w, Caffe__BlobProto *blob)
 {
-    put_codes(w, blob, false, SELECTION_SHIFT, 1.0f / (1 << SELECTION_SHIFT));
+    put_codes(w, blob, false, false, SELECTION_SHIFT, 1.0f / (1 << SELECTION_SHIFT));
     for (size_t i = 0; i < blob->n_int32_data; i++)
         blob->int32_data[i] <<= SELECTION_SHIFT;
+}
+
+/* Does the blob hold what planned_graph.h made for this node, behind the values of the plan's graph? */
+static bool is_own(const struct sophon_net *net, int node, size_t input, const Caffe__BlobProto *blob)
+{
+    const struct graph *graph = net->writer.graph;
+    const struct node *n = &graph->nodes[node];
+
+    return input < n->n_inputs && n->inputs[input] >= (int)net->plan->graph->n_values &&
+           graph->values[n->inputs[input]].data == blob->data;
 }
 
 static int put_weights(struct sophon_net *net, Caffe__LayerParameter *layer, int node, struct error *err)
@@ -107,7 +136,7 @@ static int put_weights(struct sophon_net *net, Caffe__LayerParameter *layer, int
     if (shift < 0)
         return -1;
     for (size_t i = 0; i < layer->n_blobs; i++)
-        put_codes(&net->writer, layer->blobs[i], i > 0, shift,
+        put_codes(&net->writer, layer->blobs[i], is_own(net, node, i + 1, layer->blobs[i]), i > 0, shift,
                   i > 0 ? planned->acc_scale[0] : planned->weight_scale[0]);
     return 0;
 }

@@ -1,6 +1,9 @@
 /* tf_write_layer.c — convolutions, inner and matrix products. */
 #include "formats/tensorflow/tf_write.h"
 
+#include "common/view.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 /* One convolution of the file: of the whole, or of one group. */
@@ -25,29 +28,51 @@ static size_t places(const struct kernel *k, size_t axis)
     return k->is_transposed ? (taps - 1) * (size_t)k->window->dilation[axis] + 1 : taps;
 }
 
-/* [h][w][I][O]; of transposed convolutions [h][w][O][I]. A depthwise layer's [C M][1][h][w] as [h][w][C][M] is the same
- * with C M outputs. `value`: the weights, where they are written as a whole; else GRAPH_NONE. */
-static const char *put_kernel(struct tf_writer *w, const char *base, int value, const struct kernel *k, size_t channels)
+/* rows x columns, turned. */
+static void turn(const float *from, size_t rows, size_t columns, float *to)
 {
-    size_t height = places(k, 0), width = places(k, 1), taps[2], step[2], n = height * width * k->inputs * k->outputs;
-    struct shape shape = {4, {(int64_t)height, (int64_t)width, (int64_t)k->inputs, (int64_t)k->outputs}};
-    float *turned = w->err.code != 0 ? NULL : arena_create_array(w->arena, n, sizeof *turned, &w->err);
+    view_copy_plain(&(struct view){from, 1, columns, rows, columns}, to);
+}
 
-    if (turned == NULL)
-        return "";
+/* The kernel with its first axis behind all others, then its places in front of those. */
+static int turn_kernel(const struct kernel *k, float *to, struct error *err)
+{
+    size_t first = k->is_transposed ? k->inputs : k->outputs, second = k->is_transposed ? k->outputs : k->inputs;
+    size_t width = places(k, 1), taps[2], step[2];
+    float *turned;
+
     for (size_t axis = 0; axis < 2; axis++) {
         taps[axis] = (size_t)k->window->kernel[axis];
         step[axis] = k->is_transposed ? (size_t)k->window->dilation[axis] : 1;
     }
-    for (size_t o = 0; o < k->outputs; o++)
-        for (size_t i = 0; i < k->inputs; i++)
-            for (size_t t = 0; t < taps[0] * taps[1]; t++) {
-                size_t from = (k->is_transposed ? i * k->outputs + o : o * k->inputs + i) * taps[0] * taps[1] + t;
-                size_t place = t / taps[1] * step[0] * width + t % taps[1] * step[1];
+    if (taps[0] * taps[1] == 1) {
+        turn(k->from, first, second, to);
+        return 0;
+    }
+    turned = memory_create(first * second, taps[0] * taps[1] * sizeof *turned, "a kernel", err);
+    if (turned == NULL)
+        return -1;
+    turn(k->from, first, second * taps[0] * taps[1], turned);
+    for (size_t i = 0; i < second; i++)
+        for (size_t t = 0; t < taps[0] * taps[1]; t++) {
+            size_t place = t / taps[1] * step[0] * width + t % taps[1] * step[1];
 
-                turned[k->is_transposed ? (place * k->outputs + o) * k->inputs + i
-                                        : (place * k->inputs + i) * k->outputs + o] = k->from[from];
-            }
+            memcpy(to + (place * second + i) * first, turned + (i * taps[0] * taps[1] + t) * first, first * sizeof *to);
+        }
+    free(turned);
+    return 0;
+}
+
+/* [h][w][I][O]; of transposed convolutions [h][w][O][I]. A depthwise layer's [C M][1][h][w] as [h][w][C][M] is the same
+ * with C M outputs. `value`: the weights, where they are written as a whole; else GRAPH_NONE. */
+static const char *put_kernel(struct tf_writer *w, const char *base, int value, const struct kernel *k, size_t channels)
+{
+    size_t height = places(k, 0), width = places(k, 1), n = height * width * k->inputs * k->outputs;
+    struct shape shape = {4, {(int64_t)height, (int64_t)width, (int64_t)k->inputs, (int64_t)k->outputs}};
+    float *turned = w->err.code != 0 ? NULL : arena_create_array(w->arena, n, sizeof *turned, &w->err);
+
+    if (turned == NULL || turn_kernel(k, turned, &w->err) != 0)
+        return "";
     if (k->is_transposed || k->is_depthwise) {
         shape.dims[2] = k->is_depthwise ? (int64_t)channels : (int64_t)k->outputs;
         shape.dims[3] = k->is_depthwise ? (int64_t)(k->outputs / channels) : (int64_t)k->inputs;
@@ -277,10 +302,10 @@ static const char *put_matrix(struct tf_writer *w, int value)
     const float *from = weights->data;
     float *turned = w->err.code != 0 ? NULL : arena_create_array(w->arena, inputs, outputs * sizeof *turned, &w->err);
 
-    for (size_t o = 0; turned != NULL && o < outputs; o++)
-        for (size_t i = 0; i < inputs; i++)
-            turned[i * outputs + o] = from[o * inputs + i];
-    return turned == NULL ? "" : tf_const_value(w, value, &shape, turned);
+    if (turned == NULL)
+        return "";
+    turn(from, outputs, inputs, turned);
+    return tf_const_value(w, value, &shape, turned);
 }
 
 const char *tf_write_dense(struct tf_writer *w, const struct node *node, const char *base)

@@ -100,5 +100,6 @@ const struct target target_tensorrt = {
     .profile = &profile,
     .options = options,
     .takes_batch = true,
+    .writes_no_codes = true,
     .emit = emit,
 };

@@ -1,4 +1,5 @@
 /* Tests of quant.h and plan.h. */
+#include "../common/draw.h"
 #include "common/plan.h"
 #include "common/quant.h"
 
@@ -126,6 +127,29 @@ static void codes_survive_dequantization(void **state)
     }
 }
 
+static void symmetric_codes_are_those_of_quantize(void **state)
+{
+    enum { N = 4096 };
+    static const int32_t limits[] = {1, 31, 127, 32767};
+    static float x[N];
+    static int16_t codes[N];
+
+    (void)state;
+    for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+        struct code_range range = {.lo = -limits[l], .hi = limits[l]};
+        float scale = l == 1 ? 0.125F : 0.0371F;
+
+        for (size_t i = 0; i < N; i++) /* halves exactly, in the second row, and numbers beyond the range */
+            x[i] = l == 1 ? (float)((int)i - N / 2) * scale / 2
+                          : (float)draw_uniform(-1.1, 1.1) * scale * (float)limits[l];
+        x[0] = nextafterf(scale / 2, 0);
+        x[1] = -x[0];
+        quantize_symmetric(x, N, scale, limits[l], codes);
+        for (size_t i = 0; i < N; i++)
+            assert_int_equal(codes[i], quantize(x[i], scale, range, ROUND_HALF_AWAY));
+    }
+}
+
 static void an_empty_plan_quantizes_nothing(void **state)
 {
     const struct profile profile = {.name = "test"};
@@ -157,6 +181,7 @@ int main(void)
         cmocka_unit_test(zero_and_nan_become_the_zero_point),
         cmocka_unit_test(codes_divide_by_the_scale),
         cmocka_unit_test(codes_survive_dequantization),
+        cmocka_unit_test(symmetric_codes_are_those_of_quantize),
         cmocka_unit_test(an_empty_plan_quantizes_nothing),
     };
 

@@ -371,6 +371,27 @@ static void codes_of_a_channel_are_those_of_its_weights(void **state)
     }
 }
 
+static void codes_that_were_let_go_are_made_again(void **state)
+{
+    struct setting s = new_setting();
+    int w = add_random_floats(s.graph, SHAPE(3, 20));
+    int16_t before[60];
+    struct error err;
+
+    (void)state;
+    single_node(&s, OP_DENSE, SHAPE(1, 20), SHAPE(1, 3), w, add_random_floats(s.graph, SHAPE(3)));
+    decide(&s, "mse", "sweep");
+    memcpy(before, s.plan->nodes[0].weight_codes, sizeof before);
+    plan_drop_codes(s.plan);
+    assert_null(s.plan->nodes[0].weight_codes);
+    assert_succeeds(plan_make_codes(s.plan, &err), err);
+    assert_memory_equal(s.plan->nodes[0].weight_codes, before, sizeof before);
+    s.plan->nodes[0].is_rounded = true; /* no scale tells these */
+    plan_drop_codes(s.plan);
+    assert_non_null(s.plan->nodes[0].weight_codes);
+    end_setting(&s);
+}
+
 /* DECONV weights are [I, O/g, kernel]: an output channel is scattered over them. */
 static void channels_of_a_deconvolution_are_gathered(void **state)
 {
@@ -562,6 +583,7 @@ int main(void)
         cmocka_unit_test(choices_override_single_nodes),
         cmocka_unit_test(searches_are_independent_of_each_other),
         cmocka_unit_test(codes_of_a_channel_are_those_of_its_weights),
+        cmocka_unit_test(codes_that_were_let_go_are_made_again),
         cmocka_unit_test(channels_of_a_deconvolution_are_gathered),
         cmocka_unit_test(a_bias_too_large_for_its_codes_gets_a_larger_scale),
         cmocka_unit_test(a_channel_of_zeros_keeps_its_bias),
