@@ -209,6 +209,10 @@ static int take_value(struct observation *o, size_t v, struct archive_value *fro
     size_t channels = o->channels[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
     size_t sums = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
 
+    if (channels > 0 && from->channels == 0)
+        return error_set(err, EX_DATAERR,
+                         "the archive has no statistics of channels: calibration.granularity: per-channel needs a "
+                         "calibration that counted them, mixed and per-tensor do not");
     if (from->histogram.bins != o->bins || (channels > 0 && from->channels != channels) || from->n_sums != sums)
         return error_set(
             err, EX_DATAERR, "value \"%s\": expected %zu bins, %zu channels and %zu sums, found %zu, %zu and %zu",

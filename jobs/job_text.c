@@ -39,6 +39,14 @@ const char *job_text(const struct yaml *root, struct arena *arena, struct error 
     return kept == NULL ? NULL : yaml_print(kept, arena, err);
 }
 
+static bool begins_with_one_of(const char *text, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(text, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
+}
+
 /* The keys that may change: how statistics become models. The first that is none is refused. */
 static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
 {
@@ -55,17 +63,17 @@ static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
                                              "targets",
                                              "target_options"};
 
-    for (size_t i = 0; i < n_sets; i++) {
-        size_t k = 0;
+    static const char *const idle[] = {"engine", "evaluate", "checkpoint", "limits", "output"}; /* no network runs */
 
-        while (k < COUNT(changeable) && strncmp(sets[i], changeable[k], strlen(changeable[k])) != 0)
-            k++;
-        if (k == COUNT(changeable))
+    for (size_t i = 0; i < n_sets; i++)
+        if (!begins_with_one_of(sets[i], changeable, COUNT(changeable)))
             return error_set(err, EX_USAGE,
-                             "--set %s: the archive's statistics are of this key; what may change is how they become "
-                             "models: calibration's methods, targets and target_options",
-                             sets[i]);
-    }
+                             "--set %s: %s; what may change is how statistics become models: calibration's methods, "
+                             "targets and target_options",
+                             sets[i],
+                             begins_with_one_of(sets[i], idle, COUNT(idle))
+                                 ? "emit runs no network, nothing would follow from this key"
+                                 : "the archive's statistics are of this key");
     return 0;
 }
 

@@ -86,6 +86,7 @@ static int read_target(struct schema *r, const struct yaml *node, const struct t
 static const struct target *find_target(struct schema *r, const struct yaml *key)
 {
     const char *names[RUN_MAX_TARGETS];
+    char where[64];
     size_t n = 0;
 
     for (size_t i = 0; targets[i] != NULL && n < COUNT(names); i++) {
@@ -94,6 +95,10 @@ static const struct target *find_target(struct schema *r, const struct yaml *key
         if (strcmp(targets[i]->name, key->text) == 0)
             return targets[i];
         names[n++] = targets[i]->name;
+    }
+    if (target_find(key->text) != NULL) {
+        error_set(r->err, EX_CONFIG, "%s: target %s has no options", yaml_where(key, where), key->text);
+        return NULL;
     }
     schema_unknown(r, key, "key", suggest_nearest(key->text, names, n, sizeof *names));
     return NULL;

@@ -92,8 +92,9 @@ int ascend_write_config(const struct tf_writer *w, const Ascend__ScaleOffsetReco
 
 /* --- readme.c --- */
 
-/* README.md */
-int ascend_write_readme(struct output *output, const char *folder, struct error *err);
+/* README.md; `w` as tf_write_graph has left it. */
+int ascend_write_readme(const struct tf_writer *w, const char *model, struct output *output, const char *folder,
+                        struct error *err);
 
 /* --- given.c --- */
 

@@ -53,6 +53,8 @@ static int write_quantized(const struct plan *plan, const float *const *biases, 
     if (rc == 0)
         rc = ascend_record_write(record, output, folder, err);
     if (rc == 0)
+        rc = ascend_write_readme(&w, info->model_name, output, folder, err);
+    if (rc == 0)
         rc = ascend_write_config(&w, record, output, folder, err);
     if (rc == 0)
         rc = ascend_quantize(&w, record, ASCEND_OPERATORS, err);
@@ -85,21 +87,13 @@ static int write_twin(const struct plan *plan, const float *const *biases, const
 static int write_onnx(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     static const char onnx_folder[] = "ascend/onnx";
-    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
-    struct arena *arena = writer == NULL ? NULL : arena_create(err);
+    struct arena *arena = arena_create(err);
     const Ascend__ScaleOffsetRecord *record = arena == NULL ? NULL : ascend_record_of_nodes(plan, arena, err);
-    struct onnx_graph_writer gw;
-    int rc = -1;
+    int rc = record == NULL ? -1 : onnx_save_plan(plan, info, onnx_folder, NULL, output, err);
 
-    if (record != NULL) {
-        onnx_graph_writer_init(&gw, writer, plan->graph);
-        onnx_write_plan(&gw, plan);
-        rc = onnx_writer_save(writer, onnx_folder, info->model_name, output, err);
-    }
     if (rc == 0)
         rc = ascend_record_write(record, output, onnx_folder, err);
     arena_destroy(arena);
-    onnx_writer_destroy(writer);
     return rc;
 }
 
@@ -127,8 +121,6 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
         rc = write_twin(plan, biases, base, output, err);
     if (rc == 0)
         rc = write_onnx(plan, info, output, err);
-    if (rc == 0)
-        rc = ascend_write_readme(output, folder, err);
     free(biases);
     return rc;
 }

@@ -3,6 +3,8 @@
 
 #include "formats/text_file.h"
 
+#include <stdlib.h>
+
 static const char page[] =
     "# What is here\n"
     "\n"
@@ -27,7 +29,7 @@ static const char page[] =
     "The safest way to the chip lets the vendor's tool make the quantized graph; in Python, in its environment:\n"
     "\n"
     "    import amct_tensorflow as amct\n"
-    "    amct.convert_model(pb_model='<model>_folded.pb', outputs=['...'], record_file='record.txt',\n"
+    "    amct.convert_model(pb_model='<model>_folded.pb', outputs=[<outputs>], record_file='record.txt',\n"
     "                       save_path='out/<model>')\n"
     "\n"
     "Or compile ours:\n"
@@ -44,7 +46,28 @@ static const char page[] =
     "vendor\n"
     "has read these files.\n";
 
-int ascend_write_readme(struct output *output, const char *folder, struct error *err)
+/* The nodes of the folded graph that give its outputs, as a list of Python's. */
+static int list_outputs(const struct tf_writer *w, struct text_file *list, struct error *err)
 {
-    return text_file_write(output, folder, "README.md", page, sizeof page - 1, err);
+    if (text_file_begin(list, err) != 0)
+        return -1;
+    for (size_t i = 0; i < w->graph->n_outputs; i++) {
+        const struct tf_forms *forms = &w->forms[w->graph->outputs[i]];
+
+        fprintf(list->out, "%s'%s'", i == 0 ? "" : ", ", forms->plain != NULL ? forms->plain : forms->last);
+    }
+    return fclose(list->out) == 0 ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a page");
+}
+
+int ascend_write_readme(const struct tf_writer *w, const char *model, struct output *output, const char *folder,
+                        struct error *err)
+{
+    struct text_file list = {0};
+    int rc = list_outputs(w, &list, err);
+
+    if (rc == 0)
+        rc = text_file_write_readme(output, folder, page,
+                                    (const struct text_mark[]){{"<model>", model}, {"<outputs>", list.text}}, 2, err);
+    free(list.text);
+    return rc;
 }

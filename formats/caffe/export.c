@@ -3,6 +3,7 @@
  *
  * Sophon's user guide: a .caffemodel is accepted as .fp32umodel.
  */
+#include "common/log.h"
 #include "formats/caffe/export_data.h"
 #include "formats/caffe/net_files.h"
 #include "formats/exporter.h"
@@ -24,6 +25,8 @@ static int write_test_text(struct caffe_writer *w, const struct model_data *data
 {
     if (caffe_use_data_layers(w, data, err) != 0 || (with_accuracy && caffe_put_accuracy(w, err) != 0))
         return error_in(err, "fp32umodel");
+    if (w->lost_filter != NULL)
+        log_warning("a Data layer resizes by the filter opencv_linear, not by %s", w->lost_filter);
     return caffe_write_text(w, base, "_test.prototxt", output, err);
 }
 

@@ -1,5 +1,4 @@
 /* export_transform.c — a chain of steps as a transform_param; see export_data.h. The way back is transform.c. */
-#include "common/log.h"
 #include "common/preprocess_steps.h"
 #include "common/preprocess_text.h"
 #include "formats/caffe/data.h"
@@ -22,11 +21,11 @@ static bool has_no_form(const struct preprocess_step *step)
            (step->kind == STEP_RESIZE && step->resize.fit == FIT_LONG);
 }
 
-static void mention_filter(const struct preprocess_step *step)
+/* A Data layer resizes by opencv_linear: whoever writes the network says so. */
+static void note_filter(struct caffe_writer *w, const struct preprocess_step *step)
 {
     if (step->resize.filter != FILTER_OPENCV_LINEAR)
-        log_warning("a Data layer resizes by the filter opencv_linear, not by %s",
-                    step_word(resize_filter_words, (int)step->resize.filter));
+        w->lost_filter = step_word(resize_filter_words, (int)step->resize.filter);
 }
 
 static char *copy_path(struct caffe_writer *w, const struct preprocess_step *step)
@@ -80,7 +79,7 @@ static void put_interpolation(struct caffe_writer *w, Caffe__ResizeParameter *pa
     while (i < CAFFE_INTERPOLATIONS && caffe_interpolations[i].filter != filter)
         i++;
     if (i == CAFFE_INTERPOLATIONS)
-        mention_filter(step);
+        note_filter(w, step);
     if (i == CAFFE_INTERPOLATIONS || filter == FILTER_OPENCV_LINEAR)
         return;
     param->interp_mode = arena_create_array(w->arena, 1, sizeof *param->interp_mode, &w->err);
@@ -178,7 +177,7 @@ static int put_resize_op(struct caffe_writer *w, Caffe__TransformationParameter 
 
     if (step->resize.fit == FIT_SIDE_PAD)
         return refuse(step, err);
-    mention_filter(step);
+    note_filter(w, step);
     op = put_op(w, param, CAFFE__TRANSFORM_OP__OP__RESIZE);
     if (op == NULL)
         return 0;

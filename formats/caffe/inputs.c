@@ -187,8 +187,8 @@ static int dataset_shape(const struct caffe_import *in, const struct caffe_layer
         append_extent(known, sizeof known, ", ", shape->dims[i], letters[i]);
     return caffe_error(
         layer, err, EX_DATAERR,
-        "the shape of \"%s\" depends on a dataset%s%s%s: write \"inputs: {%s: [%s]}\" under model, with numbers "
-        "for the letters",
+        "the shape of \"%s\" depends on a dataset%s%s%s: give it as model.inputs of a job, \"inputs: {%s: [%s]}\" with "
+        "numbers for the letters, or by --input",
         layer->param->top[top], why.code != 0 ? " (" : "", why.text, why.code != 0 ? ")" : "", layer->param->top[top],
         known);
 }

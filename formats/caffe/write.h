@@ -22,9 +22,10 @@ struct caffe_writer {
     Caffe__NetParameter net;     /* layers with their blobs */
     const struct node **sources; /* [net.n_layer] what each layer was put for; NULL: an input, or a copy of an output */
     size_t capacity, sources_capacity;
-    const char **blobs;    /* [n_values] what layers call a value */
-    bool *is_put;          /* [n_nodes] in a layer that it shares with a node before it */
-    size_t budget_numbers; /* that may still be restated: see caffe_put_floats */
+    const char **blobs;      /* [n_values] what layers call a value */
+    bool *is_put;            /* [n_nodes] in a layer that it shares with a node before it */
+    const char *lost_filter; /* of a resize, in whose place a Data layer has another (opencv_linear); NULL: none */
+    size_t budget_numbers;   /* that may still be restated: see caffe_put_floats */
 
     /* The node being written. */
     const struct node *node;

@@ -288,5 +288,9 @@ int module_source(const struct module *m, char **text, size_t *size, struct erro
     fputs("        return ", out);
     put_names(m, m->graph->outputs, m->graph->n_outputs, out);
     fputc('\n', out);
-    return close_text(out, err);
+    if (close_text(out, err) == 0)
+        return 0;
+    free(*text);
+    *text = NULL;
+    return -1;
 }

@@ -110,19 +110,9 @@ static const char readme[] =
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
-    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
-    struct onnx_graph_writer gw;
-    int rc;
-
-    if (writer == NULL)
+    if (onnx_save_plan(plan, info, "mnn", write_parameters, output, err) != 0)
         return -1;
-    onnx_graph_writer_init(&gw, writer, plan->graph);
-    onnx_write_plan(&gw, plan);
-    rc = onnx_writer_save(writer, "mnn", info->model_name, output, err);
-    if (rc == 0)
-        rc = write_parameters(plan, info, &gw, output, err);
-    onnx_writer_destroy(writer);
-    return rc != 0 ? rc : text_file_write(output, "mnn", "README.md", readme, sizeof readme - 1, err);
+    return text_file_write_readme(output, "mnn", readme, &(struct text_mark){"<model>", info->model_name}, 1, err);
 }
 
 const struct target target_mnn = {

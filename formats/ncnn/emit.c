@@ -130,29 +130,14 @@ static int check(const struct plan *plan, struct error *err)
     return 0;
 }
 
-static int write_model(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
-{
-    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
-    struct onnx_graph_writer gw;
-    int rc;
-
-    if (writer == NULL)
-        return -1;
-    onnx_graph_writer_init(&gw, writer, plan->graph);
-    onnx_write_plan(&gw, plan);
-    rc = onnx_writer_save(writer, "ncnn", info->model_name, output, err);
-    onnx_writer_destroy(writer);
-    return rc;
-}
-
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     char table[512];
 
     snprintf(table, sizeof table, "%s.table", info->model_name);
-    if (write_model(plan, info, output, err) != 0 || write_table(plan, table, output, err) != 0)
+    if (onnx_save_plan(plan, info, "ncnn", NULL, output, err) != 0 || write_table(plan, table, output, err) != 0)
         return -1;
-    return text_file_write(output, "ncnn", "README.md", readme, sizeof readme - 1, err);
+    return text_file_write_readme(output, "ncnn", readme, &(struct text_mark){"<model>", info->model_name}, 1, err);
 }
 
 const struct target target_ncnn = {

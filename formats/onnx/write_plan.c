@@ -30,3 +30,21 @@ void onnx_write_plan(struct onnx_graph_writer *gw, const struct plan *plan)
     for (size_t i = 0; i < graph->n_outputs; i++)
         onnx_graph_output(gw, graph->outputs[i]);
 }
+
+int onnx_save_plan(const struct plan *plan, const struct emit_info *info, const char *folder, onnx_then *then,
+                   struct output *output, struct error *err)
+{
+    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
+    struct onnx_graph_writer gw;
+    int rc;
+
+    if (writer == NULL)
+        return -1;
+    onnx_graph_writer_init(&gw, writer, plan->graph);
+    onnx_write_plan(&gw, plan);
+    rc = onnx_writer_save(writer, folder, info->model_name, output, err);
+    if (rc == 0 && then != NULL)
+        rc = then(plan, info, &gw, output, err);
+    onnx_writer_destroy(writer);
+    return rc;
+}

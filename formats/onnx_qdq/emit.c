@@ -1,6 +1,7 @@
 /* emit.c — the target onnx-qdq: <name>.onnx. */
 #include "formats/onnx_qdq/profile.h"
 #include "formats/onnx_qdq/write.h"
+#include "formats/text_file.h"
 
 extern const struct target target_onnx_qdq;
 
@@ -16,11 +17,45 @@ static const struct profile *choose_profile(const struct target_settings *settin
     return is_tensorrt ? &onnx_qdq_tensorrt_profile : &onnx_qdq_profile;
 }
 
+static const char ort_readme[] =
+    "# What is here\n"
+    "\n"
+    "- `<model>.onnx`: the network with QuantizeLinear and DequantizeLinear nodes (opset 13), for ONNX Runtime on "
+    "CPUs:\n"
+    "  uint8 activations, int8 weights, int32 biases.\n"
+    "\n"
+    "    session = onnxruntime.InferenceSession(\"<model>.onnx\", providers=[\"CPUExecutionProvider\"])\n"
+    "\n"
+    "Inputs and outputs are floats; the first axis is the batch. Leave graph optimisation on, or the file runs in "
+    "float\n"
+    "between the pairs. CPUs without VNNI add products in saturating 16 bits: the session option\n"
+    "`session.x64quantprecision` = 1 makes them exact. `metadata_props` says which decisions these are.\n"
+    "\n"
+    "Confirmed: ONNX's checker takes such files; ONNX Runtime 1.31 runs them in integer kernels and chooses what the\n"
+    "report's simulation chooses. Best effort: other runtimes that read the QDQ form.\n";
+
+static const char tensorrt_readme[] =
+    "# What is here\n"
+    "\n"
+    "- `<model>.onnx`: the network with QuantizeLinear and DequantizeLinear nodes (opset 13) as TensorRT's explicit\n"
+    "  quantization wants them: symmetric int8, float biases.\n"
+    "\n"
+    "    trtexec --onnx=<model>.onnx --int8 --saveEngine=<model>.plan\n"
+    "\n"
+    "Inputs and outputs are floats; the first axis is the batch. `metadata_props` says which decisions these are.\n"
+    "\n"
+    "Confirmed: ONNX's checker and ONNX Runtime take such files. Best effort: where pairs stand follows TensorRT's "
+    "guide\n"
+    "to explicit quantization; nothing here was run by TensorRT.\n";
+
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     if (onnx_qdq_write(plan, info, false, NULL, "onnx-qdq", info->model_name, output, err) != 0)
         return error_in(err, "onnx-qdq");
-    return 0;
+    return text_file_write_readme(
+        output, "onnx-qdq",
+        target_setting_is(info->settings, &target_onnx_qdq, "flavour", "tensorrt") ? tensorrt_readme : ort_readme,
+        &(struct text_mark){"<model>", info->model_name}, 1, err);
 }
 
 const struct target target_onnx_qdq = {

@@ -81,18 +81,23 @@ static int write_weights(const struct emitter *e, const struct sophon_net *net, 
 
 /* ---- Data layers */
 
-/* The Data layer does the job's preprocessing; what it has no form for is left to the user. */
-static int use_data_layers(const struct emitter *e, struct sophon_net *net, struct error *err)
+/* The Data layer does the job's preprocessing; what it has no form for is left to the user, whom it `tells` so once. */
+static int use_data_layers(const struct emitter *e, struct sophon_net *net, bool tells, struct error *err)
 {
     struct model_data data = {.has_preprocess = e->info->preprocess != NULL && e->plan->graph->n_inputs > 0};
 
     if (data.has_preprocess)
         data.preprocess = *e->info->preprocess[0];
-    if (caffe_use_data_layers(&net->writer, &data, err) == 0)
+    if (caffe_use_data_layers(&net->writer, &data, err) == 0) {
+        if (tells && net->writer.lost_filter != NULL)
+            log_warning("target %s: the test prototxts' Data layers resize by the filter opencv_linear, not by %s",
+                        sophon_bm1684_profile.name, net->writer.lost_filter);
         return 0;
+    }
     if (err->code != EX_UNAVAILABLE || !data.has_preprocess)
         return -1;
-    log_warning("target %s: %s; the test prototxts lack the preprocessing", sophon_bm1684_profile.name, err->text);
+    if (tells)
+        log_warning("target %s: %s; the test prototxts lack the preprocessing", sophon_bm1684_profile.name, err->text);
     *err = (struct error){0};
     data.has_preprocess = false;
     return caffe_use_data_layers(&net->writer, &data, err);
@@ -137,7 +142,7 @@ static int write_float(const struct emitter *e, struct sophon_net *net, struct e
 {
     if (sophon_net_init(net, e->plan, e->plan->graph, err) != 0 || write_tables(e, net, err) != 0 ||
         write_text(e, net, "_deploy_fp32_unique_top.prototxt", err) != 0 ||
-        write_weights(e, net, ".fp32umodel", err) != 0 || use_data_layers(e, net, err) != 0 ||
+        write_weights(e, net, ".fp32umodel", err) != 0 || use_data_layers(e, net, true, err) != 0 ||
         write_text(e, net, "_test_fp32_unique_top.prototxt", err) != 0)
         return -1;
     sophon_put_choices(net);
@@ -150,7 +155,7 @@ static int write_integers(const struct emitter *e, struct sophon_net *net, const
         return -1;
     net->writer.net.has_int8_scale = true;
     net->writer.net.int8_scale = sophon_int8_scale(e->plan);
-    if (write_text(e, net, "_deploy_int8_unique_top.prototxt", err) != 0 || use_data_layers(e, net, err) != 0 ||
+    if (write_text(e, net, "_deploy_int8_unique_top.prototxt", err) != 0 || use_data_layers(e, net, false, err) != 0 ||
         move_int8_scale(net, err) != 0 || write_text(e, net, "_test_int8_unique_top.prototxt", err) != 0)
         return -1;
     net->writer.net.has_int8_scale = true;

@@ -79,19 +79,9 @@ static const char readme[] =
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
-    struct onnx_writer *writer = onnx_writer_create(info->model_name, err);
-    struct onnx_graph_writer gw;
-    int rc;
-
-    if (writer == NULL)
+    if (onnx_save_plan(plan, info, "tensorrt", write_cache, output, err) != 0)
         return -1;
-    onnx_graph_writer_init(&gw, writer, plan->graph);
-    onnx_write_plan(&gw, plan);
-    rc = onnx_writer_save(writer, "tensorrt", info->model_name, output, err);
-    if (rc == 0)
-        rc = write_cache(plan, info, &gw, output, err);
-    onnx_writer_destroy(writer);
-    return rc != 0 ? rc : text_file_write(output, "tensorrt", "README.md", readme, sizeof readme - 1, err);
+    return text_file_write_readme(output, "tensorrt", readme, &(struct text_mark){"<model>", info->model_name}, 1, err);
 }
 
 const struct target target_tensorrt = {

@@ -1,5 +1,6 @@
 /* emit.c — the target tnn: <name>.quantized.tnnproto and <name>.quantized.tnnmodel. */
 #include "formats/target.h"
+#include "formats/text_file.h"
 #include "formats/tnn/emit.h"
 
 #include <stdio.h>
@@ -25,6 +26,22 @@ static int write_file(struct output *output, const char *model_name, const char 
     return output_write(output, name, buffer->data, buffer->size, true, err);
 }
 
+static const char readme[] =
+    "# What is here\n"
+    "\n"
+    "- `<model>.quantized.tnnproto`, `<model>.quantized.tnnmodel`: the int8 network for Tencent TNN, version 2 of the\n"
+    "  format, under the names that its own tool writes.\n"
+    "\n"
+    "The contents of the two files, not their paths, are what `ModelConfig.params` takes, with `MODEL_TYPE_TNN`; "
+    "devices\n"
+    "are `DEVICE_ARM`, `DEVICE_X86` and the reference `DEVICE_NAIVE` (those of GPUs run no int8). Feed preprocessed\n"
+    "floats as to the fp32 network: TNN converts where codes meet floats.\n"
+    "\n"
+    "Confirmed from TNN's sources at commit f0cb08129a05, and by activations that its runtime made of a network of\n"
+    "theirs, bit for bit: layers, scales and the rounding of `DEVICE_NAIVE`, which the report simulates. Best effort:\n"
+    "other devices round some layers in their own way. `target_options.tnn.mode: tool-exact` gives the numbers of\n"
+    "TNN's own tool, its known faults included.\n";
+
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     struct buffer proto, model;
@@ -34,6 +51,9 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
         rc = write_file(output, info->model_name, "tnnproto", &proto, err);
     if (rc == 0)
         rc = write_file(output, info->model_name, "tnnmodel", &model, err);
+    if (rc == 0)
+        rc = text_file_write_readme(output, tnn_profile.name, readme, &(struct text_mark){"<model>", info->model_name},
+                                    1, err);
     free(proto.data);
     free(model.data);
     return rc;

@@ -80,8 +80,11 @@ echo "ok: other methods from the archive are what a run with them gives"
 # --- what it refuses
 expect 64 "dataset.limit=3" emit x mixed --set dataset.limit=3
 expect 64 "calibration.bins=256" emit x mixed --set calibration.bins=256
+expect 64 "nothing would follow from this key" emit x mixed --set engine.threads=2
+expect 64 "nothing would follow from this key" emit x mixed --set evaluate.skip=true
+expect 78 "target mnn has no options" emit x mixed --set 'target_options={mnn: {}}'
 expect 64 "--model" "$ETALON" emit "$scratch/mixed/archive.h5" --output "$scratch/x"
-expect 65 "channels" emit x mixed --set calibration.granularity=per-channel
+expect 65 "needs a calibration that counted them, mixed and per-tensor do not" emit x mixed --set calibration.granularity=per-channel
 sed 's/demo/Demo/' "$demo/demo.onnx" >"$scratch/other.onnx"
 expect 65 "not the model of this archive" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/other.onnx" -o "$scratch/x"
 [ ! -e "$scratch/x/manifest.json" ] || fail "a refused emit has left results"
