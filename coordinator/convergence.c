@@ -155,7 +155,7 @@ int convergence_find(const struct comm *comm, const struct threshold_method *met
     int rc;
 
     *out = (struct convergence){.most = -1};
-    if (parts == NULL || method->reads == THRESHOLD_FROM_MODEL)
+    if (parts == NULL || method->reads == THRESHOLD_FROM_MODEL || method->wants != 0) /* extras have no parts */
         return 0;
     for (size_t p = 0; p < OBSERVE_PARTS; p++) {
         mixes[p] = first_parts(p + 1);

@@ -122,7 +122,7 @@ static int decide_thresholds(const struct comm *comm, struct plan *plan, const s
 
 struct weight_searches {
     const struct plan *plan;
-    const struct weight_method *method;
+    const struct plan_choices *choices;
     const struct weight_job *jobs;
     float *scales;
 };
@@ -138,13 +138,13 @@ static int search_weight(void *context, size_t i, struct error *err)
 {
     struct weight_searches *s = context;
 
-    return plan_weight_search(s->plan, &s->jobs[i], s->method, &s->scales[i], err);
+    return plan_weight_search(s->plan, &s->jobs[i], s->choices, &s->scales[i], err);
 }
 
 static int search_weights(const struct comm *comm, const struct plan *plan, const struct plan_choices *choices,
                           const struct weight_job *jobs, size_t n, float *scales, struct error *err)
 {
-    struct weight_searches searches = {plan, choices->weights, jobs, scales};
+    struct weight_searches searches = {plan, choices, jobs, scales};
     struct share_work work = {&searches, n, weight_cost, search_weight, scales, sizeof *scales};
 
     return share_run(comm, &work, err);
@@ -203,6 +203,7 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
         choices.node_is_float = wishes.is_float;
         choices.input_means = (const double *const *)means;
         choices.ranges = observation->ranges;
+        choices.extras = observation->extras;
         if (q->calibration.granularity == GRANULARITY_PER_CHANNEL)
             choices.channel_histograms = (const struct histogram *const *)observation->channels;
         for (size_t v = 0; v < g->n_values; v++)

@@ -179,6 +179,8 @@ int fingerprint_measurement(const struct run_request *q, const char *model, cons
         probe);
     if (q->calibration.has_two_passes) /* later versions leave the fingerprints of others alone */
         add(state, "two passes\n");
+    if (run_collects(q) != 0)
+        add(state, "extras %u\n", run_collects(q));
     add(state, "equalized %d\n", q->calibration.equalizes);
     if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
         add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,

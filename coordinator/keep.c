@@ -3,6 +3,7 @@
 
 #include "common/memory.h"
 #include "coordinator/epochs.h"
+#include "coordinator/keep_extras.h"
 #include "coordinator/keep_job.h"
 #include "coordinator/keep_target.h"
 #include "worker/engine.h"
@@ -51,7 +52,9 @@ static int list_values(const struct observation *o, struct archive *archive, uin
             to->n_ranges = o->ranges->values[v].n;
             to->range_counts = o->ranges->values[v].counts;
         }
+        keep_lend_extras(o, v, to);
     }
+    archive->extras = o->extras == NULL ? 0 : o->extras->kinds;
     return 0;
 }
 
@@ -355,7 +358,7 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
         (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
     if (*out == NULL || copy_records(archive, &records->identities, &records->bad, err) != 0 ||
         take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0 ||
-        take_ranges(*out, archive, err) != 0) {
+        keep_take_extras(*out, archive, err) != 0 || take_ranges(*out, archive, err) != 0) {
         observation_destroy(*out);
         *out = NULL;
         pass_result_fini(records);
@@ -460,6 +463,8 @@ int keep_load_checkpoint(const char *path, const struct graph *graph, const char
              : take_values(*out, &archive, err);
     if (rc == 0)
         rc = take_parts(*out, &archive, err);
+    if (rc == 0)
+        rc = keep_take_extras(*out, &archive, err);
     if (rc == 0)
         rc = find_epoch(*out, n_blocks, &progress->end, err);
     if (rc == 0)

@@ -160,8 +160,9 @@ static void *thread_create(void *context, struct error *err)
         return NULL;
     t->counting = c;
     t->observation = observation_create(c->request->pass.graph, c->request->bins, c->request->channel_bins, err);
-    if (t->observation != NULL)
+    if (t->observation != NULL && observation_collect(t->observation, c->request->collects, err) == 0)
         return t;
+    observation_destroy(t->observation);
     free(t);
     return NULL;
 }
@@ -227,7 +228,11 @@ static struct observation *create_with_parts(const struct counting *c, size_t ch
 {
     struct observation *o = observation_create(c->request->pass.graph, c->request->bins, channel_bins, err);
 
-    if (o == NULL || !observation_has_wholes(c->request->bins, channel_bins))
+    if (o == NULL || observation_collect(o, c->request->collects, err) != 0) {
+        observation_destroy(o);
+        return NULL;
+    }
+    if (!observation_has_wholes(c->request->bins, channel_bins))
         return o;
     if (observation_keep_parts(o, err) == 0) {
         o->parts->cut = c->cut;
@@ -415,7 +420,7 @@ int measure_run(const struct comm *comm, const struct measure_request *q, struct
 }
 
 int measure_resume(const struct comm *comm, const struct graph *graph, size_t bins, size_t channel_bins,
-                   struct checkpoint *checkpoint, struct observation **out, struct error *err)
+                   unsigned collects, struct checkpoint *checkpoint, struct observation **out, struct error *err)
 {
     struct observation *first = checkpoint_take_first(checkpoint);
     int rc;
@@ -423,6 +428,8 @@ int measure_resume(const struct comm *comm, const struct graph *graph, size_t bi
     if (first == NULL) /* not rank 0: nothing to add */
         first = observation_create(graph, bins, channel_bins, err);
     rc = first == NULL ? -1 : 0;
+    if (rc == 0 && first->extras == NULL)
+        rc = observation_collect(first, collects, err);
     if (rc == 0 && first->parts == NULL && observation_has_wholes(bins, channel_bins))
         rc = observation_keep_parts(first, err);
     rc = comm_agree(comm, rc, err);

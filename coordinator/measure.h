@@ -11,6 +11,7 @@
 struct measure_request {
     struct pass_request pass;
     size_t bins, channel_bins; /* channel_bins 0: per tensor only */
+    unsigned collects;         /* kinds of extras */
     /* Where above 0, the pass ends with the first epoch (epochs.h) whose second half has moved no threshold of `method`
      * by more than that, relative to it. Whole values must be counted (observation_has_wholes). */
     double stop_when_stable;
@@ -26,7 +27,7 @@ int measure_run(const struct comm *comm, const struct measure_request *request, 
 
 /* Collective. What a checkpoint of a second pass has of the first, now the same on every rank. */
 int measure_resume(const struct comm *comm, const struct graph *graph, size_t bins, size_t channel_bins,
-                   struct checkpoint *checkpoint, struct observation **out, struct error *err);
+                   unsigned collects, struct checkpoint *checkpoint, struct observation **out, struct error *err);
 
 /* SHA-256 over the activations that a fixed made-up record causes in this process: machines of one run must agree. The
  * graph has one input. Local. */

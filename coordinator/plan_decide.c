@@ -64,6 +64,39 @@ static void collect_histograms(const struct job_maker *maker, const struct histo
     assert(job->n_histograms > 0); /* graph_compact drops what nobody reads */
 }
 
+/* The largest magnitude of a record of the value, on average; 0: not known. */
+static double typical_extreme(const struct extras *extras, int value)
+{
+    const struct record_extrema *e = &extras->extrema[value];
+
+    return e->records == 0 ? 0
+                           : fmax(exact_sum_value(&e->largest), -exact_sum_value(&e->smallest)) / (double)e->records;
+}
+
+/* Of values that are read, the one with the widest records stands for all. The order of outputs is kept where every
+ * value of the group is such an output: others, a map before its average pool, say, would be clipped for nothing. */
+static void collect_extras(const struct job_maker *maker, struct threshold_job *job)
+{
+    const struct extras *extras = maker->choices->extras;
+    bool all_decide = true;
+    int widest = -1;
+
+    if (extras == NULL || job->is_per_channel)
+        return;
+    for (size_t i = 0; i < job->n_places; i++) {
+        int value = job->places[i].value;
+
+        if (extras->extrema != NULL && maker->groups->is_read[value] &&
+            (widest < 0 || typical_extreme(extras, value) > typical_extreme(extras, widest)))
+            widest = value;
+        all_decide = all_decide && extras->top_two != NULL && extras->top_two[value].second.bins > 0;
+    }
+    if (widest >= 0 && extras->extrema[widest].records > 0)
+        job->request.extrema = &extras->extrema[widest];
+    if (all_decide)
+        job->request.top_two = &extras->top_two[job->scale_from];
+}
+
 /* What the model's own file says of a scale; of a value that has one here and several there, the largest. */
 static float given_threshold(const struct value *value, bool is_per_channel, size_t channel)
 {
@@ -122,6 +155,8 @@ static void choose_method(const struct job_maker *maker, struct threshold_job *j
         return;
     }
     job->decides_arg_max = job->decides_arg_max && override == NULL && !is_given(choices->activations, job->given);
+    if (override == NULL && choices->activations->keeps_order && job->request.top_two != NULL)
+        job->decides_arg_max = false;
     job->method = override != NULL       ? override
                   : job->decides_arg_max ? threshold_method_find("minmax")
                                          : choices->activations;
@@ -145,8 +180,9 @@ static void make_job(const struct job_maker *maker, size_t root, struct threshol
         .scale_from = value,
     };
     job->given = given_of_job(maker, job);
-    choose_method(maker, job);
     collect_histograms(maker, maker->of_places + first, job);
+    collect_extras(maker, job);
+    choose_method(maker, job);
 }
 
 /* One job a group of scales, in the order of their roots. */

@@ -40,6 +40,8 @@ struct plan_choices {
     const double *const *input_means;
     /* Counts of a second pass: what alone decides where the profile follows a tool. Borrowed until the last search. */
     const struct ranges *ranges;
+    /* What was counted beside histograms; NULL: nothing. Borrowed until the last search. */
+    const struct extras *extras;
 };
 
 /* What a scale belongs to: a value, or one of its channels. */
@@ -106,7 +108,7 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
                      size_t *n_jobs, struct error *err);
 uint64_t plan_weight_cost(const struct plan *plan, const struct weight_job *job); /* how many weights share the scale */
 /* EX_DATAERR naming node, channel and weight that is not finite. */
-int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
+int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct plan_choices *choices,
                        float *scale, struct error *err);
 /* Fills plan->nodes[] from scales[n_jobs]; values must be decided. A corrected layer's method ends in " +bias". A scale
  * grows where a bias code would pass 2^30, half of int32, or the accumulator's step would not be a normal float: then

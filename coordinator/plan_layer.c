@@ -13,6 +13,13 @@ bool plan_has_weights(const struct plan *plan, size_t n)
     return plan->nodes[n].is_quantized && (op == OP_CONV || op == OP_DECONV || op == OP_DENSE);
 }
 
+bool plan_runs_along_channels(const struct plan *plan, int n)
+{
+    const struct node *node = &plan->graph->nodes[n];
+
+    return node->op == OP_CONV || (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2);
+}
+
 /* In a depthwise layer an output channel meets one input channel: its scale can stay outside. */
 static bool is_folded(const struct plan *plan, const struct plan_layer *layer)
 {
@@ -49,6 +56,14 @@ struct plan_layer plan_layer_of(const struct plan *plan, int n)
     return layer;
 }
 
+int plan_layer_error(const struct plan *plan, int n, size_t channel, struct error *err)
+{
+    const char *name = plan->graph->nodes[n].name;
+
+    return plan->nodes[n].n_weight_scales == 1 ? error_in(err, "node \"%s\"", name)
+                                               : error_in(err, "node \"%s\": output channel %zu", name, channel);
+}
+
 struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i)
 {
     struct weight_group group = {.first = i * layer->row, .runs = 1, .run = layer->row};
@@ -64,14 +79,15 @@ struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i)
     return group;
 }
 
+size_t plan_layer_input(const struct plan_layer *layer, size_t at)
+{
+    return at / layer->row / layer->outputs * layer->inputs + at % layer->row / layer->taps;
+}
+
 /* Where the scale is that weight `at` meets: of its input channel, or the only one. */
 static size_t input_scale_of(const struct plan_layer *layer, size_t at)
 {
-    size_t output = at / layer->row;
-
-    if (layer->n_input_scales == 1)
-        return 0;
-    return output / layer->outputs * layer->inputs + at % layer->row / layer->taps;
+    return layer->n_input_scales == 1 ? 0 : plan_layer_input(layer, at);
 }
 
 static void fold(const struct plan_layer *layer, struct weight_group group, float *out)

@@ -30,7 +30,16 @@ struct weight_group {
 };
 
 bool plan_has_weights(const struct plan *plan, size_t n);
+/* Do the weights of layer `n` run over the channels (axis 1) of what it reads? */
+bool plan_runs_along_channels(const struct plan *plan, int n);
 struct plan_layer plan_layer_of(const struct plan *plan, int n);
+
+/* Does the scale follow from other things, or has a finer search nothing to win? Max-abs stands in for any method then.
+ */
+bool plan_weights_have_no_choice(const struct profile *profile);
+
+/* Names layer `n` in *err, and the output channel where each has a scale; returns -1. */
+int plan_layer_error(const struct plan *plan, int n, size_t channel, struct error *err);
 
 /* The group of scale `i`: output channel i, or everything where there is one scale. */
 struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i);
@@ -39,6 +48,9 @@ struct weight_group plan_layer_group(const struct plan_layer *layer, size_t i);
 const float *plan_layer_gather(const struct plan_layer *layer, struct weight_group group, float **copy,
                                struct error *err);
 void plan_layer_scatter(int16_t *codes, struct weight_group group, const int16_t *from);
+
+/* The input channel (of all, not of a group) that weight `at` of a CONV or DENSE meets. */
+size_t plan_layer_input(const struct plan_layer *layer, size_t at);
 
 /* The accumulator's step over the weights' step, for the group of scale `i`: the input's scale, or 1 where folded. */
 double plan_layer_input_scale(const struct plan_layer *layer, size_t i);

@@ -16,24 +16,13 @@ static const double max_bias_code = 0x1p30;
  * which some targets cannot express. */
 static const double zero_group_steps = 0x1p20;
 
-static int name_group(const struct plan *plan, struct weight_job job, struct error *err)
-{
-    const char *name = plan->graph->nodes[job.node].name;
-
-    return plan->nodes[job.node].n_weight_scales == 1
-               ? error_in(err, "node \"%s\"", name)
-               : error_in(err, "node \"%s\": output channel %zu", name, job.channel);
-}
-
 /* The means of what a layer reads, one per input channel; NULL: unknown, or not along the axis that weights run over.
  */
 static const double *input_mean(const struct plan *plan, const struct plan_choices *choices, int n)
 {
-    const struct node *node = &plan->graph->nodes[n];
-    bool is_along_axis =
-        node->op == OP_CONV || (node->op == OP_DENSE && plan->graph->values[node->inputs[0]].shape.rank == 2);
-
-    return choices->input_means == NULL || !is_along_axis ? NULL : choices->input_means[node->inputs[0]];
+    return choices->input_means == NULL || !plan_runs_along_channels(plan, n)
+               ? NULL
+               : choices->input_means[plan->graph->nodes[n].inputs[0]];
 }
 
 /* ---- jobs ---- */
@@ -87,61 +76,6 @@ int plan_weight_jobs(struct plan *plan, const struct plan_choices *choices, cons
             *list++ = (struct weight_job){(int)i, channel};
     }
     return 0;
-}
-
-/* The scale follows from other things, or a finer search has nothing to win: max-abs stands in for any method. */
-static bool has_no_choice(const struct profile *profile)
-{
-    return profile->requantization == REQUANTIZE_SHIFT || profile->weight_limit > INT8_MAX ||
-           profile->weights_are_max_abs;
-}
-
-uint64_t plan_weight_cost(const struct plan *plan, const struct weight_job *job)
-{
-    struct plan_layer layer = plan_layer_of(plan, job->node);
-    struct weight_group group = plan_layer_group(&layer, job->channel);
-
-    return group.runs * group.run;
-}
-
-static bool is_zero(const float *weights, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (weights[i] != 0)
-            return false;
-    }
-    return true;
-}
-
-static int search_as_tool(const struct weight_tool *tool, const float *weights, size_t n, int32_t limit, float *scale,
-                          struct error *err)
-{
-    if (weight_scale_max_abs(weights, n, limit, scale, err) != 0)
-        return -1;
-    if (!is_zero(weights, n))
-        *scale = fmaxf(tool->scale(weights, n, limit), FLT_MIN);
-    return 0;
-}
-
-int plan_weight_search(const struct plan *plan, const struct weight_job *job, const struct weight_method *method,
-                       float *scale, struct error *err)
-{
-    const struct weight_tool *tool = plan->profile->is_tool_exact ? method->in_tnn : NULL;
-    struct plan_layer layer = plan_layer_of(plan, job->node);
-    struct weight_group group = plan_layer_group(&layer, job->channel);
-    float *copy;
-    const float *weights = plan_layer_gather(&layer, group, &copy, err);
-    size_t n = group.runs * group.run;
-    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer.node);
-    int rc = weights == NULL                ? -1
-             : tool != NULL                 ? search_as_tool(tool, weights, n, limit, scale, err)
-             : has_no_choice(plan->profile) ? weight_scale_max_abs(weights, n, limit, scale, err)
-                                            : method->search(weights, n, limit, scale, err);
-
-    if (rc != 0)
-        name_group(plan, *job, err);
-    free(copy);
-    return rc;
 }
 
 /* ---- from scales to codes ---- */
@@ -246,7 +180,7 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
     int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
 
     if (rc == 0) {
-        double largest = is_zero(weights, count) ? 0 : (double)max_abs * limit;
+        double largest = weights_are_zero(weights, count) ? 0 : (double)max_abs * limit;
 
         steps = choose_steps(plan, layer, n, i, largest, found, reason);
         if (!(steps.accumulator <= FLT_MAX) || !(steps.scale > 0) || !isfinite(steps.scale))
@@ -353,7 +287,7 @@ static const char *method_name(const struct profile *profile, const struct weigh
 {
     if (profile->requantization == REQUANTIZE_SHIFT)
         return "shift";
-    return has_no_choice(profile) ? "maxabs" : method->name;
+    return plan_weights_have_no_choice(profile) ? "maxabs" : method->name;
 }
 
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
@@ -373,7 +307,7 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
         out->weight_mse = out->weight_mse_max_abs = 0;
         for (size_t i = 0; i < out->n_weight_scales; i++) {
             if (code_group(plan, &layer, n, i, scales[first + i], tool, &reason, err) != 0)
-                return name_group(plan, jobs[first + i], err);
+                return plan_layer_error(plan, jobs[first + i].node, jobs[first + i].channel, err);
         }
         if (make_bias(plan, choices, &layer, n, &is_corrected, err) != 0 || code_bias(plan, &layer, n, err) != 0)
             return -1;
@@ -433,7 +367,7 @@ int plan_decide_weights(struct plan *plan, const char *method_name, struct error
     if (scales == NULL)
         return -1;
     for (size_t i = 0; rc == 0 && i < n; i++)
-        rc = plan_weight_search(plan, &jobs[i], choices.weights, &scales[i], err);
+        rc = plan_weight_search(plan, &jobs[i], &choices, &scales[i], err);
     if (rc == 0)
         rc = plan_apply_weights(plan, &choices, jobs, n, scales, err);
     free(scales);

@@ -38,6 +38,15 @@ static int add_parts(struct list *list, struct observe_parts *parts, struct erro
     return 0;
 }
 
+static int add_top_two(struct list *list, const struct extras *extras, struct error *err)
+{
+    for (size_t v = 0; extras != NULL && extras->top_two != NULL && v < extras->graph->n_values; v++)
+        if (add_histograms(list, &extras->top_two[v].second, 1, err) != 0 ||
+            add_histograms(list, &extras->top_two[v].gap, 1, err) != 0)
+            return -1;
+    return 0;
+}
+
 /* All histograms of an observation in a fixed order: the same list on every rank. */
 static int list_histograms(struct observation *o, struct list *list, struct error *err)
 {
@@ -48,7 +57,7 @@ static int list_histograms(struct observation *o, struct list *list, struct erro
             add_histograms(list, o->channels[v], observation_channels(o->graph, (int)v), err) != 0)
             return -1;
     }
-    return add_parts(list, o->parts, err);
+    return add_top_two(list, o->extras, err) != 0 ? -1 : add_parts(list, o->parts, err);
 }
 
 /* Exponents, extrema, presence of negative halves, scalar counters. `word` holds two int32 per histogram. */
@@ -149,6 +158,20 @@ static void reduce_sums(const struct comm *comm, struct observation *o)
     }
 }
 
+static void reduce_extras(const struct comm *comm, struct extras *extras)
+{
+    _Static_assert(sizeof(struct record_extrema) % sizeof(int64_t) == 0,
+                   "words only, so that they can be summed as such");
+    extras_normalise(extras);
+    for (size_t v = 0; v < extras->graph->n_values; v++) {
+        if (extras->extrema != NULL)
+            comm_sum_int64(comm, (int64_t *)&extras->extrema[v], sizeof *extras->extrema / sizeof(int64_t));
+        if (extras_n_squares(extras, (int)v) > 0)
+            comm_sum_int64(comm, (int64_t *)extras->squares[v], extras_n_squares(extras, (int)v) * EXACT_SUM_LIMBS);
+    }
+    extras_normalise(extras);
+}
+
 /* Collective. rc is this rank's verdict on the list, which ends here. */
 static int reduce_list(const struct comm *comm, struct list *list, int rc, struct error *err)
 {
@@ -176,6 +199,8 @@ int reduce_observation(const struct comm *comm, struct observation *observation,
         reduce_sums(comm, observation);
     if (rc == 0 && observation->parts != NULL)
         comm_sum_uint64(comm, observation->parts->n_records, OBSERVE_PARTS);
+    if (rc == 0 && observation->extras != NULL)
+        reduce_extras(comm, observation->extras);
     return rc;
 }
 

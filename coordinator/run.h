@@ -102,6 +102,9 @@ struct run_request {
     uint64_t checkpoint_interval; /* seconds; 0: by what a checkpoint costs */
 };
 
+/* What its methods want to know beside histograms: bits of EXTRAS_* (worker/extras.h). */
+unsigned run_collects(const struct run_request *request);
+
 /* Collective. The whole job; its table goes to `out` (rank 0; NULL: nowhere). Returns -1 with EX_UNAVAILABLE when all
  * but some targets were written. */
 int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);

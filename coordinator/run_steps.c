@@ -20,6 +20,27 @@
 #include <stdio.h>
 #include <string.h>
 
+unsigned run_collects(const struct run_request *q)
+{
+    unsigned kinds = q->calibration.activations->wants | q->calibration.weights->wants;
+
+    for (size_t i = 0; i < q->calibration.n_overrides; i++)
+        if (q->calibration.overrides[i].activations != NULL)
+            kinds |= q->calibration.overrides[i].activations->wants;
+    return kinds;
+}
+
+/* The first method that wants one of these kinds. */
+static const char *name_of_wants(const struct run_request *q, unsigned kinds)
+{
+    for (size_t i = 0; i < q->calibration.n_overrides; i++)
+        if (q->calibration.overrides[i].activations != NULL &&
+            (q->calibration.overrides[i].activations->wants & kinds) != 0)
+            return q->calibration.overrides[i].activations->name;
+    return (q->calibration.activations->wants & kinds) != 0 ? q->calibration.activations->name
+                                                            : q->calibration.weights->name;
+}
+
 static size_t channel_bins(const struct run_request *q)
 {
     return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
@@ -93,6 +114,7 @@ static int measure_once(struct run *run, const char *what, struct error *err)
     struct measure_request request = {.pass = pass_over(run, run->dataset, run->inputs, what),
                                       .bins = q->calibration.bins,
                                       .channel_bins = channel_bins(q),
+                                      .collects = run_collects(q),
                                       .stop_when_stable = q->calibration.stop_when_stable,
                                       .method = q->calibration.activations,
                                       .percentile = q->calibration.percentile,
@@ -108,8 +130,8 @@ static int measure_twice(struct run *run, struct error *err)
     const struct run_request *q = run->request;
     struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration, second pass");
     int rc = run->checkpoint != NULL && checkpoint_is_second(run->checkpoint)
-                 ? measure_resume(run->comm, run->graph, q->calibration.bins, channel_bins(q), run->checkpoint,
-                                  &run->observation, err)
+                 ? measure_resume(run->comm, run->graph, q->calibration.bins, channel_bins(q), run_collects(q),
+                                  run->checkpoint, &run->observation, err)
                  : measure_once(run, "calibration, first pass", err);
 
     request.is_serial = true;
@@ -229,6 +251,19 @@ static const struct archive_target *earlier_decisions(const struct run *run, con
     return NULL;
 }
 
+/* Local, the same on every rank. What methods want to know was counted; only an archive may be without it. */
+static int check_extras(const struct run *run, struct error *err)
+{
+    const struct extras *extras = run->observation->extras;
+    unsigned missing = run_collects(run->request) & ~(extras == NULL ? 0 : extras->kinds);
+
+    return missing == 0 ? 0
+                        : error_set(err, EX_UNAVAILABLE,
+                                    "\"%s\" wants to know more than histograms, and the archive has not recorded it: "
+                                    "its calibration was asked for other methods (`etalon methods`: records)",
+                                    name_of_wants(run->request, missing));
+}
+
 /* Collective. A target's plan, checked; EX_UNAVAILABLE where the target cannot express the model. */
 static int decide_target(struct run *run, struct report_target *t, struct error *err)
 {
@@ -253,6 +288,8 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
                          "rounding: output needs the calibration data, and the archive has not recorded it for this "
                          "target and these methods; nearest needs the archive alone "
                          "(--set calibration.rounding=nearest)");
+    if (earlier == NULL && check_extras(run, err) != 0)
+        return -1;
     rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
     if (rc == 0)
         rc = comm_agree(run->comm, check_target(run, t->target, t->plan, err), err);

@@ -158,7 +158,7 @@ int threshold_decide(const struct threshold_method *method, const struct thresho
         who = "minmax";
         found.by = "one bin";
     } else if (method->search(method, request, &found, err) != 0 ||
-               (found.threshold < limit && method != &threshold_method_mse &&
+               (found.threshold < limit && method != &threshold_method_mse && !method->keeps_order &&
                 guard(method, request, &found, err) != 0)) {
         return error_in(err, "threshold method %s", method->name);
     } else if (found.by != NULL && strcmp(found.by, "guard") == 0) {

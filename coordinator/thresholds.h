@@ -7,12 +7,16 @@
 #define ETALON_THRESHOLDS_H
 
 #include "common/histogram.h"
+#include "worker/extras.h"
 
 struct threshold_request {
     const struct histogram *histogram; /* at least one finite non-zero value */
     int32_t steps;                     /* codes on one side: 127 (signed), 255 (unsigned) */
     bool is_unsigned;  /* only the positive side exists on the target; negative counts are clipped mass */
     double percentile; /* percentile method: fraction kept, (0, 1] */
+    /* Of methods that want them; NULL where they were not collected, or not for this value. */
+    const struct record_extrema *extrema;
+    const struct top_two *top_two;
 };
 
 struct threshold_found {
@@ -28,6 +32,8 @@ struct threshold_method {
     const char *name;    /* what the user writes under calibration.activations */
     const char *summary; /* one line of `etalon methods`, with its source */
     enum threshold_source reads;
+    unsigned wants;         /* kinds of extras that the data pass must have counted for it; 0: histograms will do */
+    bool keeps_order;       /* promises the order of outputs, whatever it clips: the guard has no say */
     bool minimizes_error;   /* promises no more squared error than max|x|; the guard holds it to that */
     const void *parameters; /* of methods that share one search: the row of their table */
     /* What TNN's own tool keeps under this method: the last of RANGE_BINS bins (worker/ranges.h). NULL: it has none. */

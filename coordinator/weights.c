@@ -61,6 +61,15 @@ int weight_scale_max_abs(const float *w, size_t n, int32_t limit, float *scale, 
     return 0;
 }
 
+bool weights_are_zero(const float *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (w[i] != 0)
+            return false;
+    }
+    return true;
+}
+
 void weight_scale_improve(const float *w, size_t n, int32_t limit, double candidate, float *scale)
 {
     float rounded = (float)fmin(fmax(candidate, FLT_MIN), FLT_MAX);

@@ -28,6 +28,10 @@ struct weight_method {
     /* One group: w[0..n), symmetric codes in [-limit, limit], 1 <= limit <= 127; more only of max-abs. Scale finite and
      * > 0; an all-zero group gets scale 1. EX_DATAERR: a weight is NaN or infinite. EX_OSERR. */
     int (*search)(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
+    /* Optional, besides: importance[n] >= 0, what the error of a weight counts by. Where it is not known, `search`. */
+    int (*search_weighted)(const float *w, const double *importance, size_t n, int32_t limit, float *scale,
+                           struct error *err);
+    unsigned wants;                   /* kinds of extras (worker/extras.h) that the data pass must have counted */
     const struct weight_tool *in_tnn; /* what TNN's own tool does under this method; NULL: it has none */
 };
 
@@ -41,6 +45,8 @@ double weight_codes(const float *w, size_t n, int32_t limit, float scale, int16_
 /* max|w| / limit, at least 2^-126; 1 where all weights are zero. EX_DATAERR naming the first weight that is not finite.
  */
 int weight_scale_max_abs(const float *w, size_t n, int32_t limit, float *scale, struct error *err);
+
+bool weights_are_zero(const float *w, size_t n);
 
 /* *scale becomes `candidate` (rounded to a normal float) if that codes w with less squared error than *scale does. */
 void weight_scale_improve(const float *w, size_t n, int32_t limit, double candidate, float *scale);

@@ -19,15 +19,25 @@ enum {
     ARCHIVE_RANGE_BINS = 2048,
 };
 
+struct archive_extrema { /* over records without NaN or infinities */
+    uint64_t records, elements;
+    struct exact_sum smallest, largest; /* of each record, normalised */
+};
+
 struct archive_value {
-    char name[ARCHIVE_NAME_BYTES]; /* longer names are cut; the index is the identity */
-    struct histogram histogram;    /* per tensor */
-    size_t channels;               /* 0: no per-channel statistics */
-    struct histogram *per_channel; /* [channels] */
-    size_t n_sums;                 /* 0: none kept; else channels along axis 1 */
-    struct exact_sum *sums;        /* [n_sums], normalised: sums of the activation over records and pixels */
-    uint64_t n_ranges;             /* 0: no second pass; else 1, or channels */
-    uint64_t *range_counts;        /* [n_ranges][ARCHIVE_RANGE_BINS] magnitudes in bins of max |x| / 2048 */
+    char name[ARCHIVE_NAME_BYTES];  /* longer names are cut; the index is the identity */
+    struct histogram histogram;     /* per tensor */
+    size_t channels;                /* 0: no per-channel statistics */
+    struct histogram *per_channel;  /* [channels] */
+    size_t n_sums;                  /* 0: none kept; else channels along axis 1 */
+    struct exact_sum *sums;         /* [n_sums], normalised: sums of the activation over records and pixels */
+    struct archive_extrema extrema; /* where archive.extras has them */
+    uint64_t n_top_two;             /* 0, or 2: the second largest output of records, and its gap to the largest */
+    struct histogram *top_two;      /* [n_top_two] */
+    uint64_t n_squares;             /* 0: none kept; else channels along axis 1 */
+    struct exact_sum *squares;      /* [n_squares], normalised */
+    uint64_t n_ranges;              /* 0: no second pass; else 1, or channels */
+    uint64_t *range_counts;         /* [n_ranges][ARCHIVE_RANGE_BINS] magnitudes in bins of max |x| / 2048 */
 };
 
 struct archive_decision {   /* one value on one target */
@@ -91,7 +101,8 @@ struct archive {
     uint64_t records_used, block_size, bins;
     size_t n_values;
     struct archive_value *values;
-    size_t n_parts; /* ARCHIVE_PARTS, or 0: none were kept */
+    uint32_t extras; /* which statistics beside histograms were counted: bits of EXTRAS_* in worker/extras.h */
+    size_t n_parts;  /* ARCHIVE_PARTS, or 0: none were kept */
     struct archive_part part_sizes[ARCHIVE_PARTS];
     /* NULL: blocks went to parts in turn (worker/observe_parts.h). Else [ARCHIVE_PARTS + 1]: part p is of blocks
      * [part_blocks[p], part_blocks[p + 1]). */

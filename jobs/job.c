@@ -177,6 +177,11 @@ static int check_stop(const struct run_request *q, struct error *err)
                          "calibration.stop_when_stable: the thresholds of \"%s\" are the model's, and "
                          "never move",
                          q->calibration.activations->name);
+    if (q->calibration.activations->wants != 0)
+        return error_set(err, EX_CONFIG,
+                         "calibration.stop_when_stable: the thresholds of \"%s\" are not known before all records are "
+                         "counted",
+                         q->calibration.activations->name);
     if (q->calibration.granularity == GRANULARITY_PER_CHANNEL && q->calibration.bins == q->calibration.channel_bins)
         return error_set(err, EX_CONFIG,
                          "calibration.stop_when_stable: whole values must be counted beside their "

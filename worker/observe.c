@@ -176,6 +176,13 @@ bool observation_has_wholes(size_t bins, size_t channel_bins)
     return channel_bins != bins;
 }
 
+int observation_collect(struct observation *o, unsigned kinds, struct error *err)
+{
+    if (kinds != 0)
+        o->extras = extras_create(o->graph, kinds, err);
+    return kinds != 0 && o->extras == NULL ? -1 : 0;
+}
+
 int observation_keep_parts(struct observation *o, struct error *err)
 {
     o->parts = observe_parts_create(o->tensor, o->graph->n_values, err);
@@ -249,6 +256,7 @@ void observation_destroy(struct observation *o)
     }
     observe_parts_destroy(o->parts);
     ranges_destroy(o->ranges);
+    extras_destroy(o->extras);
     free(o->scratch);
     free(o->derived);
     free(o->sums);
@@ -296,6 +304,8 @@ int observation_observe(void *context, int node, int value, const struct view *v
         add_sums(o, value, view);
     if (rc == 0 && wants_channels)
         rc = histogram_channels_observe(o->counters[value], view, err);
+    if (rc == 0 && o->extras != NULL && o->tensor[value].bins > 0)
+        rc = extras_observe(o->extras, value, view, err);
     return rc == 0 ? 0 : error_in(err, "value \"%s\"", o->graph->values[value].name);
 }
 
@@ -321,5 +331,7 @@ int observation_merge(struct observation *into, const struct observation *from, 
             if (histogram_merge(&into->channels[v][c], &from->channels[v][c], err) != 0)
                 return error_in(err, "value \"%s\", channel %zu", into->graph->values[v].name, c);
     }
+    if (into->extras != NULL && from->extras != NULL && extras_merge(into->extras, from->extras, err) != 0)
+        return -1;
     return into->parts == NULL || from->parts == NULL ? 0 : observe_parts_merge(into->parts, from->parts, err);
 }

@@ -9,6 +9,7 @@
 #include "common/exact_sum.h"
 #include "common/graph.h"
 #include "common/histogram.h"
+#include "worker/extras.h"
 #include "worker/observe_parts.h"
 #include "worker/ranges.h"
 
@@ -19,6 +20,7 @@ struct observation {
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
     struct observe_parts *parts; /* NULL, or as observation_keep_parts has made them */
+    struct extras *extras;       /* NULL, or as observation_collect has made them */
     struct ranges *ranges;       /* what a second pass has counted; NULL: there was none */
     /* private */
     uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
@@ -31,6 +33,8 @@ void observation_destroy(struct observation *observation); /* NULL is allowed */
 
 /* Adds parts of the whole values, which observation_move fills; to where observation_has_wholes only. EX_OSERR. */
 int observation_keep_parts(struct observation *observation, struct error *err);
+/* Counts these kinds of extras (bits of EXTRAS_*), too; 0: none. EX_OSERR. */
+int observation_collect(struct observation *observation, unsigned kinds, struct error *err);
 /* Are whole values counted? Where they have the bins of their channels, they are but the sums of these, and there is
  * nothing that parts could be made of. */
 bool observation_has_wholes(size_t bins, size_t channel_bins);
@@ -58,7 +62,7 @@ int observation_derive(struct observation *observation, struct error *err);
 /* The same for parts that are not the observation's own, but of its graph. */
 int observation_derive_parts(const struct observation *observation, struct observe_parts *parts, struct error *err);
 
-/* into += from: same graph, same bins; channels and parts where both have them. */
+/* into += from: same graph, same bins; channels, parts and extras where both have them. */
 int observation_merge(struct observation *into, const struct observation *from, struct error *err);
 
 #endif

@@ -12,5 +12,7 @@ double aciq_laplace_ratio(double codes);
 
 /* a / sigma: the root of 2 r / (12 codes^2) = 4 (phi(r) - r Q(r)), phi the normal density, Q its upper tail. */
 double aciq_gauss_ratio(double codes);
+/* The deviation of a normal density that n values span `range` of; n > 1. */
+double aciq_sigma_of_range(double range, double n);
 
 #endif

@@ -132,19 +132,13 @@ void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES])
 
 /* ---- histograms ------------------------------------------------------------------------------------------------- */
 
-/* n histograms of equal bins that lie `stride` bytes apart. */
-struct series {
-    char *first;
-    size_t stride, n, bins;
-};
-
-static struct histogram *series_at(const struct series *series, size_t i)
+static struct histogram *series_at(const struct archive_series *series, size_t i)
 {
     return (struct histogram *)(void *)(series->first + i * series->stride);
 }
 
 /* Reading: empty histograms. Writing: are they all of the bins that the dataset will have? */
-static void prepare_series(struct store *store, const struct series *series)
+static void prepare_series(struct store *store, const struct archive_series *series)
 {
     for (size_t i = 0; i < series->n && !store->has_failed; i++) {
         struct histogram *h = series_at(series, i);
@@ -158,7 +152,7 @@ static void prepare_series(struct store *store, const struct series *series)
 }
 
 /* The negative half exists in memory only once there was a negative value; in the file it is a row of zeros then. */
-static void transfer_negative(struct store *store, struct store_rows *rows, const struct series *series)
+static void transfer_negative(struct store *store, struct store_rows *rows, const struct archive_series *series)
 {
     uint64_t *row = store_allocate(store, series->bins, sizeof *row, "a row of counts");
 
@@ -184,7 +178,7 @@ static void transfer_negative(struct store *store, struct store_rows *rows, cons
     free(row);
 }
 
-static void transfer_series(struct store *store, hid_t group, const struct series *series)
+void archive_transfer_series(struct store *store, hid_t group, const struct archive_series *series)
 {
     struct store_rows positive, negative;
 
@@ -208,7 +202,7 @@ static void transfer_series(struct store *store, hid_t group, const struct serie
 static void transfer_channels(struct store *store, hid_t parent, size_t index, struct archive_value *value)
 {
     uint64_t bins = value->per_channel != NULL ? value->per_channel[0].bins : 0;
-    struct series series = {.stride = sizeof *value->per_channel, .n = value->channels};
+    struct archive_series series = {.stride = sizeof *value->per_channel, .n = value->channels};
     char name[24];
     hid_t group;
 
@@ -223,7 +217,7 @@ static void transfer_channels(struct store *store, hid_t parent, size_t index, s
     series.first = (char *)value->per_channel;
     series.bins = bins;
     if (!store->has_failed)
-        transfer_series(store, group, &series);
+        archive_transfer_series(store, group, &series);
     store_leave(store, group);
 }
 
@@ -293,10 +287,10 @@ static void transfer_values(struct store *store, struct archive *archive)
     }
     store_columns(store, group, value_columns, COUNT(value_columns), archive->values, sizeof *archive->values, n);
     if (!store->has_failed) {
-        struct series series = {(char *)archive->values + offsetof(struct archive_value, histogram),
-                                sizeof *archive->values, n, archive->bins};
+        struct archive_series series = {(char *)archive->values + offsetof(struct archive_value, histogram),
+                                        sizeof *archive->values, n, archive->bins};
 
-        transfer_series(store, group, &series);
+        archive_transfer_series(store, group, &series);
     }
     store_leave(store, group);
 
@@ -332,7 +326,7 @@ static void transfer_part(struct store *store, hid_t parent, size_t part, size_t
                           struct histogram **histograms)
 {
     uint64_t bins = !store->is_reading && n_values > 0 ? (*histograms)->bins : 0;
-    struct series series = {.stride = sizeof **histograms, .n = n_values};
+    struct archive_series series = {.stride = sizeof **histograms, .n = n_values};
     char name[24];
     hid_t group;
 
@@ -346,7 +340,7 @@ static void transfer_part(struct store *store, hid_t parent, size_t part, size_t
     series.first = (char *)*histograms;
     series.bins = bins;
     if (!store->has_failed)
-        transfer_series(store, group, &series);
+        archive_transfer_series(store, group, &series);
     store_leave(store, group);
 }
 
@@ -522,6 +516,7 @@ void archive_transfer(struct store *store, struct archive *archive)
     archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
     transfer_values(store, archive);
     transfer_parts(store, archive);
+    archive_transfer_extras(store, archive);
     transfer_records(store, archive);
     transfer_equalized(store, archive);
     transfer_targets(store, archive);

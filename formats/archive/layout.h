@@ -19,6 +19,17 @@ void archive_transfer_preamble(struct store *store, struct archive_preamble *pre
  * archive_fini frees, also after a failure; values are believed only after the digest and archive_check. */
 void archive_transfer(struct store *store, struct archive *archive);
 
+/* Of it: what was counted beside histograms (layout_extras.c). */
+void archive_transfer_extras(struct store *store, struct archive *archive);
+
+/* n histograms of equal bins, `stride` bytes apart from `first` on, as datasets of `group`. Reading initialises them.
+ */
+struct archive_series {
+    char *first;
+    size_t stride, n, bins;
+};
+void archive_transfer_series(struct store *store, hid_t group, const struct archive_series *series);
+
 /* The last attribute, which is about the others. */
 void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES]);
 

@@ -16,6 +16,32 @@ static int check_version(const struct archive_preamble *preamble, struct error *
     return 0;
 }
 
+static bool is_normalised(const struct exact_sum *sum)
+{
+    struct exact_sum canonical = *sum;
+
+    exact_sum_normalise(&canonical);
+    return memcmp(&canonical, sum, sizeof canonical) == 0;
+}
+
+static int check_extras(const struct archive_value *value, struct error *err)
+{
+    bool is_right = is_normalised(&value->extrema.smallest) && is_normalised(&value->extrema.largest);
+
+    if (value->extrema.elements > value->histogram.n || value->extrema.records > value->extrema.elements)
+        return error_set(err, EX_DATAERR, "value \"%s\": extrema of %llu records and %llu elements, of %llu",
+                         value->name, (unsigned long long)value->extrema.records,
+                         (unsigned long long)value->extrema.elements, (unsigned long long)value->histogram.n);
+    for (size_t c = 0; c < value->n_squares; c++)
+        is_right = is_right && is_normalised(&value->squares[c]);
+    if (!is_right)
+        return error_set(err, EX_DATAERR, "value \"%s\": its extrema or squares are not normalised", value->name);
+    for (size_t i = 0; i < value->n_top_two; i++)
+        if (histogram_check(&value->top_two[i], err) != 0)
+            return error_in(err, "value \"%s\": its two largest", value->name);
+    return 0;
+}
+
 static int check_value(const struct archive_value *value, struct error *err)
 {
     if (histogram_check(&value->histogram, err) != 0)
@@ -26,14 +52,10 @@ static int check_value(const struct archive_value *value, struct error *err)
     if (value->n_ranges > 1 && value->n_ranges != value->channels)
         return error_set(err, EX_DATAERR, "value \"%s\": expected ranges of 1 or %zu channels, found %llu", value->name,
                          value->channels, (unsigned long long)value->n_ranges);
-    for (size_t c = 0; c < value->n_sums; c++) {
-        struct exact_sum canonical = value->sums[c];
-
-        exact_sum_normalise(&canonical);
-        if (memcmp(&canonical, &value->sums[c], sizeof canonical) != 0)
+    for (size_t c = 0; c < value->n_sums; c++)
+        if (!is_normalised(&value->sums[c]))
             return error_set(err, EX_DATAERR, "value \"%s\": the sum of channel %zu is not normalised", value->name, c);
-    }
-    return 0;
+    return check_extras(value, err);
 }
 
 /* Parts of value i are histograms, and have seen all that the value has seen. */
@@ -263,6 +285,10 @@ void archive_fini(struct archive *archive)
         for (size_t c = 0; value->per_channel != NULL && c < value->channels; c++)
             histogram_fini(&value->per_channel[c]);
         free(value->per_channel);
+        for (size_t k = 0; value->top_two != NULL && k < value->n_top_two; k++)
+            histogram_fini(&value->top_two[k]);
+        free(value->top_two);
+        free(value->squares);
         free(value->sums);
         free(value->range_counts);
     }

@@ -3,7 +3,11 @@
 #include "coordinator/weights.h"
 #include "jobs/verb.h"
 
-static const char *const sources[] = {[THRESHOLD_FROM_ARCHIVE] = "archive", [THRESHOLD_FROM_MODEL] = "model"};
+/* Where what it looks at comes from: "records" is in the archive, too, but of a run that had such a method. */
+static const char *source(enum threshold_source reads, unsigned wants)
+{
+    return wants != 0 ? "records" : reads == THRESHOLD_FROM_MODEL ? "model" : "archive";
+}
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
@@ -18,10 +22,11 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return verb_help("methods", "Lists the methods for activations and for weights.\n\nExample: etalon methods\n",
                          options);
     for (size_t i = 0; threshold_methods[i] != NULL; i++)
-        printf("activations  %-17s  %-7s  %s\n", threshold_methods[i]->name, sources[threshold_methods[i]->reads],
-               threshold_methods[i]->summary);
+        printf("activations  %-17s  %-7s  %s\n", threshold_methods[i]->name,
+               source(threshold_methods[i]->reads, threshold_methods[i]->wants), threshold_methods[i]->summary);
     for (size_t i = 0; weight_methods[i] != NULL; i++)
-        printf("weights      %-17s  %-7s  %s\n", weight_methods[i]->name, "model", weight_methods[i]->summary);
+        printf("weights      %-17s  %-7s  %s\n", weight_methods[i]->name,
+               source(THRESHOLD_FROM_MODEL, weight_methods[i]->wants), weight_methods[i]->summary);
     return 0;
 }
 

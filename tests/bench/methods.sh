@@ -3,19 +3,21 @@
 # 64 calibration images, evenly spaced over the calibration list; agreement with fp32 and what top-1 loses on the
 # evaluation set, +- its standard error, of records that only one of the two gets right. Takes minutes: an evaluation each.
 #
-#   tests/bench/methods.sh [-e ETALON] [-d DATA] [-j THREADS] [-g "GRANULARITY..."] [METHOD...]
+#   tests/bench/methods.sh [-e ETALON] [-d DATA] [-j THREADS] [-g "GRANULARITY..."] [-n "NETWORK..."] [METHOD...]
 #
-# By default every granularity and every method of `etalon methods`.
+# By default every granularity, every network and every method of `etalon methods`.
 set -euo pipefail
 shopt -s inherit_errexit
 source=$(cd "$(dirname "$0")/../.." && pwd)
 etalon=$source/build/release/etalon data=$source/../shared/data threads=1 granularities="mixed per-tensor per-channel"
-while getopts e:d:j:g: option; do
+networks="resnet20 mobilenet025 lenet"
+while getopts e:d:j:g:n: option; do
   case $option in
     e) etalon=$OPTARG ;;
     d) data=$OPTARG ;;
     j) threads=$OPTARG ;;
     g) granularities=$OPTARG ;;
+    n) networks=$OPTARG ;;
     *) exit 64 ;;
   esac
 done
@@ -69,7 +71,7 @@ cells() {
   done
 }
 
-for network in resnet20 mobilenet025 lenet; do
+for network in $networks; do
   printf 'targets: [onnx-qdq, tnn]\noutput: out\n' >>"$scratch/$network.yaml"
   for granularity in $granularities; do # per-tensor weights are equalized before anything is measured: their own statistics
     "$etalon" calibrate -q "$scratch/$network.yaml" --set evaluate.skip=true --set "calibration.granularity=$granularity" \

@@ -223,7 +223,7 @@ static void decide_channels(struct net *n, const char *activations, const char *
     assert_succeeds(plan_apply_thresholds(n->set.plan, jobs, n_jobs, results, &err), err);
     assert_succeeds(plan_weight_jobs(n->set.plan, &choices, &weight_jobs, &n_jobs, &err), err);
     for (size_t i = n_jobs; i-- > 0;)
-        assert_succeeds(plan_weight_search(n->set.plan, &weight_jobs[i], choices.weights, &scales[i], &err), err);
+        assert_succeeds(plan_weight_search(n->set.plan, &weight_jobs[i], &choices, &scales[i], &err), err);
     assert_succeeds(plan_apply_weights(n->set.plan, &choices, weight_jobs, n_jobs, scales, &err), err);
 }
 

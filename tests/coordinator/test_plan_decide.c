@@ -31,7 +31,8 @@ static void assert_one_scale(const struct setting *s, const int *values, size_t 
 static float threshold_of(const struct setting *s, const char *method, const int *values, size_t n, bool is_unsigned)
 {
     struct histogram together = {0};
-    struct threshold_request request = {&together, is_unsigned ? 255 : 127, is_unsigned, 0.999};
+    struct threshold_request request = {
+        .histogram = &together, .steps = is_unsigned ? 255 : 127, .is_unsigned = is_unsigned, .percentile = 0.999};
     char decided[PLAN_METHOD_BYTES];
     struct error err;
     float threshold;
@@ -287,7 +288,7 @@ static void searches_are_independent_of_each_other(void **state)
     assert_succeeds(plan_weight_jobs(s.plan, &choices, &weight_jobs, &n_jobs, &err), err);
     assert_int_equal(n_jobs, 4 + 4 + 4 + 5); /* output channels of a, b, c, v */
     for (size_t i = n_jobs; i-- > 0;)
-        assert_succeeds(plan_weight_search(s.plan, &weight_jobs[i], choices.weights, &scales[i], &err), err);
+        assert_succeeds(plan_weight_search(s.plan, &weight_jobs[i], &choices, &scales[i], &err), err);
     assert_succeeds(plan_apply_weights(s.plan, &choices, weight_jobs, n_jobs, scales, &err), err);
     for (int v = n.x; v <= n.y; v++) {
         const struct plan_value *a = &whole->values[v], *b = &s.plan->values[v];

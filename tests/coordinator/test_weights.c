@@ -276,6 +276,49 @@ static void the_grid_finds_the_best_of_its_scales(void **state)
     }
 }
 
+static double weighted_error_at(const float *w, const double *importance, size_t n, double scale)
+{
+    int16_t codes[200];
+    double error = 0;
+
+    weight_codes(w, n, 127, (float)scale, codes);
+    for (size_t i = 0; i < n; i++)
+        error += pow((double)w[i] - (double)(float)scale * codes[i], 2) * importance[i];
+    return error;
+}
+
+static void the_weighted_grid_finds_the_best_scale_that_max_abs_does_not_beat(void **state)
+{
+    const struct weight_method *weighted = method("grid-output");
+    struct error err = {0};
+    double importance[200];
+    float w[200], found;
+
+    (void)state;
+    draw_state = 16;
+    for (int round = 0; round < 50; round++) {
+        double least = INFINITY, plain;
+        float max_abs;
+
+        random_weights(w, 200, (unsigned)(round % 3) * 30);
+        max_abs = search("maxabs", w, 200, 127);
+        plain = weight_codes(w, 200, 127, max_abs, NULL);
+        for (size_t i = 0; i < 200; i++)
+            importance[i] = round < 5 ? 3 : pow(draw_uniform(0, 2), 6);
+        assert_int_equal(weighted->search_weighted(w, importance, 200, 127, &found, &err), 0);
+        for (int part = 100; part <= 200; part++) {
+            double scale = (double)max_abs * part / 200;
+
+            if (error_at(w, 200, 127, scale) <= plain)
+                least = fmin(least, weighted_error_at(w, importance, 200, scale));
+        }
+        assert_true(fabs(weighted_error_at(w, importance, 200, (double)found) / least - 1) < 1e-9);
+        assert_true(weight_codes(w, 200, 127, found, NULL) <= plain);
+        if (round < 5)
+            assert_true(found == search("grid", w, 200, 127));
+    }
+}
+
 static void power2_finds_the_best_power_of_two(void **state)
 {
     static const float ones[] = {1, -1, 1};
@@ -385,6 +428,7 @@ int main(void)
         cmocka_unit_test(windows_do_not_change_the_sweep),
         cmocka_unit_test(no_method_is_worse_than_max_abs),
         cmocka_unit_test(the_grid_finds_the_best_of_its_scales),
+        cmocka_unit_test(the_weighted_grid_finds_the_best_scale_that_max_abs_does_not_beat),
         cmocka_unit_test(power2_finds_the_best_power_of_two),
         cmocka_unit_test(scaling_the_weights_scales_the_scale),
         cmocka_unit_test(odd_groups_get_a_normal_scale),

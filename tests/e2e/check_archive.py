@@ -64,6 +64,9 @@ if "parts" in file:
         check(file["parts/n_blocks"][p] == len({r // block for r in range(n_records) if part_of_record[r] == p}),
               f"part {p}: blocks")
         check((part["n"][:] * used == values["n"][:] * seen).all(), f"part {p}: not what {seen} records show")
+        if report["convergence"] is None:
+            check("extras" in file, "thresholds against the number of records are missing")
+            continue
         check(report["convergence"]["records"][p] == file["parts/n_records"][:p + 1].sum(),
               f"part {p}: records in report.json")
     for key in "n zeros nans positive_infs negative_infs".split():
@@ -86,6 +89,28 @@ for i, channels in enumerate(values["n_sums"][:]):
     positive, negative = (values[key][i].astype(object) for key in ("positive", "negative"))
     low, high = positive @ k - negative @ (k + 1), positive @ (k + 1) - negative @ k
     check(low << unit <= total <= high << unit, f"{names[i]}: the sum does not fit the histogram")
+
+# --- extras: of all records, unless some were not finite
+if "extras" in file:
+    extras = file["extras"]
+    finite = values["nans"][:] + values["positive_infs"][:] + values["negative_infs"][:] == 0
+    check((extras["records"][finite] == used).all() or int(extras.attrs["extras"]) & 1 == 0, "records with extrema")
+    check((extras["elements"][finite] == values["n"][finite]).all() or int(extras.attrs["extras"]) & 1 == 0, "elements with extrema")
+
+    def real(row):
+        return (sum(int(v) << 32 * k for k, v in enumerate([*row[:-1], row[-1].astype(np.int64)]))) / 2**640
+
+    for i in np.flatnonzero(finite & (extras["records"][:] > 0)):
+        low, high = real(extras["extrema"][2 * i]) / used, real(extras["extrema"][2 * i + 1]) / used
+        check(values["min"][i] <= low <= high <= values["max"][i], f"{names[i]}: extrema of records")
+    for i, n in enumerate(extras["n_top_two"][:]):
+        check(n in (0, 2), f"{names[i]}: the two largest")
+        if n > 0:
+            check_counts(extras[f"top_two/{i:06d}"], f"{names[i]}: the two largest")
+    for i, n in enumerate(extras["n_squares"][:]):
+        check(n in (0, values["n_sums"][i]), f"{names[i]}: squares")
+        for row in extras[f"squares/{i:06d}"] if n > 0 else []:
+            check(real(row) >= 0, f"{names[i]}: squares")
 
 # --- records
 digests, keys = file["records/digest"][:], file["records/key"][:]
@@ -159,6 +184,16 @@ if "parts" in file:
         add(f"/parts/{p}/bins", "u64", file[f"parts/{p}"].attrs["bins"])
         for key in STATISTICS:
             add_item(f"/parts/{p}/{key}")
+if "extras" in file:
+    add_attribute(extras, "/extras", "extras")
+    for name in ("records", "elements", "n_top_two", "n_squares", "extrema"):
+        add_item(f"/extras/{name}")
+    for group in sorted(extras["top_two"]):
+        add(f"/extras/top_two/{group}/bins", "u64", extras[f"top_two/{group}"].attrs["bins"])
+        for key in STATISTICS:
+            add_item(f"/extras/top_two/{group}/{key}")
+    for group in sorted(extras["squares"]):
+        add_item(f"/extras/squares/{group}")
 for name in ("/records/digest /records/key /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
              "/target_names/name").split():
     add_item(name)

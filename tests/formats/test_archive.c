@@ -78,6 +78,8 @@ static struct archive_value values[VALUES];
 static struct histogram channels[CHANNELS];
 static struct histogram parts[ARCHIVE_PARTS][VALUES], *part_list[ARCHIVE_PARTS];
 static uint64_t part_blocks[] = {0, 1, 1, 1, 2, 2, 2, 3, 3};
+static struct histogram top_two[2];
+static struct exact_sum squares[CHANNELS];
 static struct archive_decision decisions[DECISIONS];
 static struct archive_channel scales[CHANNELS]; /* of decision 1 */
 static struct archive_layer layers[] = {{"conv1", 2, 1, "sweep +bias", 0.25, 0.5}, {"fc", 1, 0, "maxabs", 0, 0}};
@@ -109,6 +111,26 @@ static int make_sample(void **state)
                 fill_histogram(&parts[p][i], PART_BINS, i + 1, i == 0);
             else
                 assert_int_equal(histogram_init(&parts[p][i], PART_BINS, &(struct error){0}), 0);
+    }
+    for (size_t i = 0; i < 2; i++)
+        fill_histogram(&top_two[i], CHANNEL_BINS, 200 + i, i == 0);
+    values[0].n_top_two = 2;
+    values[0].top_two = top_two;
+    values[1].n_squares = CHANNELS;
+    values[1].squares = squares;
+    for (size_t c = 0; c < CHANNELS; c++) {
+        exact_sum_add(&squares[c], 1.5 * (double)c);
+        exact_sum_normalise(&squares[c]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct archive_extrema *e = &values[i].extrema;
+
+        e->records = 7;
+        e->elements = 290;
+        exact_sum_add(&e->smallest, -3.25 - (double)i);
+        exact_sum_add(&e->largest, 5.125);
+        exact_sum_normalise(&e->smallest);
+        exact_sum_normalise(&e->largest);
     }
     values[1].channels = CHANNELS;
     values[1].per_channel = channels;
@@ -153,6 +175,7 @@ static int make_sample(void **state)
                               .bins = BINS,
                               .n_values = VALUES,
                               .values = values,
+                              .extras = 7,
                               .n_parts = ARCHIVE_PARTS,
                               .part_sizes = {[3] = {3, RECORDS - BAD}},
                               .part_blocks = part_blocks,
@@ -187,6 +210,8 @@ static int free_sample(void **state)
         histogram_fini(&parts[i / VALUES][i % VALUES]);
     for (size_t c = 0; c < CHANNELS; c++)
         histogram_fini(&channels[c]);
+    for (size_t i = 0; i < 2; i++)
+        histogram_fini(&top_two[i]);
     return 0;
 }
 
@@ -247,7 +272,13 @@ static bool equal_values(const struct archive_value *a, const struct archive_val
     for (size_t c = 0; c < a->channels; c++)
         if (!histogram_equal(&a->per_channel[c], &b->per_channel[c]))
             return false;
-    return true;
+    if (a->n_top_two != b->n_top_two || a->n_squares != b->n_squares ||
+        memcmp(&a->extrema, &b->extrema, sizeof a->extrema) != 0)
+        return false;
+    for (size_t i = 0; i < a->n_top_two; i++)
+        if (!histogram_equal(&a->top_two[i], &b->top_two[i]))
+            return false;
+    return a->n_squares == 0 || memcmp(a->squares, b->squares, a->n_squares * sizeof *a->squares) == 0;
 }
 
 static bool equal_parts(const struct archive *a, const struct archive *b)
@@ -268,7 +299,7 @@ static bool equal_parts(const struct archive *a, const struct archive *b)
 /* Compares member by member, not through the code under test. */
 static bool equal_archives(const struct archive *a, const struct archive *b)
 {
-    if (strcmp(a->etalon_version, b->etalon_version) != 0 ||
+    if (a->extras != b->extras || strcmp(a->etalon_version, b->etalon_version) != 0 ||
         strcmp(a->statistics_fingerprint, b->statistics_fingerprint) != 0 ||
         strcmp(a->decisions_fingerprint, b->decisions_fingerprint) != 0 || strcmp(a->isa, b->isa) != 0 ||
         strcmp(a->model, b->model) != 0 || strcmp(a->model_fingerprint, b->model_fingerprint) != 0 ||
