@@ -69,23 +69,49 @@ json_t *report_convergence_json(const struct report *report)
         "records", records_list(c), "values", values_list(report, c));
 }
 
-void report_convergence_print(const struct report *report, FILE *out)
+/* `most`: the name of the value that moved most. */
+static void print_sentence(const struct convergence *c, const char *most, uint64_t n_used, double limit, FILE *out)
 {
-    const struct convergence *c = report->convergence;
     char name[64 + PRINTABLE_MARGIN];
-    double limit = limit_of(report);
-    size_t settled;
+    size_t settled = convergence_settled(c, limit);
 
-    if (c->most < 0)
-        return;
-    settled = convergence_settled(c, limit);
     fprintf(out, "thresholds moved by at most %.3g %% from half of the records to all (%s): ", 100 * c->moved,
-            printable_copy(name, sizeof name, report->graph->values[c->most].name));
-    fprintf(out, "%" PRIu64 " are %s for %.2g %%", report->records->n_used, c->moved > limit ? "not enough" : "enough",
-            100 * limit);
+            printable_copy(name, sizeof name, most));
+    fprintf(out, "%" PRIu64 " are %s for %.2g %%", n_used, c->moved > limit ? "not enough" : "enough", 100 * limit);
     if (c->moved <= limit && settled < OBSERVE_PARTS - 1)
         fprintf(out, ", and so were %" PRIu64, c->records[settled]);
     fputc('\n', out);
+}
+
+void report_convergence_print(const struct report *report, FILE *out)
+{
+    const struct convergence *c = report->convergence;
+
+    if (c->most >= 0)
+        print_sentence(c, report->graph->values[c->most].name, report->records->n_used, limit_of(report), out);
+}
+
+int report_convergence_of_archive(const struct comm *comm, const struct archive *archive,
+                                  const struct run_request *request, FILE *out, struct error *err)
+{
+    struct observe_parts parts = {.n_values = archive->n_values};
+    double stable = request->calibration.stop_when_stable;
+    struct convergence c;
+
+    if (archive->n_parts != OBSERVE_PARTS)
+        return 0;
+    for (size_t p = 0; p < OBSERVE_PARTS; p++) {
+        parts.cut.n_blocks[p] = archive->part_sizes[p].n_blocks;
+        parts.n_records[p] = archive->part_sizes[p].n_records;
+        parts.of[p] = archive->parts[p]; /* lent */
+    }
+    if (convergence_find(comm, request->calibration.activations, request->calibration.percentile, &parts, &c, err) != 0)
+        return -1;
+    if (c.most >= 0)
+        print_sentence(&c, archive->values[c.most].name, archive->records_used, stable > 0 ? stable : default_limit,
+                       out);
+    convergence_fini(&c);
+    return 0;
 }
 
 bool report_advice(const struct target *target, const struct pass_result *records, char *text, size_t size)

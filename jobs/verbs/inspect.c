@@ -2,6 +2,7 @@
 #include "common/log.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
+#include "coordinator/report_convergence.h"
 #include "formats/archive.h"
 #include "formats/model_data.h"
 #include "formats/torch/torch.h"
@@ -141,7 +142,19 @@ static void print_parts(const struct archive *a)
     printf("eight parts, beginning with blocks");
     for (size_t p = 0; p < a->n_parts; p++)
         printf(" %" PRIu64, a->part_blocks[p]);
-    printf(", to block %" PRIu64 "; etalon emit tells what thresholds they give\n", a->part_blocks[a->n_parts]);
+    printf(", to block %" PRIu64 "\n", a->part_blocks[a->n_parts]);
+}
+
+/* How the job's thresholds moved; nothing where the archive does not know its job. */
+static int print_convergence(const struct archive *a, struct error *err)
+{
+    const struct comm alone = {.size = 1};
+    struct error unknown = {0};
+    struct job *job = job_from_archive(a, &(struct emit_request){.model = "", .output = ""}, &unknown);
+    int rc = job == NULL ? 0 : report_convergence_of_archive(&alone, a, job_request(job), stdout, err);
+
+    job_destroy(job);
+    return rc;
 }
 
 static void print_target(const struct archive *a, const struct archive_target *target)
@@ -161,6 +174,7 @@ static void print_target(const struct archive *a, const struct archive_target *t
 static int inspect_archive(const char *path, struct error *err)
 {
     struct archive a = {0};
+    int rc;
 
     if (archive_read(path, &a, err) != 0)
         return -1;
@@ -171,6 +185,7 @@ static int inspect_archive(const char *path, struct error *err)
     printf("%" PRIu64 " of %zu records used, in blocks of %" PRIu64 "; %" PRIu64 " bins\n", a.records_used, a.n_records,
            a.block_size, a.bins);
     print_parts(&a);
+    rc = print_convergence(&a, err);
     for (size_t i = 0; i < a.n_bad; i++) {
         printf("bad record %" PRIu64 ": ", a.bad[i].ordinal);
         printable_print(a.bad[i].reason, stdout);
@@ -180,7 +195,7 @@ static int inspect_archive(const char *path, struct error *err)
     for (size_t t = 0; t < a.n_targets; t++)
         print_target(&a, &a.targets[t]);
     archive_fini(&a);
-    return 0;
+    return rc;
 }
 
 static int inspect_checkpoint(const char *path, struct error *err)

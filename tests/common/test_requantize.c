@@ -41,6 +41,34 @@ static void a_quarter_rounds_as_each_form_does(void **state)
     }
 }
 
+/* The operator RESCALE of TOSA with double_round, as its specification writes it. */
+static int64_t tosa_rescale(int64_t x, struct multiplier m)
+{
+    int64_t round = INT64_C(1) << (m.shift - 1);
+
+    if (m.shift > 31)
+        round += x >= 0 ? INT64_C(1) << 30 : -(INT64_C(1) << 30);
+    return (x * m.m + round) >> m.shift;
+}
+
+static void two_roundings_are_those_of_tosa(void **state)
+{
+    static const int64_t x[] = {2, -2, 6, -6, 10, -10}, known[] = {1, -1, 2, -2, 3, -3};
+    struct multiplier quarter = multiplier_of_31_bits(0.25);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof x / sizeof *x; i++) {
+        assert_int_equal(tosa_rescale(x[i], quarter), known[i]);
+        assert_int_equal(multiplier_apply_twice(x[i], quarter), known[i]);
+    }
+    for (int i = 0; i < 20000; i++) {
+        struct multiplier m = multiplier_of_31_bits(exp2(draw_uniform(-20, -1)));
+        int64_t acc = (int64_t)draw_uniform(-0x1p31, 0x1p31);
+
+        assert_int_equal(multiplier_apply_twice(acc, m), tosa_rescale(acc, m));
+    }
+}
+
 static void shifts_round_minus_two_and_a_half_in_five_ways(void **state)
 {
     (void)state;
@@ -90,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(thirty_one_bits_give_the_known_answers),
         cmocka_unit_test(a_quarter_rounds_as_each_form_does),
+        cmocka_unit_test(two_roundings_are_those_of_tosa),
         cmocka_unit_test(shifts_round_minus_two_and_a_half_in_five_ways),
         cmocka_unit_test(shifts_of_any_width_are_defined),
         cmocka_unit_test(multipliers_are_as_near_as_their_bits_allow),

@@ -222,6 +222,83 @@ static void channels_as_fine_as_their_tensor_add_up_to_it(void **state)
     check_statistics(BINS);
 }
 
+/* The value below which a fraction p of a standard normal distribution lies. */
+static double normal_quantile(double p)
+{
+    double low = -9, high = 9;
+
+    for (int i = 0; i < 60; i++) {
+        double middle = (low + high) / 2;
+
+        if (erfc(-middle / sqrt(2)) / 2 < p)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* A normalised value of mean `shift` and deviation `scale`, its activation, and a layer that reads it. */
+static struct graph *normal_network(float scale, float shift, enum activation_kind kind, int *read)
+{
+    static const float one = 1, zero = 0;
+    struct graph *g = new_graph();
+    int x = add_input(g, "x", SHAPE(1, 1, 256, 256)), y;
+    struct error err;
+
+    y = add_node(g, OP_NORMALIZE, "norm", INTS(x, add_floats(g, SHAPE(1), &scale), add_floats(g, SHAPE(1), &shift)));
+    *read = add_node(g, OP_ACTIVATION, "activation", INTS(y));
+    last_node(g)->attr.activation.kind = kind;
+    if (kind == ACTIVATION_CLIP) {
+        last_node(g)->attr.activation.alpha = 0;
+        last_node(g)->attr.activation.beta = 6;
+    }
+    y = add_node(g, OP_CONV, "conv",
+                 INTS(*read, add_floats(g, SHAPE(1, 1, 1, 1), &one), add_floats(g, SHAPE(1), &zero)));
+    last_node(g)->attr.conv.window = make_window(1, 1, 0);
+    last_node(g)->attr.conv.group = 1;
+    assert_true(graph_add_output(g, y, NULL) >= 0);
+    assert_succeeds(graph_infer_shapes(g, &err), err);
+    return g;
+}
+
+/* Bias correction takes measured means where the paper expects them of a batch normalisation's shift and scale (Nagel
+ * et al. 2019, arXiv:1906.04721, section 4.2.1; calibration.md section 9): of normal values they are the same. */
+static void means_are_those_that_batch_normalisation_lets_expect(void **state)
+{
+    static const struct {
+        float shift, scale;
+        enum activation_kind kind;
+        double mean;
+    } rows[] = {{0, 1, ACTIVATION_RELU, 0.3989422804},
+                {1, 2, ACTIVATION_RELU, 1.3955931148},
+                {4, 3, ACTIVATION_CLIP, 3.6738264037}};
+    enum { N = 256 * 256 };
+    float *x = malloc(N * sizeof *x);
+
+    (void)state;
+    assert_non_null(x);
+    for (size_t i = 0; i < N; i++)
+        x[i] = (float)normal_quantile(((double)i + 0.5) / N);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int read;
+        struct graph *g = normal_network(rows[i].scale, rows[i].shift, rows[i].kind, &read);
+        struct error err = {0};
+        struct observation *o = observation_create(g, BINS, 0, &err);
+        struct engine *engine = engine_create(g, 1, NULL, &err);
+        const float *inputs[] = {x};
+
+        assert_true(o != NULL && engine != NULL);
+        assert_succeeds(engine_run(engine, inputs, 1, observation_observe, o, &err), err);
+        observation_settle(o);
+        assert_true(fabs(observation_mean(o, read, 0) - rows[i].mean) < 2e-5);
+        observation_destroy(o);
+        engine_destroy(engine);
+        graph_destroy(g);
+    }
+    free(x);
+}
+
 static void sums_are_kept_of_what_layers_read_and_of_nothing_else(void **state)
 {
     struct net net = make_net();
@@ -397,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statistics_are_those_of_the_numbers_shown),
         cmocka_unit_test(channels_as_fine_as_their_tensor_add_up_to_it),
+        cmocka_unit_test(means_are_those_that_batch_normalisation_lets_expect),
         cmocka_unit_test(sums_are_kept_of_what_layers_read_and_of_nothing_else),
         cmocka_unit_test(merging_is_independent_of_order_and_grouping),
         cmocka_unit_test(blocks_go_to_parts_in_turn_wherever_a_data_set_is_cut),
