@@ -150,7 +150,7 @@ static int print_convergence(const struct archive *a, struct error *err)
 {
     const struct comm alone = {.size = 1};
     struct error unknown = {0};
-    struct job *job = job_from_archive(a, &(struct emit_request){.model = "", .output = ""}, &unknown);
+    struct job *job = job_from_archive(a, &(struct emit_request){.model = a->model, .output = "."}, &unknown);
     int rc = job == NULL ? 0 : report_convergence_of_archive(&alone, a, job_request(job), stdout, err);
 
     job_destroy(job);
