@@ -56,6 +56,7 @@ static int check_number(const char *what, uint64_t expected, uint64_t found, str
 static int check_values(const struct archive *a, const struct archive *b, struct error *err)
 {
     if (check_number("values", a->n_values, b->n_values, err) != 0 ||
+        check_number("extras", a->extras, b->extras, err) != 0 ||
         check_number("parts", a->n_parts, b->n_parts, err) != 0)
         return -1;
     for (size_t v = 0; v < a->n_values; v++) {
@@ -63,7 +64,9 @@ static int check_values(const struct archive *a, const struct archive *b, struct
 
         if (check_text("a value", x->name, y->name, err) != 0 ||
             check_number("channels", x->channels, y->channels, err) != 0 ||
-            check_number("sums", x->n_sums, y->n_sums, err) != 0)
+            check_number("sums", x->n_sums, y->n_sums, err) != 0 ||
+            check_number("squares", x->n_squares, y->n_squares, err) != 0 ||
+            check_number("histograms of the two largest", x->n_top_two, y->n_top_two, err) != 0)
             return -1;
     }
     return 0;
@@ -110,16 +113,36 @@ static int check_same_measurement(const struct archive *a, const struct archive 
 
 /* ---- adding up -------------------------------------------------------------------------------------------------- */
 
+static void add_sums(struct exact_sum *into, const struct exact_sum *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        exact_sum_merge(&into[i], &from[i]);
+        exact_sum_normalise(&into[i]);
+    }
+}
+
+static int add_extras(struct archive_value *into, const struct archive_value *from, struct error *err)
+{
+    into->extrema.records += from->extrema.records;
+    into->extrema.elements += from->extrema.elements;
+    add_sums(&into->extrema.smallest, &from->extrema.smallest, 1);
+    add_sums(&into->extrema.largest, &from->extrema.largest, 1);
+    add_sums(into->squares, from->squares, into->n_squares);
+    for (size_t i = 0; i < into->n_top_two; i++)
+        if (histogram_merge(&into->top_two[i], &from->top_two[i], err) != 0)
+            return -1;
+    return 0;
+}
+
 static int add_value(struct archive_value *into, const struct archive_value *from, struct error *err)
 {
     int rc = histogram_merge(&into->histogram, &from->histogram, err);
 
     for (size_t c = 0; rc == 0 && c < into->channels; c++)
         rc = histogram_merge(&into->per_channel[c], &from->per_channel[c], err);
-    for (size_t c = 0; rc == 0 && c < into->n_sums; c++) {
-        exact_sum_merge(&into->sums[c], &from->sums[c]);
-        exact_sum_normalise(&into->sums[c]);
-    }
+    add_sums(into->sums, from->sums, into->n_sums);
+    if (rc == 0)
+        rc = add_extras(into, from, err);
     return rc == 0 ? 0 : error_in(err, "value \"%s\"", into->name);
 }
 

@@ -136,7 +136,7 @@ static void print_parts(const struct archive *a)
     if (a->n_parts == 0)
         return;
     if (a->part_blocks == NULL) {
-        printf("eight parts, of blocks in turn; etalon emit tells what thresholds they give\n");
+        printf("eight parts, of blocks in turn\n");
         return;
     }
     printf("eight parts, beginning with blocks");
