@@ -10,7 +10,7 @@ echo cut >"$scratch/pictures/calibration/cut.jpg"
 echo "calibration/cut.jpg 0" >>"$scratch/pictures/calibration.txt"
 { yes "calibration/disc/0000.jpg 0" || true; } | head -n "$(sized 40000 4000)" >"$scratch/pictures/long.txt"
 demo_job plain 'limits: {max_bad_records: 1}\ntargets: [onnx-qdq, tnn]\nevaluate: {dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
-demo_job tensor 'limits: {max_bad_records: 1}\ntargets: [tnn]\ncalibration: {granularity: per-tensor}\nevaluate: {skip: true}'
+demo_job tensor 'limits: {max_bad_records: 1}\ntargets: [tnn]\ncalibration: {granularity: per-tensor, activations: isotone, weights: grid-output}\nevaluate: {skip: true}'
 demo_job twice 'limits: {max_bad_records: 1}
 calibration: {passes: two, activations: kl-tnn, weights: admm, granularity: per-channel}
 target_options: {tnn: {mode: tool-exact}}\ntargets: [tnn]\nevaluate: {skip: true}'
