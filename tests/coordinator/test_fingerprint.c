@@ -6,7 +6,9 @@
 /* The measurement's fingerprint of a job whose inputs are read so. */
 static void fingerprint(struct dataset *dataset, const struct dataset_input *inputs, size_t n, char hex[65])
 {
-    struct run_request request = {.dataset = {.n_inputs = n, .inputs = inputs}};
+    struct run_request request = {
+        .dataset = {.n_inputs = n, .inputs = inputs},
+        .calibration = {.activations = threshold_method_find("mse"), .weights = weight_method_find("sweep")}};
 
     assert_int_equal(fingerprint_measurement(&request, "model", dataset, "probe", hex, NULL), 0);
 }
