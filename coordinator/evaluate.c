@@ -191,15 +191,21 @@ static int follow(const struct lockstep_thread *t, struct follower *follower, si
     return 0;
 }
 
+static bool is_compared(const struct lockstep *shared, int value)
+{
+    return !shared->request->skips_layers || graph_is_output(shared->graph, value);
+}
+
 /* The engine has computed `value` in fp32: every target computes the same node, and the two are compared. */
 static int compare(void *context, int node, int value, const struct view *view, struct error *err)
 {
     struct lockstep_thread *t = context;
     size_t n = view->records * view->channels * view->spatial;
 
-    if (t->shared->n_targets > 0)
-        view_copy_plain(view, t->plain);
     (void)node;
+    if (t->shared->n_targets == 0 || !is_compared(t->shared, value))
+        return 0;
+    view_copy_plain(view, t->plain);
     for (size_t i = 0; i < t->shared->n_targets; i++) {
         size_t at = i * t->mine.n_values + (size_t)value;
         int own = place_of(t->shared, i, value);

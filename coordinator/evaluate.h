@@ -12,7 +12,8 @@
 
 struct evaluation {
     size_t n_values, n_targets;
-    struct value_error *errors; /* [n_targets][n_values]: each value of each target against fp32 */
+    struct value_error *errors; /* [n_targets][n_values]: each value of each target against fp32; without elements where
+                                 * it was not compared */
     struct value_error *local;  /* the same, of each node alone; NULL unless asked */
     bool has_original;
     struct value_error original; /* of the first output */
@@ -31,6 +32,7 @@ struct evaluate_request {
     struct plan *const *plans;
     const struct graph *original; /* the network as it was imported, to be run in fp32 as well; NULL: not */
     bool with_choices, with_local_errors;
+    bool skips_layers; /* errors of outputs alone: nothing else is turned, copied or compared */
 };
 
 /* What metrics need to know of a network: its first output. */

@@ -275,6 +275,8 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
     add_text(state, "model name", q->model_name);
     for (size_t i = 0; i < q->evaluate.n_top_k; i++)
         add(state, "top %zu\n", q->evaluate.top_k[i]);
+    if (q->evaluate.skips_layers)
+        add(state, "no errors of layers\n");
     sha256_finish(state, hex);
     return rc;
 }

@@ -121,6 +121,8 @@ int keep_target(const struct report *report, const struct report_target *t, cons
         if (report->evaluation != NULL) {
             const struct value_error *e = evaluation_error(report->evaluation, t->evaluation, (int)v);
 
+            if (e->elements == 0)
+                continue;
             d->sqnr_db = value_error_sqnr_db(e);
             d->cosine = value_error_cosine(e);
             d->clipped = e->clipped;

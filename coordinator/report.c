@@ -107,6 +107,12 @@ static int set_error(json_t *object, const struct plan_value *p, const struct va
            json_object_set_new(object, "used_codes", number(used_codes(p, e)));
 }
 
+/* Is there anything to be told of what value `v` lost? */
+static bool is_measured(const struct report *report, const struct report_target *t, size_t v)
+{
+    return report->evaluation != NULL && evaluation_error(report->evaluation, t->evaluation, (int)v)->elements > 0;
+}
+
 /* Who makes a value, for people: the node's name and operator, or "input". */
 static json_t *layer(const struct report *report, const struct report_target *t, size_t v)
 {
@@ -129,7 +135,7 @@ static json_t *layer(const struct report *report, const struct report_target *t,
         rc |= json_object_set_new(object, "weights_mse_over_max_abs",
                                   number(w->weight_mse_max_abs > 0 ? w->weight_mse / w->weight_mse_max_abs : 1));
     }
-    if (rc == 0 && report->evaluation != NULL)
+    if (rc == 0 && is_measured(report, t, v))
         rc |= set_error(object, p, evaluation_error(report->evaluation, t->evaluation, (int)v));
     if (rc == 0 && report->evaluation != NULL && report->evaluation->local != NULL) {
         json_t *local = json_object();
@@ -462,7 +468,7 @@ static void print_worst(const struct report *report, const struct report_target 
         for (size_t v = 0; v < report->graph->n_values; v++) {
             double rank;
 
-            if (!is_reported(report, v) || !t->plan->values[v].is_quantized)
+            if (!is_reported(report, v) || !t->plan->values[v].is_quantized || !is_measured(report, t, v))
                 continue;
             rank = sqnr_rank(report, t, v);
             if (rank < least && (line == 0 || rank > printed || (rank >= printed && v > last))) {
@@ -530,6 +536,6 @@ void report_print(const struct report *report, FILE *out)
         }
     }
     for (size_t i = 0; i < report->n_targets; i++)
-        if (report->targets[i].plan != NULL)
+        if (report->targets[i].plan != NULL && !report->request->evaluate.skips_layers)
             print_worst(report, &report->targets[i], out);
 }

@@ -78,6 +78,7 @@ struct run_request {
     } ready[RUN_MAX_TARGETS];
     struct {
         bool is_skipped;
+        bool skips_layers;              /* of errors only those of the outputs */
         struct dataset_request dataset; /* kind NULL: the calibration set */
         bool with_local_errors;         /* also of each layer alone; simulates twice */
         bool with_original;             /* also the network as it was imported, in fp32 */

@@ -369,7 +369,8 @@ int run_score(struct run *run, bool with_choices, struct error *err)
         .plans = plans,
         .original = run->original,
         .with_choices = with_choices,
-        .with_local_errors = q->evaluate.with_local_errors};
+        .with_local_errors = q->evaluate.with_local_errors,
+        .skips_layers = q->evaluate.skips_layers};
 
     if (q->evaluate.is_skipped)
         return 0;

@@ -108,6 +108,16 @@ static int read_segmentation(struct schema *r, const struct yaml *node, void *ta
     return ignored == NULL ? 0 : read_ignored(r, ignored, &request->evaluate.segmentation.classes);
 }
 
+static int read_layers(struct schema *r, const struct yaml *node, void *target)
+{
+    bool is_wanted = true;
+
+    if (schema_truth(r, node, &is_wanted) != 0)
+        return -1;
+    *(bool *)target = !is_wanted;
+    return 0;
+}
+
 int schema_evaluate(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
@@ -118,7 +128,12 @@ int schema_evaluate(struct schema *r, const struct yaml *node, void *target)
         {"local_errors", schema_truth, &request->evaluate.with_local_errors},
         {"original", schema_truth, &request->evaluate.with_original},
         {"skip", schema_truth, &request->evaluate.is_skipped},
+        {"layers", read_layers, &request->evaluate.skips_layers},
     };
 
-    return schema_map(r, node, fields, COUNT(fields));
+    if (schema_map(r, node, fields, COUNT(fields)) != 0)
+        return -1;
+    if (request->evaluate.skips_layers && request->evaluate.with_local_errors)
+        return schema_wrong(r, node, "no local_errors where layers is false");
+    return 0;
 }

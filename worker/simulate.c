@@ -7,6 +7,7 @@
  */
 #include "worker/simulate_private.h"
 
+#include "common/isa.h"
 #include "common/memory.h"
 #include "worker/metrics.h"
 #include "worker/reference.h"
@@ -229,32 +230,52 @@ void simulator_replace(struct simulator *s, int value, const float *reals)
     sim_store_unlowered(s, value, reals, 0, v->elements * s->n_records);
 }
 
-/* What code_of finds at i, relative to the lowest. */
+/* The code at i, relative to the lowest. */
 static size_t code_index(struct sim_codes kind, const void *codes, size_t i)
 {
     return kind.are_bytes ? ((const uint8_t *)codes)[i] : (size_t)(((const int16_t *)codes)[i] - kind.lowest);
 }
 
+ISA_CLONES static uint64_t count_byte(const uint8_t *codes, size_t n, uint8_t wanted)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += codes[i] == wanted;
+    return count;
+}
+
+/* Of codes that are bytes. Four tables: the same code again need not wait for its own mark. */
+static void mark_used(const uint8_t *codes, size_t n, uint64_t *used)
+{
+    bool occurs[4][METRICS_CODES] = {{false}};
+
+    for (size_t i = 0; i < n; i++)
+        occurs[i % 4][codes[i]] = true;
+    for (size_t i = 0; i < METRICS_CODES; i++)
+        used[i / 64] |= (uint64_t)(occurs[0][i] || occurs[1][i] || occurs[2][i] || occurs[3][i]) << i % 64;
+}
+
 uint64_t simulator_code_use(struct simulator *s, int value, uint64_t *used)
 {
     const struct sim_value *v = &s->values[value];
-    size_t last = (size_t)v->codes.all - 1;
-    bool occurs[METRICS_CODES] = {false}, is_narrow = last < METRICS_CODES;
+    size_t last = (size_t)v->codes.all - 1, elements = v->elements * s->n_records;
+    bool has_low_end = v->codes.lowest < 0; /* else the lowest code is real zero */
     const void *codes;
     uint64_t n = 0;
 
     if (!sim_plan_value(s, value)->is_quantized || !v->is_alive)
         return 0;
     codes = sim_codes_read(s, value);
-    for (size_t i = 0; i < v->elements * s->n_records; i++) {
+    if (v->codes.are_bytes) {
+        mark_used(codes, elements, used);
+        return count_byte(codes, elements, (uint8_t)last) + (has_low_end ? count_byte(codes, elements, 0) : 0);
+    }
+    for (size_t i = 0; i < elements; i++) {
         size_t code = code_index(v->codes, codes, i);
 
-        n += code == last || (code == 0 && v->codes.lowest < 0);
-        if (is_narrow)
-            occurs[code] = true;
+        n += code == last || (code == 0 && has_low_end);
     }
-    for (size_t i = 0; i < METRICS_CODES; i++)
-        used[i / 64] |= (uint64_t)occurs[i] << i % 64;
     return n;
 }
 

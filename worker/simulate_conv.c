@@ -189,41 +189,67 @@ static void run_block(struct sim_conv *c, const char *image, size_t first, size_
     }
 }
 
-/* sums[o] = sum over taps of rows[t][o] x taps[t][o]; a panel of them. Lanes beyond the channels hold anything. */
-ISA_CLONES static void add_taps(const int16_t *const *rows, const int16_t *const *taps, size_t n, size_t channel,
-                                int32_t *restrict sums)
-{
-    uint32_t sum[INT_GEMM_PANEL] = {0};
+/* 16 neighbouring channels. Loops over arrays were left scalar by GCC 12: 4 times as slow on MobileNet's 3 x 3. */
+typedef int16_t narrow_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int16_t))));
+typedef int32_t lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int32_t))));
+typedef int64_t wide_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int64_t))));
 
-    for (size_t t = 0; t < n; t++)
-        for (size_t o = 0; o < INT_GEMM_PANEL; o++)
-            sum[o] += (uint32_t)(rows[t][channel + o] * taps[t][channel + o]);
-    memcpy(sums, sum, sizeof sum);
+/* Through memory: vectors of this size have no settled way to be returned. */
+ISA_INLINE void multiply_lanes(const int16_t *x, const int16_t *w, lanes *product)
+{
+    narrow_lanes a, b;
+
+    memcpy(&a, x, sizeof a);
+    memcpy(&b, w, sizeof b);
+    *product = __builtin_convertvector(a, lanes) * __builtin_convertvector(b, lanes);
+}
+
+/* sums[o] = sum over n taps of rows[t][channel + o] x taps[t][channel + o], o < channels rounded up to whole lanes;
+ * those beyond have taps of 0. */
+ISA_CLONES static void add_taps(const int16_t *const *rows, const int16_t *const *taps, size_t n, size_t channel,
+                                size_t channels, int32_t *sums)
+{
+    for (size_t o = 0; o < channels; o += INT_GEMM_LANES) {
+        lanes product, sum = {0};
+
+        for (size_t t = 0; t < n; t++) {
+            multiply_lanes(rows[t] + channel + o, taps[t] + channel + o, &product);
+            sum += product;
+        }
+        memcpy(sums + o, &sum, sizeof sum);
+    }
 }
 
 ISA_CLONES static void add_wide_taps(const int16_t *const *rows, const int16_t *const *taps, size_t n, size_t channel,
-                                     int64_t *restrict sums)
+                                     size_t channels, int64_t *sums)
 {
-    memset(sums, 0, INT_GEMM_PANEL * sizeof *sums);
-    for (size_t t = 0; t < n; t++)
-        for (size_t o = 0; o < INT_GEMM_PANEL; o++)
-            sums[o] += rows[t][channel + o] * taps[t][channel + o];
+    for (size_t o = 0; o < channels; o += INT_GEMM_LANES) {
+        wide_lanes sum = {0};
+        lanes product;
+
+        for (size_t t = 0; t < n; t++) {
+            multiply_lanes(rows[t] + channel + o, taps[t] + channel + o, &product);
+            sum += __builtin_convertvector(product, wide_lanes);
+        }
+        memcpy(sums + o, &sum, sizeof sum);
+    }
 }
 
 static void run_depthwise_block(struct sim_conv *c, const char *image, size_t first, size_t n, void *output)
 {
     for (size_t channel = 0; channel < c->out_channels; channel += INT_GEMM_PANEL) {
-        size_t left = c->out_channels - channel;
+        size_t left = c->out_channels - channel, channels = left < INT_GEMM_PANEL ? left : INT_GEMM_PANEL;
 
         for (size_t i = 0; i < n; i++) {
             size_t n_taps = sim_conv_tap_rows(c, image, first + i, c->tap_rows, c->tap_weights);
 
             if (c->is_wide)
-                add_wide_taps(c->tap_rows, c->tap_weights, n_taps, channel, c->tile->wide_sums + i * INT_GEMM_PANEL);
+                add_wide_taps(c->tap_rows, c->tap_weights, n_taps, channel, channels,
+                              c->tile->wide_sums + i * INT_GEMM_PANEL);
             else
-                add_taps(c->tap_rows, c->tap_weights, n_taps, channel, c->tile->sums[0] + i * INT_GEMM_PANEL);
+                add_taps(c->tap_rows, c->tap_weights, n_taps, channel, channels, c->tile->sums[0] + i * INT_GEMM_PANEL);
         }
-        sim_conv_rescale(c, n, channel, left < INT_GEMM_PANEL ? left : INT_GEMM_PANEL, output);
+        sim_conv_rescale(c, n, channel, channels, output);
     }
 }
 

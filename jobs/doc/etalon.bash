@@ -21,7 +21,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   target_options.horizon-j6.samples target_options.horizon-j6.sample_format
   target_options.horizon-j6.ddr_gb_per_second
   target_options.tensorrt.version target_options.tnn.mode
-  evaluate.skip evaluate.top_k evaluate.local_errors evaluate.original
+  evaluate.skip evaluate.layers evaluate.top_k evaluate.local_errors evaluate.original
   evaluate.dataset evaluate.dataset.kind evaluate.dataset.path evaluate.dataset.list
   evaluate.dataset.limit evaluate.segmentation evaluate.segmentation.labels evaluate.segmentation.labels.kind
   evaluate.segmentation.labels.path evaluate.segmentation.labels.list evaluate.segmentation.classes
