@@ -11,7 +11,7 @@ enum { STEPS = 127 };
 
 bool compared_method(const struct threshold_method *method)
 {
-    return method->reads == THRESHOLD_FROM_ARCHIVE;
+    return method->reads == THRESHOLD_FROM_ARCHIVE && method->wants == 0;
 }
 
 size_t compared_methods(const struct threshold_method **methods)

@@ -112,9 +112,13 @@ old() { "$ETALON" emit -q "$SOURCE/tests/golden/archive_v1.h5" -m "$SOURCE/tests
 old "$scratch/old" >/dev/null || fail "an archive of format version 1"
 "$ETALON" compare "$SOURCE/tests/golden/archive_v1.h5" "$scratch/old" --fail-above 0 --gate statistics=0 >/dev/null ||
   fail "an archive of format version 1 gives other decisions or statistics"
-while read -r kind method _; do
-  old "$scratch/old" --force --set calibration.bias_correction=analytic --set "calibration.$kind=$method" >/dev/null ||
-    fail "$kind $method from an old archive"
+while read -r kind method reads _; do
+  new=("$scratch/old" --force --set calibration.bias_correction=analytic --set "calibration.$kind=$method")
+  if [ "$reads" = records ]; then # what it wants to know was not asked for
+    expect 69 "\"$method\" wants to know more than histograms" old "${new[@]}"
+  else
+    old "${new[@]}" >/dev/null || fail "$kind $method from an old archive"
+  fi
 done < <("$ETALON" methods)
 expect 69 "bias_correction: simulated needs the calibration data" old "$scratch/data-bound" --set calibration.weights=maxabs
 expect 69 "rounding: output needs the calibration data" old "$scratch/data-bound" --set calibration.rounding=output \
