@@ -177,20 +177,70 @@ static int decide_weights(const struct comm *comm, struct plan *plan, const stru
     return rc;
 }
 
+/* What decides of whole values: [n_values], NULL where nothing was seen. */
+static const struct histogram **list_histograms(const struct observation *observation, struct error *err)
+{
+    size_t n = observation->graph->n_values;
+    const struct histogram **histograms = memory_create(n, sizeof *histograms, "a list", err);
+
+    for (size_t v = 0; histograms != NULL && v < n; v++)
+        histograms[v] =
+            observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
+    return histograms;
+}
+
+/* `wishes` and `observation` are borrowed. */
+static struct plan_choices make_choices(const struct run_request *q, const struct wishes *wishes,
+                                        const struct observation *observation)
+{
+    struct plan_choices choices = {.activations = q->calibration.activations,
+                                   .percentile = q->calibration.percentile,
+                                   .node_methods = wishes->methods,
+                                   .node_is_float = wishes->is_float,
+                                   .weights = q->calibration.weights,
+                                   .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR,
+                                   .ranges = observation->ranges,
+                                   .extras = observation->extras};
+
+    if (q->calibration.granularity == GRANULARITY_PER_CHANNEL)
+        choices.channel_histograms = (const struct histogram *const *)observation->channels;
+    return choices;
+}
+
+int decide_list_jobs(const struct run_request *q, const struct target *target, const struct observation *observation,
+                     struct plan **holder, const struct threshold_job **jobs, size_t *n_jobs, struct error *err)
+{
+    const struct histogram **histograms = list_histograms(observation, err);
+    struct wishes wishes = {0};
+    struct plan *plan = plan_create(observation->graph, target_profile(target, &q->target_settings), err);
+    int rc = histograms == NULL || plan == NULL ? -1 : read_wishes(q, observation->graph, &wishes, err);
+
+    if (rc == 0) {
+        struct plan_choices choices = make_choices(q, &wishes, observation);
+
+        rc = plan_threshold_jobs(plan, histograms, &choices, jobs, n_jobs, err);
+    }
+    free(wishes.methods);
+    free(wishes.is_float);
+    free(histograms);
+    if (rc != 0)
+        plan_destroy(plan);
+    else
+        *holder = plan;
+    return rc;
+}
+
 int decide_plan(const struct comm *comm, const struct run_request *q, const struct target *target,
                 const struct observation *observation, const struct archive_target *earlier, struct plan **out,
                 struct error *err)
 {
     const struct graph *g = observation->graph;
-    const struct histogram **histograms = memory_create(g->n_values, sizeof *histograms, "a list", err);
+    const struct histogram **histograms = list_histograms(observation, err);
     struct replay *replay = earlier == NULL ? NULL : replay_create(earlier, observation, err);
     struct wishes wishes = {0};
     double **means = NULL;
     struct plan *plan = plan_create(g, target_profile(target, &q->target_settings), err);
-    struct plan_choices choices = {.activations = q->calibration.activations,
-                                   .percentile = q->calibration.percentile,
-                                   .weights = q->calibration.weights,
-                                   .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR};
+    struct plan_choices choices;
     int rc = plan != NULL && histograms != NULL && (earlier == NULL || replay != NULL) ? read_wishes(q, g, &wishes, err)
                                                                                        : -1;
 
@@ -199,16 +249,8 @@ int decide_plan(const struct comm *comm, const struct run_request *q, const stru
 
     rc = comm_agree(comm, rc, err);
     if (rc == 0) {
-        choices.node_methods = wishes.methods;
-        choices.node_is_float = wishes.is_float;
+        choices = make_choices(q, &wishes, observation);
         choices.input_means = (const double *const *)means;
-        choices.ranges = observation->ranges;
-        choices.extras = observation->extras;
-        if (q->calibration.granularity == GRANULARITY_PER_CHANNEL)
-            choices.channel_histograms = (const struct histogram *const *)observation->channels;
-        for (size_t v = 0; v < g->n_values; v++)
-            histograms[v] =
-                observation->tensor[v].bins > 0 && observation->tensor[v].n > 0 ? &observation->tensor[v] : NULL;
         rc = decide_thresholds(comm, plan, histograms, &choices, replay, err);
     }
     if (rc == 0)

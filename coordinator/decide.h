@@ -4,6 +4,7 @@
 #define ETALON_DECIDE_H
 
 #include "common/plan.h"
+#include "coordinator/plan_decide.h"
 #include "coordinator/run.h"
 #include "formats/archive.h"
 #include "worker/observe.h"
@@ -13,5 +14,11 @@
 int decide_plan(const struct comm *comm, const struct run_request *request, const struct target *target,
                 const struct observation *observation, const struct archive_target *earlier, struct plan **out,
                 struct error *err);
+
+/* Local. The groups of values that share a scale, as decide_plan has them; *holder is what they live in
+ * (plan_destroy), a plan of marks without decisions. They borrow from `observation`. */
+int decide_list_jobs(const struct run_request *request, const struct target *target,
+                     const struct observation *observation, struct plan **holder, const struct threshold_job **jobs,
+                     size_t *n_jobs, struct error *err);
 
 #endif

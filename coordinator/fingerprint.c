@@ -227,6 +227,8 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
         q->calibration.percentile, (int)q->calibration.bias_correction);
     if (q->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
         add(state, "rounding output 1\n");
+    if (q->calibration.refine > 0)
+        add(state, "refine %u 1\n", q->calibration.refine);
     for (size_t i = 0; i < q->calibration.n_overrides; i++) {
         add_text(state, "override", q->calibration.overrides[i].node);
         add(state, "activations %s precision %d\n",

@@ -118,6 +118,11 @@ int plan_weight_search(const struct plan *plan, const struct weight_job *job, co
 int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, const struct weight_job *jobs,
                        size_t n_jobs, const float *scales, struct error *err);
 
+/* Layer `n` once more after scales of its input or output have changed: its weights keep their scales and codes
+ * wherever they can (else codes are the nearest), its bias what it stands for. What changes is the plan's own memory
+ * then, what does not may still be another plan's. EX_OSERR; EX_DATAERR as plan_apply_weights. */
+int plan_recode_layer(struct plan *plan, int n, struct error *err);
+
 /* The bias of layer `n` once more, now from what the simulation reads: means per input channel in fp32 and as
  * simulated, of the same records. Rewrites plan->nodes[n].bias and bias_codes in place. Only where
  * plan_can_correct_bias. EX_DATAERR. */

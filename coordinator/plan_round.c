@@ -77,9 +77,9 @@ int plan_finish_rounding(struct plan *plan, int n, const double *mean, struct er
     static const char corrected[] = " +bias", rounded[] = " +out";
     struct plan_layer layer = plan_layer_of(plan, n);
     struct plan_node *out = &plan->nodes[n];
-    char *end = strstr(out->method, corrected);
-    bool is_corrected = end != NULL;
-    size_t length = is_corrected ? (size_t)(end - out->method) : strlen(out->method);
+    bool is_corrected = strstr(out->method, corrected) != NULL;
+    char *end = strstr(out->method, out->is_rounded ? rounded : corrected);
+    size_t length = end != NULL ? (size_t)(end - out->method) : strlen(out->method);
 
     snprintf(out->method + length, sizeof out->method - length, "%s%s", rounded, is_corrected ? corrected : "");
     out->is_rounded = true;

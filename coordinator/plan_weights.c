@@ -149,6 +149,23 @@ static struct group_steps choose_steps(const struct plan *plan, const struct pla
     return steps;
 }
 
+/* The steps of a group of weights from the scale found; `weights` are what its codes stand for. */
+static int find_steps(const struct plan *plan, const struct plan_layer *layer, int n, size_t i, const float *weights,
+                      size_t count, float found, const char **reason, struct group_steps *steps, struct error *err)
+{
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer->node);
+    float max_abs;
+
+    if (weight_scale_max_abs(weights, count, limit, &max_abs, err) != 0)
+        return -1;
+    *steps =
+        choose_steps(plan, layer, n, i, weights_are_zero(weights, count) ? 0 : (double)max_abs * limit, found, reason);
+    if (!(steps->accumulator <= FLT_MAX) || !(steps->scale > 0) || !isfinite(steps->scale))
+        return error_set(err, EX_DATAERR, "input scale %g times weight scale %g is no float",
+                         plan_layer_input_scale(layer, i), (double)steps->scale);
+    return 0;
+}
+
 /* Codes of one group, as the tool makes them or as weight_codes does; returns the squared error. */
 static double make_codes(const struct weight_tool *tool, const float *w, size_t n, int32_t limit, float scale,
                          int16_t *codes)
@@ -179,14 +196,8 @@ static int code_group(struct plan *plan, const struct plan_layer *layer, int n, 
     int16_t *codes = memory_create(count, sizeof *codes, "the codes of an output channel", err);
     int rc = weights == NULL || codes == NULL ? -1 : weight_scale_max_abs(weights, count, limit, &max_abs, err);
 
-    if (rc == 0) {
-        double largest = weights_are_zero(weights, count) ? 0 : (double)max_abs * limit;
-
-        steps = choose_steps(plan, layer, n, i, largest, found, reason);
-        if (!(steps.accumulator <= FLT_MAX) || !(steps.scale > 0) || !isfinite(steps.scale))
-            rc = error_set(err, EX_DATAERR, "input scale %g times weight scale %g is no float",
-                           plan_layer_input_scale(layer, i), (double)steps.scale);
-    }
+    if (rc == 0)
+        rc = find_steps(plan, layer, n, i, weights, count, found, reason, &steps, err);
     if (rc == 0) {
         out->weight_mse += make_codes(tool, weights, count, limit, steps.scale, codes);
         out->weight_mse_max_abs += weight_codes(weights, count, limit, max_abs, NULL);
@@ -317,6 +328,71 @@ int plan_apply_weights(struct plan *plan, const struct plan_choices *choices, co
                  is_corrected ? " +bias" : "");
     }
     return 0;
+}
+
+/* Do the layer's groups keep their scales? Writes all steps of the accumulator, and scales where they do not. */
+static int find_all_steps(struct plan *plan, const struct plan_layer *layer, int n, const float *found, bool *are_kept,
+                          struct error *err)
+{
+    struct plan_node *out = &plan->nodes[n];
+    const char *reason = "";
+
+    *are_kept = true;
+    for (size_t i = 0; i < out->n_weight_scales; i++) {
+        struct weight_group group = plan_layer_group(layer, i);
+        struct group_steps steps;
+        float *copy;
+        const float *weights = plan_layer_gather(layer, group, &copy, err);
+        int rc = weights == NULL
+                     ? -1
+                     : find_steps(plan, layer, n, i, weights, group.runs * group.run, found[i], &reason, &steps, err);
+
+        free(copy);
+        if (rc != 0)
+            return name_group(plan, (struct weight_job){n, i}, err);
+        *are_kept = *are_kept && steps.scale == found[i];
+        out->weight_scale[i] = steps.scale;
+        out->acc_scale[i] = (float)steps.accumulator;
+    }
+    return 0;
+}
+
+static int code_again(struct plan *plan, const struct plan_layer *layer, int n, const float *found, struct error *err)
+{
+    struct plan_node *out = &plan->nodes[n];
+    const char *reason = "";
+
+    out->weight_codes = arena_create_array(plan->arena, layer->elements, sizeof *out->weight_codes, err);
+    if (out->weight_codes == NULL)
+        return -1;
+    out->is_rounded = false;
+    out->weight_mse = out->weight_mse_max_abs = 0;
+    for (size_t i = 0; i < out->n_weight_scales; i++)
+        if (code_group(plan, layer, n, i, found[i], NULL, &reason, err) != 0)
+            return name_group(plan, (struct weight_job){n, i}, err);
+    out->weight_mse /= (double)layer->elements;
+    out->weight_mse_max_abs /= (double)layer->elements;
+    return 0;
+}
+
+int plan_recode_layer(struct plan *plan, int n, struct error *err)
+{
+    struct plan_layer layer = plan_layer_of(plan, n);
+    struct plan_node *out = &plan->nodes[n];
+    const struct plan_node before = *out;
+    bool are_kept;
+
+    out->weight_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->weight_scale, err);
+    out->acc_scale = arena_create_array(plan->arena, out->n_weight_scales, sizeof *out->acc_scale, err);
+    if (out->weight_scale == NULL || out->acc_scale == NULL)
+        return -1;
+    if (before.bias_codes != NULL &&
+        (out->bias_codes = arena_create_array(plan->arena, layer.out_channels, sizeof *out->bias_codes, err)) == NULL)
+        return -1;
+    if (find_all_steps(plan, &layer, n, before.weight_scale, &are_kept, err) != 0 ||
+        (!are_kept && code_again(plan, &layer, n, before.weight_scale, err) != 0))
+        return -1;
+    return out->bias == NULL ? 0 : code_bias(plan, &layer, n, err);
 }
 
 bool plan_can_correct_bias(const struct plan *plan, int n)

@@ -10,6 +10,7 @@
 #include "coordinator/finished.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
+#include "coordinator/sums_checkpoint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -53,7 +54,7 @@ int run_is_finished(const struct comm *comm, const struct run_request *request, 
 
 int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
 {
-    struct run run = {.comm = comm, .request = request, .mpi_before = comm_seconds()};
+    struct run run = {.comm = comm, .request = request, .mpi_before = comm_seconds(), .keeps_checkpoints = true};
     double t0 = clock_seconds(), t1, t2, t3, t4;
     bool is_finished = false;
     int rc = 0;
@@ -68,7 +69,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, FI
     if (rc == 0 && is_finished) {
         log_info("%s is finished with the same model, dataset and job; nothing to do", request->output);
         if (comm->rank == 0) /* of a forced run that did not come to its end */
-            rc = checkpoint_remove(run.output, err);
+            rc = checkpoint_remove(run.output, err) != 0 ? -1 : sums_checkpoint_remove(run.output, err);
         if (rc == 0 && comm->rank == 0)
             rc = finished_verdict(request->output, err);
         rc = comm_agree(comm, rc, err);

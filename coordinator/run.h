@@ -58,6 +58,7 @@ struct run_request {
         double stop_when_stable;   /* relative movement of thresholds at which the pass ends; 0: never (measure.h) */
         enum bias_correction bias_correction;
         enum weight_rounding rounding; /* never AUTO once the job is read */
+        unsigned refine;               /* passes in which the simulation judges other thresholds (refine.h); 0: none */
         bool has_two_passes; /* ranges first, then a vendor's own bins (ranges.h), in fp32 of TNN's own last bits */
         bool equalizes;      /* channels between layers, before anything is measured (common/equalize.h) */
         size_t n_overrides;

@@ -1,5 +1,5 @@
 /* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_data.c, run_steps.c,
- * run_models.c and run_write.c are what happens in them.
+ * run_refine.c, run_models.c and run_write.c are what happens in them.
  */
 #ifndef ETALON_RUN_PRIVATE_H
 #define ETALON_RUN_PRIVATE_H
@@ -23,6 +23,7 @@ struct run {
     struct class_map classes;
     struct output *output;            /* rank 0 of calibrate only */
     struct checkpoint *checkpoint;    /* of calibrate, while it measures */
+    bool keeps_checkpoints;           /* calibrate, on every rank */
     struct equalization equalization; /* what was done to the graph before it was measured */
     struct observation *observation;
     struct convergence convergence; /* of its thresholds, once run_decide has begun */
@@ -77,6 +78,8 @@ int run_equalize(struct run *run, struct error *err);
 int run_measure(struct run *run, bool may_reuse, struct error *err);
 /* From the checkpoint in the output folder, if there is one; keeps one there until the results are written. */
 int run_measure_with_checkpoint(struct run *run, struct error *err);
+struct pass_request run_pass_over(const struct run *run, struct dataset *dataset, const struct feed_input *inputs,
+                                  const char *what);
 /* How thresholds converge, and a plan per target. A target that cannot express the model is noted; the others go on. */
 int run_decide(struct run *run, struct error *err);
 /* Accuracy and errors, unless the job skips them. */
@@ -99,6 +102,11 @@ int run_write_models(struct run *run, struct error *err);
 void run_report_failures(struct run *run);
 /* EX_UNAVAILABLE naming the targets that failed. */
 int run_verdict(const struct run *run, struct error *err);
+
+/* --- run_refine.c: collective --- */
+
+/* What the data decides of plans that thresholds and scales have made, where no archive has it. */
+int run_decide_by_data(struct run *run, struct error *err);
 
 /* --- run_write.c --- */
 

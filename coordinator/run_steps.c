@@ -5,7 +5,6 @@
 #include "common/log.h"
 #include "coordinator/check_cores.h"
 #include "coordinator/convergence.h"
-#include "coordinator/correct.h"
 #include "coordinator/decide.h"
 #include "coordinator/equalize.h"
 #include "coordinator/fingerprint.h"
@@ -14,7 +13,6 @@
 #include "coordinator/measure_ranges.h"
 #include "coordinator/plan_decide.h"
 #include "coordinator/report_convergence.h"
-#include "coordinator/round_weights.h"
 #include "worker/simulate.h"
 
 #include <stdio.h>
@@ -46,8 +44,8 @@ static size_t channel_bins(const struct run_request *q)
     return q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
 }
 
-static struct pass_request pass_over(const struct run *run, struct dataset *dataset, const struct feed_input *inputs,
-                                     const char *what)
+struct pass_request run_pass_over(const struct run *run, struct dataset *dataset, const struct feed_input *inputs,
+                                  const char *what)
 {
     const struct run_request *q = run->request;
 
@@ -111,7 +109,7 @@ int run_equalize(struct run *run, struct error *err)
 static int measure_once(struct run *run, const char *what, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct measure_request request = {.pass = pass_over(run, run->dataset, run->inputs, what),
+    struct measure_request request = {.pass = run_pass_over(run, run->dataset, run->inputs, what),
                                       .bins = q->calibration.bins,
                                       .channel_bins = channel_bins(q),
                                       .collects = run_collects(q),
@@ -128,7 +126,7 @@ static int measure_once(struct run *run, const char *what, struct error *err)
 static int measure_twice(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = pass_over(run, run->dataset, run->inputs, "calibration, second pass");
+    struct pass_request request = run_pass_over(run, run->dataset, run->inputs, "calibration, second pass");
     int rc = run->checkpoint != NULL && checkpoint_is_second(run->checkpoint)
                  ? measure_resume(run->comm, run->graph, q->calibration.bins, channel_bins(q), run_collects(q),
                                   run->checkpoint, &run->observation, err)
@@ -267,6 +265,7 @@ static int check_extras(const struct run *run, struct error *err)
 /* Collective. A target's plan, checked; EX_UNAVAILABLE where the target cannot express the model. */
 static int decide_target(struct run *run, struct report_target *t, struct error *err)
 {
+    bool is_tool_exact = target_profile(t->target, &run->request->target_settings)->is_tool_exact;
     const struct archive_target *earlier;
     int rc =
         comm_agree(run->comm, fingerprint_target(run->request, run->statistics, t->target, t->fingerprint, err), err);
@@ -275,8 +274,7 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
         return rc;
     earlier = earlier_decisions(run, t);
     t->is_replayed = earlier != NULL;
-    if (run->has_no_data && earlier == NULL &&
-        !target_profile(t->target, &run->request->target_settings)->is_tool_exact &&
+    if (run->has_no_data && earlier == NULL && !is_tool_exact &&
         run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED)
         return error_set(
             err, EX_UNAVAILABLE,
@@ -290,29 +288,14 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
                          "(--set calibration.rounding=nearest)");
     if (earlier == NULL && check_extras(run, err) != 0)
         return -1;
+    if (run->has_no_data && earlier == NULL && !is_tool_exact && run->request->calibration.refine > 0)
+        return error_set(err, EX_UNAVAILABLE,
+                         "refine: %u needs the calibration data, and the archive has not recorded it for this target "
+                         "and these methods; 0 needs the archive alone (--set calibration.refine=0)",
+                         run->request->calibration.refine);
     rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
     if (rc == 0)
         rc = comm_agree(run->comm, check_target(run, t->target, t->plan, err), err);
-    return rc;
-}
-
-/* Collective. What needs the data. Replayed plans have it already; a tool knows nothing of it. */
-static int refine_plans(struct run *run, struct error *err)
-{
-    enum bias_correction correction = run->request->calibration.bias_correction;
-    struct plan *plans[RUN_MAX_TARGETS];
-    size_t n = 0;
-    int rc = 0;
-
-    for (size_t i = 0; i < run->request->n_targets; i++)
-        if (run->targets[i].plan != NULL && !run->targets[i].is_replayed &&
-            !run->targets[i].plan->profile->is_tool_exact)
-            plans[n++] = run->targets[i].plan;
-    if (n > 0 && run->request->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
-        rc = round_weights(run->comm, run->observation, run->dataset, run->inputs, correction != BIAS_CORRECTION_NONE,
-                           plans, n, err);
-    if (rc == 0 && n > 0 && correction == BIAS_CORRECTION_SIMULATED)
-        rc = correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
     return rc;
 }
 
@@ -355,7 +338,7 @@ int run_decide(struct run *run, struct error *err)
         t->plan = NULL;
     }
     run_report_failures(run);
-    return refine_plans(run, err);
+    return run_decide_by_data(run, err);
 }
 
 int run_score(struct run *run, bool with_choices, struct error *err)
@@ -363,7 +346,7 @@ int run_score(struct run *run, bool with_choices, struct error *err)
     const struct run_request *q = run->request;
     struct plan *plans[2 * RUN_MAX_TARGETS];
     struct evaluate_request request = {
-        .pass = pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation"),
+        .pass = run_pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation"),
         .task = run->task,
         .n_targets = list_variants(run, plans, list_plans(run, plans)),
         .plans = plans,

@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "coordinator/finished.h"
 #include "coordinator/page.h"
+#include "coordinator/sums_checkpoint.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,8 @@ static int write_outputs(struct run *run, struct page *page, const struct rank_t
             rc = finished_sweep(earlier, run->output, err);
         if (rc == 0)
             rc = checkpoint_remove(run->output, err);
+        if (rc == 0)
+            rc = sums_checkpoint_remove(run->output, err);
     }
     finished_files_destroy(earlier);
     return comm_agree(run->comm, rc, err);

@@ -32,10 +32,11 @@ struct threshold_method {
     const char *name;    /* what the user writes under calibration.activations */
     const char *summary; /* one line of `etalon methods`, with its source */
     enum threshold_source reads;
-    unsigned wants;         /* kinds of extras that the data pass must have counted for it; 0: histograms will do */
-    bool keeps_order;       /* promises the order of outputs, whatever it clips: the guard has no say */
-    bool minimizes_error;   /* promises no more squared error than max|x|; the guard holds it to that */
-    const void *parameters; /* of methods that share one search: the row of their table */
+    unsigned wants;       /* kinds of extras that the data pass must have counted for it; 0: histograms will do */
+    bool keeps_order;     /* promises the order of outputs, whatever it clips: the guard has no say */
+    bool minimizes_error; /* promises no more squared error than max|x|; the guard holds it to that */
+    const char *const *candidates; /* of a method that chooses among others: their names, NULL-terminated */
+    const void *parameters;        /* of methods that share one search: the row of their table */
     /* What TNN's own tool keeps under this method: the last of RANGE_BINS bins (worker/ranges.h). NULL: it has none. */
     size_t (*in_tnn)(const uint64_t *counts);
     /* EX_OSERR no memory; EX_SOFTWARE when the limit is 0. */

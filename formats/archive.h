@@ -115,8 +115,11 @@ struct archive {
     struct archive_bad_record *bad;
     size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */
     uint64_t *done; /* [n_done] */
-    size_t n_job;   /* bytes of what the job says of model, preprocessing, methods and targets, without any path */
-    uint8_t *job;   /* YAML, UTF-8, no zero at its end */
+    /* Limbs of exact sums (exact_sum.h), normalised; in a checkpoint of a refinement only, which has nothing else. */
+    size_t n_error_sums;
+    uint64_t *error_sums;
+    size_t n_job; /* bytes of what the job says of model, preprocessing, methods and targets, without any path */
+    uint8_t *job; /* YAML, UTF-8, no zero at its end */
     size_t n_equalized;
     struct archive_equalized *equalized; /* by value, all channels of one in order */
     size_t n_targets;

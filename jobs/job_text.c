@@ -57,6 +57,7 @@ static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
                                              "calibration.overrides",
                                              "calibration.bias_correction",
                                              "calibration.rounding",
+                                             "calibration.refine",
                                              "model.input_batch",
                                              "model.separate_batch",
                                              "model.separate_name",

@@ -79,6 +79,18 @@ static int read_stop_when_stable(struct schema *r, const struct yaml *node, void
                                                            : schema_wrong(r, node, "a fraction, 0 or more, below 1");
 }
 
+static int read_refine(struct schema *r, const struct yaml *node, void *target)
+{
+    uint64_t n = 0;
+
+    if (schema_count(r, node, &n) != 0)
+        return -1;
+    if (n > 16)
+        return schema_wrong(r, node, "0 to 16 passes");
+    *(unsigned *)target = (unsigned)n;
+    return 0;
+}
+
 static int read_passes(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {"one", "two"};
@@ -184,6 +196,7 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"rounding", read_rounding, &request->calibration.rounding},
         {"equalization", read_equalization, &equalization},
         {"passes", read_passes, &request->calibration.has_two_passes},
+        {"refine", read_refine, &request->calibration.refine},
         {"overrides", read_overrides, request},
     };
 

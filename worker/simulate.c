@@ -12,6 +12,7 @@
 #include "worker/metrics.h"
 #include "worker/reference.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,7 +121,7 @@ int simulator_check(const struct plan *plan, struct error *err)
     return 0;
 }
 
-struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err)
+struct simulator *simulator_create_part(const struct plan *plan, size_t batch, const bool *part, struct error *err)
 {
     struct simulator *s = memory_create(1, sizeof *s, "a simulator", err);
     const struct graph *g = plan->graph;
@@ -128,6 +129,7 @@ struct simulator *simulator_create(const struct plan *plan, size_t batch, struct
     if (s == NULL)
         return NULL;
     s->plan = plan;
+    s->part = part;
     s->batch = batch;
     s->values = memory_create(g->n_values, sizeof *s->values, "a simulator", err);
     s->convs = memory_create(g->n_nodes, sizeof *s->convs, "a simulator", err);
@@ -136,12 +138,17 @@ struct simulator *simulator_create(const struct plan *plan, size_t batch, struct
         sim_plan_memory(s, err) != 0 || sim_round_constants(s, err) != 0)
         goto fail;
     for (size_t n = 0; n < g->n_nodes; n++)
-        if (sim_conv_applies(plan, (int)n) && (s->convs[n] = sim_conv_create(s, (int)n, err)) == NULL)
+        if (sim_runs(s, n) && sim_conv_applies(plan, (int)n) && (s->convs[n] = sim_conv_create(s, (int)n, err)) == NULL)
             goto fail;
     return s;
 fail:
     simulator_destroy(s);
     return NULL;
+}
+
+struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err)
+{
+    return simulator_create_part(plan, batch, NULL, err);
 }
 
 void simulator_destroy(struct simulator *s)
@@ -177,8 +184,20 @@ int simulator_begin(struct simulator *s, const float *const *inputs, size_t n_re
         return error_set(err, EX_SOFTWARE, "a simulator for %zu records was given %zu", s->batch, n_records);
     s->n_records = n_records;
     for (size_t i = 0; i < g->n_inputs; i++)
-        store_value(s, g->inputs[i], inputs[i]);
+        if (sim_has_slot(s, g->inputs[i]))
+            store_value(s, g->inputs[i], inputs[i]);
     return 0;
+}
+
+void simulator_take(struct simulator *s, const struct simulator *from, int value)
+{
+    struct sim_value *to = &s->values[value];
+    size_t item = sim_is_coded(s->plan, value) ? sim_code_bytes(to->codes) : sizeof(float);
+
+    assert(from->values[value].is_alive && from->n_records == s->n_records &&
+           from->values[value].is_last == to->is_last);
+    memcpy(sim_data(s, value), sim_data(from, value), to->elements * s->n_records * item);
+    to->is_alive = true;
 }
 
 int simulator_step(struct simulator *s, int n, struct error *err)

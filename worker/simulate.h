@@ -17,11 +17,17 @@ struct simulator;
 int simulator_check(const struct plan *plan, struct error *err);
 /* `plan` is borrowed. EX_UNAVAILABLE as above. What this accepts, no later call refuses. */
 struct simulator *simulator_create(const struct plan *plan, size_t batch, struct error *err);
+/* Of some nodes only, part[n_nodes], borrowed: what they read and do not make comes from a simulator of the whole
+ * (simulator_take), or, where it is an input of the graph, from simulator_begin. */
+struct simulator *simulator_create_part(const struct plan *plan, size_t batch, const bool *part, struct error *err);
 void simulator_destroy(struct simulator *simulator); /* NULL is allowed */
 
 /* Lockstep: begin with the inputs (plain fp32, as for engine_run), then one step per node in graph order. */
 int simulator_begin(struct simulator *simulator, const float *const *inputs, size_t n_records, struct error *err);
 int simulator_step(struct simulator *simulator, int node, struct error *err);
+/* A part: `value`, alive in `from`, before a step that reads it. Both have the same scale for it, and as many records.
+ */
+void simulator_take(struct simulator *part, const struct simulator *from, int value);
 
 /* The simulated value, dequantized, plain row-major, n_records x elements; for metrics and outputs. Valid until the
  * next step. NULL when `value` is not alive at this step. */

@@ -47,10 +47,10 @@ static void find_last_uses(struct simulator *s)
     const struct graph *g = s->plan->graph;
 
     for (size_t n = 0; n < g->n_nodes; n++)
-        for (size_t i = 0; i < g->nodes[n].n_inputs; i++)
+        for (size_t i = 0; sim_runs(s, n) && i < g->nodes[n].n_inputs; i++)
             if (is_activation_value(g, g->nodes[n].inputs[i]))
                 s->values[g->nodes[n].inputs[i]].last_use = (int)n;
-    for (size_t i = 0; i < g->n_outputs; i++)
+    for (size_t i = 0; s->part == NULL && i < g->n_outputs; i++)
         s->values[g->outputs[i]].last_use = INT_MAX;
 }
 
@@ -68,6 +68,20 @@ void sim_release_after(struct simulator *s, int n, bool planning)
             s->slots[s->values[v].slot].is_free = true;
         s->values[v].is_alive = false;
     }
+}
+
+/* What must be there before node `n` runs, and what it makes. A part is given what it does not make. */
+static int take_slots(struct simulator *s, size_t n, struct error *err)
+{
+    const struct node *node = &s->plan->graph->nodes[n];
+
+    for (size_t i = 0; i < node->n_inputs + node->n_outputs; i++) {
+        int v = i < node->n_inputs ? node->inputs[i] : node->outputs[i - node->n_inputs];
+
+        if (is_activation_value(s->plan->graph, v) && s->values[v].slot == NO_SLOT && take_slot(s, v, err) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* Floats of one record that must be made before node `n` can compute on reals. */
@@ -117,21 +131,26 @@ int sim_plan_memory(struct simulator *s, struct error *err)
             continue;
         set_geometry(&s->values[v], g, (int)v);
         s->values[v].codes = sim_codes_of(&s->plan->values[v]);
-        largest = s->values[v].elements > largest ? s->values[v].elements : largest;
-        channels = s->values[v].channels > channels ? s->values[v].channels : channels;
     }
     find_last_uses(s);
     for (size_t i = 0; i < g->n_inputs; i++)
-        if (take_slot(s, g->inputs[i], err) != 0)
+        if ((s->part == NULL || s->values[g->inputs[i]].last_use >= 0) && take_slot(s, g->inputs[i], err) != 0)
             return -1;
     for (size_t n = 0; n < g->n_nodes; n++) {
         s->values[g->nodes[n].outputs[0]].is_last = becomes_last(s, (int)n);
-        for (size_t i = 0; i < g->nodes[n].n_outputs; i++)
-            if (take_slot(s, g->nodes[n].outputs[i], err) != 0)
-                return -1;
+        if (!sim_runs(s, n))
+            continue;
+        if (take_slots(s, n, err) != 0)
+            return -1;
         inputs = g->nodes[n].n_inputs > inputs ? g->nodes[n].n_inputs : inputs;
         scratch = scratch_elements(s, n) > scratch ? scratch_elements(s, n) : scratch;
         sim_release_after(s, (int)n, true);
+    }
+    for (size_t v = 0; v < g->n_values; v++) {
+        if (s->values[v].slot == NO_SLOT)
+            continue;
+        largest = s->values[v].elements > largest ? s->values[v].elements : largest;
+        channels = s->values[v].channels > channels ? s->values[v].channels : channels;
     }
     for (size_t i = 0; i < s->n_slots; i++)
         if ((s->slots[i].memory = memory_create(s->slots[i].bytes, 1, "simulated activations", err)) == NULL)
@@ -154,7 +173,7 @@ int sim_round_constants(struct simulator *s, struct error *err)
 
     s->halves = memory_create(g->n_values, sizeof *s->halves, "constants", err);
     for (size_t n = 0; s->halves != NULL && s->plan->profile->float_type == FLOAT_TYPE_FP16 && n < g->n_nodes; n++)
-        for (size_t i = 0; i < g->nodes[n].n_inputs && !sim_conv_applies(s->plan, (int)n); i++) {
+        for (size_t i = 0; sim_runs(s, n) && i < g->nodes[n].n_inputs && !sim_conv_applies(s->plan, (int)n); i++) {
             int v = g->nodes[n].inputs[i];
             size_t elements;
 

@@ -46,6 +46,7 @@ struct sim_tile {
 
 struct simulator {
     const struct plan *plan;
+    const bool *part; /* [n_nodes] those that it runs; NULL: all */
     size_t batch, n_records;
     struct sim_value *values; /* [n_values] */
     struct sim_slot *slots;
@@ -65,6 +66,15 @@ struct simulator {
 static inline const struct plan_value *sim_plan_value(const struct simulator *s, int value)
 {
     return &s->plan->values[value];
+}
+static inline bool sim_runs(const struct simulator *s, size_t node)
+{
+    return s->part == NULL || s->part[node];
+}
+/* Is there room for it: does any node that runs read or make it? */
+static inline bool sim_has_slot(const struct simulator *s, int value)
+{
+    return s->values[value].slot != (size_t)-1;
 }
 /* Codes or floats of a living value. */
 static inline void *sim_data(const struct simulator *s, int value)

@@ -13,7 +13,7 @@
 static const double clipping_weight = 3;
 
 /* By squared error, by information, by rank, by shape, and not clipping at all. Ties go to the first. */
-static const char *const candidates[] = {"mse", "minmax", "octav", "percentile", "kl", "aciq"};
+static const char *const candidates[] = {"mse", "minmax", "octav", "percentile", "kl", "aciq", NULL};
 
 /* Integral of (x - t)^2 over the values above t. */
 static double clipping_error(const struct magnitudes *m, double t)
@@ -40,7 +40,7 @@ static int search(const struct threshold_method *method, const struct threshold_
     if (magnitudes_init(&m, request, err) != 0)
         return -1;
     rc = error_table_init(&table, m.count, m.bins, err);
-    for (size_t i = 0; rc == 0 && i < sizeof candidates / sizeof *candidates; i++) {
+    for (size_t i = 0; rc == 0 && candidates[i] != NULL; i++) {
         const struct threshold_method *candidate = threshold_method_find(candidates[i]);
         struct threshold_found by_candidate = {0};
         double t, error;
@@ -69,5 +69,6 @@ const struct threshold_method threshold_method_auto = {
     .name = "auto",
     .summary = "per value the candidate with the least error, clipping weighted three times",
     .minimizes_error = true,
+    .candidates = candidates,
     .search = search,
 };

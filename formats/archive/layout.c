@@ -112,6 +112,8 @@ static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(flo
 static const struct store_column code_column = {"code", STORE_U8, 0, 1, "steps + 128"};
 static const struct store_column job_column = {"job", STORE_U8, 0, 1, NULL};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t), "64 blocks, a bit each"};
+static const struct store_column error_sums_column = {"error_sums", STORE_U64, 0, sizeof(uint64_t),
+                                                      "2^(32 i - 640) real^2"};
 static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t),
                                                        "number of a block"};
 static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t), NULL};
@@ -383,6 +385,9 @@ static void transfer_done(struct store *store, hid_t group, struct archive *arch
     if (store->is_reading ? !store_has(store, group, done_column.name) : archive->n_done == 0)
         return;
     archive->done = transfer_array(store, group, &done_column, archive->done, &archive->n_done);
+    if (store->is_reading ? store_has(store, group, error_sums_column.name) : archive->n_error_sums > 0)
+        archive->error_sums =
+            transfer_array(store, group, &error_sums_column, archive->error_sums, &archive->n_error_sums);
 }
 
 static void transfer_records(struct store *store, struct archive *archive)

@@ -7,7 +7,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.stop_when_stable
-  calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.equalization calibration.passes calibration.overrides
+  calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.refine calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
   target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float

@@ -1,0 +1,174 @@
+/* trial.c — see trial.h. */
+#include "coordinator/trial.h"
+
+#include "common/memory.h"
+#include "coordinator/plan_vary.h"
+
+#include <float.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Six of them: what min-max keeps too much of is far, what other methods miss is near. */
+static const float factors[] = {0.5F, 0.63F, 0.8F, 0.9F, 1.12F, 1.25F};
+
+bool trial_holds(const struct trial *trial, int value)
+{
+    for (size_t i = 0; i < trial->job->n_places; i++)
+        if (trial->job->places[i].value == value)
+            return true;
+    return false;
+}
+
+static bool is_open(const struct threshold_job *job, const struct threshold_method *method)
+{
+    return !job->is_per_channel && !job->decides_arg_max && job->range_counts == NULL && job->method == method &&
+           method->reads == THRESHOLD_FROM_ARCHIVE && job->request.steps <= UINT8_MAX;
+}
+
+/* ---- candidates ---- */
+
+/* The largest magnitude that the group's values have shown: to keep more wins nothing. */
+static float largest_magnitude(const struct threshold_job *job)
+{
+    float largest = 0;
+
+    for (size_t i = 0; i < job->n_histograms; i++) {
+        struct threshold_request request = job->request;
+        float limit;
+
+        request.histogram = job->histograms[i];
+        limit = threshold_limit(&request);
+        largest = limit > largest ? limit : largest;
+    }
+    return largest;
+}
+
+/* A threshold that the group does not have yet, and that makes a scale that is a normal float. */
+static bool is_new(const struct trial *trial, float threshold, float now)
+{
+    if (threshold == now || !(threshold / (float)trial->job->request.steps >= FLT_MIN))
+        return false;
+    for (size_t i = 0; i < trial->n_candidates; i++)
+        if (trial->candidates[i].threshold == threshold)
+            return false;
+    return true;
+}
+
+static int add_candidate(struct trial *trial, const struct plan *plan, float threshold, struct error *err)
+{
+    struct plan_change change = {trial->job, threshold};
+    struct trial_candidate *candidate = &trial->candidates[trial->n_candidates];
+
+    if (trial->n_candidates == TRIAL_CANDIDATES ||
+        !is_new(trial, threshold, plan->values[trial->job->places[0].value].threshold[0]))
+        return 0;
+    *candidate = (struct trial_candidate){threshold, plan_vary(plan, &change, 1, false, err)};
+    if (candidate->plan == NULL)
+        return -1;
+    trial->n_candidates++;
+    return 0;
+}
+
+static int add_methods(struct trial *trial, const struct plan *plan, const char *const *names, struct error *err)
+{
+    for (; *names != NULL; names++) {
+        struct threshold_job job = *trial->job;
+        struct threshold_result result;
+
+        job.method = threshold_method_find(*names);
+        if (plan_threshold_search(&job, &result, err) != 0 || add_candidate(trial, plan, result.threshold, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int add_factors(struct trial *trial, const struct plan *plan, struct error *err)
+{
+    float now = plan->values[trial->job->places[0].value].threshold[0], limit = largest_magnitude(trial->job);
+
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+        float threshold = now * factors[i];
+
+        if (factors[i] > 1 && threshold > limit)
+            threshold = limit > now ? limit : now;
+        if (add_candidate(trial, plan, threshold, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- windows ---- */
+
+static bool reads(const struct trial *trial, const struct node *node)
+{
+    for (size_t i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] != GRAPH_NONE && trial_holds(trial, node->inputs[i]))
+            return true;
+    return false;
+}
+
+static int find_window(struct trial *trial, const struct graph *g, struct error *err)
+{
+    trial->runs = memory_create(g->n_nodes, sizeof *trial->runs, "a trial", err);
+    trial->judged = memory_create(g->n_nodes + g->n_outputs, sizeof *trial->judged, "a trial", err);
+    if (trial->runs == NULL || trial->judged == NULL)
+        return -1;
+    for (size_t n = g->n_nodes; n-- > 0;) {
+        bool makes = trial_holds(trial, g->nodes[n].outputs[0]);
+
+        if (!makes && !reads(trial, &g->nodes[n]))
+            continue;
+        trial->last = trial->last > (int)n ? trial->last : (int)n;
+        trial->first = (int)n;
+        trial->runs[n] = true;
+        if (!makes)
+            trial->judged[trial->n_judged++] = g->nodes[n].outputs[0];
+    }
+    for (size_t i = 0; i < g->n_outputs; i++)
+        if (trial_holds(trial, g->outputs[i]) && g->values[g->outputs[i]].producer != GRAPH_NONE)
+            trial->judged[trial->n_judged++] = g->outputs[i];
+    return 0;
+}
+
+static void trial_fini(struct trial *trial)
+{
+    for (size_t i = 0; i < trial->n_candidates; i++)
+        plan_destroy(trial->candidates[i].plan);
+    free(trial->runs);
+    free(trial->judged);
+}
+
+int trials_init(struct trials *trials, const struct plan *plan, const struct threshold_job *jobs, size_t n_jobs,
+                const struct threshold_method *method, struct error *err)
+{
+    *trials = (struct trials){.plan = plan, .list = memory_create(n_jobs, sizeof *trials->list, "trials", err)};
+    if (trials->list == NULL)
+        return -1;
+    for (size_t i = 0; i < n_jobs; i++) {
+        struct trial *trial = &trials->list[trials->n];
+
+        if (!is_open(&jobs[i], method))
+            continue;
+        trials->n++; /* so that trials_fini frees it */
+        trial->job = &jobs[i];
+        if (find_window(trial, plan->graph, err) != 0)
+            return -1;
+        if ((method->candidates != NULL ? add_methods(trial, plan, method->candidates, err)
+                                        : add_factors(trial, plan, err)) != 0)
+            return -1;
+        if (trial->n_judged > 0 && trial->n_candidates > 0)
+            continue;
+        trial_fini(trial);
+        *trial = (struct trial){0};
+        trials->n--;
+    }
+    return 0;
+}
+
+void trials_fini(struct trials *trials)
+{
+    for (size_t i = 0; i < trials->n; i++)
+        trial_fini(&trials->list[i]);
+    free(trials->list);
+    *trials = (struct trials){0};
+}
