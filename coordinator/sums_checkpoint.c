@@ -29,7 +29,7 @@ struct sums_checkpoint {
     struct exact_sum *sums;
     size_t n_sums, at; /* the present pass begins at `at` */
     bool has_begun;
-    struct pass_progress begun; /* digests: zeros, which nobody asks for */
+    struct pass_progress begun; /* identities: zeros, which nobody asks for */
     size_t next;                /* the generation to write */
     double kept, due;           /* seconds: when last, when next */
 };
@@ -130,8 +130,8 @@ static int share(struct sums_checkpoint *c, uint64_t n_blocks, struct error *err
     }
     c->begun.end = n_blocks;
     c->begun.n_records = c->n_records;
-    c->begun.digests = memory_create(c->n_records, sizeof *c->begun.digests, "record digests", err);
-    rc = comm_agree(c->comm, rc != 0 || c->begun.digests == NULL ? -1 : 0, err);
+    c->begun.identities = memory_create(c->n_records, sizeof *c->begun.identities, "records", err);
+    rc = comm_agree(c->comm, rc != 0 || c->begun.identities == NULL ? -1 : 0, err);
     if (rc != 0)
         return -1;
     comm_broadcast(c->comm, c->sums, c->n_sums * sizeof *c->sums);
