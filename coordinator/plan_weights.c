@@ -349,7 +349,7 @@ static int find_all_steps(struct plan *plan, const struct plan_layer *layer, int
 
         free(copy);
         if (rc != 0)
-            return name_group(plan, (struct weight_job){n, i}, err);
+            return plan_layer_error(plan, n, i, err);
         *are_kept = *are_kept && steps.scale == found[i];
         out->weight_scale[i] = steps.scale;
         out->acc_scale[i] = (float)steps.accumulator;
@@ -369,7 +369,7 @@ static int code_again(struct plan *plan, const struct plan_layer *layer, int n, 
     out->weight_mse = out->weight_mse_max_abs = 0;
     for (size_t i = 0; i < out->n_weight_scales; i++)
         if (code_group(plan, layer, n, i, found[i], NULL, &reason, err) != 0)
-            return name_group(plan, (struct weight_job){n, i}, err);
+            return plan_layer_error(plan, n, i, err);
     out->weight_mse /= (double)layer->elements;
     out->weight_mse_max_abs /= (double)layer->elements;
     return 0;
