@@ -67,7 +67,7 @@ begun_until() {
   mapfile -t pids < <(ranks_of $run)
   case $1 in
     KILL) kill -KILL "${pids[0]}" 2>/dev/null || true ;;
-    *) while kill -"$1" $run 2>/dev/null; do sleep 1; done ;; # on a busy machine mpirun has been seen to lose one
+    *) kill -"$1" "${pids[@]}" ;; # each rank itself: on a busy machine mpirun has been seen to lose one
   esac
   rc=0; wait $run 2>/dev/null || rc=$?
 }
