@@ -14,11 +14,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the rank that fills the memory tells the others. */
 struct offer {
     int64_t pid, descriptor; /* descriptor -1: nothing is offered */
+    uint64_t device, inode;  /* of the file: in another PID name space the same path leads elsewhere */
     uint64_t bytes;
 };
 
@@ -48,7 +50,8 @@ void comm_on_node(const struct comm *comm, struct comm *node)
 static struct offer make(size_t bytes, void (*fill)(void *context, void *memory), void *context,
                          struct comm_shared *shared)
 {
-    struct offer offer = {getpid(), -1, bytes};
+    struct offer offer = {.pid = getpid(), .descriptor = -1, .bytes = bytes};
+    struct stat info;
     int file = bytes == 0 ? -1 : memfd_create("etalon", MFD_CLOEXEC);
     void *memory;
 
@@ -56,8 +59,10 @@ static struct offer make(size_t bytes, void (*fill)(void *context, void *memory)
         return offer;
     memory = ftruncate(file, (off_t)bytes) == 0 ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
                                                 : MAP_FAILED;
-    if (memory == MAP_FAILED) {
+    if (memory == MAP_FAILED || fstat(file, &info) != 0) {
         log_debug("no memory for the ranks of this machine: %s", strerror(errno));
+        if (memory != MAP_FAILED)
+            munmap(memory, bytes);
         close(file);
         return offer;
     }
@@ -65,12 +70,15 @@ static struct offer make(size_t bytes, void (*fill)(void *context, void *memory)
     mprotect(memory, bytes, PROT_READ); /* as for everybody else; were it refused, nothing would be wrong */
     *shared = (struct comm_shared){memory, bytes};
     offer.descriptor = file;
+    offer.device = info.st_dev;
+    offer.inode = info.st_ino;
     return offer;
 }
 
 static void take(const struct offer *offer, struct comm_shared *shared)
 {
     char path[64];
+    struct stat info;
     void *memory;
     int file;
 
@@ -80,7 +88,9 @@ static void take(const struct offer *offer, struct comm_shared *shared)
         log_debug("%s: cannot be opened: %s", path, strerror(errno));
         return;
     }
-    memory = mmap(NULL, offer->bytes, PROT_READ, MAP_SHARED, file, 0);
+    memory = fstat(file, &info) == 0 && info.st_dev == offer->device && info.st_ino == offer->inode
+                 ? mmap(NULL, offer->bytes, PROT_READ, MAP_SHARED, file, 0)
+                 : MAP_FAILED;
     close(file);
     if (memory != MAP_FAILED)
         *shared = (struct comm_shared){memory, offer->bytes};
@@ -89,7 +99,7 @@ static void take(const struct offer *offer, struct comm_shared *shared)
 void comm_share_on_node(const struct comm *comm, size_t bytes, void (*fill)(void *context, void *memory), void *context,
                         struct comm_shared *shared)
 {
-    struct offer offer = {0, -1, 0};
+    struct offer offer = {.descriptor = -1};
     struct comm node;
     MPI_Comm ranks;
     int has = 0;

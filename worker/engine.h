@@ -52,8 +52,8 @@ size_t engine_memory_bytes(const struct engine *engine); /* activations + scratc
 /* "avx512_core_vnni", ...: what the library dispatches to. Asking settles it. */
 const char *engine_isa(void);
 /* Pins it ("native", "sse41", "avx2", "avx512_core", ...), before the first engine is created and before engine_isa is
- * asked: the library decides once per process. EX_CONFIG unknown, EX_UNAVAILABLE beyond this machine, EX_SOFTWARE too
- * late. */
+ * asked: the library decides once per process, and the same name again is no more than a question. EX_CONFIG unknown,
+ * EX_UNAVAILABLE beyond this machine, EX_SOFTWARE too late. */
 int engine_pin_isa(const char *isa, struct error *err);
 
 #endif

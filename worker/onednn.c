@@ -270,6 +270,13 @@ const char *onednn_isa(void)
 
 int onednn_pin_isa(const char *name, struct error *err)
 {
+    static const char *pinned; /* once a process */
+
+    if (pinned != NULL)
+        return strcmp(name, pinned) == 0
+                   ? 0
+                   : error_set(err, EX_UNAVAILABLE, "engine.isa: \"%s\": this process is limited to \"%s\" already",
+                               name, pinned);
     if (strcmp(name, "native") == 0)
         return 0;
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
@@ -285,6 +292,7 @@ int onednn_pin_isa(const char *name, struct error *err)
         if (dnnl_get_effective_cpu_isa() != isas[i].isa)
             return error_set(err, EX_UNAVAILABLE, "engine.isa: \"%s\" is beyond this machine, which has \"%s\"", name,
                              onednn_isa());
+        pinned = isas[i].name;
         return 0;
     }
     return error_set(err, EX_CONFIG,

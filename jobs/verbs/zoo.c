@@ -63,10 +63,12 @@ static int verdict(const struct zoo_night *night, struct error *err)
 /* Rank 0, after all jobs: tells and writes what the night has brought. */
 static int conclude(const struct zoo *zoo, const struct zoo_outcome *outcomes, const json_t *before, struct error *err)
 {
-    json_t *accepted = zoo_load(zoo, "accepted.json");
-    struct zoo_night night;
-    int rc = zoo_night_create(zoo, outcomes, before, accepted, &night, err);
+    json_t *accepted;
+    struct zoo_night night = {0};
+    int rc = zoo_load(zoo, "accepted.json", &accepted, err);
 
+    if (rc == 0)
+        rc = zoo_night_create(zoo, outcomes, before, accepted, &night, err);
     if (rc == 0) {
         zoo_print(&night, stdout);
         rc = zoo_write(zoo, &night, err);
@@ -90,14 +92,16 @@ static int verdict_of_part(const struct zoo *zoo, const struct zoo_outcome *outc
     return 0;
 }
 
-static int run_zoo(const struct comm *comm, const struct zoo *zoo, const struct zoo_options *options, struct error *err)
+static int run_zoo(const struct comm *comm, struct zoo *zoo, const struct zoo_options *options, struct error *err)
 {
     struct zoo_choice choice = {.only = options->only, .force = options->force};
-    json_t *before = zoo_load(zoo, "zoo.json");
+    json_t *before = NULL;
     double *costs = NULL;
     struct zoo_outcome *outcomes = NULL;
     int rc = read_part(options->part, &choice, err);
 
+    if (rc == 0 && comm->rank == 0) /* the others are told what follows from it */
+        rc = zoo_load(zoo, "zoo.json", &before, err);
     if (rc == 0) {
         costs = costs_of(zoo, before, err);
         outcomes = memory_create(zoo->n_jobs, sizeof *outcomes, "a list of jobs", err);

@@ -34,6 +34,7 @@ struct zoo {
     struct arena *arena; /* the zoo itself lives in it */
     const char *output;  /* folder */
     size_t ranks_per_job;
+    char isa[32];                /* engine.isa of every job, once zoo_run has begun */
     const struct yaml *defaults; /* NULL: none */
     size_t n_jobs;
     struct zoo_job *jobs; /* in the order of the file, globs sorted */
@@ -60,9 +61,10 @@ struct zoo_choice {
 };
 
 /* Collective. Runs the chosen jobs whose results are not there: each by ranks_per_job ranks, the dearest first.
- * costs[n_jobs]: seconds, as far as they are known. A job's failure is its outcome; -1: SIGUSR1 (EX_TEMPFAIL), memory.
- * outcomes[n_jobs] are the same on every rank. */
-int zoo_run(const struct comm *comm, const struct zoo *zoo, const struct zoo_choice *choice, const double *costs,
+ * costs[n_jobs]: seconds, as far as they are known; those of rank 0 count. All jobs have one engine.isa, that of the
+ * first, since a process has one. EX_CONFIG: ranks see different zoos. A job's failure is its outcome; -1: SIGUSR1
+ * (EX_TEMPFAIL), memory. outcomes[n_jobs] are the same on every rank. */
+int zoo_run(const struct comm *comm, struct zoo *zoo, const struct zoo_choice *choice, double *costs,
             struct zoo_outcome *outcomes, struct error *err);
 
 /* --- zoo_results.c: what is said of a job's results --- */
@@ -85,8 +87,9 @@ struct zoo_night {
 /* From the results of all jobs, judged; `before` is the zoo.json of the night before (NULL: none). EX_OSERR. */
 int zoo_night_create(const struct zoo *zoo, const struct zoo_outcome *outcomes, const json_t *before,
                      const json_t *accepted, struct zoo_night *night, struct error *err);
-/* A file of the zoo's folder; NULL where it is not there or is no JSON. */
-json_t *zoo_load(const struct zoo *zoo, const char *name);
+/* A file of the zoo's folder, to be freed; NULL where it is not there. EX_DATAERR: it is damaged, EX_NOINPUT: it cannot
+ * be read. Neither is taken for a file that is not there. */
+int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct error *err);
 
 /* --- zoo_write.c --- */
 

@@ -3,18 +3,31 @@
 
 #include "formats/json_text.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-json_t *zoo_load(const struct zoo *zoo, const char *name)
+int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct error *err)
 {
     char path[PATH_MAX];
+    json_error_t why;
 
+    *root = NULL;
     if ((size_t)snprintf(path, sizeof path, "%s/%s", zoo->output, name) >= sizeof path)
-        return NULL;
-    return json_load_file(path, 0, NULL);
+        return error_set(err, EX_CONFIG, "%s: the path is too long", zoo->output);
+    if (access(path, R_OK) != 0)
+        return errno == ENOENT ? 0 : error_set(err, EX_NOINPUT, "%s: cannot be read: %s", path, strerror(errno));
+    *root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    if (!json_is_object(*root)) {
+        json_decref(*root);
+        *root = NULL;
+        return error_set(err, EX_DATAERR, "%s: line %d: %s; mend it, or remove it to do without", path, why.line,
+                         why.text);
+    }
+    return 0;
 }
 
 static bool is_same(const json_t *results, const json_t *before)

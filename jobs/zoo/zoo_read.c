@@ -100,16 +100,48 @@ static const char *clean_copy(struct schema *r, const char *from)
     return name;
 }
 
+/* Is `inner` a folder inside that of `outer`, or the same? */
+static bool is_inside(const char *inner, const char *outer)
+{
+    size_t n = strlen(outer);
+
+    return strncmp(inner, outer, n) == 0 && (inner[n] == '\0' || inner[n] == '/');
+}
+
+/* A job's folder is its own: not the zoo's, none of its files, and in no other job's. */
+static int check_name(struct schema *r, const struct zoo *zoo, const struct zoo_job *job)
+{
+    static const char *const taken[] = {"zoo.json", "history.json", "accepted.json", "junit.xml", "index.html"};
+    size_t n = strlen(job->name);
+
+    if (n == 0 || job->name[0] == '/' || job->name[n - 1] == '/' || strstr(job->name, "//") != NULL)
+        return error_set(r->err, EX_CONFIG, "%s: \"%s\" is no name of a folder", job->file, job->name);
+    for (size_t i = 0; i < COUNT(taken); i++)
+        if (is_inside(job->name, taken[i]))
+            return error_set(r->err, EX_CONFIG, "%s: the name \"%s\" is that of a file of the zoo", job->file,
+                             taken[i]);
+    for (size_t i = 0; i < zoo->n_jobs; i++) {
+        const struct zoo_job *other = &zoo->jobs[i];
+
+        if (strcmp(other->name, job->name) == 0)
+            return error_set(r->err, EX_CONFIG, "two jobs are called \"%s\": %s and %s; give one a name", job->name,
+                             other->file, job->file);
+        if (is_inside(other->name, job->name) || is_inside(job->name, other->name))
+            return error_set(
+                r->err, EX_CONFIG, "the folder of one job, \"%s\", would hold that of another, \"%s\"; give one a name",
+                strlen(other->name) < n ? other->name : job->name, strlen(other->name) < n ? job->name : other->name);
+    }
+    return 0;
+}
+
 static int add_job(struct schema *r, struct zoo_plan *plan, const struct zoo_job *job)
 {
     struct zoo *zoo = plan->zoo;
 
     if (zoo->n_jobs == MAX_JOBS)
         return error_set(r->err, EX_CONFIG, "more than %d jobs", MAX_JOBS);
-    for (size_t i = 0; i < zoo->n_jobs; i++)
-        if (strcmp(zoo->jobs[i].name, job->name) == 0)
-            return error_set(r->err, EX_CONFIG, "two jobs are called \"%s\": %s and %s; give one a name", job->name,
-                             zoo->jobs[i].file, job->file);
+    if (check_name(r, zoo, job) != 0)
+        return -1;
     if (zoo->n_jobs == plan->capacity) {
         size_t larger = plan->capacity < 16 ? 16 : 2 * plan->capacity;
         struct zoo_job *jobs = arena_create_array(r->arena, larger, sizeof *jobs, r->err);

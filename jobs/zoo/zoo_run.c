@@ -72,8 +72,12 @@ static struct job *open_job(const struct comm *comm, const struct zoo *zoo, cons
                             struct error *err)
 {
     struct job *job = job_read_with(from->file, zoo->defaults, from->sets, from->n_sets, err);
+    int rc = job == NULL ? -1 : 0;
 
-    if (comm_agree(comm, job == NULL ? -1 : 0, err) != 0) {
+    if (rc == 0 && strcmp(job_request(job)->isa, zoo->isa) != 0)
+        rc = error_set(err, EX_CONFIG, "engine.isa: the zoo's first job has \"%s\", which is that of all; found \"%s\"",
+                       zoo->isa, job_request(job)->isa);
+    if (comm_agree(comm, rc, err) != 0) {
         job_destroy(job);
         return NULL;
     }
@@ -204,6 +208,56 @@ static int calibrate_all(struct zoo_work *w, struct error *err)
     return 0;
 }
 
+/* ---- the same zoo everywhere ---- */
+
+/* The instruction set of the first job that can be read. */
+static void find_isa(struct zoo *zoo)
+{
+    snprintf(zoo->isa, sizeof zoo->isa, "native");
+    for (size_t i = 0; i < zoo->n_jobs; i++) {
+        const struct zoo_job *from = &zoo->jobs[i];
+        struct error ignored = {0}; /* whoever opens the job will tell */
+        struct job *job = job_read_with(from->file, zoo->defaults, from->sets, from->n_sets, &ignored);
+
+        if (job == NULL)
+            continue;
+        snprintf(zoo->isa, sizeof zoo->isa, "%s", job_request(job)->isa);
+        job_destroy(job);
+        return;
+    }
+}
+
+/* Ranks that read other lists of jobs would wait for each other in different ones. Collective. */
+static int check_list(const struct comm *comm, const struct zoo *zoo, struct error *err)
+{
+    struct sha256 *state = sha256_create(err);
+    char mine[SHA256_HEX_BYTES] = "", first[SHA256_HEX_BYTES];
+
+    if (comm_agree(comm, state == NULL ? -1 : 0, err) != 0) {
+        if (state != NULL)
+            sha256_finish(state, mine);
+        return -1;
+    }
+    sha256_add(state, zoo->isa, sizeof zoo->isa);
+    for (size_t i = 0; i < zoo->n_jobs; i++) {
+        const struct zoo_job *job = &zoo->jobs[i];
+
+        sha256_add(state, job->name, strlen(job->name) + 1);
+        sha256_add(state, job->file, strlen(job->file) + 1);
+        for (size_t k = 0; k < job->n_sets; k++)
+            sha256_add(state, job->sets[k], strlen(job->sets[k]) + 1);
+    }
+    sha256_finish(state, mine);
+    memcpy(first, mine, sizeof first);
+    comm_broadcast(comm, first, sizeof first);
+    return comm_agree(
+        comm,
+        strcmp(first, mine) == 0
+            ? 0
+            : error_set(err, EX_CONFIG, "this rank sees another list of %zu jobs than rank 0", zoo->n_jobs),
+        err);
+}
+
 static bool was_stopped(const struct zoo *zoo, const struct zoo_outcome *outcomes)
 {
     for (size_t i = 0; i < zoo->n_jobs; i++)
@@ -212,12 +266,16 @@ static bool was_stopped(const struct zoo *zoo, const struct zoo_outcome *outcome
     return false;
 }
 
-int zoo_run(const struct comm *comm, const struct zoo *zoo, const struct zoo_choice *choice, const double *costs,
+int zoo_run(const struct comm *comm, struct zoo *zoo, const struct zoo_choice *choice, double *costs,
             struct zoo_outcome *outcomes, struct error *err)
 {
     struct zoo_work w = {comm, zoo, choice, costs, outcomes, NULL, NULL};
     int rc;
 
+    find_isa(zoo);
+    if (check_list(comm, zoo, err) != 0)
+        return -1;
+    comm_broadcast(comm, costs, zoo->n_jobs * sizeof *costs);
     w.is_wanted = memory_create(zoo->n_jobs, sizeof *w.is_wanted, "a list of jobs", err);
     w.owner = memory_create(zoo->n_jobs, sizeof *w.owner, "a list of jobs", err);
     rc = comm_agree(comm, w.is_wanted == NULL || w.owner == NULL ? -1 : choose(&w, err), err);

@@ -343,11 +343,10 @@ static int write_history(const struct zoo *zoo, const struct zoo_night *night, s
 
     if (night->n_run + night->n_failed == 0)
         return 0;
-    history = zoo_load(zoo, "history.json");
-    if (!json_is_array(json_object_get(history, "nights"))) {
-        json_decref(history);
+    if (zoo_load(zoo, "history.json", &history, err) != 0)
+        return -1;
+    if (history == NULL)
         history = json_pack("{s:[]}", "nights");
-    }
     nights = json_object_get(history, "nights");
     if (json_array_append_new(nights, changes(night)) != 0) {
         json_decref(history);
@@ -380,11 +379,12 @@ int zoo_accept(const struct zoo *zoo, const char *only, size_t *n, struct error 
     *n = 0;
     if (output == NULL)
         return -1;
-    accepted = zoo_load(zoo, "accepted.json");
-    if (!json_is_object(accepted)) {
-        json_decref(accepted);
-        accepted = json_object();
+    if (zoo_load(zoo, "accepted.json", &accepted, err) != 0) {
+        output_close(output);
+        return -1;
     }
+    if (accepted == NULL)
+        accepted = json_object();
     for (size_t i = 0; i < zoo->n_jobs; i++) {
         char folder[4096];
         json_t *results;

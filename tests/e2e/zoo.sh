@@ -141,3 +141,35 @@ sed 's|nets/\*/job.yaml|nets/*/job.yml|' zoo.yaml >bad.yaml
 expect 66 "no file is called" "$ETALON" zoo bad.yaml
 printf 'jobs: [single.yaml, ./single.yaml]\noutput: night\n' >bad.yaml
 expect 78 'two jobs are called "single"' "$ETALON" zoo bad.yaml
+printf 'jobs: [single.yaml, {file: single.yaml, name: single/inner}]\noutput: night\n' >bad.yaml
+expect 78 'the folder of one job, "single", would hold that of another' "$ETALON" zoo bad.yaml
+for name in '""' a/ a//b zoo.json; do
+  printf 'jobs: [{file: single.yaml, name: %s}]\noutput: night\n' "$name" >bad.yaml
+  expect 78 "" "$ETALON" zoo bad.yaml
+done
+
+# A damaged account is an error, not a fresh start: no gate passes for want of what it compares with.
+cp night/accepted.json whole.json
+head -c 500 whole.json >night/accepted.json
+expect 65 "night/accepted.json: line" "$ETALON" zoo zoo.yaml
+expect 65 "night/accepted.json: line" "$ETALON" zoo accept zoo.yaml --only 'nets/net05@*'
+[ "$(stat -c %s night/accepted.json)" -eq 500 ] || fail "a damaged file was replaced"
+cp whole.json night/accepted.json
+cp night/history.json whole.json
+head -c 500 whole.json >night/history.json
+change same nets/net01/demo.onnx
+expect 65 "night/history.json: line" "$ETALON" zoo zoo.yaml
+cp whole.json night/history.json
+zoo 0 0
+
+# One instruction set for all jobs, whoever comes first; a job that wants another fails alone.
+mkdir isa
+for i in 1 2 3; do
+  printf '%s\n' 'model: {file: ../nets/net01/demo.onnx}' 'engine: {isa: avx2}' >isa/$i.yaml
+done
+sed 's|^jobs:|jobs: [isa/*.yaml]\nold:|; /^  - /d; s|^output:.*|output: limited|; /^matrix/,/^  calib/d' zoo.yaml | sed '/^old:/d' >isa.yaml
+expect 0 "" "$ETALON" zoo isa.yaml
+"$ETALON" inspect limited/isa/3/archive.h5 >"$scratch/stdout"
+grep -q "on avx2$" "$scratch/stdout" || fail "the third job was measured otherwise"
+sed -i 's/avx2/native/' isa/2.yaml
+expect 78 'engine.isa: the zoo' "$ETALON" zoo isa.yaml
