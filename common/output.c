@@ -38,6 +38,7 @@ struct output {
     char *folder;
     size_t made_at; /* folder[0 .. made_at) is the outermost folder that output_open made; 0: all were there */
     int dir, lock;
+    char key[OUTPUT_KEY_BYTES]; /* where we hold no lock: the text of the one we write under */
     bool is_pending;
     struct pending pending;
     struct output_file *files;
@@ -94,13 +95,13 @@ static void remove_empty_folders(struct output *output)
     }
 }
 
-/* Is it `.<name>.<job>.<pid>.tmp`, job and pid being numbers? */
-static bool is_temporary(const char *name)
+/* The length of the file's name in `.<name>.<job>.<pid>.tmp`, job and pid being numbers; 0: not a temporary. */
+static size_t temporary_of(const char *name)
 {
     size_t length = strlen(name);
 
     if (name[0] != '.' || length < 5 || strcmp(name + length - 4, ".tmp") != 0)
-        return false;
+        return 0;
     length -= 4;
     for (int number = 0; number < 2; number++) {
         size_t end = length;
@@ -108,37 +109,62 @@ static bool is_temporary(const char *name)
         while (length > 0 && isdigit((unsigned char)name[length - 1]))
             length--;
         if (length == end || length < 2 || name[--length] != '.')
-            return false;
+            return 0;
     }
-    return length > 1;
+    return length - 1;
 }
 
-/* Removes temporaries from the folder behind `dir` and those below it. We hold the lock, so whoever wrote them is gone.
- * Nothing depends on success: a temporary that stays is only in the way of the eye. */
-static void sweep(int dir, int depth)
+/* Of the file `only`, or, where that is NULL, of any. */
+static bool is_temporary(const char *name, const char *only)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    size_t length = temporary_of(name);
+
+    return length > 0 && (only == NULL || (length == strlen(only) && memcmp(name + 1, only, length) == 0));
+}
+
+/* A folder being swept. */
+struct level {
+    int fd;
+    const struct level *above; /* NULL: the folder whose lock is ours */
+};
+
+/* Does a folder on the way down have a lock of its own? Asked after a temporary was seen, the answer holds: who lives
+ * took the lock before making the temporary. */
+static bool is_anothers(const struct level *level)
+{
+    for (; level->above != NULL; level = level->above)
+        if (output_lock_exists(level->fd))
+            return true;
+    return false;
+}
+
+/* Removes temporaries from a folder and `depth` levels below it: those of the file `only` if it is not NULL. We hold
+ * the lock, so whoever wrote them is gone. Nothing depends on success: a temporary that stays is only in the way of the
+ * eye. */
+static void sweep(int dir, const struct level *above, int depth, const char *only)
+{
+    struct level level = {openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), above};
+    DIR *stream = level.fd < 0 ? NULL : fdopendir(level.fd);
     const struct dirent *entry;
 
     if (stream == NULL) {
-        if (fd >= 0)
-            close(fd);
+        if (level.fd >= 0)
+            close(level.fd);
         return;
     }
     while ((entry = readdir(stream)) != NULL) {
         struct stat info;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+            fstatat(level.fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
-        if (S_ISREG(info.st_mode) && is_temporary(entry->d_name))
-            unlinkat(fd, entry->d_name, 0);
+        if (S_ISREG(info.st_mode) && is_temporary(entry->d_name, only) && !is_anothers(&level))
+            unlinkat(level.fd, entry->d_name, 0);
         else if (S_ISDIR(info.st_mode) && depth > 0) {
-            int below = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            int below = openat(level.fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
             if (below >= 0) {
-                sweep(below, depth - 1);
+                sweep(below, &level, depth - 1, only);
                 close(below);
             }
         }
@@ -146,7 +172,7 @@ static void sweep(int dir, int depth)
     closedir(stream);
 }
 
-struct output *output_open(const char *folder, struct error *err)
+static struct output *open_folder(const char *folder, int sweep_depth, const char *only, struct error *err)
 {
     struct output *output = memory_create(1, sizeof *output, "an output folder", err);
 
@@ -168,11 +194,21 @@ struct output *output_open(const char *folder, struct error *err)
     output->lock = output_lock_take(output->dir, folder, err); /* the lock is also the proof that we can write here */
     if (output->lock < 0)
         goto fail;
-    sweep(output->dir, SWEEP_DEPTH);
+    sweep(output->dir, NULL, sweep_depth, only);
     return output;
 fail:
     output_close(output);
     return NULL;
+}
+
+struct output *output_open(const char *folder, struct error *err)
+{
+    return open_folder(folder, SWEEP_DEPTH, NULL, err);
+}
+
+struct output *output_open_beside(const char *folder, const char *name, struct error *err)
+{
+    return open_folder(folder, 0, name, err);
 }
 
 void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES])
@@ -181,21 +217,39 @@ void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES])
         key[0] = '\0';
 }
 
+/* Is the folder still our run's? */
+static bool is_held(const struct output *output)
+{
+    char found[OUTPUT_KEY_BYTES];
+
+    if (output->lock >= 0)
+        return output_lock_is_held(output->dir, output->lock);
+    return output_lock_read(output->dir, found) && strcmp(found, output->key) == 0;
+}
+
+static int check_lock(const struct output *output, struct error *err)
+{
+    if (is_held(output))
+        return 0;
+    return error_set(err, EX_CANTCREAT, "output folder %s: has been taken over by another start of this job",
+                     output->folder);
+}
+
 int output_join(const char *folder, const char *key, struct output **joined, struct error *err)
 {
     struct output *output = memory_create(1, sizeof *output, "an output folder", err);
-    char found[OUTPUT_KEY_BYTES];
 
     if (output == NULL)
         return -1;
     output->lock = -1;
+    snprintf(output->key, sizeof output->key, "%s", key);
     output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     output->folder = strdup(folder);
     if (output->folder == NULL) {
         output_close(output);
         return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
     }
-    if (output->dir >= 0 && output_lock_read(output->dir, found) && strcmp(found, key) == 0)
+    if (output->dir >= 0 && is_held(output))
         *joined = output;
     else
         output_close(output);
@@ -222,6 +276,15 @@ void output_close(struct output *output)
 
 /* ---- one file --------------------------------------------------------------------------------------------------- */
 
+/* Drops the pending file. Who has taken the folder over sweeps temporaries, and any step may be the one to fail of it:
+ * then that is what to tell. */
+static int give_up(struct output *output, struct error *err)
+{
+    check_lock(output, err);
+    output_cancel(output);
+    return -1;
+}
+
 /* A step on the way to the final name has failed: errno says why. A full disk is an I/O error at any step; that a
  * temporary cannot be made for another reason is a matter of the folder. */
 static int step_failed(struct output *output, const char *step, bool is_creating, struct error *err)
@@ -229,8 +292,7 @@ static int step_failed(struct output *output, const char *step, bool is_creating
     int why = errno, code = is_creating && why != ENOSPC && why != EDQUOT && why != EIO ? EX_CANTCREAT : EX_IOERR;
 
     error_set(err, code, "%s/%s: cannot be %s: %s", output->folder, output->pending.name, step, strerror(why));
-    output_cancel(output);
-    return -1;
+    return give_up(output, err);
 }
 
 static bool is_inside_name(const char *name)
@@ -286,15 +348,6 @@ static int name_pending(struct pending *pending, const char *folder, const char 
     length = snprintf(pending->path, sizeof pending->path, "%s/%.*s%s", folder, (int)(pending->base - pending->name),
                       pending->name, pending->temporary);
     return length < (int)sizeof pending->path ? 0 : -1;
-}
-
-/* A joined output has no lock: who made it checks. */
-static int check_lock(const struct output *output, struct error *err)
-{
-    if (output->lock < 0 || output_lock_is_held(output->dir, output->lock))
-        return 0;
-    return error_set(err, EX_CANTCREAT, "output folder %s: has been taken over by another start of this job",
-                     output->folder);
 }
 
 /* Starts a file: returns a descriptor of its empty temporary, or -1. */
@@ -418,6 +471,8 @@ static int publish(struct output *output, struct output_file *file, bool is_list
     struct pending *pending = &output->pending;
     int rc;
 
+    if (!is_held(output)) /* lost since begin: the name is now another's to give */
+        return give_up(output, err);
     if (fault("output.rename") != 0 || renameat(pending->dir, pending->temporary, pending->dir, pending->base) != 0)
         return step_failed(output, "renamed into place", false, err);
     if (fault("output.fsync_folder") != 0 || fsync(pending->dir) != 0)
@@ -451,7 +506,7 @@ int output_write(struct output *output, const char *name, const void *data, size
 
 int output_write_path(const char *path, const void *data, size_t size, struct error *err)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
     char folder[PATH_MAX];
     struct output *output;
     int rc;
@@ -459,10 +514,10 @@ int output_write_path(const char *path, const void *data, size_t size, struct er
     if ((size_t)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
                          slash == NULL ? "." : path) >= sizeof folder)
         return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
-    output = output_open(folder, err);
+    output = output_open_beside(folder, name, err);
     if (output == NULL)
         return -1;
-    rc = output_write(output, slash == NULL ? path : slash + 1, data, size, false, err);
+    rc = output_write(output, name, data, size, false, err);
     output_close(output);
     return rc;
 }
@@ -496,13 +551,10 @@ int output_commit(struct output *output, bool is_listed, int (*verify)(const cha
         error_in(err, "%s/%s: does not read back as written", output->folder, pending->name);
         if (err != NULL)
             err->code = EX_IOERR; /* wrong data, but ours: a failed write */
-        output_cancel(output);
-        return -1;
+        return give_up(output, err);
     }
-    if (sha256_file(pending->path, file.sha256, err) != 0) {
-        output_cancel(output);
-        return -1;
-    }
+    if (sha256_file(pending->path, file.sha256, err) != 0)
+        return give_up(output, err);
     if (fstatat(pending->dir, pending->temporary, &info, AT_SYMLINK_NOFOLLOW) != 0)
         return step_failed(output, "examined", false, err);
     file.size_bytes = (uint64_t)info.st_size;

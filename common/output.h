@@ -23,17 +23,22 @@ struct output_file {
 
 struct output;
 
-/* Creates the folder and its parents, proves that it can be written to, sweeps temporaries of dead runs, takes
- * `.etalon.lock`. EX_CANTCREAT: cannot be created or written, or in use ("in use by pid 12 on node3, job 77"). A lock
- * is stale when its pid is dead on this host, or its job id is our own (SLURM_JOB_ID, requeued). */
+/* Creates the folder and its parents, proves that it can be written to, takes `.etalon.lock`, sweeps temporaries of
+ * dead runs, but not from sub-folders that have a lock of their own: they are another run's. EX_CANTCREAT: cannot be
+ * created or written, or in use ("in use by pid 12 on node3, job 77"). A lock is stale when its pid is dead on this
+ * host, or its job id is our own (SLURM_JOB_ID, requeued). */
 struct output *output_open(const char *folder, struct error *err);
+/* The same for a folder that is not the run's own, in which it writes the file `name` only: of others, who may work at
+ * files or in sub-folders beside it, nothing is swept. */
+struct output *output_open_beside(const char *folder, const char *name, struct error *err);
 /* Releases the lock, removes temporaries, and the folders that output_open made where they are still empty. NULL is
  * allowed. */
 void output_close(struct output *output);
 
 /* Another way into the folder that a process of this run has opened, for files that nobody else writes; `key` is its
  * output_key. *joined stays NULL where another folder bears the name, on another host's own disk: only who sees the
- * same lock is in the same folder. It holds no lock, so it must be closed first. EX_OSERR. */
+ * same lock is in the same folder. It holds no lock, so it must be closed first; it writes as long as the lock bears
+ * the key. EX_OSERR. */
 int output_join(const char *folder, const char *key, struct output **joined, struct error *err);
 enum { OUTPUT_KEY_BYTES = 512 }; /* text of one terminating 0 */
 void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES]);

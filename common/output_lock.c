@@ -98,6 +98,13 @@ bool output_lock_read(int dir, char text[OUTPUT_LOCK_BYTES])
     return is_read;
 }
 
+bool output_lock_exists(int dir)
+{
+    struct stat info;
+
+    return fstatat(dir, lock_name, &info, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 /* False when the file is not, or not yet, a whole lock. */
 static bool read_owner(int fd, struct owner *owner)
 {

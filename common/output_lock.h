@@ -24,6 +24,9 @@ int output_lock_take(int dir, const char *folder, struct error *err);
 enum { OUTPUT_LOCK_BYTES = 512 };
 bool output_lock_read(int dir, char text[OUTPUT_LOCK_BYTES]);
 
+/* Whether the folder is, or may be, somebody's: it has a lock file, stale or not, or cannot be asked. */
+bool output_lock_exists(int dir);
+
 /* False once another start of the job has taken the folder over: nothing may be written any more. */
 bool output_lock_is_held(int dir, int lock);
 

@@ -32,6 +32,6 @@ struct output *results_open(const char *path, bool force, const char **name, str
     else if (stat(path, &info) == 0 && !(force && S_ISREG(info.st_mode)))
         error_set(err, EX_CANTCREAT, "%s: exists%s", path, S_ISREG(info.st_mode) ? "; use --force to replace it" : "");
     else
-        return output_open(folder, err);
+        return output_open_beside(folder, *name, err);
     return NULL;
 }

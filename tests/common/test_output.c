@@ -403,6 +403,69 @@ static void only_temporaries_are_swept(void **state)
         assert_int_equal(access(in_root(kept[i]), F_OK), 0);
 }
 
+static void a_sub_folder_with_a_lock_of_its_own_is_not_swept(void **state)
+{
+    static const char *const kept[] = {"live/.archive.h5.0.7.tmp", "live/tnn/.m.0.7.tmp", "jobs/live/.n.0.7.tmp"};
+    static const char *const gone[] = {".a.0.1.tmp", "dead/.archive.h5.0.7.tmp", "jobs/.o.0.7.tmp"};
+    static const char *const folders[] = {"live", "live/tnn", "jobs", "jobs/live", "dead"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        assert_int_equal(mkdir(in_root(folders[i]), 0777), 0);
+    put("live/.etalon.lock", "host another\npid 12\njob 0\nstart 5\n");
+    put("jobs/live/.etalon.lock", ""); /* its author is just writing it */
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        put(kept[i], "");
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        put(gone[i], "");
+    output_close(open_root());
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        assert_int_equal(access(in_root(kept[i]), F_OK), 0);
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++)
+        assert_int_equal(access(in_root(gone[i]), F_OK), -1);
+}
+
+/* The sweep has gone down before the lock appears. */
+static void a_lock_taken_during_a_sweep_protects_the_folder_and_those_below(void **state)
+{
+    struct level top = {-1, NULL}, run = {-1, &top}, part = {-1, &run};
+
+    (void)state;
+    assert_int_equal(mkdir(in_root("run"), 0777), 0);
+    assert_int_equal(mkdir(in_root("run/tnn"), 0777), 0);
+    put("run/tnn/.m.0.7.tmp", "");
+    put(".etalon.lock", ""); /* ours: no obstacle */
+    assert_true((top.fd = open(root, O_RDONLY | O_DIRECTORY)) >= 0);
+    assert_true((run.fd = open(in_root("run"), O_RDONLY | O_DIRECTORY)) >= 0);
+    assert_true((part.fd = open(in_root("run/tnn"), O_RDONLY | O_DIRECTORY)) >= 0);
+    put("run/.etalon.lock", "");
+    sweep(part.fd, &run, 0, NULL);
+    assert_int_equal(access(in_root("run/tnn/.m.0.7.tmp"), F_OK), 0);
+    assert_int_equal(unlink(in_root("run/.etalon.lock")), 0);
+    sweep(part.fd, &run, 0, NULL);
+    assert_int_equal(access(in_root("run/tnn/.m.0.7.tmp"), F_OK), -1);
+    close(top.fd);
+    close(run.fd);
+    close(part.fd);
+}
+
+static void one_file_anywhere_sweeps_only_its_own_temporaries(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(mkdir(in_root("tnn"), 0777), 0);
+    put(".x.html.0.7.tmp", "");
+    put(".x.html.gz.0.7.tmp", "");
+    put(".y.html.0.7.tmp", "");
+    put("tnn/.x.html.0.7.tmp", "");
+    assert_int_equal(output_write_path(in_root("x.html"), "abc", 3, &err), 0);
+    assert_content("x.html", "abc");
+    assert_int_equal(access(in_root(".x.html.0.7.tmp"), F_OK), -1);
+    assert_int_equal(count_temporaries("."), 2);
+    assert_int_equal(count_temporaries("tnn"), 1);
+}
+
 /* ---- the lock --------------------------------------------------------------------------------------------------- */
 
 static void the_second_run_is_refused_naming_the_first(void **state)
@@ -491,6 +554,52 @@ static void a_requeued_job_takes_the_folder_from_its_earlier_start(void **state)
     assert_content("kept", "new");
 }
 
+static void assert_taken_over(const struct error *err)
+{
+    assert_int_equal(err->code, EX_CANTCREAT);
+    if (strstr(err->text, "taken over by another start of this job") == NULL)
+        fail_msg("%s", err->text);
+}
+
+/* A verification, during which the folder changes hands; the temporary stays. */
+static int loses_the_lock(const char *path, void *context, struct error *err)
+{
+    (void)path;
+    (void)context;
+    (void)err;
+    assert_int_equal(unlink(in_root(".etalon.lock")), 0);
+    put_lock("another", 12, "77", 5);
+    return 0;
+}
+
+static void a_file_begun_before_the_folder_was_lost_gets_no_name(void **state)
+{
+    struct output *earlier, *later;
+    struct error err = {0};
+
+    (void)state;
+    setenv("SLURM_JOB_ID", "77", 1);
+    earlier = open_root();
+    assert_int_equal(output_write(earlier, "kept", "old", 3, true, &err), 0);
+    assert_non_null(output_begin(earlier, "kept", &err));
+    assert_int_equal(output_commit(earlier, true, loses_the_lock, NULL, &err), -1);
+    assert_taken_over(&err);
+    assert_content("kept", "old");
+    assert_int_equal(count_temporaries("."), 0);
+    output_close(earlier);
+
+    earlier = open_root();
+    err = (struct error){0};
+    assert_non_null(output_begin(earlier, "kept", &err));
+    setenv("SLURM_RESTART_COUNT", "1", 1);
+    later = open_root(); /* sweeps what was begun */
+    assert_int_equal(output_commit(earlier, true, NULL, NULL, &err), -1);
+    assert_taken_over(&err);
+    output_close(earlier);
+    output_close(later);
+    assert_content("kept", "old");
+}
+
 static void of_many_that_find_a_stale_lock_one_takes_it(void **state)
 {
     enum { CHILDREN = 8, ROUNDS = 10 };
@@ -564,6 +673,32 @@ static void files_of_those_who_joined_are_as_if_written_by_the_opener(void **sta
     output_close(output);
 }
 
+static void who_joined_writes_no_more_once_the_folder_is_lost(void **state)
+{
+    struct output *output, *joined = NULL;
+    struct error err = {0};
+    char key[OUTPUT_KEY_BYTES];
+
+    (void)state;
+    setenv("SLURM_JOB_ID", "77", 1);
+    output = open_root();
+    output_key(output, key);
+    assert_int_equal(output_join(root, key, &joined, &err), 0);
+    assert_non_null(joined);
+    assert_int_equal(output_write(joined, "kept", "old", 3, true, &err), 0);
+    assert_non_null(output_begin(joined, "kept", &err));
+    assert_int_equal(output_commit(joined, true, loses_the_lock, NULL, &err), -1);
+    assert_taken_over(&err);
+    err = (struct error){0};
+    assert_int_equal(output_write(joined, "kept", "older", 5, true, &err), -1);
+    assert_taken_over(&err);
+    assert_content("kept", "old");
+    assert_int_equal(count_temporaries("."), 0);
+    output_close(joined);
+    output_close(output);
+    assert_int_equal(access(in_root(".etalon.lock"), F_OK), 0); /* another's */
+}
+
 static void another_folder_of_the_same_name_is_not_joined(void **state)
 {
     struct output *output = open_root(), *joined = NULL;
@@ -598,11 +733,16 @@ int main(void)
         TEST(a_removed_file_takes_its_empty_folders_with_it),
         TEST(a_folder_that_cannot_be_written_is_refused_at_once),
         TEST(only_temporaries_are_swept),
+        TEST(a_sub_folder_with_a_lock_of_its_own_is_not_swept),
+        TEST(a_lock_taken_during_a_sweep_protects_the_folder_and_those_below),
+        TEST(one_file_anywhere_sweeps_only_its_own_temporaries),
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),
         TEST(a_requeued_job_takes_the_folder_from_its_earlier_start),
+        TEST(a_file_begun_before_the_folder_was_lost_gets_no_name),
         TEST(of_many_that_find_a_stale_lock_one_takes_it),
         TEST(files_of_those_who_joined_are_as_if_written_by_the_opener),
+        TEST(who_joined_writes_no_more_once_the_folder_is_lost),
         TEST(another_folder_of_the_same_name_is_not_joined),
     };
 
