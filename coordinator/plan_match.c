@@ -6,6 +6,7 @@
 #include "common/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MATCH_BUDGET = 1 << 24 }; /* pairs of nodes that are compared: those without a namesake are few */
 
@@ -15,26 +16,113 @@ static bool agree(const struct graph *own, int v, const struct graph *other, int
            shape_equal(&own->values[v].shape, &other->values[w].shape);
 }
 
-/* Inputs or outputs: those without a namesake are taken in order, where there are as many in both. */
-static int match_ports(const struct graph *own, const int *of, size_t n, const struct graph *other, const int *to,
-                       size_t n_other, const char *what, int *of_own, struct error *err)
+/* ---- inputs and outputs ---- */
+
+static bool is_called(const struct value *value, const char *name)
+{
+    return strcmp(value->name, name) == 0 || (value->alias != NULL && strcmp(value->alias, name) == 0);
+}
+
+/* The inputs, or the outputs, of both graphs; those of `other` that have found their like are taken. */
+struct ports {
+    const char *what;
+    const struct graph *own, *other;
+    const int *of, *to;
+    size_t n, n_other;
+    int *of_own;
+    bool *is_taken; /* [other->n_values] */
+};
+
+static void take(const struct ports *p, size_t i, size_t k)
+{
+    p->of_own[p->of[i]] = p->to[k];
+    p->is_taken[p->to[k]] = true;
+}
+
+static void match_ports_by_name(const struct ports *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->n_other && p->of_own[p->of[i]] == GRAPH_NONE; k++)
+            if (!p->is_taken[p->to[k]] && is_called(&p->other->values[p->to[k]], p->own->values[p->of[i]].name) &&
+                agree(p->own, p->of[i], p->other, p->to[k]))
+                take(p, i, k);
+}
+
+static int match_ports_by_place(const struct ports *p, struct error *err)
 {
     char expected[SHAPE_TEXT_BYTES], found[SHAPE_TEXT_BYTES];
 
-    if (n != n_other)
-        return error_set(err, EX_DATAERR, "expected %zu %ss, found %zu", n, what, n_other);
-    for (size_t i = 0; i < n; i++) {
-        const struct value *a = &own->values[of[i]], *b = &other->values[to[i]];
+    for (size_t i = 0, k = 0; i < p->n; i++) {
+        const struct value *a = &p->own->values[p->of[i]], *b;
 
-        if (of_own[of[i]] != GRAPH_NONE)
+        if (p->of_own[p->of[i]] != GRAPH_NONE)
             continue;
-        if (!agree(own, of[i], other, to[i]))
+        while (k < p->n_other && p->is_taken[p->to[k]])
+            k++;
+        if (k == p->n_other)
+            return error_set(err, EX_DATAERR, "no %s corresponds to \"%s\"", p->what, a->name);
+        b = &p->other->values[p->to[k]];
+        if (!agree(p->own, p->of[i], p->other, p->to[k]))
             return error_set(err, EX_DATAERR, "%s %zu, \"%s\": expected %s of shape %s as \"%s\" is, found %s of %s",
-                             what, i, b->name, dtype_name(a->dtype), shape_text(&a->shape, expected), a->name,
+                             p->what, k, b->name, dtype_name(a->dtype), shape_text(&a->shape, expected), a->name,
                              dtype_name(b->dtype), shape_text(&b->shape, found));
-        of_own[of[i]] = to[i];
+        take(p, i, k);
     }
     return 0;
+}
+
+/* Where the other graph computes such a value on the way, the two do not end in the same one. An input may lend its
+ * name, though, to what another tool computes: both graphs begin with what the user feeds them. */
+static int check_output(const struct ports *p, int own, struct error *err)
+{
+    const char *name = p->own->values[own].name;
+    int matched = p->of_own[own];
+
+    for (int w = 0; w < (int)p->other->n_values; w++) {
+        bool is_like = matched == GRAPH_NONE ? is_called(&p->other->values[w], name) && agree(p->own, own, p->other, w)
+                                             : w == matched;
+
+        if (is_like && !graph_is_output(p->other, w))
+            return error_set(err, EX_DATAERR, "the network's output \"%s\" is no output of this model", name);
+    }
+    return 0;
+}
+
+/* One to one, and before any other value may take a name: what is fed and what is scored are ports of both graphs. */
+static int match_ports(const struct ports *p, struct error *err)
+{
+    if (p->n != p->n_other)
+        return error_set(err, EX_DATAERR, "expected %zu %ss, found %zu", p->n, p->what, p->n_other);
+    match_ports_by_name(p);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->of == p->own->outputs && check_output(p, p->of[i], err) != 0)
+            return -1;
+    return match_ports_by_place(p, err);
+}
+
+static int match_inputs_and_outputs(const struct graph *own, const struct graph *other, int *of_own, bool *is_taken,
+                                    struct error *err)
+{
+    const struct ports inputs = {.what = "input",
+                                 .own = own,
+                                 .other = other,
+                                 .of = own->inputs,
+                                 .to = other->inputs,
+                                 .n = own->n_inputs,
+                                 .n_other = other->n_inputs,
+                                 .of_own = of_own,
+                                 .is_taken = is_taken};
+    const struct ports outputs = {.what = "output",
+                                  .own = own,
+                                  .other = other,
+                                  .of = own->outputs,
+                                  .to = other->outputs,
+                                  .n = own->n_outputs,
+                                  .n_other = other->n_outputs,
+                                  .of_own = of_own,
+                                  .is_taken = is_taken};
+
+    return match_ports(&inputs, err) != 0 ? -1 : match_ports(&outputs, err);
 }
 
 /* ---- by what computes them ---- */
@@ -78,26 +166,16 @@ static void match_nodes(const struct graph *own, const struct graph *other, int 
     }
 }
 
-static int match_others(const struct graph *own, const struct graph *other, int *of_own, struct error *err)
-{
-    bool *is_taken = memory_create(other->n_values, sizeof *is_taken, "values", err);
+/* ---- by what they are called ---- */
 
-    if (is_taken == NULL)
-        return -1;
-    for (size_t v = 0; v < own->n_values; v++)
-        if (of_own[v] != GRAPH_NONE)
-            is_taken[of_own[v]] = true;
-    match_nodes(own, other, of_own, is_taken);
-    free(is_taken);
-    return 0;
-}
-
-int plan_match_values(const struct graph *own, const struct graph *other, int *of_own, struct error *err)
+/* A value may go under its name and its alias at once: passes have made one of two. */
+static void match_names(const struct graph *own, const struct graph *other, int *of_own, bool *is_taken)
 {
     for (size_t v = 0; v < own->n_values; v++) {
         int w = graph_find_value(other, own->values[v].name);
 
-        of_own[v] = w != GRAPH_NONE && agree(own, (int)v, other, w) ? w : GRAPH_NONE;
+        if (of_own[v] == GRAPH_NONE && w != GRAPH_NONE && !is_taken[w] && agree(own, (int)v, other, w))
+            of_own[v] = w;
     }
     for (size_t w = 0; w < other->n_values; w++) {
         int v = other->values[w].alias == NULL ? GRAPH_NONE : graph_find_value(own, other->values[w].alias);
@@ -105,12 +183,27 @@ int plan_match_values(const struct graph *own, const struct graph *other, int *o
         if (v != GRAPH_NONE && of_own[v] == GRAPH_NONE && agree(own, v, other, (int)w))
             of_own[v] = (int)w;
     }
-    return match_ports(own, own->inputs, own->n_inputs, other, other->inputs, other->n_inputs, "input", of_own, err) !=
-                       0 ||
-                   match_ports(own, own->outputs, own->n_outputs, other, other->outputs, other->n_outputs, "output",
-                               of_own, err) != 0
-               ? -1
-               : match_others(own, other, of_own, err);
+    for (size_t v = 0; v < own->n_values; v++)
+        if (of_own[v] != GRAPH_NONE)
+            is_taken[of_own[v]] = true;
+}
+
+int plan_match_values(const struct graph *own, const struct graph *other, int *of_own, struct error *err)
+{
+    bool *is_taken = memory_create(other->n_values, sizeof *is_taken, "values", err);
+    int rc;
+
+    if (is_taken == NULL)
+        return -1;
+    for (size_t v = 0; v < own->n_values; v++)
+        of_own[v] = GRAPH_NONE;
+    rc = match_inputs_and_outputs(own, other, of_own, is_taken, err);
+    if (rc == 0) {
+        match_names(own, other, of_own, is_taken);
+        match_nodes(own, other, of_own, is_taken);
+    }
+    free(is_taken);
+    return rc;
 }
 
 struct plan *plan_project(const struct plan *plan, const struct graph *graph, const int *of_own, struct error *err)

@@ -24,8 +24,9 @@ struct plan *plan_read(const struct graph *graph, const struct profile *profile,
 int plan_read_hidden_zeros(struct plan *plan, const struct graph *own, const int *of_own, struct error *err);
 
 /* of_own[own->n_values]: the value of `other` that is this one of `own`, by its name or its alias, or because the same
- * operator makes it of the same values, and of the same shape; GRAPH_NONE where there is none. Inputs and outputs also
- * by their places: EX_DATAERR naming one that does not correspond. */
+ * operator makes it of the same values, and of the same shape; GRAPH_NONE where there is none. Inputs are matched with
+ * inputs and outputs with outputs, all of them and one to one, by name or else by their places: EX_DATAERR naming one
+ * that does not correspond, or an output that `other` computes, but not as an output. */
 int plan_match_values(const struct graph *own, const struct graph *other, int *of_own, struct error *err);
 
 /* `plan`, of another graph, as far as it is about values and layers of `graph`: for reports, not for a simulator.

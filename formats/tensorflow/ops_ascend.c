@@ -90,10 +90,50 @@ int tf_build_ascend_quant(struct tf_import *in, struct tf_node *node, struct err
 
 /* ---- AscendWeightQuant ---- */
 
+/* Codes whose scale is still to come have the coding of their AscendWeightQuant, with a scale of 0: all constants that
+ * are made of them share it, so that it knows (has_input_scale) whether any layer has got its weights. */
+static bool is_bare(const struct value *value)
+{
+    return value->is_constant && value->coding != NULL && value->coding->constant == NULL &&
+           value->coding->scale[0] == 0;
+}
+
+void tf_hand_on_weight_codes(struct graph *graph, const struct node *draft, int value)
+{
+    if (!graph->values[value].is_constant || graph->values[value].coding != NULL)
+        return;
+    for (size_t i = 0; i < draft->n_inputs; i++)
+        if (draft->inputs[i] != GRAPH_NONE && is_bare(&graph->values[draft->inputs[i]]))
+            graph->values[value].coding = graph->values[draft->inputs[i]].coding;
+}
+
+int tf_check_weight_codes(const struct tf_import *in, struct error *err)
+{
+    if (in->n_bare_weights != 0)
+        return error_set(err, EX_DATAERR, "%zu AscendWeightQuant without an AscendDequant of their own",
+                         in->n_bare_weights);
+    for (size_t n = 0; n < in->graph->n_nodes; n++) {
+        const struct node *node = &in->graph->nodes[n];
+
+        if (in->graph->values[node->outputs[0]].is_constant) /* computed already */
+            continue;
+        for (size_t i = 0; i < node->n_inputs; i++)
+            if (node->inputs[i] != GRAPH_NONE && is_bare(&in->graph->values[node->inputs[i]]))
+                return error_set(err, EX_DATAERR, "no AscendDequant gives the codes that \"%s\" reads a scale",
+                                 node->name);
+    }
+    for (size_t v = 0; v < in->graph->n_values; v++) /* what nobody reads any more */
+        if (is_bare(&in->graph->values[v]))
+            in->graph->values[v].coding = NULL;
+    return 0;
+}
+
 /* Codes as floats, which AscendDequant makes weights of. */
 int tf_build_ascend_weight_quant(struct tf_import *in, struct tf_node *node, struct error *err)
 {
     struct tensor codes, offsets;
+    struct coding *coding;
+    float *scale;
     void *data;
     int value;
 
@@ -103,7 +143,8 @@ int tf_build_ascend_weight_quant(struct tf_import *in, struct tf_node *node, str
         if (tensor_real(&offsets, (size_t)i) != 0)
             return error_set(err, EX_UNAVAILABLE, "weights with an offset (%g) are not supported",
                              tensor_real(&offsets, (size_t)i));
-    value = tf_add_constant(in, node, NULL, DTYPE_FLOAT32, &codes.shape, &data, err);
+    coding = new_coding(in->graph, 1, &scale, err);
+    value = coding == NULL ? -1 : tf_add_constant(in, node, NULL, DTYPE_FLOAT32, &codes.shape, &data, err);
     if (value < 0)
         return -1;
     for (size_t i = 0; i < (size_t)shape_elements(&codes.shape); i++) {
@@ -112,6 +153,7 @@ int tf_build_ascend_weight_quant(struct tf_import *in, struct tf_node *node, str
             return error_set(err, EX_DATAERR, "code %zu is %g", i, (double)((float *)data)[i]);
     }
     node->outputs[0] = (struct tf_tensor){.value = value, .order = tf_plain_order()};
+    in->graph->values[value].coding = coding;
     in->n_bare_weights++;
     return 0;
 }
@@ -159,16 +201,19 @@ static int scale_weights(struct tf_import *in, const struct tf_node *node, int l
                          float input_scale, struct error *err)
 {
     struct graph *graph = in->graph;
+    int from = graph->nodes[layer].inputs[1];
+    struct coding *bare;
     struct tensor codes;
     size_t n, inner = 1, axis = coding->axis;
     int32_t *integers;
     void *data;
     int value;
 
-    if (!graph_constant(graph, graph->nodes[layer].inputs[1], &codes) || codes.dtype != DTYPE_FLOAT32 ||
+    if (!graph_constant(graph, from, &codes) || !is_bare(&graph->values[from]) || codes.dtype != DTYPE_FLOAT32 ||
         (coding->n_scales != 1 && (int64_t)coding->n_scales != codes.shape.dims[axis]))
         return error_set(err, EX_DATAERR, "%zu scales do not belong to the weights of \"%s\"", coding->n_scales,
                          graph->nodes[layer].name);
+    bare = (struct coding *)(uintptr_t)graph->values[from].coding; /* ours */
     n = (size_t)shape_elements(&codes.shape);
     for (size_t k = axis + 1; k < codes.shape.rank; k++)
         inner *= (size_t)codes.shape.dims[k];
@@ -188,7 +233,8 @@ static int scale_weights(struct tf_import *in, const struct tf_node *node, int l
     coding->has_input_scale = true;
     graph->values[value].coding = coding;
     graph->nodes[layer].inputs[1] = value;
-    in->n_bare_weights--;
+    in->n_bare_weights -= !bare->has_input_scale; /* codes may have several readers, and count once */
+    bare->has_input_scale = true;
     return 0;
 }
 
@@ -207,7 +253,7 @@ int tf_build_ascend_dequant(struct tf_import *in, struct tf_node *node, struct e
     if (op == OP_COUNT || (op != OP_POOL && (with_weights >> op & 1) == 0))
         return error_set(err, EX_DATAERR, "what it reads is no layer that computes on codes");
     input = input_coding(in->graph, layer);
-    if (input == NULL || packed.dtype != DTYPE_INT64)
+    if (input == NULL || input->scale[0] == 0 || packed.dtype != DTYPE_INT64)
         return error_set(err, EX_DATAERR, "the layer \"%s\" before it reads no codes", in->graph->nodes[layer].name);
     coding = new_coding(in->graph, (size_t)shape_elements(&packed.shape), &scale, err);
     if (coding == NULL || read_deq_scales(&packed, scale, err) != 0)

@@ -77,6 +77,7 @@ int tf_add(struct tf_import *in, const struct tf_node *node, const struct node *
     const char *name = result->step == NULL || result->of == NULL ? node->proto->name : result->of;
     struct import_node added = {
         .source_type = node->proto->op, .draft = draft, .shape = result->shape, .dtype = result->dtype};
+    int value;
 
     if (result->step != NULL) {
         added.name = arena_format(in->graph->arena, err, "%s/%s", name, result->step);
@@ -87,7 +88,10 @@ int tf_add(struct tf_import *in, const struct tf_node *node, const struct node *
     }
     if (added.name == NULL || added.value_name == NULL)
         return -1;
-    return import_add_node(in->graph, &added, &in->is_located, err);
+    value = import_add_node(in->graph, &added, &in->is_located, err);
+    if (value >= 0)
+        tf_hand_on_weight_codes(in->graph, draft, value);
+    return value;
 }
 
 int tf_add_step(struct tf_import *in, const struct tf_node *node, const struct node *draft, const char *step,

@@ -396,9 +396,8 @@ int tf_read_graph(struct tf_import *in, struct error *err)
     if (in->sources != NULL && walk.order != NULL && walk.stack != NULL &&
         tf_names_create(in->proto, &in->names, err) == 0)
         rc = read_graph(&walk, err);
-    if (rc == 0 && in->n_bare_weights != 0)
-        rc = error_set(err, EX_DATAERR, "%zu AscendWeightQuant without an AscendDequant of their own",
-                       in->n_bare_weights);
+    if (rc == 0)
+        rc = tf_check_weight_codes(in, err);
     tf_names_free(&in->names);
     free(in->sources);
     free(in->readers);

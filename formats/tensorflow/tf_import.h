@@ -78,7 +78,7 @@ struct tf_import {
     struct import_budget budget;     /* of decoded tensors */
     bool is_located;                 /* the error in flight names its node already */
     bool has_warned_of_fake_quant;
-    size_t n_bare_weights; /* codes of AscendWeightQuant whose scale is still to come */
+    size_t n_bare_weights; /* AscendWeightQuant of whose codes no AscendDequant has made weights yet */
 };
 
 /* One node of the file, as a build function sees it. */
@@ -272,6 +272,10 @@ int tf_mark_convolved(struct tf_import *in, struct tf_node *node, const struct t
 tf_build tf_build_const, tf_build_identity, tf_build_fake_quant, tf_build_switch, tf_build_merge; /* ops_control.c */
 tf_build tf_build_identities, tf_build_nothing;
 tf_build tf_build_ascend_quant, tf_build_ascend_weight_quant, tf_build_ascend_dequant; /* ops_ascend.c */
+/* What is made of constants: codes of an AscendWeightQuant stay marked as such where their axes are moved. */
+void tf_hand_on_weight_codes(struct graph *graph, const struct node *draft, int value);
+/* Nobody computes with codes for want of their scales; EX_DATAERR. */
+int tf_check_weight_codes(const struct tf_import *in, struct error *err);
 
 /* --- ops_slice.c: parts of a value, also for ops_split.c --- */
 

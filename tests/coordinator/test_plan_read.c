@@ -221,6 +221,70 @@ static void values_are_matched_by_name_and_place(void **state)
     end_setting(&b);
 }
 
+/* Two inputs, added, twice a ReLU; the names of these four values. */
+static void add_sum(struct setting *s, const char *x, const char *y, const char *sum, const char *out)
+{
+    struct graph *g = s->graph;
+    struct error err;
+    int a = add_input(g, x, SHAPE(1, 4)), b = add_input(g, y, SHAPE(1, 4)), r, t;
+
+    t = add_node(g, OP_BINARY, sum, INTS(a, b));
+    r = add_node(g, OP_ACTIVATION, out, INTS(t));
+    assert_true(graph_add_output(g, r, &err) >= 0);
+    assert_succeeds(graph_infer_shapes(g, &err), err);
+}
+
+/* Values of `names` (x, y, sum, out) matched with the network of x, y, sum, out. */
+static int match_sum(const char *const *names, int *of_own, struct error *err)
+{
+    struct setting a = new_setting(), b = new_setting();
+    int rc;
+
+    *err = (struct error){0};
+    add_sum(&a, "x", "y", "sum", "out");
+    add_sum(&b, names[0], names[1], names[2], names[3]);
+    rc = plan_match_values(a.graph, b.graph, of_own, err);
+    end_setting(&a);
+    end_setting(&b);
+    return rc;
+}
+
+static void inputs_and_outputs_are_matched_with_each_other_whatever_the_rest_is_called(void **state)
+{
+    static const struct {
+        const char *names[4]; /* of the other graph's x, y, sum, out */
+        int of_own[4];
+    } rows[] = {
+        {{"x", "y", "sum", "out"}, {0, 1, 2, 3}},
+        {{"y", "x", "sum", "out"}, {1, 0, 2, 3}}, /* called like its second input: that is what it is fed */
+        {{"raw", "y", "x", "out"}, {0, 1, 2, 3}}, /* something computed has the input's name */
+        {{"y", "raw", "sum", "out"}, {1, 0, 2, 3}},
+        {{"raw", "x", "y", "out"}, {1, 0, GRAPH_NONE, 3}}, /* no such sum, of these inputs the other way round */
+        {{"p", "q", "r", "s"}, {0, 1, 2, 3}},
+        {{"p", "q", "r", "sum"}, {0, 1, 2, 3}}, /* and the output has the name of something computed */
+    };
+    int of_own[MAX_VALUES];
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_succeeds(match_sum(rows[i].names, of_own, &err), err);
+        for (size_t v = 0; v < 4; v++)
+            if (of_own[v] != rows[i].of_own[v])
+                fail_msg("row %zu: value %zu is %d", i, v, of_own[v]);
+    }
+}
+
+static void an_output_that_the_model_computes_on_the_way_is_refused(void **state)
+{
+    static const char *const names[] = {"x", "y", "out", "end"};
+    int of_own[MAX_VALUES];
+    struct error err;
+
+    (void)state;
+    assert_fails(match_sum(names, of_own, &err), EX_DATAERR, err, "the network's output \"out\"", "is no output");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +293,8 @@ int main(void)
         cmocka_unit_test(codes_that_no_integer_network_has_are_refused),
         cmocka_unit_test(weights_that_something_was_folded_into_are_refused),
         cmocka_unit_test(values_are_matched_by_name_and_place),
+        cmocka_unit_test(inputs_and_outputs_are_matched_with_each_other_whatever_the_rest_is_called),
+        cmocka_unit_test(an_output_that_the_model_computes_on_the_way_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,8 @@ foreign demo "$demo/demo.onnx" default channels signed symmetric
 # What is no quantized model, or of another network, is refused in a sentence.
 quantized() { "$ETALON" evaluate "$scratch/demo.yaml" --quantized "$1"; }
 expect 65 "demo.onnx: no value of this model has codes: it is not quantized" quantized "onnx-qdq=$demo/demo.onnx"
+expect 65 "the network's output \"blend\" is no output of this model" "$ETALON" evaluate "$scratch/demo.yaml" \
+  --set 'model.outputs=[blend]' --quantized "onnx-qdq=$scratch/demo/onnx-qdq/demo.onnx"
 expect 64 "expected TARGET=FILE" quantized "$demo/demo.onnx"
 expect 64 "\"onnx\" is no target with an arithmetic" quantized "onnx=$demo/demo.onnx"
 expect 69 "not read back in this version" quantized sophon-bm1684=net.prototxt,net.int8umodel

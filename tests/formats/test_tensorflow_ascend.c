@@ -27,6 +27,10 @@ static const char *const parts[N_PARTS] = {
     [DEQUANT] = "node { name: \"y\" op: \"AscendDequant\" input: [\"conv\", \"d\"] }\n",
 };
 
+#define SECOND_LAYER                                                                                                   \
+    "node { name: \"other\" op: \"Conv2D\" input: [\"q\", \"wq\"] attr { key: \"strides\" value { list { i: 1 i: 1 "   \
+    "i: 1 i: 1 } } } attr { key: \"padding\" value { s: \"SAME\" } } }\n"
+
 static struct graph *import(enum part changed, const char *as, struct error *err)
 {
     char folder[] = "/tmp/etalon-ascend-XXXXXX", path[64];
@@ -77,6 +81,28 @@ static void codes_and_scales_stay_with_the_values(void **state)
     graph_destroy(graph);
 }
 
+static void two_layers_may_share_codes(void **state)
+{
+    struct error err;
+    struct graph *graph = import(DEQUANT,
+                                 "node { name: \"y\" op: \"AscendDequant\" input: [\"conv\", \"d\"] }\n" SECOND_LAYER
+                                 "node { name: \"z\" op: \"AscendDequant\" input: [\"other\", \"d\"] }\n",
+                                 &err);
+
+    (void)state;
+    if (graph == NULL)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < 2; i++) {
+        const struct node *layer = &graph->nodes[graph_find_node(graph, i == 0 ? "conv" : "other")];
+        struct tensor weights;
+
+        assert_true(graph_constant(graph, layer->inputs[1], &weights));
+        assert_true(tensor_real(&weights, 0) == 5 * 2 && tensor_real(&weights, 1) == -127 * 1);
+        assert_non_null(graph->values[layer->inputs[1]].coding->constant);
+    }
+    graph_destroy(graph);
+}
+
 static void what_contradicts_itself_is_refused_by_name(void **state)
 {
     static const struct {
@@ -108,6 +134,10 @@ static void what_contradicts_itself_is_refused_by_name(void **state)
         {SCALES, CONSTANT("d", "DT_UINT64", DIM("1"), "uint64_val: 0"), EX_DATAERR, "scale 0 is 0"},
         {DEQUANT, "node { name: \"y\" op: \"Relu\" input: \"conv\" }\n", EX_DATAERR,
          "1 AscendWeightQuant without an AscendDequant"},
+        {DEQUANT,
+         "node { name: \"y\" op: \"AscendDequant\" input: [\"conv\", \"d\"] }\n" SECOND_LAYER
+         "node { name: \"z\" op: \"Relu\" input: \"other\" }\n",
+         EX_DATAERR, "no AscendDequant gives the codes that \"other\" reads a scale"},
         {DEQUANT, "node { name: \"y\" op: \"AscendDequant\" input: [\"x\", \"d\"] }\n", EX_DATAERR,
          "what it reads is no layer"},
     };
@@ -127,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codes_and_scales_stay_with_the_values),
+        cmocka_unit_test(two_layers_may_share_codes),
         cmocka_unit_test(what_contradicts_itself_is_refused_by_name),
     };
 
