@@ -55,7 +55,7 @@ struct compared_metric {        /* of a network: fp32, or a target's */
 
 struct compared_target {
     const char *name;
-    bool is_there[COMPARE_SIDES];
+    bool is_there[COMPARE_SIDES]; /* a target that failed is not */
     size_t n_decisions;
     struct compared_decision *decisions; /* those that both have first, by movement; then new and lost ones */
 };
@@ -83,7 +83,9 @@ void comparison_destroy(struct comparison *comparison); /* NULL is allowed */
 struct compare_gate {
     char name[16]; /* see compare_gate_read */
     double limit;
-    double found;                /* the worst; NaN: there is nothing to compare, which is a failure */
+    /* The worst. NaN: there is nothing to compare; infinite with no `where`: the target is gone. Either is a failure.
+     */
+    double found;
     const char *network, *where; /* of the worst: a target or NULL, and a value, metric, or NULL */
     bool has_failed;
 };

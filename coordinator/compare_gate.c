@@ -17,6 +17,14 @@ static void consider(struct compare_gate *gate, double found, const char *networ
     gate->where = where;
 }
 
+/* A target that is gone, or failed, is no better than any that can be looked at. */
+static void judge_presence(const struct comparison *c, struct compare_gate *gate)
+{
+    for (size_t t = 0; t < c->n_targets; t++)
+        if (c->targets[t].is_there[BEFORE] && !c->targets[t].is_there[AFTER])
+            consider(gate, INFINITY, c->targets[t].name, NULL);
+}
+
 static void judge_thresholds(const struct comparison *c, struct compare_gate *gate)
 {
     for (size_t t = 0; t < c->n_targets; t++)
@@ -45,7 +53,7 @@ static void judge_sqnr(const struct comparison *c, struct compare_gate *gate)
         }
 }
 
-/* Of targets: what fp32 loses is no fault of integers. One that has it no more has lost it all. */
+/* Of targets: what fp32 loses is no fault of integers. One that is not evaluated any more has lost it all. */
 static void judge_metric(const struct comparison *c, struct compare_gate *gate)
 {
     for (size_t i = 0; i < c->n_metrics; i++) {
@@ -59,10 +67,14 @@ static void judge_metric(const struct comparison *c, struct compare_gate *gate)
 
 static const struct kind {
     const char *name;
+    bool is_of_targets;
     void (*judge)(const struct comparison *c, struct compare_gate *gate);
 } kinds[] = {
-    {"threshold", judge_thresholds}, {"statistics", judge_statistics}, {"sqnr", judge_sqnr},
-    {"agreement", judge_metric},     {"top1", judge_metric},
+    {"threshold", true, judge_thresholds},
+    {"statistics", false, judge_statistics},
+    {"sqnr", true, judge_sqnr},
+    {"agreement", true, judge_metric},
+    {"top1", true, judge_metric},
 };
 
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
@@ -101,8 +113,12 @@ int compare_gate_read(const char *text, struct compare_gate *gate, struct error 
 
 void compare_gate_judge(const struct comparison *comparison, struct compare_gate *gate)
 {
+    const struct kind *kind = find_kind(gate->name, strlen(gate->name));
+
     gate->found = -INFINITY;
-    find_kind(gate->name, strlen(gate->name))->judge(comparison, gate);
+    if (kind->is_of_targets)
+        judge_presence(comparison, gate);
+    kind->judge(comparison, gate);
     if (isinf(gate->found) && gate->found < 0)
         gate->found = NAN;
     gate->has_failed = !(gate->found <= gate->limit);

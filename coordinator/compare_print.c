@@ -156,7 +156,10 @@ static void print_target(const struct compared_target *t, size_t rows, FILE *out
     size_t n = 0, printed = 0;
 
     if (!t->is_there[BEFORE] || !t->is_there[AFTER]) {
-        fprintf(out, "\ntarget %s: %s\n", t->name, t->is_there[BEFORE] ? "lost" : "new");
+        fprintf(out, "\ntarget %s: %s\n", t->name,
+                t->is_there[BEFORE]  ? "lost"
+                : t->is_there[AFTER] ? "new"
+                                     : "failed in both");
         return;
     }
     for (size_t i = 0; i < t->n_decisions; i++)
@@ -178,6 +181,10 @@ static void print_gate(const struct compare_gate *gate, FILE *out)
     fprintf(out, "gate %s: ", gate->name);
     if (isnan(gate->found)) {
         fprintf(out, "failed: there is nothing to compare\n");
+        return;
+    }
+    if (isinf(gate->found) && gate->where == NULL) {
+        fprintf(out, "failed: target %s is gone or failed\n", gate->network);
         return;
     }
     fprintf(out, "%s: %.6g, limit %.6g", gate->has_failed ? "failed" : "passed", gate->found, gate->limit);

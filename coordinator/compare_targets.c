@@ -152,6 +152,14 @@ static int match_decisions(struct comparison *c, struct compared_target *target,
     return 0;
 }
 
+/* A report tells; of a target that failed an archive keeps no more than the name. */
+static bool has_failed(const struct compare_side *side, const char *target)
+{
+    if (side->report == NULL)
+        return find_archived(side, target)->n_decisions == 0;
+    return json_object_get(json_object_get(json_object_get(side->report, "targets"), target), "error") != NULL;
+}
+
 static struct compared_target *find_target(struct comparison *c, const char *name)
 {
     for (size_t t = 0; t < c->n_targets; t++)
@@ -169,8 +177,11 @@ int compare_targets(struct comparison *c, struct error *err)
     if (c->targets == NULL)
         return -1;
     for (int side = BEFORE; side < COMPARE_SIDES; side++)
-        for (size_t t = 0; t < side_count_targets(&c->sides[side]); t++)
-            find_target(c, side_target(&c->sides[side], t))->is_there[side] = true;
+        for (size_t t = 0; t < side_count_targets(&c->sides[side]); t++) {
+            const char *name = side_target(&c->sides[side], t);
+
+            find_target(c, name)->is_there[side] = !has_failed(&c->sides[side], name);
+        }
     for (size_t t = 0; t < c->n_targets; t++)
         if (match_decisions(c, &c->targets[t], err) != 0)
             return -1;

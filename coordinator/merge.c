@@ -5,6 +5,8 @@
 #include "common/memory.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/merge_overlap.h"
+#include "coordinator/thresholds.h"
+#include "coordinator/weights.h"
 #include "worker/observe_parts.h"
 
 #include <inttypes.h>
@@ -56,7 +58,6 @@ static int check_number(const char *what, uint64_t expected, uint64_t found, str
 static int check_values(const struct archive *a, const struct archive *b, struct error *err)
 {
     if (check_number("values", a->n_values, b->n_values, err) != 0 ||
-        check_number("extras", a->extras, b->extras, err) != 0 ||
         check_number("parts", a->n_parts, b->n_parts, err) != 0)
         return -1;
     for (size_t v = 0; v < a->n_values; v++) {
@@ -87,6 +88,35 @@ static int check_equalization(const struct archive *a, const struct archive *b, 
     return 0;
 }
 
+/* The methods that want any of these kinds, as "a, b". */
+static void list_methods(unsigned kinds, char *text, size_t size)
+{
+    size_t n = 0;
+
+    snprintf(text, size, "methods unknown to this program");
+    for (size_t i = 0; threshold_methods[i] != NULL; i++)
+        if ((threshold_methods[i]->wants & kinds) != 0 && n < size)
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n == 0 ? "" : ", ", threshold_methods[i]->name);
+    for (size_t i = 0; weight_methods[i] != NULL; i++)
+        if ((weight_methods[i]->wants & kinds) != 0 && n < size)
+            n += (size_t)snprintf(text + n, size - n, "%s%s", n == 0 ? "" : ", ", weight_methods[i]->name);
+}
+
+/* Which methods a job names is no matter, but what they want counted beside histograms is: a sum needs it of both. */
+static int check_extras(const struct archive *a, const struct archive *b, struct error *err)
+{
+    char methods[256];
+
+    if (a->extras == b->extras)
+        return 0;
+    list_methods(a->extras ^ b->extras, methods, sizeof methods);
+    return error_set(
+        err, EX_DATAERR,
+        "was measured for other methods than the first archive: only one of the two has counted what is for %s "
+        "(`etalon methods`: records)",
+        methods);
+}
+
 /* From what a user would look at first to what is left. */
 static int check_same_measurement(const struct archive *a, const struct archive *b, struct error *err)
 {
@@ -104,6 +134,8 @@ static int check_same_measurement(const struct archive *a, const struct archive 
         return error_set(err, EX_DATAERR,
                          "was measured on a machine that computes other fp32 bits than that of the first archive: pin "
                          "a common instruction set with engine.isa");
+    if (check_extras(a, b, err) != 0)
+        return -1;
     if (strcmp(a->measurement_fingerprint, b->measurement_fingerprint) != 0)
         return error_set(err, EX_DATAERR,
                          "was measured in another way than the first archive: preprocessing, how records are read, "

@@ -16,10 +16,10 @@ struct merge_options {
 /* *out, owned by the caller (archive_fini), has no targets; its job is that of the first archive. n >= 1: of one
  * archive its statistics alone. Holds the result and one of the archives at a time, and 40 bytes a record.
  *
- * EX_DATAERR, naming the file and what differs: another model, preprocessing, block, number of bins, instruction set or
- * fp32 bits; statistics that do not add up: of a run that has not ended, that may have ended early, that took a second
- * pass over its own range, of channels that were equalized in another way; a record that another archive holds, by its
- * place in both; a counter that would pass 2^63. EX_NOINPUT. */
+ * EX_DATAERR, naming the file and what differs: another model, preprocessing, block, number of bins, instruction set,
+ * fp32 bits or statistics of records; statistics that do not add up: of a run that has not ended, that may have ended
+ * early, that took a second pass over its own range, of channels that were equalized in another way; a record that
+ * another archive holds, by its place in both; a counter that would pass 2^63. EX_NOINPUT. */
 int merge_archives(const char *const *paths, size_t n, const struct merge_options *options, struct archive *out,
                    struct error *err);
 

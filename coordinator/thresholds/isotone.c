@@ -20,7 +20,7 @@ struct plateau {
 struct gaps {
     const struct histogram *histogram;
     size_t bin;
-    uint64_t below; /* gaps in lower bins; those of 0 and less break it for every scale */
+    uint64_t below; /* gaps in lower bins; those of bin 0, and those of 0 and less, break it for every scale */
 };
 
 static uint64_t count_positive(const struct histogram *h)
@@ -62,10 +62,12 @@ static struct plateau find_plateau(const struct top_two *t, int32_t steps, doubl
 {
     const struct histogram *second = &t->second, *gap = &t->gap;
     uint64_t finite = gap->n - gap->nans - gap->positive_infs - gap->negative_infs, above = count_positive(second);
-    struct gaps gaps = {gap, 0, finite - count_positive(gap)};
+    struct gaps gaps = {gap, 1, finite - count_positive(gap) + gap->positive[0]};
     struct plateau best = {largest_scale, largest_scale, UINT64_MAX};
 
-    if (above == 0) { /* nothing asks for more than a step as wide as the least gap */
+    /* Nothing asks for more than the least gap above bin 0 allows: the lowest plateau breaks the fewest, and as it
+     * reaches down to 0, where all is clipped, its upper end stands for it. */
+    if (above == 0) {
         best.low = best.high = fmin(next_break(&gaps), largest_scale);
         return best;
     }

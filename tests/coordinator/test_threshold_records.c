@@ -54,7 +54,7 @@ static void add_record(struct sample *s, size_t r, const float *x, size_t n)
     add(&s->top.gap, &s->gap[r], 1);
 }
 
-static void draw_sample(struct sample *s, double unit, double shift, size_t n)
+static void init_sample(struct sample *s)
 {
     struct error err;
 
@@ -63,6 +63,11 @@ static void draw_sample(struct sample *s, double unit, double shift, size_t n)
     assert_int_equal(histogram_init(&s->histogram, 2048, &err), 0);
     assert_int_equal(histogram_init(&s->top.second, 8192, &err), 0);
     assert_int_equal(histogram_init(&s->top.gap, 8192, &err), 0);
+}
+
+static void draw_sample(struct sample *s, double unit, double shift, size_t n)
+{
+    init_sample(s);
     for (size_t r = 0; r < RECORDS; r++) {
         float x[ELEMENTS];
 
@@ -228,6 +233,34 @@ static void isotone_takes_the_middle_of_what_serves_all(void **state)
     free_sample(&s);
 }
 
+/* Outputs x and -x: no second largest is positive. One record is all but undecided, which no scale can mend. */
+static void isotone_of_opposite_outputs_gives_up_only_the_undecided(void **state)
+{
+    static const double offsets[] = {0, 1}; /* of |x|: gaps from 0 on, or all well above it but one */
+
+    (void)state;
+    draw_state = 47;
+    for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
+        struct sample s;
+        double threshold;
+
+        init_sample(&s);
+        for (size_t r = 0; r < RECORDS; r++) {
+            float x = r == 0 ? 1e-6F : (float)(offsets[i] + fabs(draw_normal()));
+
+            add_record(&s, r, (const float[]){x, -x}, 2);
+        }
+        assert_true(s.top.gap.positive[0] > 0);
+        threshold = (double)search("isotone", &s.request).threshold;
+        assert_true(count_kept(&s, threshold / s.request.steps) + RECORDS / 100 >= most_kept(&s));
+        assert_true(most_kept(&s) >= RECORDS - RECORDS / 100);
+        assert_true(threshold > 0.02 * (double)histogram_abs_max(&s.histogram)); /* 127 steps of two bins of 8192 */
+        if (offsets[i] > 0)
+            assert_true(threshold == (double)histogram_abs_max(&s.histogram));
+        free_sample(&s);
+    }
+}
+
 static void isotone_is_not_held_to_squared_errors(void **state)
 {
     char decided[PLAN_METHOD_BYTES];
@@ -297,6 +330,7 @@ int main(void)
         cmocka_unit_test(aciq_range_clips_by_the_guessed_deviation),
         cmocka_unit_test(isotone_keeps_the_order_of_as_many_records_as_any_scale),
         cmocka_unit_test(isotone_takes_the_middle_of_what_serves_all),
+        cmocka_unit_test(isotone_of_opposite_outputs_gives_up_only_the_undecided),
         cmocka_unit_test(isotone_is_not_held_to_squared_errors),
         cmocka_unit_test(without_records_the_threshold_is_that_of_mse),
         cmocka_unit_test(scaling_the_values_scales_every_threshold),

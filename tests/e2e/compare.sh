@@ -107,6 +107,21 @@ grep -qE "^gate threshold: failed: 0\.[0-9]+, limit 0.0001 \([a-z0-9_]+ on (tnn|
 says "^gate threshold: passed" "$ETALON" compare before kl --fail-above 1000
 expect 1 "2 of 3 gates failed, statistics first" "$ETALON" compare before fewer --gate top1=100 --gate statistics=0 --gate sqnr=0
 expect 1 "gates failed, agreement" "$ETALON" compare before one --gate agreement=5
+for sides in "before one" "before/archive.h5 one/archive.h5" "before/report.json one/report.json"; do
+  expect 1 "2 of 2 gates failed, sqnr first" "$ETALON" compare $sides --gate sqnr=1000 --fail-above 1000
+  [ "$(grep -cx 'gate [a-z]*: failed: target onnx-qdq is gone or failed' stdout)" -eq 2 ] || { cat stdout >&2; fail "a lost target: $sides"; }
+done
+says "^gate threshold: passed" "$ETALON" compare one before --fail-above 1000
+"$PYTHON" - <<'REPORT' || fail "a report of a failed target"
+import json
+report = json.load(open("same/report.json"))
+report["targets"]["tnn"]["error"] = "has no form there"
+json.dump(report, open("failed.json", "w"))
+REPORT
+expect 1 "3 of 3 gates failed" "$ETALON" compare before failed.json --gate sqnr=1000 --gate top1=100 --fail-above 1000
+grep -q "^gate threshold: failed: target tnn is gone or failed" stdout || { cat stdout >&2; fail "a failed target"; }
+grep -q "^target tnn: lost" stdout || fail "a failed target is lost"
+says "^target tnn: failed in both" "$ETALON" compare failed.json failed.json --fail-above 0
 expect 1 "" "$ETALON" compare before/archive.h5 kl/archive.h5 --gate top1=5
 grep -q "^gate top1: failed: there is nothing to compare" stdout || fail "nothing to compare"
 expect 64 'gate "tresholds=1": expected NAME=LIMIT' "$ETALON" compare before kl --gate tresholds=1

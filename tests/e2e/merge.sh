@@ -28,9 +28,13 @@ merge() {
 
 emit() { "$ETALON" emit -q "$scratch/$1" --model "$demo/demo.onnx" --output "$scratch/$2" "${@:3}" >/dev/null || fail "emit $1"; }
 
-for kind in mixed channels; do
+for kind in mixed channels records; do
   calibration="calibration: {$analytic}"
-  [ $kind = mixed ] || calibration="calibration: {$analytic, granularity: per-channel, bins: 1024}"
+  case $kind in
+    channels) calibration="calibration: {$analytic, granularity: per-channel, bins: 1024}" ;;
+    records) # every kind of statistics beside histograms
+      calibration="calibration: {$analytic, activations: isotone, weights: grid-output, overrides: [{node: head_conv, activations: mean-of-extrema}]}" ;;
+  esac
   piece $kind.whole 1 203 "$calibration"
   piece $kind.a 1 104 "$calibration"
   piece $kind.b 105 99 "$calibration" --set engine.threads=2
@@ -99,6 +103,8 @@ for change in "calibration.block=16|calibration.block: expected as in the first 
   "calibration.bins=1024|calibration.bins: expected as in the first archive" \
   "preprocess=[{mean: 3}]|preprocessing, how records are read, granularity or equalization differ" \
   "calibration.granularity=per-channel|calibration.bins: expected as in the first archive 8192, found 2048" \
+  "calibration.activations=isotone|only one of the two has counted what is for isotone (" \
+  "calibration.weights=grid-output|only one of the two has counted what is for grid-output (" \
   "model.outputs=[flat]|the model (SHA-256" \
   "calibration.stop_when_stable=0.5|its run was to end once thresholds were stable" \
   "engine.isa=sse41|the instruction set sse41, the first archive with"; do
