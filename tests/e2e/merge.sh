@@ -14,7 +14,7 @@ analytic='bias_correction: analytic'
 # piece NAME FIRST COUNT KEYS [OPTIONS]: a run of its own over so many records, in $scratch/NAME
 piece() {
   local name=$1 first=$2 count=$3 more=$4; shift 4
-  tail -n +"$first" "$scratch/pictures/calibration.txt" | head -n "$count" >"$scratch/pictures/$name.txt"
+  sed -n "$first,$((first + count - 1))p" "$scratch/pictures/calibration.txt" >"$scratch/pictures/$name.txt"
   demo_job "$name" "$keys\n$more"
   sed -i "s|pictures/calibration.txt|pictures/$name.txt|" "$scratch/$name.yaml"
   "$ETALON" calibrate -q "$@" "$scratch/$name.yaml" >/dev/null || fail "$name: calibrate"
