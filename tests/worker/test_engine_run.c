@@ -338,7 +338,9 @@ static int run_pinned(const char *isa)
     engine = engine_create(graph, 1, NULL, &err);
     if (engine == NULL || engine_run(engine, (const float *const *)&input, 1, NULL, NULL, &err) != 0)
         return err.code;
-    if (engine_pin_isa(isa, &err) == 0)
+    if (engine_pin_isa(isa, &err) != 0) /* as it is already */
+        return err.code;
+    if (engine_pin_isa("native", &err) == 0 || err.code != EX_UNAVAILABLE)
         return EX_PROTOCOL; /* too late, and must have said so */
     engine_destroy(engine);
     graph_destroy(graph);
