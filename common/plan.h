@@ -40,8 +40,8 @@ struct plan_value {
  * accumulator's. Not in depthwise layers of one scale per output channel: there one input channel meets one scale. */
 struct plan_node {
     bool is_quantized;
-    int16_t *weight_codes;  /* within profile->weight_limit, layout of the float weights; NULL: not decided, or let go */
-    bool is_rounded;        /* not to the nearest codes, but by what they do to the output (round_codes.h) */
+    int16_t *weight_codes; /* within profile->weight_limit, layout of the float weights; NULL: not decided, or let go */
+    bool is_rounded;       /* not to the nearest codes, but by what they do to the output (round_codes.h) */
     size_t n_weight_scales; /* 1 or output channels */
     float *weight_scale;    /* [n_weight_scales], of what codes stand for, per step */
     float *acc_scale;       /* [n_weight_scales], real value of one accumulator step: input scale x weight scale */

@@ -21,8 +21,8 @@ struct emit_request {
     const char *const *sets; /* [n_sets]: keys of methods and targets only */
     size_t n_sets;
 };
-/* The job that an archive was made by, less its data, with the archive's bins; nothing in it is the archive's. EX_USAGE: a key
- * that statistics depend on; EX_DATAERR: an archive without a job. */
+/* The job that an archive was made by, less its data, with the archive's bins; nothing in it is the archive's.
+ * EX_USAGE: a key that statistics depend on; EX_DATAERR: an archive without a job. */
 struct job *job_from_archive(const struct archive *archive, const struct emit_request *emit, struct error *err);
 void job_destroy(struct job *job); /* NULL is allowed */
 
