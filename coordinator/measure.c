@@ -30,7 +30,7 @@ struct counting { /* of the rank */
 /* What was counted of whole values in blocks of one part. A thread takes one up for each block, rather than having one
  * for each part. */
 struct tally {
-    struct observation *observation;
+    struct histogram *wholes; /* [n_values], as observation_create_wholes makes them */
     uint64_t n_records;
     struct tally *next;
 };
@@ -42,10 +42,10 @@ struct thread {
 
 /* ---- tallies ---- */
 
-static void tally_destroy(struct tally *tally)
+static void tally_destroy(const struct counting *c, struct tally *tally)
 {
     if (tally != NULL)
-        observation_destroy(tally->observation);
+        observation_destroy_wholes(tally->wholes, c->request->pass.graph->n_values);
     free(tally);
 }
 
@@ -54,10 +54,10 @@ static struct tally *tally_create(const struct counting *c, struct error *err)
     struct tally *tally = memory_create(1, sizeof *tally, "statistics of a part", err);
 
     if (tally != NULL)
-        tally->observation = observation_create(c->request->pass.graph, c->request->bins, 0, err);
-    if (tally != NULL && tally->observation != NULL)
+        tally->wholes = observation_create_wholes(c->moved, err);
+    if (tally != NULL && tally->wholes != NULL)
         return tally;
-    tally_destroy(tally);
+    tally_destroy(c, tally);
     return NULL;
 }
 
@@ -74,7 +74,7 @@ static int empty_tally(struct counting *c, size_t part, struct tally *tally, str
 {
     c->moved->parts->n_records[part] += tally->n_records;
     tally->n_records = 0;
-    return observation_move(c->moved, part, tally->observation, err);
+    return observation_move(c->moved, part, tally->wholes, err);
 }
 
 static struct tally *pop_tally(struct counting *c, size_t part)
@@ -146,7 +146,7 @@ static void destroy_tallies(struct counting *c)
 {
     for (size_t p = 0; p < OBSERVE_PARTS; p++)
         while (c->tallies[p] != NULL)
-            tally_destroy(pop_tally(c, p));
+            tally_destroy(c, pop_tally(c, p));
 }
 
 /* ---- one thread ---- */
@@ -177,7 +177,6 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
 {
     struct thread *t = state;
     struct counting *c = t->counting;
-    struct histogram *own = t->observation->tensor;
     struct tally *tally;
     size_t part;
     int rc;
@@ -188,9 +187,9 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
     tally = take_tally(c, part, err);
     if (tally == NULL)
         return -1;
-    t->observation->tensor = tally->observation->tensor;
+    observation_count_in(t->observation, tally->wholes);
     rc = run_block(t, engine, block, err);
-    t->observation->tensor = own;
+    observation_count_in(t->observation, NULL);
     tally->n_records += block->n_records;
     give_tally(c, part, tally);
     return rc;

@@ -189,10 +189,35 @@ int observation_keep_parts(struct observation *o, struct error *err)
     return o->parts == NULL ? -1 : 0;
 }
 
-int observation_move(struct observation *into, size_t part, struct observation *from, struct error *err)
+void observation_destroy_wholes(struct histogram *wholes, size_t n_values)
+{
+    for (size_t v = 0; wholes != NULL && v < n_values; v++)
+        histogram_fini(&wholes[v]);
+    free(wholes);
+}
+
+struct histogram *observation_create_wholes(const struct observation *o, struct error *err)
+{
+    struct histogram *wholes = memory_create(o->graph->n_values, sizeof *wholes, "statistics", err);
+
+    for (size_t v = 0; wholes != NULL && v < o->graph->n_values; v++)
+        if (o->tensor[v].bins > 0 && (o->derived[v] & DERIVED_TENSOR) == 0 &&
+            histogram_init(&wholes[v], o->bins, err) != 0) {
+            observation_destroy_wholes(wholes, o->graph->n_values);
+            return NULL;
+        }
+    return wholes;
+}
+
+void observation_count_in(struct observation *o, struct histogram *wholes)
+{
+    o->counted = wholes == NULL ? o->tensor : wholes;
+}
+
+int observation_move(struct observation *into, size_t part, struct histogram *wholes, struct error *err)
 {
     for (size_t v = 0; v < into->graph->n_values; v++) {
-        struct histogram *h = &from->tensor[v];
+        struct histogram *h = &wholes[v];
 
         if (h->bins == 0 || h->n == 0)
             continue;
@@ -228,6 +253,7 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
         if (channel_bins > 0 && create_channels(o, (int)v, err) != 0)
             goto fail;
     }
+    o->counted = o->tensor;
     if (create_sums(o, err) != 0)
         goto fail;
     mark_derived(o);
@@ -295,9 +321,9 @@ int observation_observe(void *context, int node, int value, const struct view *v
 
     (void)node;
     if (wants_tensor && wants_sums)
-        rc = histogram_observe_view_sums(&o->tensor[value], view, o->scratch, err);
+        rc = histogram_observe_view_sums(&o->counted[value], view, o->scratch, err);
     else if (wants_tensor)
-        rc = histogram_observe_view(&o->tensor[value], view, err);
+        rc = histogram_observe_view(&o->counted[value], view, err);
     else if (wants_sums)
         view_channel_sums(view, o->scratch);
     if (rc == 0 && wants_sums)

@@ -23,6 +23,7 @@ struct observation {
     struct extras *extras;       /* NULL, or as observation_collect has made them */
     struct ranges *ranges;       /* what a second pass has counted; NULL: there was none */
     /* private */
+    struct histogram *counted;            /* where whole values are counted: tensor, or as observation_count_in says */
     uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
     struct histogram_channels **counters; /* [n_values] of channels */
     double *scratch;                      /* one block's sums of one value */
@@ -51,9 +52,17 @@ int observation_observe(void *context, int node, int value, const struct view *v
 /* Brings the histograms up to date: to be called after the last view, before anything is read or merged. */
 void observation_settle(struct observation *observation);
 
-/* Moves what `from` has counted of whole values, all of it in blocks of one part, to `into`, which keeps parts: into
- * its whole and that part. Channels and sums stay. Same graph, same bins; errors as histogram_merge. */
-int observation_move(struct observation *into, size_t part, struct observation *from, struct error *err);
+/* Empty histograms for the whole values that the observation counts itself: [n_values], of no bins where it derives or
+ * does not observe them. An observation without its sums of channels, which weigh more where layers are wide.
+ * To be freed with observation_destroy_wholes. EX_OSERR. */
+struct histogram *observation_create_wholes(const struct observation *observation, struct error *err);
+void observation_destroy_wholes(struct histogram *wholes, size_t n_values); /* NULL is allowed */
+/* From now on whole values are counted there (borrowed), until the next call; NULL: in the observation itself. */
+void observation_count_in(struct observation *observation, struct histogram *wholes);
+
+/* Moves what is counted in wholes[n_values], all of it in blocks of one part, to `into`, which keeps parts: into its
+ * whole and that part. Of the same graph and bins; errors as histogram_merge. */
+int observation_move(struct observation *into, size_t part, struct histogram *wholes, struct error *err);
 
 /* Some values hold the same numbers as others: a reshape or transpose its input's, a concat its inputs'. Their
  * statistics follow exactly from those, so they are not observed (a third of all activations in SqueezeNet); this fills

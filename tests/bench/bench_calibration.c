@@ -185,7 +185,7 @@ static int measure_parts(const struct bench *bench, struct observation *observat
     for (size_t i = 0; rc == 0 && i < CHANGES; i++) {
         double begin = seconds(), block = 0;
 
-        rc = observation_move(whole, i % OBSERVE_PARTS, observation, err);
+        rc = observation_move(whole, i % OBSERVE_PARTS, observation->tensor, err);
         taken[i] = seconds() - begin;
         if (rc == 0)
             rc = time_run(bench, i % BLOCKS, observation_observe, observation, &block, err);

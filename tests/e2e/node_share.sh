@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The ranks of one machine hold one copy of a network: constants and reordered weights of 67 MB each, and less than 60 MB
+# The ranks of one machine hold one copy of a network: constants and reordered weights of 67 MB each, and less than 40 MB
 # a rank of its own, whatever their number. The results are those of one process.
 . "$(dirname "$0")/lib.sh"
 [ "${SANITIZED:-0}" = 0 ] || skip "sanitizers keep what was freed"
@@ -42,5 +42,5 @@ wait_for 120 all_see_them
 own=$(kib RssAnon | sort -n | tail -n 1)
 kill -9 $mpirun $(ranks_of $mpirun)
 wait $mpirun 2>/dev/null || true
-[ "$own" -lt 60000 ] || fail "a rank holds $own KiB of its own"
+[ "$own" -lt 40000 ] || fail "a rank holds $own KiB of its own"
 echo "ok: four ranks, at most $own KiB of their own beside 134 MB that they share"

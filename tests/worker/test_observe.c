@@ -367,7 +367,7 @@ static struct observation *observe_parts_of_threads(const struct net *net, struc
 
         run_block(engine, b, observation_observe, thread);
         assert_int_equal(observe_cut_part(&whole->parts->cut, b), b);
-        assert_succeeds(observation_move(whole, b, thread, &err), err);
+        assert_succeeds(observation_move(whole, b, thread->tensor, &err), err);
     }
     for (size_t t = 0; t < 2; t++) {
         observation_settle(threads[t]);
