@@ -137,7 +137,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
 {
     struct zoo_options q = {0};
     bool wants_help = false, accepts = argc > 1 && strcmp(argv[1], "accept") == 0;
-    const char *words[1];
+    const char *words[2];
     size_t n_words;
     const struct option options[] = {
         {"only", 0, OPTION_TEXT, &q.only, "PATTERN", "jobs whose name is like this, e.g. 'resnet*'"},
@@ -147,7 +147,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {0},
     };
     struct zoo *zoo = NULL;
-    int rc = options_read(argc - accepts, argv + accepts, options, words, 1, &n_words, &wants_help, err);
+    int rc = options_read(argc - accepts, argv + accepts, options, words, 2, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
         return comm->rank > 0
@@ -161,7 +161,9 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                          "Example: mpirun -n 8 etalon zoo nightly.yaml\n",
                          options);
     if (rc == 0 && n_words != 1)
-        rc = error_set(err, EX_USAGE, "zoo needs one file: etalon zoo [accept] ZOO.yaml");
+        rc = n_words > 1
+                 ? error_set(err, EX_USAGE, "zoo: expected one file, or \"accept\" and a file; found \"%s\"", words[0])
+                 : error_set(err, EX_USAGE, "zoo needs one file: etalon zoo [accept] ZOO.yaml");
     if (rc == 0 && (zoo = zoo_read(words[0], q.sets.items, q.sets.n, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
