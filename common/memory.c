@@ -37,6 +37,11 @@ void *memory_create(size_t n, size_t size, const char *what, struct error *err)
     return memset(memory, 0, rounded);
 }
 
+void memory_use_one_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+}
+
 void memory_give_back(void)
 {
     malloc_trim(0);

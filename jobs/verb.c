@@ -3,6 +3,7 @@
 
 #include "common/bus_error.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "common/suggest.h"
 #include "coordinator/run.h"
 #include "coordinator/stop.h"
@@ -93,6 +94,7 @@ int verb_main(int argc, char **argv)
     const struct verb *verb;
     int rc;
 
+    memory_use_one_heap();
     signal(SIGPIPE, SIG_IGN); /* a reader that closes the pipe is a write error, not a death */
     signal(SIGXFSZ, SIG_IGN); /* so is a file beyond the limit */
     if (argc < 2) {
