@@ -2,7 +2,7 @@
 #include "formats/records/lmdb_index.h"
 
 enum {
-    LET_GO_BYTES = 128 << 10, /* keys seen before their pages are let go; with values beside them, up to 8 MB */
+    LET_GO_BYTES = 16 << 10, /* keys seen before their pages are let go; with values beside them, up to 1 MB (128 KB: 8 MB) */
 };
 
 static int walk(MDB_cursor *cursor, uint64_t n_records, struct key_index *index, struct error *err)
