@@ -144,6 +144,7 @@ example() {
   case $(cat "$1") in
     jobs:*) cp "$1" "$file"; verb=(zoo) ;;
     *output:*) cp "$1" "$file" ;;
+    evaluate:*) { grep -v '^evaluate:' "$scratch/job.yaml"; cat "$1"; } >"$file" ;;
     calibration:*) cat "$scratch/job.yaml" "$1" >"$file" ;;
     *) { cat "$scratch/job.yaml"; echo "preprocess:"; sed 's/^/  /' "$1"; } >"$file" ;;
   esac
