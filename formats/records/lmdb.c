@@ -18,7 +18,6 @@
 enum {
     PREFETCH_BYTES = 16 << 10, /* a value beyond four pages is asked for at once rather than fault by fault */
     PROBE_EVERY = 8,           /* see prefetch */
-    LET_GO_BYTES = 2 << 20,    /* read before pages are let go: few calls (at 1 MB 5 % slower), little memory */
 };
 
 struct lmdb {
@@ -155,8 +154,7 @@ static int lmdb_read(void *state, void *cursor, uint64_t ordinal, struct record 
     struct lmdb_cursor *mine = cursor;
     MDB_val key, value;
 
-    if (mine->touched.bytes >= LET_GO_BYTES) /* the record lent before is done with */
-        lmdb_let_go(&mine->touched);
+    lmdb_let_go_of_much(&mine->touched); /* the record lent before is done with */
     if (place(&lmdb->index, cursor, ordinal, &key, &value, err) < 0)
         return -1;
     key_text(key.mv_data, key.mv_size, record->key);
@@ -177,8 +175,7 @@ static int lmdb_read_key(void *state, void *cursor, uint64_t ordinal, char text[
     if (place(&lmdb->index, mine, ordinal, &key, &value, err) < 0)
         return -1;
     key_text(key.mv_data, key.mv_size, text);
-    if (mine->touched.bytes >= LET_GO_BYTES)
-        lmdb_let_go(&mine->touched);
+    lmdb_let_go_of_much(&mine->touched);
     return 0;
 }
 

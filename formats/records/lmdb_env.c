@@ -16,7 +16,12 @@
 
 enum { NODE_MIN_BYTES = 10 }; /* of a record on its leaf page: header and pointer, without the key */
 
-enum { FAULT_AROUND_BYTES = 256 << 10 /* Linux maps 64 KiB by default, and what lies in one large folio */ };
+enum {
+    FAULT_AROUND_BYTES = 256 << 10, /* Linux maps 64 KiB by default, and what lies in one large folio */
+    MUCH_BYTES = 2 << 20,           /* few calls (at 1 MB 5 % slower), little memory */
+    FAR_BYTES =
+        4 << 20, /* keys among large values, or records here and there: each may bring 2 MB of a file just written */
+};
 
 struct lmdb_env {
     struct lmdb_env *next; /* of all that are open */
@@ -250,4 +255,10 @@ void lmdb_let_go(struct lmdb_touched *touched)
     from = from / page * page;
     (void)madvise((void *)from, touched->to - from, MADV_DONTNEED);
     *touched = (struct lmdb_touched){.last_from = touched->from, .last_to = touched->to};
+}
+
+void lmdb_let_go_of_much(struct lmdb_touched *touched)
+{
+    if (touched->bytes >= MUCH_BYTES || touched->to - touched->from >= FAR_BYTES)
+        lmdb_let_go(touched);
 }

@@ -46,6 +46,8 @@ void lmdb_touch(struct lmdb_touched *touched, const MDB_val *part);
 /* Pages that were read stay in the system's cache, but need not stay in this process: a set larger than memory would
  * otherwise fill what the job was given. Another thread that reads them now maps them again. Advice only. */
 void lmdb_let_go(struct lmdb_touched *touched);
+/* The same where it is worth a call: after 2 MB, or when what was touched lies 4 MB apart. */
+void lmdb_let_go_of_much(struct lmdb_touched *touched);
 
 /* error_set for an LMDB return code: "<what>: <reason>", with EX_DATAERR, EX_NOINPUT, EX_IOERR or EX_OSERR. */
 int lmdb_error(int code, const char *what, struct error *err);

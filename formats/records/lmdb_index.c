@@ -1,10 +1,6 @@
 /* lmdb_index.c — see lmdb_index.h. */
 #include "formats/records/lmdb_index.h"
 
-enum {
-    LET_GO_BYTES = 16 << 10, /* keys seen before their pages are let go; with values beside them, up to 1 MB (128 KB: 8 MB) */
-};
-
 static int walk(MDB_cursor *cursor, uint64_t n_records, struct key_index *index, struct error *err)
 {
     struct lmdb_touched touched = {0};
@@ -23,8 +19,7 @@ static int walk(MDB_cursor *cursor, uint64_t n_records, struct key_index *index,
             break;
         lmdb_touch(&touched, &key);
         rc = key_index_add(index, key.mv_data, key.mv_size, err);
-        if (touched.bytes >= LET_GO_BYTES)
-            lmdb_let_go(&touched);
+        lmdb_let_go_of_much(&touched);
     }
     lmdb_let_go(&touched);
     return rc;

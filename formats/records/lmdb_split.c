@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 
-enum { LET_GO_BYTES = 1 << 20 }; /* read before pages are let go */
-
 struct lmdb_split {
     struct lmdb_env *env;
     struct key_index index;
@@ -61,8 +59,7 @@ static int copy_records(const struct lmdb_split *split, MDB_cursor *cursor, uint
             lmdb_touch(&touched, &value);
         }
         lmdb_touch(&touched, &key);
-        if (touched.bytes >= LET_GO_BYTES)
-            lmdb_let_go(&touched);
+        lmdb_let_go_of_much(&touched);
         if (i + 1 == first + count)
             break;
         code = mdb_cursor_get(cursor, &key, NULL, MDB_NEXT);
