@@ -26,9 +26,12 @@ enum log_level log_level_now(void)
     return level_now;
 }
 
-void log_speak_for_itself(bool does)
+bool log_speak_for_itself(bool does)
 {
+    bool before = every_rank_speaks;
+
     every_rank_speaks = does;
+    return before;
 }
 
 void log_set_subject(const char *subject)

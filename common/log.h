@@ -16,8 +16,8 @@ void log_setup(enum log_level level, int rank);
 void log_set_level(enum log_level level);
 enum log_level log_level_now(void);
 /* While work is dealt out to ranks, each says what it has to say; else all would say the same, and rank 0 alone does.
- */
-void log_speak_for_itself(bool does);
+ * Returns what was so before, for the end of that work: which may be a share of other work that is dealt out. */
+bool log_speak_for_itself(bool does);
 /* What all messages are about from now on, before each: "resnet20". Borrowed; NULL: nothing in particular. */
 void log_set_subject(const char *subject);
 

@@ -28,14 +28,6 @@ static const json_t *find_network(const struct compare_side *side, const char *n
     return json_object_get(root, network);
 }
 
-static bool has_metric(const struct comparison *c, size_t first, const char *name)
-{
-    for (size_t i = first; i < c->n_metrics; i++)
-        if (strcmp(c->metrics[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static size_t count_keys(const struct comparison *c, const char *network)
 {
     return json_object_size(find_network(&c->sides[BEFORE], network)) +
@@ -45,8 +37,6 @@ static size_t count_keys(const struct comparison *c, const char *network)
 /* Metrics that either report has of a network. */
 static void add_metrics(struct comparison *c, const char *network)
 {
-    size_t first = c->n_metrics;
-
     for (int side = BEFORE; side < COMPARE_SIDES; side++) {
         const char *name;
         json_t *value;
@@ -55,7 +45,8 @@ static void add_metrics(struct comparison *c, const char *network)
         {
             struct compared_metric *metric = &c->metrics[c->n_metrics];
 
-            if (!is_metric(name) || has_metric(c, first, name))
+            if (!is_metric(name) ||
+                (side == AFTER && json_object_get(find_network(&c->sides[BEFORE], network), name) != NULL))
                 continue;
             *metric = (struct compared_metric){network, name, {NAN, NAN}};
             for (int i = BEFORE; i < COMPARE_SIDES; i++) {
@@ -79,8 +70,11 @@ static int compare_metrics(struct comparison *c, struct error *err)
     if (c->metrics == NULL)
         return -1;
     add_metrics(c, "fp32");
-    for (size_t t = 0; t < c->n_targets; t++)
+    for (size_t t = 0; t < c->n_targets; t++) {
+        c->targets[t].first_metric = c->n_metrics;
         add_metrics(c, c->targets[t].name);
+        c->targets[t].n_metrics = c->n_metrics - c->targets[t].first_metric;
+    }
     return 0;
 }
 

@@ -58,6 +58,7 @@ struct compared_target {
     bool is_there[COMPARE_SIDES]; /* a target that failed is not */
     size_t n_decisions;
     struct compared_decision *decisions; /* those that both have first, by movement; then new and lost ones */
+    size_t first_metric, n_metrics;      /* its rows of the comparison's */
 };
 
 struct comparison {
@@ -83,10 +84,10 @@ void comparison_destroy(struct comparison *comparison); /* NULL is allowed */
 struct compare_gate {
     char name[16]; /* see compare_gate_read */
     double limit;
-    /* The worst. NaN: there is nothing to compare; infinite with no `where`: the target is gone. Either is a failure.
-     */
+    /* The worst. NaN: there is nothing to compare, of `network` and `where` if they are told: one run alone has the
+     * figure, or neither. Infinite with no `where`: the target is gone. Either is a failure. */
     double found;
-    const char *network, *where; /* of the worst: a target or NULL, and a value, metric, or NULL */
+    const char *network, *where; /* of the worst: a target or NULL, and a value or NULL */
     bool has_failed;
 };
 

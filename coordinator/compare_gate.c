@@ -7,14 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first is the worst until another is worse; NaN says nothing. */
-static void consider(struct compare_gate *gate, double found, const char *network, const char *where)
+static void set_worst(struct compare_gate *gate, double found, const char *network, const char *where)
 {
-    if (isnan(found) || found <= gate->found)
-        return;
     gate->found = found;
     gate->network = network;
     gate->where = where;
+}
+
+/* The first is the worst until another is worse. */
+static void consider(struct compare_gate *gate, double found, const char *network, const char *where)
+{
+    if (found > gate->found)
+        set_worst(gate, found, network, where);
+}
+
+/* Whatever the others are: what nobody can tell may be worse. Only a target that is gone is. */
+static void miss(struct compare_gate *gate, const char *network, const char *where)
+{
+    if (!isnan(gate->found) && !(isinf(gate->found) && gate->found > 0 && gate->where == NULL))
+        set_worst(gate, NAN, network, where);
 }
 
 /* A target that is gone, or failed, is no better than any that can be looked at. */
@@ -25,15 +36,27 @@ static void judge_presence(const struct comparison *c, struct compare_gate *gate
             consider(gate, INFINITY, c->targets[t].name, NULL);
 }
 
+static bool is_in_both(const struct compared_target *t)
+{
+    return t->is_there[BEFORE] && t->is_there[AFTER];
+}
+
 static void judge_thresholds(const struct comparison *c, struct compare_gate *gate)
 {
-    for (size_t t = 0; t < c->n_targets; t++)
+    for (size_t t = 0; t < c->n_targets; t++) {
+        size_t n = 0;
+
         for (size_t i = 0; i < c->targets[t].n_decisions; i++) {
             const struct compared_decision *d = &c->targets[t].decisions[i];
 
-            if (d->at[BEFORE].is_there && d->at[AFTER].is_there)
-                consider(gate, d->moved, c->targets[t].name, d->value);
+            if (!d->at[BEFORE].is_there || !d->at[AFTER].is_there)
+                continue;
+            consider(gate, d->moved, c->targets[t].name, d->value);
+            n++;
         }
+        if (n == 0 && c->targets[t].n_decisions > 0 && is_in_both(&c->targets[t]))
+            miss(gate, c->targets[t].name, NULL);
+    }
 }
 
 static void judge_statistics(const struct comparison *c, struct compare_gate *gate)
@@ -42,26 +65,44 @@ static void judge_statistics(const struct comparison *c, struct compare_gate *ga
         consider(gate, c->values[v].distance, NULL, c->values[v].name);
 }
 
+/* A value of which neither run tells, dead or without noise, is as good as it was. */
 static void judge_sqnr(const struct comparison *c, struct compare_gate *gate)
 {
     for (size_t t = 0; t < c->n_targets; t++)
         for (size_t i = 0; i < c->targets[t].n_decisions; i++) {
             const struct compared_decision *d = &c->targets[t].decisions[i];
+            double before = d->at[BEFORE].sqnr_db, after = d->at[AFTER].sqnr_db;
 
-            if (d->at[BEFORE].is_there && d->at[AFTER].is_there)
-                consider(gate, d->at[BEFORE].sqnr_db - d->at[AFTER].sqnr_db, c->targets[t].name, d->value);
+            if (!d->at[BEFORE].is_there || !d->at[AFTER].is_there)
+                continue;
+            if (isnan(before) != isnan(after))
+                miss(gate, c->targets[t].name, d->value);
+            else
+                consider(gate, before - after, c->targets[t].name, d->value);
         }
+}
+
+static const struct compared_metric *find_metric(const struct comparison *c, const struct compared_target *target,
+                                                 const char *name)
+{
+    for (size_t i = target->first_metric; i < target->first_metric + target->n_metrics; i++)
+        if (strcmp(c->metrics[i].name, name) == 0)
+            return &c->metrics[i];
+    return NULL;
 }
 
 /* Of targets: what fp32 loses is no fault of integers. One that is not evaluated any more has lost it all. */
 static void judge_metric(const struct comparison *c, struct compare_gate *gate)
 {
-    for (size_t i = 0; i < c->n_metrics; i++) {
-        const struct compared_metric *m = &c->metrics[i];
+    for (size_t t = 0; t < c->n_targets; t++) {
+        const struct compared_metric *m = find_metric(c, &c->targets[t], gate->name);
 
-        if (strcmp(m->name, gate->name) != 0 || strcmp(m->network, "fp32") == 0)
+        if (!is_in_both(&c->targets[t]))
             continue;
-        consider(gate, isnan(m->at[AFTER]) ? m->at[BEFORE] : m->at[BEFORE] - m->at[AFTER], m->network, NULL);
+        if (m == NULL || isnan(m->at[BEFORE]))
+            miss(gate, c->targets[t].name, NULL);
+        else
+            consider(gate, isnan(m->at[AFTER]) ? m->at[BEFORE] : m->at[BEFORE] - m->at[AFTER], m->network, NULL);
     }
 }
 
@@ -119,7 +160,7 @@ void compare_gate_judge(const struct comparison *comparison, struct compare_gate
     if (kind->is_of_targets)
         judge_presence(comparison, gate);
     kind->judge(comparison, gate);
-    if (isinf(gate->found) && gate->found < 0)
+    if (gate->found == -INFINITY)
         gate->found = NAN;
     gate->has_failed = !(gate->found <= gate->limit);
 }

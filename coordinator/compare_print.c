@@ -73,8 +73,10 @@ static void print_metrics(const struct comparison *c, FILE *out)
     fprintf(out, "\n%-22s %-12s %10s %10s %9s\n", "network", "", "before", "after", "change");
     for (size_t i = 0; i < c->n_metrics; i++) {
         const struct compared_metric *m = &c->metrics[i];
+        char network[NAME_BYTES], name[NAME_BYTES];
 
-        fprintf(out, "%-22s %-12s", m->network, m->name);
+        fprintf(out, "%-22s %-12s", printable_copy(network, sizeof network, m->network),
+                printable_copy(name, sizeof name, m->name));
         print_change(m->at[BEFORE], m->at[AFTER], out);
         fputc('\n', out);
     }
@@ -130,6 +132,18 @@ static bool is_changed(const struct compared_decision *d)
            strcmp(a->method, b->method) != 0;
 }
 
+/* "mse", or "mse -> kl" */
+static void print_methods(const char *before, const char *after, FILE *out)
+{
+    fputs("  ", out);
+    printable_print(before, out);
+    if (strcmp(before, after) != 0) {
+        fputs(" -> ", out);
+        printable_print(after, out);
+    }
+    fputc('\n', out);
+}
+
 static void print_decision(const struct compared_decision *d, FILE *out)
 {
     const struct compared_choice *a = &d->at[BEFORE], *b = &d->at[AFTER];
@@ -138,8 +152,9 @@ static void print_decision(const struct compared_decision *d, FILE *out)
     if (!a->is_there || !b->is_there) {
         const struct compared_choice *one = a->is_there ? a : b;
 
-        fprintf(out, " %10s  threshold %.6g, scale %.6g, %s\n", a->is_there ? "lost" : "new", (double)one->threshold,
-                (double)one->scale, one->method);
+        fprintf(out, " %10s  threshold %.6g, scale %.6g", a->is_there ? "lost" : "new", (double)one->threshold,
+                (double)one->scale);
+        print_methods(one->method, one->method, out);
         return;
     }
     fprintf(out, " %9.2f%%  %10.5g -> %8.5g  %10.4g -> %8.4g", 100 * d->moved, (double)a->threshold,
@@ -148,23 +163,22 @@ static void print_decision(const struct compared_decision *d, FILE *out)
         fprintf(out, "  %6.2f -> %5.2f", a->sqnr_db, b->sqnr_db);
     else
         fprintf(out, "  %15s", "");
-    fprintf(out, strcmp(a->method, b->method) == 0 ? "  %s\n" : "  %s -> %s\n", a->method, b->method);
+    print_methods(a->method, b->method, out);
 }
 
 static void print_target(const struct compared_target *t, size_t rows, FILE *out)
 {
     size_t n = 0, printed = 0;
 
+    fputs("\ntarget ", out);
+    printable_print(t->name, out);
     if (!t->is_there[BEFORE] || !t->is_there[AFTER]) {
-        fprintf(out, "\ntarget %s: %s\n", t->name,
-                t->is_there[BEFORE]  ? "lost"
-                : t->is_there[AFTER] ? "new"
-                                     : "failed in both");
+        fprintf(out, ": %s\n", t->is_there[BEFORE] ? "lost" : t->is_there[AFTER] ? "new" : "failed in both");
         return;
     }
     for (size_t i = 0; i < t->n_decisions; i++)
         n += is_changed(&t->decisions[i]);
-    fprintf(out, "\ntarget %s: %zu of %zu values changed\n", t->name, n, t->n_decisions);
+    fprintf(out, ": %zu of %zu values changed\n", n, t->n_decisions);
     if (n > 0)
         fprintf(out, "  %-*s %10s  %22s  %22s  %15s  %s\n", NAME_WIDTH, "value", "moved", "threshold", "scale",
                 "SQNR dB", "method");
@@ -179,21 +193,24 @@ static void print_target(const struct compared_target *t, size_t rows, FILE *out
 static void print_gate(const struct compare_gate *gate, FILE *out)
 {
     fprintf(out, "gate %s: ", gate->name);
-    if (isnan(gate->found)) {
-        fprintf(out, "failed: there is nothing to compare\n");
-        return;
-    }
     if (isinf(gate->found) && gate->where == NULL) {
-        fprintf(out, "failed: target %s is gone or failed\n", gate->network);
+        fputs("failed: target ", out);
+        printable_print(gate->network, out);
+        fputs(" is gone or failed\n", out);
         return;
     }
-    fprintf(out, "%s: %.6g, limit %.6g", gate->has_failed ? "failed" : "passed", gate->found, gate->limit);
+    if (isnan(gate->found))
+        fprintf(out, "failed: there is nothing to compare");
+    else
+        fprintf(out, "%s: %.6g, limit %.6g", gate->has_failed ? "failed" : "passed", gate->found, gate->limit);
     if (gate->network != NULL || gate->where != NULL) {
         fputs(" (", out);
         if (gate->where != NULL)
             printable_print(gate->where, out);
-        fprintf(out, "%s%s)", gate->where != NULL && gate->network != NULL ? " on " : "",
-                gate->network != NULL ? gate->network : "");
+        fputs(gate->where != NULL && gate->network != NULL ? " on " : "", out);
+        if (gate->network != NULL)
+            printable_print(gate->network, out);
+        fputc(')', out);
     }
     fputc('\n', out);
 }

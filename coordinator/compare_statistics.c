@@ -74,16 +74,14 @@ static int find_distance(const struct histogram *a, const struct histogram *b, d
     return rc;
 }
 
-/* The row of a value; where it was is where it is most often. n_values: there is none. */
-static size_t find_value(const struct archive *a, const char *name, size_t expected)
+static int index_values(struct name_index *index, const struct archive *archive, struct arena *arena, struct error *err)
 {
-    size_t v = 0;
-
-    if (expected < a->n_values && strcmp(a->values[expected].name, name) == 0)
-        return expected;
-    while (v < a->n_values && strcmp(a->values[v].name, name) != 0)
-        v++;
-    return v;
+    if (name_index_init(index, archive->n_values, arena, err) != 0)
+        return -1;
+    for (size_t v = 0; v < archive->n_values; v++)
+        index->places[v] = (struct name_place){archive->values[v].name, v};
+    name_index_sort(index);
+    return 0;
 }
 
 static void describe(struct compared_value *value, int side, const struct histogram *h)
@@ -105,14 +103,16 @@ static int by_distance(const void *a, const void *b)
 int compare_statistics(struct comparison *c, struct error *err)
 {
     const struct archive *a = &c->sides[BEFORE].archive, *b = &c->sides[AFTER].archive;
+    struct name_index of_a, of_b;
 
     c->values = arena_create_array(c->arena, a->n_values + 1, sizeof *c->values, err);
     c->lost = arena_create_array(c->arena, a->n_values + 1, sizeof *c->lost, err);
     c->added = arena_create_array(c->arena, b->n_values + 1, sizeof *c->added, err);
-    if (c->values == NULL || c->lost == NULL || c->added == NULL)
+    if (c->values == NULL || c->lost == NULL || c->added == NULL || index_values(&of_a, a, c->arena, err) != 0 ||
+        index_values(&of_b, b, c->arena, err) != 0)
         return -1;
     for (size_t v = 0; v < a->n_values; v++) {
-        size_t w = find_value(b, a->values[v].name, v);
+        size_t w = name_index_find(&of_b, a->values[v].name);
         struct compared_value *value = &c->values[c->n_values];
 
         if (w == b->n_values) {
@@ -127,7 +127,7 @@ int compare_statistics(struct comparison *c, struct error *err)
         c->n_values++;
     }
     for (size_t w = 0; w < b->n_values; w++)
-        if (find_value(a, b->values[w].name, w) == a->n_values)
+        if (name_index_find(&of_a, b->values[w].name) == a->n_values)
             c->added[c->n_new++] = b->values[w].name;
     qsort(c->values, c->n_values, sizeof *c->values, by_distance);
     return 0;

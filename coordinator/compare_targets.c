@@ -5,21 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t side_count_targets(const struct compare_side *side)
+int side_targets(const struct compare_side *side, struct arena *arena, const char *const **names, size_t *n,
+                 struct error *err)
 {
-    return side->report != NULL ? json_object_size(json_object_get(side->report, "targets")) : side->archive.n_targets;
-}
+    json_t *reported = json_object_get(side->report, "targets"), *target;
+    size_t most = side->report != NULL ? json_object_size(reported) : side->archive.n_targets;
+    const char **list = arena_create_array(arena, most + 1, sizeof *list, err), *name;
 
-const char *side_target(const struct compare_side *side, size_t index)
-{
-    json_t *targets = json_object_get(side->report, "targets");
-    void *at = json_object_iter(targets);
-
-    if (side->report == NULL)
-        return side->archive.targets[index].name;
-    while (index-- > 0)
-        at = json_object_iter_next(targets, at);
-    return json_object_iter_key(at);
+    if (list == NULL)
+        return -1;
+    *names = list;
+    *n = most;
+    for (size_t t = 0; side->report == NULL && t < most; t++)
+        list[t] = side->archive.targets[t].name;
+    json_object_foreach(reported, name, target) *list++ = name;
+    return 0;
 }
 
 static const struct archive_target *find_archived(const struct compare_side *side, const char *name)
@@ -85,16 +85,15 @@ int side_decisions(const struct compare_side *side, const char *target, struct a
                          arena, out, n, err);
 }
 
-/* NULL: there is none. */
-static const struct side_decision *find_decision(const struct side_decision *rows, size_t n, const char *value,
-                                                 size_t expected)
+static int index_decisions(struct name_index *index, const struct side_decision *rows, size_t n, struct arena *arena,
+                           struct error *err)
 {
-    if (expected < n && strcmp(rows[expected].value, value) == 0)
-        return &rows[expected];
+    if (name_index_init(index, n, arena, err) != 0)
+        return -1;
     for (size_t i = 0; i < n; i++)
-        if (strcmp(rows[i].value, value) == 0)
-            return &rows[i];
-    return NULL;
+        index->places[i] = (struct name_place){rows[i].value, i};
+    name_index_sort(index);
+    return 0;
 }
 
 static double movement(float before, float after)
@@ -122,27 +121,29 @@ static int by_movement(const void *a, const void *b)
 static int match_decisions(struct comparison *c, struct compared_target *target, struct error *err)
 {
     struct side_decision *rows[COMPARE_SIDES];
+    struct name_index places[COMPARE_SIDES];
     size_t n[COMPARE_SIDES];
 
     for (int side = BEFORE; side < COMPARE_SIDES; side++)
-        if (side_decisions(&c->sides[side], target->name, c->arena, &rows[side], &n[side], err) != 0)
+        if (side_decisions(&c->sides[side], target->name, c->arena, &rows[side], &n[side], err) != 0 ||
+            index_decisions(&places[side], rows[side], n[side], c->arena, err) != 0)
             return -1;
     target->decisions = arena_create_array(c->arena, n[BEFORE] + n[AFTER] + 1, sizeof *target->decisions, err);
     if (target->decisions == NULL)
         return -1;
     for (size_t i = 0; i < n[BEFORE]; i++) {
-        const struct side_decision *after = find_decision(rows[AFTER], n[AFTER], rows[BEFORE][i].value, i);
+        size_t after = name_index_find(&places[AFTER], rows[BEFORE][i].value);
         struct compared_decision *d = &target->decisions[target->n_decisions++];
 
         d->value = rows[BEFORE][i].value;
         d->at[BEFORE] = rows[BEFORE][i].choice;
-        if (after == NULL)
+        if (after == n[AFTER])
             continue;
-        d->at[AFTER] = after->choice;
+        d->at[AFTER] = rows[AFTER][after].choice;
         d->moved = movement(d->at[BEFORE].threshold, d->at[AFTER].threshold);
     }
     for (size_t i = 0; i < n[AFTER]; i++)
-        if (find_decision(rows[BEFORE], n[BEFORE], rows[AFTER][i].value, i) == NULL) {
+        if (name_index_find(&places[BEFORE], rows[AFTER][i].value) == n[BEFORE]) {
             struct compared_decision *d = &target->decisions[target->n_decisions++];
 
             d->value = rows[AFTER][i].value;
@@ -160,28 +161,39 @@ static bool has_failed(const struct compare_side *side, const char *target)
     return json_object_get(json_object_get(json_object_get(side->report, "targets"), target), "error") != NULL;
 }
 
-static struct compared_target *find_target(struct comparison *c, const char *name)
+/* Those of BEFORE, then what is new. */
+static int list_targets(struct comparison *c, struct error *err)
 {
-    for (size_t t = 0; t < c->n_targets; t++)
-        if (strcmp(c->targets[t].name, name) == 0)
-            return &c->targets[t];
-    c->targets[c->n_targets].name = name;
-    return &c->targets[c->n_targets++];
+    const char *const *names[COMPARE_SIDES];
+    struct name_index places;
+    size_t n[COMPARE_SIDES];
+
+    for (int side = BEFORE; side < COMPARE_SIDES; side++)
+        if (side_targets(&c->sides[side], c->arena, &names[side], &n[side], err) != 0)
+            return -1;
+    c->targets = arena_create_array(c->arena, n[BEFORE] + n[AFTER] + 1, sizeof *c->targets, err);
+    if (c->targets == NULL || name_index_init(&places, n[BEFORE], c->arena, err) != 0)
+        return -1;
+    for (; c->n_targets < n[BEFORE]; c->n_targets++) {
+        places.places[c->n_targets] = (struct name_place){names[BEFORE][c->n_targets], c->n_targets};
+        c->targets[c->n_targets].name = names[BEFORE][c->n_targets];
+        c->targets[c->n_targets].is_there[BEFORE] = !has_failed(&c->sides[BEFORE], names[BEFORE][c->n_targets]);
+    }
+    name_index_sort(&places);
+    for (size_t t = 0; t < n[AFTER]; t++) {
+        size_t place = name_index_find(&places, names[AFTER][t]);
+        struct compared_target *target = &c->targets[place < n[BEFORE] ? place : c->n_targets++];
+
+        target->name = names[AFTER][t];
+        target->is_there[AFTER] = !has_failed(&c->sides[AFTER], names[AFTER][t]);
+    }
+    return 0;
 }
 
 int compare_targets(struct comparison *c, struct error *err)
 {
-    size_t most = side_count_targets(&c->sides[BEFORE]) + side_count_targets(&c->sides[AFTER]);
-
-    c->targets = arena_create_array(c->arena, most + 1, sizeof *c->targets, err);
-    if (c->targets == NULL)
+    if (list_targets(c, err) != 0)
         return -1;
-    for (int side = BEFORE; side < COMPARE_SIDES; side++)
-        for (size_t t = 0; t < side_count_targets(&c->sides[side]); t++) {
-            const char *name = side_target(&c->sides[side], t);
-
-            find_target(c, name)->is_there[side] = !has_failed(&c->sides[side], name);
-        }
     for (size_t t = 0; t < c->n_targets; t++)
         if (match_decisions(c, &c->targets[t], err) != 0)
             return -1;

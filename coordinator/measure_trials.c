@@ -1,6 +1,7 @@
 /* measure_trials.c — see measure_trials.h. */
 #include "coordinator/measure_trials.h"
 
+#include "common/math.h"
 #include "common/memory.h"
 #include "worker/simulate.h"
 
@@ -39,6 +40,23 @@ size_t measure_trials_count(const struct trials *trials)
     for (size_t i = 0; i < trials->n; i++)
         n += trials->list[i].n_judged * measure_trials_row(&trials->list[i]);
     return n;
+}
+
+double measure_trials_output_db(const struct exact_sum *sums, size_t n_outputs)
+{
+    static const double db = 4.342944819032518, most = 1e20; /* 10 / ln 10; 200 dB as a ratio */
+    double total = 0;
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_outputs; i++) {
+        double signal = exact_sum_value(&sums[2 * i]), noise = exact_sum_value(&sums[2 * i + 1]);
+
+        if (signal > 0) {
+            total += db * math_log(fmin(fmax(signal / noise, 1 / most), most)); /* x / 0 is infinite */
+            n++;
+        }
+    }
+    return n > 0 ? total / (double)n : 0;
 }
 
 /* ---- one thread ---- */

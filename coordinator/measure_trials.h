@@ -16,6 +16,11 @@
  * A block whose sum is no number counts 2^600. */
 size_t measure_trials_count(const struct trials *trials);
 
+/* Signal to noise of a plan's outputs in dB, their mean; `sums` begin with those of n_outputs. An output without any
+ * signal tells nothing, and none counts more than 200 dB or less than -200: one that is always right would decide
+ * alone. No output that tells: 0. The same bits everywhere, so that plans may be chosen by it. */
+double measure_trials_output_db(const struct exact_sum *sums, size_t n_outputs);
+
 static inline size_t measure_trials_row(const struct trial *trial)
 {
     return 2 + trial->n_candidates;

@@ -1,14 +1,13 @@
 /* plan_match.c — values of two graphs of one network: what was trained, and what somebody made of it; see plan_read.h.
  */
+#include "coordinator/plan_match.h"
+
+#include "common/memory.h"
 #include "coordinator/plan_mark.h"
 #include "coordinator/plan_read.h"
 
-#include "common/memory.h"
-
 #include <stdlib.h>
 #include <string.h>
-
-enum { MATCH_BUDGET = 1 << 24 }; /* pairs of nodes that are compared: those without a namesake are few */
 
 static bool agree(const struct graph *own, int v, const struct graph *other, int w)
 {
@@ -125,47 +124,6 @@ static int match_inputs_and_outputs(const struct graph *own, const struct graph 
     return match_ports(&inputs, err) != 0 ? -1 : match_ports(&outputs, err);
 }
 
-/* ---- by what computes them ---- */
-
-static bool reads_the_same(const struct graph *own, const struct node *a, const struct graph *other,
-                           const struct node *b, const int *of_own)
-{
-    if (a->op != b->op || a->n_inputs != b->n_inputs || b->n_outputs != 1)
-        return false;
-    for (size_t i = 0; i < a->n_inputs; i++) {
-        int x = a->inputs[i], y = b->inputs[i];
-
-        if (x == GRAPH_NONE || y == GRAPH_NONE ? x != y
-            : plan_is_activation(own, x)       ? of_own[x] != y
-                                               : !shape_equal(&own->values[x].shape, &other->values[y].shape))
-            return false;
-    }
-    return true;
-}
-
-/* What neither name nor alias tells: formats that have no room for some names. */
-static void match_nodes(const struct graph *own, const struct graph *other, int *of_own, bool *is_taken)
-{
-    size_t budget = MATCH_BUDGET;
-
-    for (size_t n = 0; n < own->n_nodes; n++) {
-        const struct node *a = &own->nodes[n];
-
-        if (a->n_outputs != 1 || of_own[a->outputs[0]] != GRAPH_NONE)
-            continue;
-        for (size_t m = 0; m < other->n_nodes && budget > 0; m++, budget--) {
-            const struct node *b = &other->nodes[m];
-
-            if (!reads_the_same(own, a, other, b, of_own) || is_taken[b->outputs[0]] ||
-                !agree(own, a->outputs[0], other, b->outputs[0]))
-                continue;
-            of_own[a->outputs[0]] = b->outputs[0];
-            is_taken[b->outputs[0]] = true;
-            break;
-        }
-    }
-}
-
 /* ---- by what they are called ---- */
 
 /* A value may go under its name and its alias at once: passes have made one of two. */
@@ -200,7 +158,7 @@ int plan_match_values(const struct graph *own, const struct graph *other, int *o
     rc = match_inputs_and_outputs(own, other, of_own, is_taken, err);
     if (rc == 0) {
         match_names(own, other, of_own, is_taken);
-        match_nodes(own, other, of_own, is_taken);
+        rc = plan_match_nodes(own, other, of_own, is_taken, err); /* formats that have no room for some names */
     }
     free(is_taken);
     return rc;

@@ -6,7 +6,6 @@
 #include "coordinator/measure_trials.h"
 #include "coordinator/plan_vary.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 /* A candidate's error over that of the present threshold. Trials of thresholds that mse has chosen differ by less, and
@@ -16,7 +15,7 @@ static const double least_gain = 0.98;
 /* A target while it is refined. */
 struct contender {
     struct plan *best; /* of those whose outputs are known; NULL before the first pass */
-    double error;      /* of its outputs */
+    double db;         /* signal to noise of its outputs, the mean */
     struct plan *tried;
     struct trials trials; /* of the plan tried, in the pass at hand */
     struct exact_sum *sums;
@@ -32,24 +31,6 @@ struct refinement {
 };
 
 /* ---- what a pass has shown ---- */
-
-/* Noise over signal, the geometric mean over outputs: what the mean of their decibels goes by. An output without any
- * signal tells nothing. */
-static double output_error(const struct contender *c)
-{
-    size_t n = c->trials.plan->graph->n_outputs, counted = 0;
-    double product = 1;
-
-    for (size_t i = 0; i < n; i++) {
-        double signal = exact_sum_value(&c->sums[2 * i]), noise = exact_sum_value(&c->sums[2 * i + 1]);
-
-        if (signal > 0) {
-            product *= noise / signal;
-            counted++;
-        }
-    }
-    return counted > 0 ? product : 0;
-}
 
 /* Of a candidate, or, 0, of the plan: noise over signal, added up over what the trial judges. */
 static double trial_error(const struct trial *trial, const struct exact_sum *sums, size_t candidate)
@@ -112,12 +93,12 @@ static int vary(struct contender *c, struct error *err)
 /* The plan tried has been seen on all records: it or the one before. */
 static void settle(struct contender *c, struct refine_plan *plan)
 {
-    double error = output_error(c);
+    double db = measure_trials_output_db(c->sums, c->trials.plan->graph->n_outputs);
 
     if (c->best == NULL) {
-        plan->before = plan->after = error;
-    } else if (error < c->error) {
-        plan->after = error;
+        plan->before = plan->after = db;
+    } else if (db > c->db) {
+        plan->after = db;
         plan->n_kept++;
         plan_destroy(c->best);
     } else {
@@ -127,7 +108,7 @@ static void settle(struct contender *c, struct refine_plan *plan)
         return;
     }
     c->best = c->tried;
-    c->error = error;
+    c->db = db;
 }
 
 /* ---- a pass ---- */
@@ -214,7 +195,7 @@ static void tell(const struct refine_plan *plan)
 {
     if (plan->n_kept > 0)
         log_info("refinement, %s: signal to noise at the outputs %.2f dB, %.2f before", plan->plan->profile->name,
-                 -10 * log10(plan->after), -10 * log10(plan->before));
+                 plan->after, plan->before);
     else
         log_info("refinement, %s: nothing better was found", plan->plan->profile->name);
 }

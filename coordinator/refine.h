@@ -19,7 +19,7 @@ struct refine_plan {
     const struct threshold_job *jobs; /* that decided it, borrowed */
     size_t n_jobs;
     unsigned n_kept;      /* how many passes have found a better plan */
-    double before, after; /* mean signal to noise of the outputs, as a ratio, of the first plan and of the last */
+    double before, after; /* dB, measure_trials_output_db of the first plan and of the last */
 };
 
 struct refine_request {

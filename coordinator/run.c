@@ -189,6 +189,7 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
     if (rc == 0)
         rc = keep_take(archive, run->graph, q->calibration.bins, channel_bins, &run->observation, &run->records,
                        &run->earlier, err);
+    rc = comm_agree(run->comm, rc, err); /* before anything collective: a rank may be without the model */
     if (rc == 0)
         rc = run_equalize(run, err);
     if (rc == 0)

@@ -280,12 +280,13 @@ int run_write_models(struct run *run, struct error *err)
     if (rc == 0)
         rc = join(run, load, &output, err);
     if (rc == 0) {
+        bool spoke = log_speak_for_itself(true);
+
         deal(run, load, writer);
-        log_speak_for_itself(true);
         rc = run->comm->rank == 0 ? write_archive(run, err) : 0;
         make_room(run);
         rc = comm_agree(run->comm, rc == 0 ? write_own(run, writer, output, err) : -1, err);
-        log_speak_for_itself(false);
+        log_speak_for_itself(spoke);
     }
     if (rc == 0) {
         rc = comm_agree(run->comm, collect(run, writer, output, err), err);

@@ -72,16 +72,19 @@ int zoo_run(const struct comm *comm, struct zoo *zoo, const struct zoo_choice *c
 /* {"fingerprint", "fp32", "targets": {name: {accuracies, "thresholds": {value: T}}}} of a folder's report.json; NULL
  * where there is none that can be read. */
 json_t *zoo_results(const char *folder);
-/* Adds "since_accepted" to every target of the results, and "gates": a sentence for each gate that fails. Thresholds
- * are taken out. accepted: zoo_results of that night, or NULL. Returns how many failed. */
-size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *gates);
+/* Adds "since_accepted" to every target of the results, "gates": a sentence for each gate that fails, and "not_judged":
+ * the names of those that are asked for and have no figure to be judged by, if any. Where the figure was known on the
+ * accepted night, that is a failure. Thresholds are taken out. accepted: zoo_results of that night, or NULL. Returns
+ * how many failed, and adds to *n_unjudged. */
+size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *gates, size_t *n_unjudged);
 
 /* --- zoo_night.c: {"date", "jobs": {name: results and "status", "seconds", "error", "code"}} --- */
 
 struct zoo_night {
     json_t *root;
-    size_t n_run, n_same, n_failed, n_gates; /* jobs, and gates that fail */
-    int code;                                /* of the first job that failed */
+    size_t n_run, n_same, n_failed; /* jobs */
+    size_t n_gates, n_unjudged;     /* gates that fail, and that nothing can be said of */
+    int code;                       /* of the first job that failed */
 };
 
 /* From the results of all jobs, judged; `before` is the zoo.json of the night before (NULL: none). EX_OSERR. */

@@ -65,7 +65,7 @@ static json_t *entry(const struct zoo *zoo, size_t i, const struct zoo_outcome *
         results = NULL;
     }
     if (results != NULL)
-        night->n_gates += zoo_judge(results, accepted, &zoo->jobs[i].gates);
+        night->n_gates += zoo_judge(results, accepted, &zoo->jobs[i].gates, &night->n_unjudged);
     else
         results = json_object();
     if (outcome->code != 0) {

@@ -105,7 +105,12 @@ static json_t *rounded(double x)
     return isfinite(x) ? json_real(round(x * 1e6) / 1e6 + 0.0) : json_null(); /* no -0 */
 }
 
-__attribute__((format(printf, 2, 3))) static void fail(json_t **gates, const char *format, ...)
+/* What becomes of the gates of a target. */
+struct verdict {
+    json_t *failed, *unjudged; /* sentences, and names of gates */
+};
+
+__attribute__((format(printf, 2, 3))) static void fail(struct verdict *verdict, const char *format, ...)
 {
     char text[512];
     va_list args;
@@ -113,39 +118,71 @@ __attribute__((format(printf, 2, 3))) static void fail(json_t **gates, const cha
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    json_append(gates, json_text(text));
+    json_append(&verdict->failed, json_text(text));
 }
 
-static json_t *judge_target(json_t *fp32, json_t *target, const json_t *then, const struct zoo_gates *limit)
+/* Is the gate asked for, and is there anything to judge it by? */
+static bool can_judge(struct verdict *verdict, const char *gate, double limit, double found)
+{
+    if (isnan(limit))
+        return false;
+    if (isnan(found))
+        json_append(&verdict->unjudged, json_string(gate));
+    return !isnan(found);
+}
+
+/* The same of what has been known, and has to stay so: a night that does not measure is not a good one. */
+static bool can_compare(struct verdict *verdict, const char *gate, double limit, const char *what, double before,
+                        double now)
+{
+    if (isnan(limit) || isnan(before) || !isnan(now))
+        return can_judge(verdict, gate, limit, before - now);
+    fail(verdict, "%s is not known any more (%s)", what, gate);
+    return false;
+}
+
+static void judge_movement(struct verdict *verdict, double limit, const json_t *now, const json_t *then, double moved,
+                           const char *most)
+{
+    if (!isnan(limit) && isnan(moved) && json_object_size(then) > 0 && json_object_size(now) == 0)
+        fail(verdict, "thresholds are not known any more (threshold_movement)");
+    else if (can_judge(verdict, "threshold_movement", limit, moved) && moved > limit)
+        fail(verdict, "the threshold of %s has moved by %.3g since it was accepted, more than %g", most, moved, limit);
+}
+
+static struct verdict judge_target(json_t *fp32, json_t *target, const json_t *then, const struct zoo_gates *limit)
 {
     const char *key = accuracy_key(fp32), *most = "";
+    json_t *thresholds = json_object_get(target, "thresholds"), *accepted = json_object_get(then, "thresholds");
     double now = number_of(target, key), agreement = number_of(target, "agreement");
-    double drop = number_of(fp32, key) - now, fall = number_of(then, key) - now;
-    double sqnr_fall = number_of(then, "sqnr_db") - number_of(target, "sqnr_db");
-    double moved = movement(json_object_get(target, "thresholds"), json_object_get(then, "thresholds"), &most);
-    json_t *gates = json_array();
+    double drop = number_of(fp32, key) - now, before = number_of(then, key), fall = before - now;
+    double sqnr = number_of(target, "sqnr_db"), sqnr_before = number_of(then, "sqnr_db");
+    double moved = movement(thresholds, accepted, &most);
+    struct verdict verdict = {json_array(), json_array()};
 
-    /* What is not known fails no gate: a comparison with NaN is false. */
-    if (drop > limit->accuracy_drop)
-        fail(&gates, "%s is %.2f points below fp32, more than %g", key, drop, limit->accuracy_drop);
-    if (agreement < limit->agreement)
-        fail(&gates, "agreement is %.2f %%, less than %g", agreement, limit->agreement);
-    if (fall > limit->accuracy_fall)
-        fail(&gates, "%s has fallen by %.2f points since it was accepted, more than %g", key, fall,
+    if (json_object_get(target, "error") != NULL) /* that is told, and has no figures */
+        return verdict;
+    if (can_judge(&verdict, "accuracy_drop", limit->accuracy_drop, drop) && drop > limit->accuracy_drop)
+        fail(&verdict, "%s is %.2f points below fp32, more than %g", key, drop, limit->accuracy_drop);
+    if (can_judge(&verdict, "agreement", limit->agreement, agreement) && agreement < limit->agreement)
+        fail(&verdict, "agreement is %.2f %%, less than %g", agreement, limit->agreement);
+    if (then == NULL) /* never accepted */
+        return verdict;
+    if (can_compare(&verdict, "accuracy_fall", limit->accuracy_fall, key, before, now) && fall > limit->accuracy_fall)
+        fail(&verdict, "%s has fallen by %.2f points since it was accepted, more than %g", key, fall,
              limit->accuracy_fall);
-    if (sqnr_fall > limit->sqnr_fall)
-        fail(&gates, "SQNR has fallen by %.2f dB since it was accepted, more than %g", sqnr_fall, limit->sqnr_fall);
-    if (moved > limit->threshold_movement)
-        fail(&gates, "the threshold of %s has moved by %.3g since it was accepted, more than %g", most, moved,
-             limit->threshold_movement);
-    if (then != NULL)
-        json_object_set_new(target, "since_accepted",
-                            json_pack("{s:o, s:o, s:o}", "accuracy", rounded(-fall), "sqnr_db", rounded(-sqnr_fall),
-                                      "threshold_movement", rounded(moved)));
-    return gates;
+    if (can_compare(&verdict, "sqnr_fall", limit->sqnr_fall, "SQNR", sqnr_before, sqnr) &&
+        sqnr_before - sqnr > limit->sqnr_fall)
+        fail(&verdict, "SQNR has fallen by %.2f dB since it was accepted, more than %g", sqnr_before - sqnr,
+             limit->sqnr_fall);
+    judge_movement(&verdict, limit->threshold_movement, thresholds, accepted, moved, most);
+    json_object_set_new(target, "since_accepted",
+                        json_pack("{s:o, s:o, s:o}", "accuracy", rounded(-fall), "sqnr_db", rounded(sqnr - sqnr_before),
+                                  "threshold_movement", rounded(moved)));
+    return verdict;
 }
 
-size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *limit)
+size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *limit, size_t *n_unjudged)
 {
     json_t *then = json_object_get(accepted, "targets"), *target;
     const char *name;
@@ -153,10 +190,15 @@ size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates
 
     json_object_foreach(json_object_get(results, "targets"), name, target)
     {
-        json_t *gates = judge_target(json_object_get(results, "fp32"), target, json_object_get(then, name), limit);
+        struct verdict verdict =
+            judge_target(json_object_get(results, "fp32"), target, json_object_get(then, name), limit);
 
-        failed += json_array_size(gates);
-        json_object_set_new(target, "gates", gates);
+        failed += json_array_size(verdict.failed);
+        *n_unjudged += json_array_size(verdict.unjudged);
+        json_object_set_new(target, "gates", verdict.failed);
+        if (json_array_size(verdict.unjudged) > 0)
+            json_object_set(target, "not_judged", verdict.unjudged);
+        json_decref(verdict.unjudged);
         json_object_del(target, "thresholds");
     }
     return failed;

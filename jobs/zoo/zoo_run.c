@@ -91,15 +91,15 @@ static bool look(const struct comm *comm, const struct zoo *zoo, size_t i, struc
 {
     struct error err = {0};
     struct job *job = open_job(comm, zoo, &zoo->jobs[i], false, &err);
-    bool is_finished = false;
+    bool is_finished = false, spoke;
 
     log_set_subject(zoo->jobs[i].name);
-    log_speak_for_itself(true);
+    spoke = log_speak_for_itself(true);
     if (job == NULL || run_is_finished(comm, job_request(job), &is_finished, &err) != 0) {
         note_failure(outcome, &err);
         log_warning("%s", outcome->text);
     }
-    log_speak_for_itself(false);
+    log_speak_for_itself(spoke);
     log_set_subject(NULL);
     job_destroy(job);
     return outcome->code == 0 && !is_finished;
@@ -111,10 +111,11 @@ static void calibrate(const struct comm *comm, const struct zoo *zoo, size_t i, 
     double started = clock_seconds();
     struct error err = {0};
     struct job *job;
+    bool spoke;
 
     log_set_subject(zoo->jobs[i].name);
     log_set_level(level == LOG_INFO ? LOG_WARNING : level); /* what a job says in passing is too much of many */
-    log_speak_for_itself(comm->rank == 0);
+    spoke = log_speak_for_itself(comm->rank == 0);
     job = open_job(comm, zoo, &zoo->jobs[i], force, &err);
     if (job == NULL || run_calibrate(comm, job_request(job), NULL, &err) != 0)
         note_failure(outcome, &err);
@@ -122,12 +123,11 @@ static void calibrate(const struct comm *comm, const struct zoo *zoo, size_t i, 
     outcome->was_run = 1;
     outcome->seconds = clock_seconds() - started;
     log_set_level(level);
-    log_speak_for_itself(comm->rank == 0);
     if (outcome->code == 0)
         log_info("calibrated in %.1f s", outcome->seconds);
     else
         log_warning("%s", outcome->text);
-    log_speak_for_itself(false);
+    log_speak_for_itself(spoke);
     log_set_subject(NULL);
 }
 

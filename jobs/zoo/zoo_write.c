@@ -76,6 +76,17 @@ static void print_target(const char *job_name, const json_t *fp32, const char *n
     fputc('\n', out);
     json_array_foreach(json_object_get(target, "gates"), i, gate)
         fprintf(out, "%-32s %-18s  GATE: %s\n", job_name, name, json_string_value(gate));
+    json_array_foreach(json_object_get(target, "not_judged"), i, gate) fprintf(
+        out, "%-32s %-18s  gate %s is not judged: there is no figure\n", job_name, name, json_string_value(gate));
+}
+
+/* "2 calibrated, 58 unchanged, 0 failed; 1 gate failed" */
+static void print_sum(const struct zoo_night *night, FILE *out)
+{
+    fprintf(out, "%zu calibrated, %zu unchanged, %zu failed; %zu gate%s failed", night->n_run, night->n_same,
+            night->n_failed, night->n_gates, night->n_gates == 1 ? "" : "s");
+    if (night->n_unjudged > 0)
+        fprintf(out, ", %zu not judged", night->n_unjudged);
 }
 
 void zoo_print(const struct zoo_night *night, FILE *out)
@@ -99,8 +110,8 @@ void zoo_print(const struct zoo_night *night, FILE *out)
             print_target(name, json_object_get(job, "fp32"), target_name, target, out);
         }
     }
-    fprintf(out, "%zu calibrated, %zu unchanged, %zu failed; %zu gate%s failed\n", night->n_run, night->n_same,
-            night->n_failed, night->n_gates, night->n_gates == 1 ? "" : "s");
+    print_sum(night, out);
+    fputc('\n', out);
 }
 
 /* ---- markup ---- */
@@ -243,11 +254,10 @@ static void print_index(const struct zoo_night *night, FILE *out)
     fwrite(style, 1, size, out);
     fputs("tbody td.text:first-child { padding-left: 0.6rem; } tbody td[rowspan] { padding-left: 0 !important; }", out);
     fprintf(out,
-            "</style>\n</head>\n<body>\n<header><h1>Zoo</h1>\n<p class=\"soft\">%s: %zu calibrated, %zu unchanged, %zu "
-            "failed; %zu gate%s failed</p></header>\n<main>\n",
-            text_of(night->root, "date"), night->n_run, night->n_same, night->n_failed, night->n_gates,
-            night->n_gates == 1 ? "" : "s");
-    fputs("<p class=\"soft\">Change: from fp32. \xce\x94 and moved: from the accepted night; moved is the largest "
+            "</style>\n</head>\n<body>\n<header><h1>Zoo</h1>\n<p class=\"soft\">%s: ", text_of(night->root, "date"));
+    print_sum(night, out);
+    fputs("</p></header>\n<main>\n<p class=\"soft\">Change: from fp32. \xce\x94 and moved: from the accepted night; "
+          "moved is the largest "
           "relative change of a threshold.</p>\n<div class=\"wide\"><table><thead><tr><th class=\"text\">job</th>"
           "<th class=\"text\">target</th>",
           out);

@@ -285,6 +285,49 @@ static void an_output_that_the_model_computes_on_the_way_is_refused(void **state
     assert_fails(match_sum(names, of_own, &err), EX_DATAERR, err, "the network's output \"out\"", "is no output");
 }
 
+/* x -> pairs of a ReLU and a sum of it with what it reads -> y; beside y another pair of `twin`. */
+static void add_chain(struct graph *g, const char *prefix, size_t n, enum op twin)
+{
+    int v = add_input(g, "x", SHAPE(1, 4)), r = v, y;
+    char name[32];
+    struct error err;
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s%zu", prefix, i);
+        r = add_node(g, OP_ACTIVATION, name, INTS(v));
+        snprintf(name, sizeof name, "%s%zu+", prefix, i);
+        v = add_node(g, OP_BINARY, name, INTS(r, v));
+    }
+    snprintf(name, sizeof name, "%stwin", prefix);
+    r = add_node(g, twin, name, INTS(r));
+    y = add_node(g, OP_BINARY, "y", INTS(r, v));
+    assert_true(graph_add_output(g, y, &err) >= 0);
+    assert_succeeds(graph_infer_shapes(g, &err), err);
+}
+
+static void values_that_share_no_name_are_matched_by_what_computes_them_in_networks_of_any_size(void **state)
+{
+    enum { PAIRS = 15000 };
+    static int of_own[2 * PAIRS + 3];
+    struct graph *a = new_graph(), *b = new_graph();
+    struct error err = {0};
+
+    (void)state;
+    add_chain(a, "a", PAIRS, OP_ACTIVATION); /* the last ReLU is there twice: of those alike each is taken once */
+    add_chain(b, "b", PAIRS, OP_ACTIVATION);
+    assert_succeeds(plan_match_values(a, b, of_own, &err), err);
+    for (int v = 0; v < 2 * PAIRS + 3; v++)
+        assert_int_equal(of_own[v], v);
+    graph_destroy(b);
+    b = new_graph();
+    add_chain(b, "b", PAIRS, OP_SOFTMAX);
+    assert_succeeds(plan_match_values(a, b, of_own, &err), err);
+    assert_int_equal(of_own[graph_find_value(a, "atwin")], GRAPH_NONE);
+    assert_int_equal(of_own[graph_find_value(a, "y")], graph_find_value(b, "y"));
+    graph_destroy(a);
+    graph_destroy(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +338,7 @@ int main(void)
         cmocka_unit_test(values_are_matched_by_name_and_place),
         cmocka_unit_test(inputs_and_outputs_are_matched_with_each_other_whatever_the_rest_is_called),
         cmocka_unit_test(an_output_that_the_model_computes_on_the_way_is_refused),
+        cmocka_unit_test(values_that_share_no_name_are_matched_by_what_computes_them_in_networks_of_any_size),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

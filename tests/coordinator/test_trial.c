@@ -53,13 +53,14 @@ static void decide_again(struct net *n)
     assert_succeeds(plan_decide_weights(n->s.plan, "sweep", &err), err);
 }
 
-static struct net new_net(enum requantization requantization)
+static struct net new_net(enum requantization requantization, bool stores_reciprocals)
 {
     struct net n = {.s = new_setting()};
     struct plan_choices choices = {.activations = threshold_method_find("mse")};
     struct error err;
 
     n.s.profile.requantization = requantization;
+    n.s.profile.stores_reciprocals = stores_reciprocals;
     n.s.profile.largest_shift = 10;
     make_graph(&n.s);
     begin_plan(&n.s);
@@ -96,11 +97,14 @@ static void assert_same_layer(const struct plan *a, const struct plan *b, size_t
 
 static void a_varied_plan_is_the_one_that_its_thresholds_decide(void **state)
 {
-    static const enum requantization all[] = {REQUANTIZE_RATIO, REQUANTIZE_SHIFT};
+    static const struct {
+        enum requantization requantization;
+        bool stores_reciprocals;
+    } all[] = {{REQUANTIZE_RATIO, false}, {REQUANTIZE_RATIO, true}, {REQUANTIZE_SHIFT, false}};
 
     (void)state;
-    for (size_t k = 0; k < 2; k++) {
-        struct net n = new_net(all[k]);
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        struct net n = new_net(all[k].requantization, all[k].stores_reciprocals);
         size_t n_layers = 0;
 
         for (size_t i = 0; i < n.n_jobs; i++) {
@@ -119,9 +123,10 @@ static void a_varied_plan_is_the_one_that_its_thresholds_decide(void **state)
                     n_layers++;
                 }
             for (size_t j = 0; j < n.jobs[i].n_places; j++) {
-                const struct plan_value *value = &varied->values[n.jobs[i].places[j].value];
+                int v = n.jobs[i].places[j].value;
+                const struct plan_value *value = &varied->values[v];
 
-                assert_true(value->scale[0] == n.results[i].scale);
+                assert_true(value->scale[0] == n.s.plan->values[v].scale[0]);
                 assert_non_null(strstr(value->method, " +sim"));
             }
             plan_destroy(varied);
@@ -175,7 +180,7 @@ static size_t compare_window(struct net *n, const struct trial *trial)
 
 static void a_part_computes_what_the_whole_does(void **state)
 {
-    struct net n = new_net(REQUANTIZE_RATIO);
+    struct net n = new_net(REQUANTIZE_RATIO, false);
     struct trials trials;
     struct error err;
     size_t n_compared = 0;
@@ -192,7 +197,7 @@ static void a_part_computes_what_the_whole_does(void **state)
 
 static void a_trial_judges_what_reads_its_values(void **state)
 {
-    struct net n = new_net(REQUANTIZE_RATIO);
+    struct net n = new_net(REQUANTIZE_RATIO, false);
     int a = graph_find_value(n.s.graph, "a"), sum = graph_find_value(n.s.graph, "sum");
     struct trials trials;
     struct error err;

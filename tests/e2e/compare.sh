@@ -124,6 +124,30 @@ grep -q "^target tnn: lost" stdout || fail "a failed target is lost"
 says "^target tnn: failed in both" "$ETALON" compare failed.json failed.json --fail-above 0
 expect 1 "" "$ETALON" compare before/archive.h5 kl/archive.h5 --gate top1=5
 grep -q "^gate top1: failed: there is nothing to compare" stdout || fail "nothing to compare"
+# What one target or value lacks, others do not make up for.
+"$PYTHON" - <<'REPORT' || fail "reports with gaps"
+import json
+report = json.load(open("before/report.json"))
+del report["targets"]["tnn"]["top1"]
+next(l for l in report["targets"]["tnn"]["layers"] if l["sqnr_db"] is not None)["sqnr_db"] = None
+report["targets"]["tnn"]["layers"][0]["method"] = "\x1b[2J"
+json.dump(report, open("gaps.json", "w"))
+report["targets"]["tnn"]["layers"] = [dict(l, name=f"{i}{l['name']}") for i, l in enumerate(report["targets"]["tnn"]["layers"])]
+json.dump(report, open("renamed.json", "w"))
+many = [dict(report["targets"]["tnn"]["layers"][0], name=f"value{i}") for i in range(100000)]
+for name, layers in (("many", many), ("turned", many[::-1])):
+    report["targets"]["tnn"]["layers"] = layers
+    json.dump(report, open(name + ".json", "w"))
+REPORT
+expect 1 "1 of 1 gates failed" "$ETALON" compare gaps.json before/report.json --gate top1=100
+grep -qx "gate top1: failed: there is nothing to compare (tnn)" stdout || { cat stdout >&2; fail "a target without top1 before"; }
+! grep -q $'\x1b' stdout || fail "a terminal is told what a report wants it to be told"
+expect 1 "1 of 1 gates failed" "$ETALON" compare gaps.json before/report.json --gate sqnr=1000
+grep -qE "^gate sqnr: failed: there is nothing to compare \([a-z0-9_]+ on tnn\)" stdout || { cat stdout >&2; fail "a value without SQNR before"; }
+expect 1 "1 of 1 gates failed" "$ETALON" compare renamed.json before/report.json --fail-above 1000
+grep -qx "gate threshold: failed: there is nothing to compare (tnn)" stdout || { cat stdout >&2; fail "a target of other values"; }
+# A hundred thousand values in another order: half a second of a processor, and not the square of it.
+expect 0 "" bash -c 'ulimit -t "$1" && exec "$2" compare many.json turned.json' - "$([ "${SANITIZED:-0}" = 1 ] && echo 60 || echo 8)" "$ETALON"
 expect 64 'gate "tresholds=1": expected NAME=LIMIT' "$ETALON" compare before kl --gate tresholds=1
 expect 64 "expected a limit" "$ETALON" compare before kl --gate top1=much
 expect 64 "expected a limit" "$ETALON" compare before kl --fail-above -1

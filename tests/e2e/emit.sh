@@ -88,7 +88,11 @@ expect 65 "needs a calibration that counted them, mixed and per-tensor do not" e
 sed 's/demo/Demo/' "$demo/demo.onnx" >"$scratch/other.onnx"
 expect 65 "not the model of this archive" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/other.onnx" -o "$scratch/x"
 [ ! -e "$scratch/x/manifest.json" ] || fail "a refused emit has left results"
-echo "ok: another model, other data and statistics that are not there are refused"
+of_model=("$ETALON" emit "$scratch/mixed/archive.h5" -o "$scratch/x" -m)
+expect 66 "rank 1: " timeout 120 mpirun --oversubscribe --bind-to none -n 1 "${of_model[@]}" "$demo/demo.onnx" : \
+  -n 1 "${of_model[@]}" "$scratch/nowhere.onnx"
+[ ! -e "$scratch/x" ] || fail "a rank without the model: a folder was left"
+echo "ok: another model, other data and statistics that are not there are refused, on one rank of two as well"
 
 # --- one channel: a value has one scale then, channels or not
 if [ -d "$data" ]; then

@@ -5,7 +5,7 @@
 need_tool jq
 
 draw 20 0
-targets=(onnx-qdq tnn sophon-bm1684 cambricon-mlu270)
+targets=(onnx-qdq tnn sophon-bm1684 cambricon-mlu270 ascend)
 keys="targets: [$(IFS=,; echo "${targets[*]}")]\ncalibration: {activations: minmax"
 demo_job plain "$keys}" # evaluated on the records that refinement sees
 demo_job refined "$keys, refine: 2}"

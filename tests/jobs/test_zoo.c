@@ -1,4 +1,4 @@
-/* test_zoo.c — each gate fails beyond its limit and nowhere else, and what is not known fails none. */
+/* test_zoo.c — each gate fails beyond its limit and nowhere else; what was never known fails none, and is told. */
 #include "jobs/zoo/zoo.h"
 
 #include <math.h>
@@ -24,10 +24,11 @@ static json_t *results(double top1, double agreement, double sqnr_db, double thr
 static const char *judged(json_t *now, const json_t *then, const struct zoo_gates *gates)
 {
     static char text[512];
-    size_t n = zoo_judge(now, then, gates);
+    size_t n_unjudged = 0, n = zoo_judge(now, then, gates, &n_unjudged);
     json_t *target = json_object_get(json_object_get(now, "targets"), "chip"), *list = json_object_get(target, "gates");
 
     assert_int_equal(json_array_size(list), n);
+    assert_int_equal(json_array_size(json_object_get(target, "not_judged")), n_unjudged);
     assert_true(n <= 1);
     assert_null(json_object_get(target, "thresholds"));
     snprintf(text, sizeof text, "%s", n == 0 ? "" : json_string_value(json_array_get(list, 0)));
@@ -77,19 +78,48 @@ static void a_better_night_fails_nothing(void **state)
     json_decref(then);
 }
 
-static void what_is_not_known_fails_nothing(void **state)
+/* A target of which nothing was measured. */
+static json_t *nothing(void)
 {
-    json_t *now = results(10, 10, 1, 100), *then = results(79.5, 98, 30, 2), *target;
+    return json_pack("{s:s, s:{}, s:{s:{s:{}}}}", "fingerprint", "f", "fp32", "targets", "chip", "thresholds");
+}
+
+static void what_was_never_known_fails_nothing_and_is_told(void **state)
+{
     const struct zoo_gates of_accepted = {NAN, NAN, 0, 0, 0}, all = {0, 0, 0, 0, 0};
+    json_t *now = nothing(), *then = nothing();
+    size_t n_unjudged = 0;
 
     (void)state;
-    assert_verdict(now, NULL, of_accepted, ""); /* never accepted */
-    now = results(10, 10, 1, 100);
-    target = json_object_get(json_object_get(now, "targets"), "chip");
-    for (const char *const *key = (const char *const[]){"top1", "agreement", "sqnr_db", "thresholds", NULL}; *key;
-         key++)
-        json_object_del(target, *key);
-    json_object_set_new(target, "thresholds", json_object());
+    assert_verdict(results(10, 10, 1, 100), NULL, of_accepted, ""); /* never accepted */
+    assert_int_equal(zoo_judge(now, NULL, &of_accepted, &n_unjudged), 0);
+    assert_int_equal(n_unjudged, 0);
+    assert_int_equal(zoo_judge(now, then, &all, &n_unjudged), 0);
+    assert_int_equal(n_unjudged, 5);
+    json_decref(now);
+    json_decref(then);
+}
+
+static void what_was_accepted_and_is_not_known_any_more_fails(void **state)
+{
+    json_t *then = results(79.5, 98, 30, 2);
+    struct zoo_gates fall = none, sqnr = none, moved = none;
+
+    (void)state;
+    fall.accuracy_fall = sqnr.sqnr_fall = moved.threshold_movement = 1000;
+    assert_verdict(nothing(), then, fall, "agreement is not known any more (accuracy_fall)");
+    assert_verdict(nothing(), then, sqnr, "SQNR is not known any more (sqnr_fall)");
+    assert_verdict(nothing(), then, moved, "thresholds are not known any more (threshold_movement)");
+    json_decref(then);
+}
+
+static void a_target_that_failed_is_not_judged_by_figures(void **state)
+{
+    const struct zoo_gates all = {0, 0, 0, 0, 0};
+    json_t *now = nothing(), *then = results(79.5, 98, 30, 2);
+
+    (void)state;
+    json_object_set_new(json_object_get(json_object_get(now, "targets"), "chip"), "error", json_string("no form"));
     assert_verdict(now, then, all, "");
     json_decref(then);
 }
@@ -111,7 +141,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_gate_fails_beyond_its_limit),
         cmocka_unit_test(a_better_night_fails_nothing),
-        cmocka_unit_test(what_is_not_known_fails_nothing),
+        cmocka_unit_test(what_was_never_known_fails_nothing_and_is_told),
+        cmocka_unit_test(what_was_accepted_and_is_not_known_any_more_fails),
+        cmocka_unit_test(a_target_that_failed_is_not_judged_by_figures),
         cmocka_unit_test(agreement_stands_in_where_there_are_no_labels),
     };
 
