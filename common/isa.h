@@ -27,8 +27,8 @@ enum isa {
 #define ISA_TARGET_AVX2 __attribute__((target("avx2")))
 
 /* For plain loops over exact operations: a version for each level of instructions, of which the processor's own is
- * taken when the program starts. ETALON_ISA does not reach them. */
-#ifdef __x86_64__
+ * taken when the program starts. ETALON_ISA does not reach them; tests build them for one level, ETALON_ONE_LEVEL. */
+#if defined __x86_64__ && !defined ETALON_ONE_LEVEL
 #define ISA_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define ISA_CLONES

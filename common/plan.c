@@ -2,6 +2,10 @@
 #include "common/plan.h"
 
 #include <assert.h>
+#include <math.h>
+
+/* Beyond every accumulator of 32 bits: scales that were read from a file may be any. */
+#define MOST_OFFSET 0x1p40
 
 struct plan *plan_create(const struct graph *graph, const struct profile *profile, struct error *err)
 {
@@ -45,13 +49,14 @@ int64_t plan_output_offset(const struct plan *plan, int node, size_t channel)
 {
     const struct plan_node *layer = &plan->nodes[node];
     const struct plan_value *output = &plan->values[plan->graph->nodes[node].outputs[0]];
-    double step = (double)layer->acc_scale[layer->n_weight_scales == 1 ? 0 : channel];
+    double step = (double)layer->acc_scale[layer->n_weight_scales == 1 ? 0 : channel], offset;
 
     if (!output->hides_zero_point)
         return 0;
-    return (int64_t)round_to_integer(output->codes.zero_point *
-                                         ((double)output->scale[output->n_scales == 1 ? 0 : channel] / step),
-                                     plan->profile->bias_rounding);
+    offset =
+        round_to_integer(output->codes.zero_point * ((double)output->scale[output->n_scales == 1 ? 0 : channel] / step),
+                         plan->profile->bias_rounding);
+    return (int64_t)fmin(fmax(offset, -MOST_OFFSET), MOST_OFFSET);
 }
 
 int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)

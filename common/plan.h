@@ -75,7 +75,8 @@ struct plan *plan_create(const struct graph *graph, const struct profile *profil
 void plan_destroy(struct plan *plan); /* NULL is allowed */
 
 /* Hidden zero points as steps of the accumulator, to be added to bias_codes[channel]; 0 where none is hidden. Of the
- * output: |offset| <= 2^30, rounded like the bias. Of the input: exact, -zero_point x sum of the channel's codes. CONV
+ * output: rounded like the bias; |offset| <= 2^30 where the coordinator has decided the scales, <= 2^40 where a file
+ * has. Of the input: exact, -zero_point x sum of the channel's codes. CONV
  * and DENSE only. */
 int64_t plan_output_offset(const struct plan *plan, int node, size_t channel);
 int64_t plan_input_offset(const struct plan *plan, int node, size_t channel);

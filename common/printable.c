@@ -1,7 +1,6 @@
 /* printable.c — see printable.h. */
 #include "common/printable.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 size_t printable_utf8_length(const char *text)
@@ -37,6 +36,19 @@ static bool is_control(const char *text)
     const unsigned char *byte = (const unsigned char *)text;
 
     return byte[0] < 0x20 || byte[0] == 0x7f || (byte[0] == 0xc2 && byte[1] < 0xa0);
+}
+
+bool printable_is_line(const char *text)
+{
+    while (*text != '\0') {
+        size_t length = printable_utf8_length(text);
+
+        if (length == 0 || is_control(text) || strncmp(text, "\u2028", length) == 0 ||
+            strncmp(text, "\u2029", length) == 0)
+            return false;
+        text += length;
+    }
+    return true;
 }
 
 /* The next character of *from, or its first byte escaped, into piece; *from moves on. Its length, 0 at the end. */

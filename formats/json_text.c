@@ -27,10 +27,15 @@ void json_append(json_t **list, json_t *item)
 
 void json_put(json_t **object, const char *key, json_t *item)
 {
-    if (json_object_set_new(*object, key, item) == 0)
-        return;
-    json_decref(*object);
-    *object = NULL;
+    json_t *text = json_text(key);
+
+    if (text == NULL)
+        json_decref(item);
+    if (text == NULL || json_object_set_new(*object, json_string_value(text), item) != 0) {
+        json_decref(*object);
+        *object = NULL;
+    }
+    json_decref(text);
 }
 
 int json_file_write(json_t *root, struct output *output, const char *folder, const char *name, struct error *err)

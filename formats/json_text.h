@@ -11,7 +11,7 @@
 
 /* As a JSON string, which holds UTF-8 only: see common/printable.h. */
 json_t *json_text(const char *from);
-/* Takes item, and *list too (which becomes NULL) where either is NULL. */
+/* Takes item, and *list too (which becomes NULL) where either is NULL. Keys become what json_text makes of them. */
 void json_append(json_t **list, json_t *item);
 void json_put(json_t **object, const char *key, json_t *item);
 /* Takes root, whose keys keep their order; floats have nine digits. Writes <folder>/<name>. EX_OSERR, EX_CANTCREAT,

@@ -69,6 +69,12 @@ static void prepare_rounding(struct rescale *r, size_t channel, enum rounding ro
     r->ties_go_to_even = rounding == ROUND_HALF_EVEN;
 }
 
+/* Bytes lack their lowest code; modulo 2^32, like the sums. */
+static inline int32_t complete(int32_t sum, int32_t byte_offset, int32_t bias_code)
+{
+    return (int32_t)((uint32_t)sum + (uint32_t)byte_offset + (uint32_t)bias_code);
+}
+
 static void prepare_channel(struct sim_conv *c, size_t channel)
 {
     const struct plan_node *w = c->weights;
@@ -81,7 +87,7 @@ static void prepare_channel(struct sim_conv *c, size_t channel)
 
     if (w->bias_codes == NULL && w->bias != NULL)
         sim_store_reals(profile, &w->bias[channel], 1, &bias);
-    r->bias_code[channel] = (w->bias_codes == NULL ? 0 : w->bias_codes[channel]) + (int32_t)offset;
+    r->bias_code[channel] = complete((int32_t)offset, 0, w->bias_codes == NULL ? 0 : w->bias_codes[channel]);
     r->out_scale[channel] = sim_is_coded(c->plan, c->output_value) ? out->scale[out->n_scales == 1 ? 0 : channel] : 1;
     multiplier = multiplier_for(profile, r->form, (double)acc_scale / (double)r->out_scale[channel]);
     r->m[channel] = multiplier.m;
@@ -107,12 +113,6 @@ void sim_conv_prepare(struct sim_conv *c)
 }
 
 /* ---- sums to floats: rows of STRIDE, n channels of each ---- */
-
-/* Bytes lack their lowest code; modulo 2^32, like the sums. */
-static inline int32_t complete(int32_t sum, int32_t byte_offset, int32_t bias_code)
-{
-    return (int32_t)((uint32_t)sum + (uint32_t)byte_offset + (uint32_t)bias_code);
-}
 
 /* (sum + bias code) x factor + bias: the accumulator is rounded to float once, as chips do above 2^24. */
 ISA_CLONES static void scale_sums(const int32_t *restrict sums, const int32_t *restrict byte_offset,

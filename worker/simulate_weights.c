@@ -58,6 +58,7 @@ int sim_conv_check_range(const struct sim_conv *c, struct error *err)
             for (size_t t = 0; t < c->n_taps; t++)
                 sum += abs(weight_at(c, o, i, t));
         sum *= largest;
+        sum += llabs((long long)plan_output_offset(c->plan, (int)(c->node - c->plan->graph->nodes), o));
         if (c->weights->bias_codes != NULL)
             sum += llabs((long long)c->weights->bias_codes[o]);
         if (sum > INT32_MAX)

@@ -46,6 +46,15 @@ static const char page[] =
     "vendor\n"
     "has read these files.\n";
 
+/* A node's name as a string of Python's: TensorFlow allows a backslash, but no quotes or line ends. */
+static void print_name(FILE *out, const char *name)
+{
+    fputc('\'', out);
+    for (; *name != '\0'; name++)
+        fprintf(out, *name == '\\' ? "\\\\" : "%c", *name);
+    fputc('\'', out);
+}
+
 /* The nodes of the folded graph that give its outputs, as a list of Python's. */
 static int list_outputs(const struct tf_writer *w, struct text_file *list, struct error *err)
 {
@@ -54,7 +63,8 @@ static int list_outputs(const struct tf_writer *w, struct text_file *list, struc
     for (size_t i = 0; i < w->graph->n_outputs; i++) {
         const struct tf_forms *forms = &w->forms[w->graph->outputs[i]];
 
-        fprintf(list->out, "%s'%s'", i == 0 ? "" : ", ", forms->plain != NULL ? forms->plain : forms->last);
+        fputs(i == 0 ? "" : ", ", list->out);
+        print_name(list->out, forms->plain != NULL ? forms->plain : forms->last);
     }
     return fclose(list->out) == 0 ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a page");
 }

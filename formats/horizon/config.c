@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-/* '...' with quotes doubled: any text as a YAML string. */
+/* '...' with quotes doubled: any text of one printable line as a YAML string. */
 static void print_quoted(FILE *out, const char *text)
 {
     fputc('\'', out);

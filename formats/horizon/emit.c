@@ -1,7 +1,11 @@
 /* emit.c — the target horizon-j6: a package for Horizon's J6 tool chain; see horizon.h. */
 #include "formats/horizon/horizon.h"
+
+#include "common/printable.h"
 #include "formats/onnx_qdq/profile.h"
 #include "formats/onnx_qdq/write.h"
+
+#include <string.h>
 
 /* The BPU's own arithmetic is not public: this is that of the Q/DQ model, in which scales are symmetric, one a value.
  */
@@ -16,6 +20,26 @@ static int write_files(struct horizon *h, struct error *err)
     if (horizon_write_quant_config(h, err) != 0 || horizon_write_thresholds(h, err) != 0)
         return -1;
     return horizon_write_estimate(h, err) != 0 ? -1 : horizon_write_readme(h, err);
+}
+
+/* config.yaml has one line of plain text for a name, and joins those of several inputs by ";". */
+static int check_names(const struct graph *graph, struct error *err)
+{
+    for (size_t i = 0; i < graph->n_inputs; i++) {
+        const char *name = graph->values[graph->inputs[i]].name;
+
+        if (!printable_is_line(name) || strchr(name, ';') != NULL)
+            return error_set(err, EX_UNAVAILABLE,
+                             "input \"%s\": config.yaml cannot hold a name with ';', control characters or bytes that "
+                             "are no UTF-8",
+                             name);
+    }
+    return 0;
+}
+
+static int check(const struct plan *plan, struct error *err)
+{
+    return check_names(plan->graph, err) != 0 ? -1 : onnx_qdq_check(plan, err);
 }
 
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
@@ -38,6 +62,6 @@ const struct target target_horizon = {
     .is_read_back = true,
     .options = horizon_options,
     .check_settings = horizon_check_settings,
-    .check = onnx_qdq_check,
+    .check = check,
     .emit = emit,
 };

@@ -6,6 +6,8 @@
  * once and nothing stayed on chip. Peaks are the vendor's published figures; the bandwidth is the user's to set.
  */
 #include "formats/horizon/horizon.h"
+
+#include "common/printable.h"
 #include "formats/json_text.h"
 #include "formats/text_file.h"
 
@@ -18,6 +20,8 @@ static const struct {
     double tops;
 } peaks[] = {{"nash-e", 80},      {"nash-m", 128},     {"nash-p", 560}, {"nash-h", 420}, {"nash-b", 18},
              {"nash-b-lite", 18}, {"nash-b-plus", 18}, {"bayes-e", 10}, {"bayes", 96}};
+
+enum { CELL_BYTES = 256 };
 
 struct roofline {
     double tops, macs_per_second, bytes_per_second;
@@ -116,8 +120,11 @@ static int write_json(const struct horizon *h, const struct roofline *r, const s
 /* A name as a cell of a table. */
 static void print_cell(FILE *out, const char *text)
 {
-    for (; *text != '\0'; text++)
-        fprintf(out, *text == '|' ? "\\|" : *text == '\n' ? " " : "%c", *text);
+    char cell[CELL_BYTES];
+
+    printable_copy(cell, sizeof cell, text);
+    for (const char *c = cell; *c != '\0'; c++)
+        fprintf(out, *c == '|' ? "\\|" : "%c", *c);
 }
 
 static int write_page(const struct horizon *h, const struct roofline *r, const struct cost *total, struct error *err)

@@ -101,6 +101,19 @@ static struct code_range code_range_of(const struct coding_tensors *coding)
 
 /* --- constants --- */
 
+/* Codes of another type than their zero point's may be any number. */
+static int check_codes(const struct tensor *codes, const struct coding_tensors *coding, struct error *err)
+{
+    for (int64_t i = 0; i < shape_elements(&codes->shape); i++) {
+        int64_t code = tensor_integer(codes, (size_t)i);
+
+        if (code < coding->lo || code > coding->hi)
+            return error_set(err, EX_DATAERR, "code %lld is %lld: expected %lld to %lld", (long long)i, (long long)code,
+                             (long long)coding->lo, (long long)coding->hi);
+    }
+    return 0;
+}
+
 /* Which scale element i of a tensor has. */
 static size_t scale_of(const struct coding_tensors *coding, const struct shape *x, size_t i)
 {
@@ -180,8 +193,11 @@ static int fold_constant(struct onnx_import *in, const struct onnx_node *node, c
     enum dtype dtype = is_quantize ? DTYPE_INT64 : DTYPE_FLOAT32;
     size_t n = (size_t)shape_elements(&x->shape);
     void *data;
-    int value = graph_create_constant(in->graph, name[0] == '\0' ? NULL : name, dtype, &x->shape, &data, err);
+    int value;
 
+    if (!is_quantize && check_codes(x, coding, err) != 0)
+        return -1;
+    value = graph_create_constant(in->graph, name[0] == '\0' ? NULL : name, dtype, &x->shape, &data, err);
     if (value < 0)
         return -1;
     for (size_t i = 0; i < n; i++)

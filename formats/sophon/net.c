@@ -8,6 +8,7 @@
 /* A blob by the name that Caffe's writer gave it; layers that work in place write it several times. */
 struct blob {
     const char *name; /* first: what entries are compared by */
+    const char *base; /* of what tops are called; NULL: not yet written */
     const char *latest;
     size_t n_writes;
     int value;
@@ -56,13 +57,30 @@ static void add_values(struct dresser *d)
 
 /* ---- Tops */
 
+/* The tables separate by blanks: a name without any that nobody has. NULL after a failure. */
+static const char *without_blanks(struct dresser *d, const struct blob *blob)
+{
+    static const char blanks[] = " \t\r\n\v\f";
+    char *copy;
+    const char *name;
+
+    if (strpbrk(blob->name, blanks) == NULL)
+        return blob->name;
+    name = copy = arena_format(d->w->arena, &d->w->err, "%s", blob->name);
+    for (char *c = copy; c != NULL && (c = strpbrk(c, blanks)) != NULL;)
+        *c = '_';
+    for (size_t k = 1; name != NULL && find_blob(d, name) != NULL; k++)
+        name = arena_format(d->w->arena, &d->w->err, "%s_%zu", copy, k);
+    return name != NULL && add_blob(d, name, blob->value) != NULL ? name : NULL;
+}
+
 /* "conv1", "conv1_1", "conv1_2": the k-th layer that writes it. */
 static const char *unique_top(struct dresser *d, struct blob *blob)
 {
-    const char *name = blob->name;
+    const char *name = blob->base != NULL ? blob->base : (blob->base = without_blanks(d, blob));
 
     for (bool is_taken = blob->n_writes > 0; is_taken; is_taken = name != NULL && find_blob(d, name) != NULL)
-        name = arena_format(d->w->arena, &d->w->err, "%s_%zu", blob->name, blob->n_writes++);
+        name = arena_format(d->w->arena, &d->w->err, "%s_%zu", blob->base, blob->n_writes++);
     blob->n_writes += blob->n_writes == 0;
     return name;
 }

@@ -77,6 +77,20 @@ static const char readme[] =
     "Confirmed: the form of the cache (public readers of it, among them ONNX Runtime's). Best effort: which layers\n"
     "TensorRT runs in int8 is its own choice. Nothing here was run by TensorRT.\n";
 
+/* A name ends at the last colon of its line. */
+static int check(const struct plan *plan, struct error *err)
+{
+    for (size_t v = 0; v < plan->graph->n_values; v++)
+        if (plan->values[v].is_quantized && strpbrk(plan->graph->values[v].name, "\r\n") != NULL)
+            return error_set(err, EX_UNAVAILABLE, "value \"%s\": TensorRT's caches cannot hold a name with line ends",
+                             plan->graph->values[v].name);
+    for (size_t n = 0; n < plan->graph->n_nodes; n++)
+        if (plan->graph->nodes[n].fused.kind != ACTIVATION_NONE && strpbrk(plan->graph->nodes[n].name, "\r\n") != NULL)
+            return error_set(err, EX_UNAVAILABLE, "node \"%s\": TensorRT's caches cannot hold a name with line ends",
+                             plan->graph->nodes[n].name);
+    return 0;
+}
+
 static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
 {
     if (onnx_save_plan(plan, info, "tensorrt", write_cache, output, err) != 0)
@@ -91,5 +105,6 @@ const struct target target_tensorrt = {
     .options = options,
     .takes_batch = true,
     .writes_no_codes = true,
+    .check = check,
     .emit = emit,
 };

@@ -114,6 +114,19 @@ static void a_copy_fits_in_the_growth_that_is_promised(void **state)
     assert_int_equal(strlen(printable_copy(text, sizeof text, from)), 4 * 39);
 }
 
+static void a_line_has_no_control_characters_nor_what_ends_lines(void **state)
+{
+    static const char *const lines[] = {"", "conv1", "caf\xc3\xa9 \xe2\x82\xac", "a'\"\\", "\xf0\x9f\x98\x80"};
+    static const char *const others[] = {"a\n",      "\r",           "\t",           "\x7f",
+                                         "\xc2\x85", "\xe2\x80\xa8", "\xe2\x80\xa9", "caf\xe9"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_true(printable_is_line(lines[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(printable_is_line(others[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +136,7 @@ int main(void)
         cmocka_unit_test(utf8_passes_and_everything_else_is_escaped),
         cmocka_unit_test(what_does_not_fit_is_cut_between_characters),
         cmocka_unit_test(a_copy_fits_in_the_growth_that_is_promised),
+        cmocka_unit_test(a_line_has_no_control_characters_nor_what_ends_lines),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -659,6 +659,37 @@ static void bad_scales_are_refused(void **state)
     }
 }
 
+/* Codes and zero point have one type in ONNX, but a file may say otherwise. */
+static void codes_beyond_the_type_of_their_zero_point_are_refused(void **state)
+{
+    static const float scale = 0.5f;
+    static const int8_t zero = 1;
+    static const struct {
+        int64_t code;
+        const char *text;
+    } cases[] = {
+        {128, "code 1 is 128: expected -128 to 127"},
+        {INT64_MIN, "code 1 is -9223372036854775808: expected -128 to 127"},
+        {-128, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct onnx_file *f = MODEL(13, OPEN, 2);
+        int64_t codes[] = {0, cases[i].code};
+
+        add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, NULL, 0, &scale, sizeof scale);
+        add_tensor(f, "w", ONNX__TENSOR_PROTO__DATA_TYPE__INT64, DIMS(2), codes, sizeof codes);
+        add_tensor(f, "z", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, NULL, 0, &zero, 1);
+        add_node(f, "DequantizeLinear", "d", "w s z", "wd");
+        add_node(f, "Add", "a", "x wd", "y");
+        if (cases[i].text == NULL)
+            graph_destroy(must_import(f));
+        else
+            assert_refused(f, EX_DATAERR, "node \"d\"", cases[i].text);
+    }
+}
+
 /* --- the words of newer opsets --- */
 
 static void normalisations_of_the_record_become_layer_norms(void **state)
@@ -772,6 +803,7 @@ int main(void)
         cmocka_unit_test(codes_from_0_on_behind_a_layer_are_its_relu),
         cmocka_unit_test(codes_that_are_read_with_another_scale_stay_casts),
         cmocka_unit_test(bad_scales_are_refused),
+        cmocka_unit_test(codes_beyond_the_type_of_their_zero_point_are_refused),
         cmocka_unit_test(normalisations_of_the_record_become_layer_norms),
         cmocka_unit_test(pixels_are_shuffled_by_a_transpose),
         cmocka_unit_test(an_unbatched_network_keeps_its_first_axis),

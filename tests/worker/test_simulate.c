@@ -364,6 +364,40 @@ static void a_float_bias_counts_as_it_is_when_the_layer_runs(void **state)
     graph_destroy(m.graph);
 }
 
+/* A layer whose codes count from -128 adds up 128 steps of its output less: with its bias, that may leave 32 bits. */
+static void hidden_zero_points_count_among_what_an_accumulator_holds(void **state)
+{
+    static const struct conv_case c = {1, 1, 1, 1, 1, 1, 0, 0, 1, false, false};
+    static const struct {
+        float steps; /* of the accumulator in one of the output */
+        int32_t bias;
+        bool fits;
+    } cases[] = {
+        {0x1p22F, -(1 << 30), true},
+        {0x1p23F, -(1 << 30), false},
+        {0x1p23F, 1 << 29, true},
+        {0x1p100F, INT32_MAX, false}, /* as a hostile file may have it */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct error err = {0};
+        struct plan_value *y;
+        struct made m;
+
+        make(&c, &m);
+        y = &m.plan->values[m.y];
+        y->codes.zero_point = -128;
+        y->hides_zero_point = true;
+        y->scale[0] = m.plan->nodes[m.node].acc_scale[0] * cases[i].steps;
+        m.plan->nodes[m.node].bias_codes[0] = cases[i].bias;
+        assert_int_equal(simulator_check(m.plan, &err), cases[i].fits ? 0 : -1);
+        assert_int_equal(err.code, cases[i].fits ? 0 : EX_UNAVAILABLE);
+        plan_destroy(m.plan);
+        graph_destroy(m.graph);
+    }
+}
+
 /* An average of codes is quantized like a layer with weights; whoever else reads the value reads the reals. */
 static void a_pool_on_codes_makes_them_of_reals_for_itself(void **state)
 {
@@ -473,6 +507,7 @@ int main(void)
         cmocka_unit_test(codes_saturate_and_round_as_the_profile_says),
         cmocka_unit_test(small_rounding_equals_the_exact_one),
         cmocka_unit_test(convolutions_equal_the_loop_nest_bit_for_bit),
+        cmocka_unit_test(hidden_zero_points_count_among_what_an_accumulator_holds),
         cmocka_unit_test(a_float_bias_counts_as_it_is_when_the_layer_runs),
         cmocka_unit_test(a_pool_on_codes_makes_them_of_reals_for_itself),
         cmocka_unit_test(a_step_behind_a_replacement_starts_from_what_was_put_there),
