@@ -96,14 +96,35 @@ void comm_leave_group(void)
     active = MPI_COMM_WORLD;
 }
 
+/* Until all ranks are here, asleep: MPI's own waiting keeps a core busy, which the rank that is waited for may need.
+ * Awake at first, since most come at about the same time. */
+static void wait_for_all(const char *what)
+{
+    const struct timespec pause = {0, 200000};
+    double begin = clock_seconds();
+    MPI_Request request;
+    int are_here = 0;
+
+    comm_check(MPI_Ibarrier(active, &request), what);
+    for (;;) {
+        comm_check(MPI_Test(&request, &are_here, MPI_STATUS_IGNORE), what);
+        if (are_here)
+            return;
+        if (clock_seconds() - begin > 1e-4)
+            nanosleep(&pause, NULL);
+    }
+}
+
 static int agree(const struct comm *comm, int rc, struct error *err)
 {
     struct {
         int failed, rank;
     } mine = {rc != 0, comm->rank}, first = mine;
 
-    if (is_parallel)
+    if (is_parallel) {
+        wait_for_all("agreeing on a verdict");
         comm_check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active), "agreeing on a verdict");
+    }
     if (!first.failed)
         return 0;
     if (is_parallel)
@@ -131,7 +152,7 @@ void comm_barrier(const struct comm *comm)
 
     (void)comm;
     if (is_parallel)
-        comm_check(MPI_Barrier(active), "a barrier");
+        wait_for_all("a barrier");
     seconds += clock_seconds() - begin;
 }
 
@@ -142,6 +163,7 @@ void comm_broadcast(const struct comm *comm, void *data, size_t bytes)
     (void)comm;
     if (!is_parallel)
         return;
+    wait_for_all("a broadcast");
     for (size_t at = 0; at < bytes; at += CHUNK_ITEMS) {
         size_t n = bytes - at < CHUNK_ITEMS ? bytes - at : CHUNK_ITEMS;
 
@@ -154,8 +176,9 @@ static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, M
 {
     double begin = clock_seconds();
 
-    if (!is_parallel)
+    if (!is_parallel || n == 0)
         return;
+    wait_for_all("a reduction");
     for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
         size_t m = n - at < CHUNK_ITEMS ? n - at : CHUNK_ITEMS;
 
@@ -208,6 +231,7 @@ void comm_gather_shares(const struct comm *comm, void *data, size_t n, size_t by
 
     if (!is_parallel)
         return;
+    wait_for_all("a gather");
     /* One broadcast a rank: shares are small (digests, names), and no array of counts can overflow int. */
     for (size_t r = 0; r < size; r++) {
         size_t first = share_start(n, size, r), count = share_start(n, size, r + 1) - first, total = count * bytes;
@@ -227,7 +251,7 @@ void comm_unite(const struct comm *comm, void *data, size_t bytes)
     all_reduce(data, bytes, 1, MPI_BYTE, MPI_BOR);
 }
 
-enum { TAG_ASK = 1, TAG_ANSWER = 2, TAG_SIZE = 3, TAG_GO = 4, TAG_BYTES = 5 };
+enum { TAG_ASK = 1, TAG_ANSWER = 2, TAG_SIZE = 3, TAG_GO = 4, TAG_BYTES = 5, TAG_WORD = 6 };
 
 /* Both sides wait asleep for what they are told first: a rank may wait for its turn for long, and MPI's own waiting
  * keeps a core busy. */
@@ -275,6 +299,22 @@ int comm_take(int rank, void **buffer, size_t *capacity, size_t *bytes, struct e
     }
     *bytes = goes ? (size_t)size : 0;
     return goes ? 0 : -1;
+}
+
+void comm_tell_next(const struct comm *comm, const void *word, size_t bytes)
+{
+    comm_check(MPI_Send(word, (int)bytes, MPI_BYTE, (comm->rank + 1) % comm->size, TAG_WORD, active),
+               "telling how far");
+}
+
+bool comm_poll_previous(const struct comm *comm, void *word, size_t bytes)
+{
+    int from = (comm->rank + comm->size - 1) % comm->size, there = 0;
+
+    comm_check(MPI_Iprobe(from, TAG_WORD, active, &there, MPI_STATUS_IGNORE), "hearing how far");
+    if (there)
+        comm_check(MPI_Recv(word, (int)bytes, MPI_BYTE, from, TAG_WORD, active, MPI_STATUS_IGNORE), "hearing how far");
+    return there != 0;
 }
 
 /* Claims: see comm.h. Three small messages; rank 0 answers when it polls. */

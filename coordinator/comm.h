@@ -70,6 +70,11 @@ void comm_shared_fini(struct comm_shared *shared); /* local; may be called on {0
  * for slower ranks included. */
 double comm_seconds(void);
 
+/* Words between neighbours in a ring of ranks: to the next one, and from the one before, in order; no more than some
+ * hundred bytes, sent eagerly. Local; there are two ranks at least. */
+void comm_tell_next(const struct comm *comm, const void *word, size_t bytes);
+bool comm_poll_previous(const struct comm *comm, void *word, size_t bytes);
+
 /* Claims of work, two-sided and never blocking for long: rank r > 0 asks, rank 0 answers when it next polls. The calls
  * are local; schedule.c is their only user. A message is a few bytes and is sent eagerly. */
 void comm_ask(bool is_stopping);                            /* r > 0: "give me blocks" (or "I am stopping") */

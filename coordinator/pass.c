@@ -25,7 +25,8 @@ struct pass {
     const struct pass_request *request;
     const struct pass_worker *worker;
     struct source *source;
-    size_t depth; /* blocks it holds */
+    size_t depth;                /* blocks it holds */
+    struct pass_thread *threads; /* [n_threads] */
     struct pass_result *result;
     struct comm_shared weights;  /* of the engines */
     struct block_set done, here; /* by anybody, up to the last pause; by this rank */
@@ -44,6 +45,7 @@ struct pass_thread {
     struct pass *pass;
     struct engine *engine;
     void *state;
+    atomic_uint_least64_t at; /* the block in hand, or WATCH_NO_BLOCK */
     pthread_t id;
     bool is_started;
 };
@@ -101,6 +103,7 @@ static void *thread_main(void *argument)
         double start = clock_seconds();
         int rc = account(pass, block, &err);
 
+        atomic_store(&thread->at, block->index);
         spent.wait += start - before; /* the wait for the end of the data, which has no block, is not counted */
         if (rc == 0 && block->n_records > 0)
             rc = pass->worker->run(thread->state, thread->engine, block, &err);
@@ -109,6 +112,7 @@ static void *thread_main(void *argument)
         if (rc == 0)
             block_set_add(&pass->here, block->index);
         source_give_back(pass->source, block);
+        atomic_store(&thread->at, WATCH_NO_BLOCK);
         before = clock_seconds();
         spent.compute += before - start;
         if (rc != 0)
@@ -172,6 +176,20 @@ static bool is_stopping(void *context)
 static void abandon(void *context)
 {
     atomic_store(&((struct pass *)context)->is_stopping, true);
+}
+
+/* Of the blocks in hand the first. */
+static void progress(void *context, uint64_t *n_done, uint64_t *block)
+{
+    struct pass *pass = context;
+
+    *n_done = atomic_load(&pass->n_done);
+    *block = WATCH_NO_BLOCK;
+    for (size_t i = 0; i < pass->request->n_threads; i++) {
+        uint64_t at = atomic_load(&pass->threads[i].at);
+
+        *block = at < *block ? at : *block;
+    }
 }
 
 /* Rank 0 knows how many blocks it has handed out, and how many of its own are done; it takes the other ranks to be as
@@ -265,6 +283,7 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
     if (pass->source == NULL)
         return -1;
     for (size_t i = 0; i < request->n_threads; i++) {
+        atomic_store(&threads[i].at, WATCH_NO_BLOCK);
         atomic_fetch_add(&pass->n_running, 1);
         if (pthread_create(&threads[i].id, NULL, thread_main, &threads[i]) != 0) {
             atomic_fetch_sub(&pass->n_running, 1);
@@ -288,12 +307,14 @@ static void add_source_times(struct pass *pass)
 static int run_until_pause(struct pass *pass, struct pass_thread *threads, struct error *err)
 {
     int rc = start(pass, threads, err);
-    struct schedule_work work = {pass, push, pending, finish, is_done, is_stopping, abandon, pass->depth};
+    struct schedule_work work = {pass, push, pending, finish, is_done, is_stopping, abandon, progress, pass->depth};
+    struct watch watch;
 
     /* A rank whose threads could not start must not leave the others waiting: agree before any block is handed out. */
     rc = comm_agree(pass->comm, rc, err);
+    watch = watch_begin(pass->comm, pass->request->what, pass->request->stall_seconds);
     if (rc == 0)
-        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->end, &work, tell, pass, err);
+        rc = schedule_run(pass->comm, block_set_first_missing(&pass->done), pass->end, &work, &watch, tell, pass, err);
     progress_end(&pass->progress);
     if (rc != 0 && pass->source != NULL) { /* threads may wait for blocks that will not come */
         atomic_store(&pass->is_stopping, true);
@@ -481,7 +502,8 @@ int pass_run(const struct comm *comm, const struct pass_request *request, const 
              struct pass_result *result, struct error *err)
 {
     struct pass pass = {.comm = comm, .request = request, .worker = worker, .result = result};
-    struct pass_thread *threads = memory_create(request->n_threads, sizeof *threads, "engine threads", err);
+    struct pass_thread *threads = pass.threads =
+        memory_create(request->n_threads, sizeof *threads, "engine threads", err);
     uint64_t n_blocks;
     int rc = -1;
 

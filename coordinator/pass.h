@@ -66,7 +66,8 @@ struct pass_request {
     size_t n_threads, n_decoders; /* of engines and of decoding, on this rank */
     uint64_t prefetch_bytes;      /* of decoded blocks on this rank; 0: two blocks an engine thread, one a decoder */
     uint64_t max_bad_records;
-    const char *what; /* "calibration", for progress */
+    double stall_seconds; /* a rank that finishes no block for so long is named in a warning; 0: none */
+    const char *what;     /* "calibration", for progress */
     /* All may be NULL. `begun`: what an earlier run has done already, on every rank `done` and `end`, on rank 0 the
      * rest.
      */

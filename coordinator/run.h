@@ -97,6 +97,7 @@ struct run_request {
     uint64_t prefetch_mib; /* what a rank may hold of decoded records, in MiB; 0: what its threads need */
     const char *isa;       /* "native", "avx2", ... */
     uint64_t max_bad_records;
+    uint64_t stall_seconds;       /* without a finished block, until a rank is named in a warning; 0: never */
     const char *output;           /* folder */
     bool force;                   /* do it again, replacing a finished folder whatever its fingerprints */
     bool may_replace;             /* a finished folder with other fingerprints, but leave the same as it is */

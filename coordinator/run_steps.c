@@ -57,6 +57,7 @@ struct pass_request run_pass_over(const struct run *run, struct dataset *dataset
                                  .n_decoders = q->decode_threads > 0 ? q->decode_threads : q->threads,
                                  .prefetch_bytes = q->prefetch_mib << 20,
                                  .max_bad_records = q->max_bad_records,
+                                 .stall_seconds = (double)q->stall_seconds,
                                  .what = what};
 }
 

@@ -73,8 +73,18 @@ static void spread_stop(struct ledger *ledger, int ranks, const struct schedule_
     work->abandon(work->context);
 }
 
+/* Tells and watches; returns whether nobody is to be watched any more. */
+static bool tell_watch(const struct schedule_work *work, struct watch *watch, bool is_idle)
+{
+    uint64_t n_done, block;
+
+    work->progress(work->context, &n_done, &block);
+    return watch_tell(watch, n_done, block, is_idle);
+}
+
 int schedule_run(const struct comm *comm, uint64_t first_block, uint64_t n_blocks, const struct schedule_work *work,
-                 void (*progress)(void *context, uint64_t claimed), void *progress_context, struct error *err)
+                 struct watch *watch, void (*progress)(void *context, uint64_t claimed), void *progress_context,
+                 struct error *err)
 {
     struct ledger ledger = {.next = first_block, .n_blocks = n_blocks, .ranks_working = comm->size - 1};
     bool is_asking = false, is_told = false; /* told: no more blocks for this rank */
@@ -87,12 +97,15 @@ int schedule_run(const struct comm *comm, uint64_t first_block, uint64_t n_block
         free(ledger.is_told);
         return rc;
     }
-    while (!is_told || !work->is_done(work->context) || (comm->rank == 0 && ledger.ranks_working > 0)) {
+    for (;;) {
+        bool is_idle = is_told && work->is_done(work->context);
         bool stops = rc != 0 || work->is_stopping(work->context);
         bool wants = !is_told && !is_asking && (stops || work->pending(work->context) < work->ahead);
         uint64_t first = 0, count = 0;
         bool is_answered = false;
 
+        if (tell_watch(work, watch, is_idle) && is_idle && (comm->rank > 0 || ledger.ranks_working == 0))
+            break;
         if (comm->rank == 0) {
             ledger.stop = ledger.stop || stops;
             serve(&ledger, comm->size);

@@ -85,7 +85,10 @@ static int read_checkpoint(struct schema *r, const struct yaml *node, void *targ
 static int read_limits(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
-    const struct schema_field fields[] = {{"max_bad_records", schema_count, &request->max_bad_records}};
+    const struct schema_field fields[] = {
+        {"max_bad_records", schema_count, &request->max_bad_records},
+        {"stall_seconds", schema_count, &request->stall_seconds},
+    };
 
     return schema_map(r, node, fields, COUNT(fields));
 }
@@ -214,6 +217,7 @@ static void set_defaults(struct run_request *q)
     q->evaluate.top_k[1] = 5;
     q->threads = 1;
     q->isa = "native";
+    q->stall_seconds = 300;
 }
 
 struct job *job_create(struct error *err)

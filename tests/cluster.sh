@@ -1,7 +1,9 @@
 # cluster.sh — sourced: a few hosts on one machine, each with a network, a host name and a /tmp of its own, joined by a
 # bridge; Slurm on top where it is asked for. Needs root, iproute2 and util-linux (Slurm: slurm-wlm, munge). All files and
-# keys are in the folder $cluster, which must not lie under /tmp; the network is invisible from outside.
+# keys are in the folder $cluster, which must not lie under /tmp; the network is invisible from outside. One cluster at a
+# time on a machine: others wait for it, and what a killed test has left is cleared away by the next.
 #
+#   cluster_take SECONDS          waits for this machine's turn; fails after that time. cluster_down ends it
 #   cluster_up N                  hosts node1 ... nodeN
 #   on K COMMAND...               on host K
 #   cluster_mpirun NP COMMAND...  NP ranks on all hosts in turn, over TCP
@@ -12,6 +14,17 @@
 #   cluster_down
 
 network=10.213.0
+
+# The turn is a lock on a file that names the folder of the cluster that is up.
+_turn=/var/tmp/etalon-cluster.turn
+
+cluster_take() {
+  local left
+  exec 9<>"$_turn" && flock -w "$1" 9 || return 1
+  left=$(cat "$_turn")
+  [ -z "$left" ] || (cluster=$left && cluster_down && rm -rf "$left")
+  echo "$cluster" >"$_turn"
+}
 
 _namespace() { echo "etalon$(printf %s "$cluster" | cksum | cut -c 1-6)-$1"; }
 
@@ -43,7 +56,7 @@ on() {
   local k=$1; shift
   SLURM_CONF=$cluster/slurm.conf nsenter --net="/run/netns/$(_namespace "$k")" unshare --uts --mount bash -c '
     hostname "node$1" && mount --bind "$2/tmp$1" /tmp && mount --bind "$2/hosts" /etc/hosts || exit 71
-    shift 2; exec "$@"' on "$k" "$cluster" "$@"
+    shift 2; exec "$@"' on "$k" "$cluster" "$@" 9>&-
 }
 
 cluster_mpirun() {
@@ -67,7 +80,7 @@ _munge() {
   head -c 1024 /dev/urandom >"$cluster/munge/key"
   chmod 600 "$cluster/munge/key"
   munged --force --key-file="$cluster/munge/key" --socket="$cluster/munge/socket" --pid-file="$cluster/munge/pid" \
-    --log-file="$cluster/munge/log" --seed-file="$cluster/munge/seed" 2>/dev/null
+    --log-file="$cluster/munge/log" --seed-file="$cluster/munge/seed" 2>/dev/null 9>&-
 }
 
 cluster_slurm() {
@@ -114,7 +127,9 @@ cluster_slurmd() { on "$1" slurmd -N "node$1"; }
 
 cluster_down() {
   local file k pids=()
-  for file in "$cluster"/slurm*.pid "$cluster/munge/pid"; do [ ! -s "$file" ] || pids+=("$(cat "$file")"); done
+  for file in "$cluster"/slurm*.pid "$cluster/munge/pid"; do
+    [ ! -s "$file" ] || ! grep -qE '^(slurm|munge)' "/proc/$(cat "$file")/comm" 2>/dev/null || pids+=("$(cat "$file")")
+  done
   for signal in TERM KILL; do
     [ ${#pids[@]} -eq 0 ] || kill -$signal "${pids[@]}" 2>/dev/null || true
     for _ in $(seq 40); do # they still write to $cluster
@@ -124,4 +139,5 @@ cluster_down() {
   done
   for k in $(cat "$cluster/nodes" 2>/dev/null); do cluster_kill_host "$k"; done # jobs of a test that has failed
   for k in $(cat "$cluster/nodes" 2>/dev/null) switch; do ip netns del "$(_namespace "$k")" 2>/dev/null || true; done
+  : >"$_turn"
 }

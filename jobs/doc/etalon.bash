@@ -26,7 +26,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   evaluate.dataset.limit evaluate.segmentation evaluate.segmentation.labels evaluate.segmentation.labels.kind
   evaluate.segmentation.labels.path evaluate.segmentation.labels.list evaluate.segmentation.classes
   evaluate.segmentation.ignore evaluate.segmentation.preprocess engine.threads engine.decode_threads engine.prefetch engine.isa
-  checkpoint.interval limits.max_bad_records output'
+  checkpoint.interval limits.max_bad_records limits.stall_seconds output'
 
 # The values of a key, where they are words.
 _etalon_values() {

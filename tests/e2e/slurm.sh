@@ -35,5 +35,5 @@ ends COMPLETED
 "$ETALON" calibrate -q "$scratch/job.yaml" --set output=undisturbed_short --set dataset.list=short.txt >/dev/null
 [ "$(bits "$scratch/out")" = "$(bits "$scratch/undisturbed_short")" ] || fail "other bits: the script that --slurm writes"
 expect 69 "nothing is known of a partition" env PATH=/nowhere "$ETALON" calibrate "$scratch/job.yaml" --slurm main
-expect 69 "sinfo has failed" on 1 "$ETALON" calibrate "$scratch/job.yaml" --slurm nowhere
+expect 78 "Slurm has no partition" on 1 "$ETALON" calibrate "$scratch/job.yaml" --slurm nowhere
 echo "ok: calibrate --slurm"

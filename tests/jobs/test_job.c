@@ -104,6 +104,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(q->threads, 1);
     assert_string_equal(q->isa, "native");
     assert_int_equal(q->max_bad_records, 0);
+    assert_int_equal(q->stall_seconds, 300);
     assert_int_equal(q->dataset.limit, 0);
     assert_int_equal(q->preprocess.n_steps, 0);
     assert_false(q->force);
