@@ -13,6 +13,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -411,6 +412,32 @@ int output_remove(struct output *output, const char *name, struct error *err)
     if (fsync(output->dir) != 0)
         return error_set(err, EX_IOERR, "%s: cannot be synced to the disk: %s", output->folder, strerror(errno));
     return 0;
+}
+
+int output_remove_like(struct output *output, const char *folder, const char *pattern, struct error *err)
+{
+    int fd = openat(output->dir, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    int rc = 0;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (stream == NULL) {
+        rc = error_set(err, EX_IOERR, "%s/%s: cannot be read: %s", output->folder, folder, strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    while (rc == 0 && (entry = readdir(stream)) != NULL) {
+        char name[PATH_MAX];
+
+        if (fnmatch(pattern, entry->d_name, FNM_PERIOD) == 0 &&
+            snprintf(name, sizeof name, "%s/%s", folder, entry->d_name) < (int)sizeof name)
+            rc = output_remove(output, name, err);
+    }
+    closedir(stream);
+    return rc;
 }
 
 static int write_all(int fd, const char *data, size_t size)

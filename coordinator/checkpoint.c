@@ -4,175 +4,72 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "coordinator/keep.h"
+#include "coordinator/checkpoint_files.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-enum { GENERATIONS = 2 };
-
-static const char *const names[GENERATIONS] = {"checkpoint/0.h5", "checkpoint/1.h5"};
 static const double least_interval = 60, mean_between_interruptions = 86400, worth_keeping = 10; /* seconds */
+static const double intervals_of_cost = 4; /* at least, between two of them: where writing is slow, work goes on */
 
 struct checkpoint {
-    const struct run_request *request;
-    const struct graph *graph;
-    const char *fingerprint;
-    size_t channel_bins;
-    struct output *output;
-    struct pass_progress begun;
-    struct observation *observation; /* rank 0 */
-    struct ranges *ranges;           /* rank 0, of a second pass */
+    struct checkpoint_files files;
+    struct checkpoint_found begun;
+    struct ranges *ranges; /* of begun.share, in a second pass */
     bool is_second;
-    size_t next;                /* the generation to write */
     double kept, due, interval; /* seconds: when last, when next, how often */
 };
 
-/* A file that does not load is not tried again, and not lost. */
-static void set_aside(const char *path, const struct error *why)
-{
-    char damaged[PATH_MAX + 16];
-
-    snprintf(damaged, sizeof damaged, "%s.damaged", path);
-    log_warning("%s; it is set aside as %s", why->text, damaged);
-    if (rename(path, damaged) != 0)
-        log_warning("%s: cannot be renamed: %s", path, strerror(errno));
-}
-
-/* Rank 0. Has this generation come further than the one that was taken? */
-static bool is_further(const struct checkpoint *c, const struct observation *observation,
-                       const struct pass_progress *progress)
-{
-    bool is_second = observation->ranges != NULL;
-
-    if (c->observation == NULL || is_second != (c->observation->ranges != NULL))
-        return c->observation == NULL || is_second;
-    return block_set_count(&progress->done) > block_set_count(&c->begun.done);
-}
-
-/* Rank 0. The generation with more blocks. Where none of those that are there loads, beginning anew is for the user to
- * say. */
-static int load(struct checkpoint *c, uint64_t n_blocks, struct error *err)
-{
-    size_t n_damaged = 0;
-
-    for (size_t i = 0; i < GENERATIONS; i++) {
-        struct pass_progress progress;
-        struct observation *observation;
-        struct error why = {0};
-        char path[PATH_MAX];
-
-        snprintf(path, sizeof path, "%s/%s", output_folder(c->output), names[i]);
-        if (keep_load_checkpoint(path, c->graph, c->fingerprint, c->request->calibration.bins, c->channel_bins,
-                                 n_blocks, &observation, &progress, &why) != 0) {
-            if (why.code != EX_DATAERR) {
-                *err = why;
-                return -1;
-            }
-            set_aside(path, &why);
-            n_damaged++;
-        } else if (observation != NULL && is_further(c, observation, &progress)) {
-            observation_destroy(c->observation);
-            pass_progress_fini(&c->begun);
-            c->observation = observation;
-            c->begun = progress;
-            c->next = (i + 1) % GENERATIONS;
-        } else {
-            if (observation == NULL && access(path, F_OK) == 0)
-                log_warning("%s is of another model, dataset or job: nothing of it is used", path);
-            observation_destroy(observation);
-            pass_progress_fini(&progress);
-        }
-    }
-    if (c->observation == NULL && n_damaged > 0)
-        return error_set(err, EX_DATAERR,
-                         "%s: no checkpoint loads, and what did not is set aside; the same command begins anew",
-                         output_folder(c->output));
-    if (c->observation == NULL)
-        return 0;
-    c->ranges = c->observation->ranges;
-    c->observation->ranges = NULL;
-    c->is_second = c->ranges != NULL;
-    log_info("going on after %" PRIu64 " of %" PRIu64 " blocks%s, from %s/%s", block_set_count(&c->begun.done),
-             n_blocks, c->is_second ? " of the second pass" : "", output_folder(c->output),
-             names[(c->next + 1) % GENERATIONS]);
-    return 0;
-}
-
-/* Collective. Every rank learns which blocks are done. */
-static int share(const struct comm *comm, struct checkpoint *c, uint64_t n_blocks, struct error *err)
-{
-    int32_t is_begun[2] = {c->observation != NULL, c->is_second};
-    int rc = 0;
-
-    comm_max_int32(comm, is_begun, 2);
-    if (is_begun[0] == 0)
-        return 0;
-    c->is_second = is_begun[1] != 0;
-    if (comm->rank > 0)
-        rc = block_set_init(&c->begun.done, n_blocks, err);
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0) {
-        comm_broadcast(comm, c->begun.done.words, c->begun.done.n_words * sizeof *c->begun.done.words);
-        comm_broadcast(comm, &c->begun.end, sizeof c->begun.end);
-    }
-    return rc;
-}
-
-struct checkpoint *checkpoint_open(const struct comm *comm, const struct run_request *request,
-                                   const struct graph *graph, const char *fingerprint, size_t channel_bins,
-                                   uint64_t n_blocks, struct output *output, bool starts_anew, struct error *err)
+struct checkpoint *checkpoint_open(const struct comm *comm, const struct keep_subject *subject, struct output *output,
+                                   struct error *err)
 {
     struct checkpoint *c = memory_create(1, sizeof *c, "a checkpoint", err);
-    int rc = c == NULL ? -1 : 0;
+    const struct run_request *q = subject->request;
+    int rc = comm_agree(comm, c == NULL ? -1 : 0, err);
 
-    if (rc == 0) {
-        *c = (struct checkpoint){
-            .request = request,
-            .graph = graph,
-            .fingerprint = fingerprint,
-            .channel_bins = channel_bins,
-            .output = output,
-            .interval = request->checkpoint_interval > 0 ? (double)request->checkpoint_interval : least_interval,
-        };
-        c->kept = clock_seconds();
-        c->due = c->kept + c->interval;
+    if (rc != 0) {
+        free(c);
+        return NULL;
     }
-    if (rc == 0 && comm->rank == 0)
-        rc = starts_anew ? checkpoint_remove(output, err) : load(c, n_blocks, err);
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0)
-        rc = share(comm, c, n_blocks, err);
-    if (rc == 0)
-        return c;
-    checkpoint_close(c);
-    return NULL;
+    c->interval = q->checkpoint_interval > 0 ? (double)q->checkpoint_interval : least_interval;
+    c->kept = clock_seconds();
+    c->due = c->kept + c->interval;
+    rc = checkpoint_files_open(comm, subject, output, &c->files, err);
+    if (rc == 0 && q->starts_anew)
+        rc = comm_agree(comm, comm->rank == 0 ? checkpoint_files_remove(output, err) : 0, err);
+    if (rc == 0 && !q->starts_anew)
+        rc = checkpoint_files_load(&c->files, q->force || q->may_replace, &c->begun, err);
+    if (rc != 0) {
+        checkpoint_close(c);
+        return NULL;
+    }
+    c->is_second = c->begun.is_second;
+    if (c->is_second && c->begun.share != NULL) {
+        c->ranges = c->begun.share->ranges;
+        c->begun.share->ranges = NULL;
+    }
+    return c;
 }
 
 void checkpoint_close(struct checkpoint *c)
 {
     if (c == NULL)
         return;
-    observation_destroy(c->observation);
+    observation_destroy(c->begun.share);
     ranges_destroy(c->ranges);
-    pass_progress_fini(&c->begun);
+    pass_progress_fini(&c->begun.progress);
+    checkpoint_files_close(&c->files);
     free(c);
 }
 
 const struct pass_progress *checkpoint_begun(const struct checkpoint *c)
 {
-    return c->begun.done.words == NULL ? NULL : &c->begun;
+    return c->begun.is_begun ? &c->begun.progress : NULL;
 }
 
 const struct observation *checkpoint_observation(const struct checkpoint *c)
 {
-    return c->observation;
+    return c->begun.share;
 }
 
 const struct ranges *checkpoint_ranges(const struct checkpoint *c)
@@ -187,19 +84,19 @@ bool checkpoint_is_second(const struct checkpoint *c)
 
 struct observation *checkpoint_take_first(struct checkpoint *c)
 {
-    struct observation *observation = c->observation;
+    struct observation *share = c->begun.share;
 
-    c->observation = NULL;
-    return observation;
+    c->begun.share = NULL;
+    return share;
 }
 
 void checkpoint_end_first(struct checkpoint *c)
 {
     if (c->is_second)
         return;
-    observation_destroy(c->observation);
-    c->observation = NULL;
-    pass_progress_fini(&c->begun);
+    observation_destroy(c->begun.share);
+    pass_progress_fini(&c->begun.progress);
+    c->begun = (struct checkpoint_found){0};
     c->is_second = true;
 }
 
@@ -208,44 +105,52 @@ bool checkpoint_is_due(const struct checkpoint *c, bool is_at_end)
     return clock_seconds() >= c->due || (is_at_end && clock_seconds() - c->kept >= worth_keeping);
 }
 
-static void write_next(struct checkpoint *c, const struct observation *measured, const struct pass_progress *progress)
+/* Collective. This rank's shard, once every rank has given its part to each; NULL with 0: it has none. */
+static int gather_own(struct checkpoint *c, const struct checkpoint_source *source, size_t n, struct observation **own,
+                      struct error *err)
 {
-    double begin = clock_seconds();
-    struct error why = {0};
+    *own = NULL;
+    for (size_t k = 0; k < n; k++) {
+        struct observation *share;
+        size_t first, last;
 
-    if (keep_checkpoint(c->request, c->fingerprint, measured, progress, c->output, names[c->next], &why) != 0)
-        log_warning("no checkpoint was written: %s", why.text);
-    else
-        c->next = (c->next + 1) % GENERATIONS;
-    if (c->request->checkpoint_interval == 0)
-        c->interval = fmax(least_interval, sqrt(2 * (clock_seconds() - begin) * mean_between_interruptions));
-    c->kept = clock_seconds();
-    c->due = c->kept + c->interval;
-}
-
-int checkpoint_write(struct checkpoint *c, struct observation *measured, const struct pass_progress *progress,
-                     struct error *err)
-{
-    if (c->observation != NULL && observation_merge(measured, c->observation, err) != 0)
-        return -1;
-    write_next(c, measured, progress);
+        checkpoint_files_cut(&c->files.subject, n, k, &first, &last);
+        share = source->gather(source->context, first, last, err);
+        if (share == NULL) {
+            observation_destroy(*own);
+            return -1;
+        }
+        if (k == c->files.place)
+            *own = share;
+        else
+            observation_destroy(share);
+    }
     return 0;
 }
 
-void checkpoint_write_second(struct checkpoint *c, struct observation *first, struct ranges *counted,
-                             const struct pass_progress *progress)
+int checkpoint_write(struct checkpoint *c, const struct checkpoint_source *source, const struct pass_progress *progress,
+                     struct error *err)
 {
-    if (c->ranges != NULL)
-        ranges_merge(counted, c->ranges);
-    first->ranges = counted; /* lent */
-    write_next(c, first, progress);
-    first->ranges = NULL;
+    double begin = clock_seconds(), cost;
+    size_t n = checkpoint_files_shards(&c->files);
+    struct observation *own;
+    struct error why = {0};
+
+    if (gather_own(c, source, n, &own, err) != 0)
+        return -1;
+    if (checkpoint_files_write(&c->files, n, own, progress, c->is_second ? 2 : 1, &why) != 0)
+        log_warning("no checkpoint was written: %s", why.text);
+    observation_destroy(own);
+    c->kept = clock_seconds();
+    cost = c->kept - begin;
+    if (c->files.subject.request->checkpoint_interval == 0)
+        c->interval = fmax(least_interval, sqrt(2 * cost * mean_between_interruptions));
+    c->due = c->kept + fmax(c->interval, intervals_of_cost * cost);
+    log_debug("a checkpoint of %zu files has taken %.3f s", n > 1 ? n + 1 : 1, cost);
+    return 0;
 }
 
 int checkpoint_remove(struct output *output, struct error *err)
 {
-    for (size_t i = 0; i < GENERATIONS; i++)
-        if (output_remove(output, names[i], err) != 0)
-            return -1;
-    return 0;
+    return checkpoint_files_remove(output, err);
 }

@@ -2,9 +2,9 @@
 #include "coordinator/keep.h"
 
 #include "common/memory.h"
-#include "coordinator/epochs.h"
 #include "coordinator/keep_extras.h"
 #include "coordinator/keep_job.h"
+#include "coordinator/keep_private.h"
 #include "coordinator/keep_target.h"
 #include "worker/engine.h"
 
@@ -26,8 +26,7 @@ static size_t count_observed(const struct observation *o)
     return n;
 }
 
-/* Lends the observation's histograms to the archive; index[v] is value v's place in it. */
-static int list_values(const struct observation *o, struct archive *archive, uint32_t *index, struct error *err)
+int keep_list_values(const struct observation *o, struct archive *archive, uint32_t *index, struct error *err)
 {
     archive->values = memory_create(count_observed(o), sizeof *archive->values, "an archive", err);
     if (archive->values == NULL)
@@ -58,8 +57,7 @@ static int list_values(const struct observation *o, struct archive *archive, uin
     return 0;
 }
 
-/* Lends the observation's parts. To be ended with free_parts. */
-static int list_parts(const struct observation *o, struct archive *archive, struct error *err)
+int keep_list_parts(const struct observation *o, struct archive *archive, struct error *err)
 {
     _Static_assert((int)ARCHIVE_PARTS == (int)OBSERVE_PARTS, "the archive has the parts that are observed");
     if (o->parts == NULL)
@@ -84,7 +82,7 @@ static int list_parts(const struct observation *o, struct archive *archive, stru
     return 0;
 }
 
-static void free_parts(struct archive *archive)
+void keep_free_parts(struct archive *archive)
 {
     for (size_t p = 0; p < archive->n_parts; p++)
         free(archive->parts[p]); /* what they point to is the observation's */
@@ -108,9 +106,8 @@ static int list_equalized(const struct equalization *equalization, const uint32_
     return 0;
 }
 
-/* Lends the identities. */
-static int list_records(struct record_identity *identities, uint64_t n_records, const struct bad_record *bad,
-                        size_t n_bad, struct archive *archive, struct error *err)
+int keep_list_records(struct record_identity *identities, uint64_t n_records, const struct bad_record *bad,
+                      size_t n_bad, struct archive *archive, struct error *err)
 {
     archive->n_records = n_records;
     archive->records = identities;
@@ -125,7 +122,7 @@ static int list_records(struct record_identity *identities, uint64_t n_records, 
     return 0;
 }
 
-static struct archive begin_archive(const struct run_request *request, const char *statistics, const char *decisions)
+struct archive keep_begin(const struct run_request *request, const char *statistics, const char *decisions)
 {
     struct archive archive = {
         .version = ARCHIVE_VERSION, .block_size = request->calibration.block, .bins = request->calibration.bins};
@@ -141,8 +138,7 @@ static struct archive begin_archive(const struct run_request *request, const cha
 int keep_archive(const struct report *report, const struct observation *observation, struct output *output,
                  struct error *err)
 {
-    struct archive archive =
-        begin_archive(report->request, report->statistics_fingerprint, report->decisions_fingerprint);
+    struct archive archive = keep_begin(report->request, report->statistics_fingerprint, report->decisions_fingerprint);
     const struct pass_result *records = report->records;
     uint32_t *index = memory_create(report->graph->n_values, sizeof *index, "an archive", err);
     int rc = index == NULL ? -1 : 0;
@@ -157,11 +153,11 @@ int keep_archive(const struct report *report, const struct observation *observat
         archive.n_job = rc == 0 ? strlen((char *)archive.job) : 0;
     }
     if (rc == 0)
-        rc = list_values(observation, &archive, index, err);
+        rc = keep_list_values(observation, &archive, index, err);
     if (rc == 0)
-        rc = list_parts(observation, &archive, err);
+        rc = keep_list_parts(observation, &archive, err);
     if (rc == 0)
-        rc = list_records(records->identities, records->n_records, records->bad, records->n_bad, &archive, err);
+        rc = keep_list_records(records->identities, records->n_records, records->bad, records->n_bad, &archive, err);
     if (rc == 0)
         rc = list_equalized(report->equalization, index, &archive, err);
     if (rc == 0) {
@@ -178,36 +174,14 @@ int keep_archive(const struct report *report, const struct observation *observat
     free(archive.targets);
     free(archive.equalized);
     free(archive.bad);
-    free_parts(&archive);
-    free(archive.values); /* what they point to is the observation's */
-    free(index);
-    return rc;
-}
-
-int keep_checkpoint(const struct run_request *request, const char *fingerprint, const struct observation *observation,
-                    const struct pass_progress *progress, struct output *output, const char *name, struct error *err)
-{
-    struct archive archive = begin_archive(request, fingerprint, "");
-    uint32_t *index = memory_create(observation->graph->n_values, sizeof *index, "a checkpoint", err);
-    int rc = index == NULL ? -1 : list_values(observation, &archive, index, err);
-
-    if (rc == 0)
-        rc = list_parts(observation, &archive, err);
-    archive.n_done = progress->done.n_words;
-    archive.done = progress->done.words; /* lent */
-    if (rc == 0)
-        rc = list_records(progress->identities, progress->n_records, progress->bad, progress->n_bad, &archive, err);
-    if (rc == 0)
-        rc = archive_write(&archive, output, name, false, err);
-    free(archive.bad);
-    free_parts(&archive);
+    keep_free_parts(&archive);
     free(archive.values); /* what they point to is the observation's */
     free(index);
     return rc;
 }
 
 /* Moves one archived value into the observation. EX_DATAERR when it is not what the graph would have observed. */
-static int take_value(struct observation *o, size_t v, struct archive_value *from, struct error *err)
+static int take_value(struct observation *o, size_t v, const struct archive_value *from, struct error *err)
 {
     size_t channels = o->channels[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
     size_t sums = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
@@ -230,7 +204,7 @@ static int take_value(struct observation *o, size_t v, struct archive_value *fro
     return 0;
 }
 
-static int take_values(struct observation *o, struct archive *archive, struct error *err)
+static int take_values(struct observation *o, const struct archive *archive, struct error *err)
 {
     size_t next = 0;
 
@@ -319,8 +293,15 @@ static int take_ranges(struct observation *o, const struct archive *archive, str
     return 0;
 }
 
-static int copy_records(const struct archive *archive, struct record_identity **identities, struct bad_record **bad,
-                        struct error *err)
+int keep_take_statistics(struct observation *o, const struct archive *archive, struct error *err)
+{
+    if (take_values(o, archive, err) != 0 || take_parts(o, archive, err) != 0 || keep_take_extras(o, archive, err) != 0)
+        return -1;
+    return take_ranges(o, archive, err);
+}
+
+int keep_copy_records(const struct archive *archive, struct record_identity **identities, struct bad_record **bad,
+                      struct error *err)
 {
     *identities = memory_create(archive->n_records, sizeof **identities, "identities of records", err);
     *bad = memory_create(archive->n_bad, sizeof **bad, "bad records", err);
@@ -335,16 +316,15 @@ static int copy_records(const struct archive *archive, struct record_identity **
     return 0;
 }
 
-/* *found: there is such a file, and it has these fingerprints and is a checkpoint, or is none. */
-static int open_kept(const char *path, const char *fingerprint, bool is_checkpoint, struct archive *archive,
-                     bool *found, struct error *err)
+/* *found: there is such a file, it has this fingerprint, and is no checkpoint. */
+static int open_kept(const char *path, const char *fingerprint, struct archive *archive, bool *found, struct error *err)
 {
     *found = false;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return 0;
     if (archive_read(path, archive, err) != 0)
         return -1;
-    *found = strcmp(archive->statistics_fingerprint, fingerprint) == 0 && (archive->n_done > 0) == is_checkpoint;
+    *found = strcmp(archive->statistics_fingerprint, fingerprint) == 0 && archive->n_done == 0;
     if (!*found)
         archive_fini(archive);
     return 0;
@@ -356,9 +336,8 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
     *out = observation_create(graph, bins, channel_bins, err);
     *records =
         (struct pass_result){.n_records = archive->n_records, .n_used = archive->records_used, .n_bad = archive->n_bad};
-    if (*out == NULL || copy_records(archive, &records->identities, &records->bad, err) != 0 ||
-        take_values(*out, archive, err) != 0 || take_parts(*out, archive, err) != 0 ||
-        keep_take_extras(*out, archive, err) != 0 || take_ranges(*out, archive, err) != 0) {
+    if (*out == NULL || keep_copy_records(archive, &records->identities, &records->bad, err) != 0 ||
+        keep_take_statistics(*out, archive, err) != 0) {
         observation_destroy(*out);
         *out = NULL;
         pass_result_fini(records);
@@ -415,71 +394,11 @@ int keep_load(const char *path, const struct graph *graph, const char *fingerpri
     int rc;
 
     *out = NULL;
-    if (open_kept(path, fingerprint, false, &archive, &found, err) != 0)
+    if (open_kept(path, fingerprint, &archive, &found, err) != 0)
         return -1;
     if (!found)
         return 0;
     rc = keep_take(&archive, graph, bins, channel_bins, out, records, decisions, err);
     archive_fini(&archive);
     return rc == 0 ? 0 : error_in(err, "%s", path);
-}
-
-/* The epoch that the parts are of; without parts there is one only. */
-static int find_epoch(const struct observation *o, uint64_t n_blocks, uint64_t *end, struct error *err)
-{
-    uint64_t blocks[OBSERVE_PARTS + 1];
-
-    *end = n_blocks;
-    if (o->parts == NULL || !o->parts->cut.is_ranges)
-        return 0;
-    *end = o->parts->cut.first_block[OBSERVE_PARTS];
-    for (unsigned halvings = 0; halvings < 64 && epochs_end(n_blocks, halvings) >= *end; halvings++) {
-        epochs_cut(n_blocks, halvings, blocks);
-        if (memcmp(blocks, o->parts->cut.first_block, sizeof blocks) == 0)
-            return 0;
-    }
-    return error_set(err, EX_DATAERR, "parts to block %" PRIu64 " are no epoch of %" PRIu64 " blocks", *end, n_blocks);
-}
-
-int keep_load_checkpoint(const char *path, const struct graph *graph, const char *fingerprint, size_t bins,
-                         size_t channel_bins, uint64_t n_blocks, struct observation **out,
-                         struct pass_progress *progress, struct error *err)
-{
-    struct archive archive = {0};
-    bool found;
-    int rc;
-
-    *out = NULL;
-    *progress = (struct pass_progress){0};
-    if (open_kept(path, fingerprint, true, &archive, &found, err) != 0)
-        return -1;
-    if (!found)
-        return 0;
-    *progress = (struct pass_progress){.n_records = archive.n_records, .n_bad = archive.n_bad};
-    *out = observation_create(graph, bins, channel_bins, err);
-    rc = *out == NULL || block_set_init(&progress->done, n_blocks, err) != 0 ||
-                 copy_records(&archive, &progress->identities, &progress->bad, err) != 0
-             ? -1
-             : take_values(*out, &archive, err);
-    if (rc == 0)
-        rc = take_parts(*out, &archive, err);
-    if (rc == 0)
-        rc = keep_take_extras(*out, &archive, err);
-    if (rc == 0)
-        rc = find_epoch(*out, n_blocks, &progress->end, err);
-    if (rc == 0)
-        rc = take_ranges(*out, &archive, err);
-    if (rc == 0 && progress->done.n_words != archive.n_done)
-        rc = error_set(err, EX_DATAERR, "expected %zu words of blocks, found %zu", progress->done.n_words,
-                       archive.n_done);
-    if (rc == 0)
-        memcpy(progress->done.words, archive.done, archive.n_done * sizeof *archive.done);
-    if (rc != 0) {
-        error_in(err, "%s", path);
-        observation_destroy(*out);
-        *out = NULL;
-        pass_progress_fini(progress);
-    }
-    archive_fini(&archive);
-    return rc;
 }

@@ -26,13 +26,4 @@ int keep_take_equalization(const struct archive *decisions, const struct observa
 int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
               struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err);
 
-/* A checkpoint: the statistics that all ranks have gathered in the blocks that are done, before anything is derived
- * from them. Not listed in the manifest. Local (rank 0). */
-int keep_checkpoint(const struct run_request *request, const char *fingerprint, const struct observation *observation,
-                    const struct pass_progress *progress, struct output *output, const char *name, struct error *err);
-/* As keep_load, of a checkpoint for a pass of n_blocks. */
-int keep_load_checkpoint(const char *path, const struct graph *graph, const char *fingerprint, size_t bins,
-                         size_t channel_bins, uint64_t n_blocks, struct observation **out,
-                         struct pass_progress *progress, struct error *err);
-
 #endif

@@ -223,9 +223,11 @@ static bool is_due(void *context, bool is_at_end)
     return checkpoint_is_due(((struct counting *)context)->request->checkpoint, is_at_end);
 }
 
-static struct observation *create_with_parts(const struct counting *c, size_t channel_bins, struct error *err)
+static struct observation *create_with_parts(const struct counting *c, size_t channel_bins, size_t first, size_t last,
+                                             struct error *err)
 {
-    struct observation *o = observation_create(c->request->pass.graph, c->request->bins, channel_bins, err);
+    struct observation *o =
+        observation_create_share(c->request->pass.graph, c->request->bins, channel_bins, first, last, err);
 
     if (o == NULL || observation_collect(o, c->request->collects, err) != 0) {
         observation_destroy(o);
@@ -249,28 +251,55 @@ static void cut_epoch(struct counting *c)
     c->cut = observe_cut_ranges(first_block);
 }
 
+struct pause { /* what a checkpoint_source has to gather from */
+    struct counting *counting;
+    void *const *states;
+    size_t n;
+};
+
 /* The threads go on with their states; a copy of all that was counted goes into the checkpoint. */
+static int add_counted(const struct pause *pause, struct observation *all, struct error *err)
+{
+    const struct counting *c = pause->counting;
+    const struct observation *earlier = begun(c);
+
+    for (size_t i = 0; i < pause->n; i++)
+        if (observation_merge(all, ((const struct thread *)pause->states[i])->observation, err) != 0)
+            return -1;
+    if (c->moved != NULL && observation_merge(all, c->moved, err) != 0)
+        return -1;
+    return earlier == NULL ? 0 : observation_merge(all, earlier, err);
+}
+
+static struct observation *gather(void *context, size_t first, size_t last, struct error *err)
+{
+    const struct pause *pause = context;
+    const struct counting *c = pause->counting;
+    struct observation *all = create_with_parts(c, c->request->channel_bins, first, last, err);
+    int rc = comm_agree(c->comm, all == NULL ? -1 : add_counted(pause, all, err), err);
+
+    if (rc == 0)
+        rc = reduce_observation(c->comm, all, err);
+    if (rc == 0)
+        return all;
+    observation_destroy(all);
+    return NULL;
+}
+
 static int keep(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err)
 {
     struct counting *c = context;
-    struct observation *all = create_with_parts(c, c->request->channel_bins, err);
-    int rc = all == NULL ? -1 : 0;
+    struct pause pause = {c, states, n};
+    int rc = 0;
 
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        struct thread *t = states[i];
-
-        observation_settle(t->observation);
-        rc = observation_merge(all, t->observation, err);
-    }
-    if (rc == 0 && c->moved != NULL)
-        rc = add_tallies(c, err) == 0 ? observation_merge(all, c->moved, err) : -1;
+    for (size_t i = 0; i < n; i++)
+        observation_settle(((struct thread *)states[i])->observation);
+    if (c->moved != NULL)
+        rc = add_tallies(c, err);
     rc = comm_agree(c->comm, rc, err);
-    if (rc == 0)
-        rc = reduce_observation(c->comm, all, err);
-    if (rc == 0 && progress != NULL)
-        rc = checkpoint_write(c->request->checkpoint, all, progress, err);
-    observation_destroy(all);
-    return rc;
+    return rc != 0
+               ? rc
+               : checkpoint_write(c->request->checkpoint, &(struct checkpoint_source){&pause, gather}, progress, err);
 }
 
 /* ---- epochs ---- */
@@ -352,7 +381,7 @@ static int begin(struct counting *c, struct error *err)
     }
     if (!observation_has_wholes(q->bins, q->channel_bins))
         return 0;
-    c->moved = create_with_parts(c, 0, err);
+    c->moved = create_with_parts(c, 0, 0, q->pass.graph->n_values, err);
     return c->moved == NULL ? -1 : 0;
 }
 
@@ -421,16 +450,17 @@ int measure_run(const struct comm *comm, const struct measure_request *q, struct
 int measure_resume(const struct comm *comm, const struct graph *graph, size_t bins, size_t channel_bins,
                    unsigned collects, struct checkpoint *checkpoint, struct observation **out, struct error *err)
 {
-    struct observation *first = checkpoint_take_first(checkpoint);
-    int rc;
+    struct observation *share = checkpoint_take_first(checkpoint);
+    struct observation *first = observation_create(graph, bins, channel_bins, err);
+    int rc = first == NULL ? -1 : observation_collect(first, collects, err);
 
-    if (first == NULL) /* not rank 0: nothing to add */
-        first = observation_create(graph, bins, channel_bins, err);
-    rc = first == NULL ? -1 : 0;
-    if (rc == 0 && first->extras == NULL)
-        rc = observation_collect(first, collects, err);
-    if (rc == 0 && first->parts == NULL && observation_has_wholes(bins, channel_bins))
+    if (rc == 0 && observation_has_wholes(bins, channel_bins))
         rc = observation_keep_parts(first, err);
+    if (rc == 0 && share != NULL)
+        rc = observation_merge(first, share, err);
+    if (rc == 0 && first->parts != NULL && share != NULL && share->parts != NULL)
+        first->parts->cut = share->parts->cut;
+    observation_destroy(share);
     rc = comm_agree(comm, rc, err);
     if (rc == 0 && first->parts != NULL)
         comm_broadcast(comm, &first->parts->cut, sizeof first->parts->cut);

@@ -37,21 +37,57 @@ static bool is_due(void *context, bool is_at_end)
     return checkpoint_is_due(((struct counting *)context)->checkpoint, is_at_end);
 }
 
+struct pause { /* what a checkpoint_source has to gather from */
+    const struct counting *counting;
+    void *const *states;
+    size_t n;
+};
+
+/* The first pass's statistics of these values, and ranges without counts. */
+static struct observation *create_share(const struct observation *whole, size_t first, size_t last, struct error *err)
+{
+    struct observation *share =
+        observation_create_share(whole->graph, whole->bins, whole->channel_bins, first, last, err);
+    int rc = share == NULL ? -1 : observation_collect(share, whole->extras == NULL ? 0 : whole->extras->kinds, err);
+
+    if (rc == 0 && whole->parts != NULL) {
+        rc = observation_keep_parts(share, err);
+        if (rc == 0)
+            share->parts->cut = whole->parts->cut;
+    }
+    if (rc == 0)
+        rc = observation_merge(share, whole, err);
+    if (rc == 0 && (share->ranges = ranges_create(share, err)) != NULL)
+        return share;
+    observation_destroy(share);
+    return NULL;
+}
+
 /* As in measure.c: a copy of all that was counted goes into the checkpoint. */
+static struct observation *gather(void *context, size_t first, size_t last, struct error *err)
+{
+    const struct pause *pause = context;
+    const struct counting *c = pause->counting;
+    struct observation *share = create_share(c->observation, first, last, err);
+
+    if (comm_agree(c->comm, share == NULL ? -1 : 0, err) != 0) {
+        observation_destroy(share);
+        return NULL;
+    }
+    for (size_t i = 0; i < pause->n; i++)
+        ranges_merge(share->ranges, pause->states[i]);
+    if (checkpoint_ranges(c->checkpoint) != NULL)
+        ranges_merge(share->ranges, checkpoint_ranges(c->checkpoint));
+    reduce_ranges(c->comm, share->ranges);
+    return share;
+}
+
 static int keep(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err)
 {
     struct counting *c = context;
-    struct ranges *all = ranges_create(c->observation, err);
-    int rc = comm_agree(c->comm, all == NULL ? -1 : 0, err);
+    struct pause pause = {c, states, n};
 
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        ranges_merge(all, states[i]);
-    if (rc == 0)
-        reduce_ranges(c->comm, all);
-    if (rc == 0 && progress != NULL)
-        checkpoint_write_second(c->checkpoint, c->observation, all, progress);
-    ranges_destroy(all);
-    return rc;
+    return checkpoint_write(c->checkpoint, &(struct checkpoint_source){&pause, gather}, progress, err);
 }
 
 int measure_ranges(const struct comm *comm, const struct pass_request *plain, struct observation *observation,

@@ -303,7 +303,7 @@ static int keep(void *context, void *const *states, size_t n, const struct pass_
         sums_checkpoint_add_begun(c->checkpoint, all, c->n_sums);
         reduce(c->comm, all, c->n_sums);
     }
-    if (rc == 0 && progress != NULL)
+    if (rc == 0 && c->comm->rank == 0)
         rc = sums_checkpoint_write(c->checkpoint, all, c->n_sums, progress, err);
     free(all);
     return rc;

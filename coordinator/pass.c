@@ -392,7 +392,7 @@ static void **list_states(const struct pass *pass, const struct pass_thread *thr
     return states;
 }
 
-/* Collective. Hands the threads' states, and on rank 0 everybody's progress, to the keeper. */
+/* Collective. Hands the threads' states and everybody's progress to the keeper. */
 static int keep(struct pass *pass, const struct pass_thread *threads, struct error *err)
 {
     const struct pass_pauses *pauses = pass->request->pauses;
@@ -409,8 +409,7 @@ static int keep(struct pass *pass, const struct pass_thread *threads, struct err
         rc = pass_gather_bad(pass->comm, result, &progress.bad, &progress.n_bad, err);
     }
     if (rc == 0)
-        rc = pauses->keep(pauses->context, states, pass->request->n_threads, pass->comm->rank == 0 ? &progress : NULL,
-                          err);
+        rc = pauses->keep(pauses->context, states, pass->request->n_threads, &progress, err);
     free(progress.bad);
     free(progress.identities);
     free(states);

@@ -41,8 +41,8 @@ struct pass_pauses {
     void *context;
     /* Rank 0, main thread, a thousand times a second: pause now? Or, once all blocks are done: keep that? */
     bool (*is_due)(void *context, bool is_at_end);
-    /* Collective, all engine threads at rest: keeps the states of this rank's n threads, and `progress` (rank 0; NULL
-     * elsewhere), which a later run of the pass begins with. A failure ends the pass. */
+    /* Collective, all engine threads at rest: keeps the states of this rank's n threads, and `progress`, the same on
+     * every rank, which a later run of the pass begins with. A failure ends the pass. */
     int (*keep)(void *context, void *const *states, size_t n, const struct pass_progress *progress, struct error *err);
 };
 

@@ -163,9 +163,10 @@ static void reduce_extras(const struct comm *comm, struct extras *extras)
     _Static_assert(sizeof(struct record_extrema) % sizeof(int64_t) == 0,
                    "words only, so that they can be summed as such");
     extras_normalise(extras);
+    if (extras->extrema != NULL)
+        comm_sum_int64(comm, (int64_t *)extras->extrema,
+                       extras->graph->n_values * sizeof *extras->extrema / sizeof(int64_t));
     for (size_t v = 0; v < extras->graph->n_values; v++) {
-        if (extras->extrema != NULL)
-            comm_sum_int64(comm, (int64_t *)&extras->extrema[v], sizeof *extras->extrema / sizeof(int64_t));
         if (extras_n_squares(extras, (int)v) > 0)
             comm_sum_int64(comm, (int64_t *)extras->squares[v], extras_n_squares(extras, (int)v) * EXACT_SUM_LIMBS);
     }

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "coordinator/inputs.h"
+#include "coordinator/join.h"
 #include "coordinator/keep.h"
 #include "coordinator/plan_decide.h"
 
@@ -119,27 +120,18 @@ static int write_own(struct run *run, const int *writer, struct output *output, 
 
 /* ---- Who writes what */
 
-/* Collective. load[rank] is UINT64_MAX where a rank does not see the output folder, which may lie on a disk of rank 0's
- * host. */
+/* Collective. load[rank] is UINT64_MAX where a rank does not see the output folder. */
 static int join(struct run *run, uint64_t *load, struct output **output, struct error *err)
 {
-    const struct comm *comm = run->comm;
-    const char *folder = run->request->output;
-    char key[OUTPUT_KEY_BYTES] = "";
-    int rc;
+    size_t size = (size_t)run->comm->size;
+    bool *sees = memory_create(size, sizeof *sees, "a list of ranks", err);
+    int rc = comm_agree(run->comm, sees == NULL ? -1 : 0, err);
 
-    if (comm->rank == 0)
-        output_key(run->output, key);
-    comm_broadcast(comm, key, sizeof key);
-    rc = output_join(folder, key, output, err);
-    if (rc == 0 && comm->rank == 0 && *output == NULL)
-        rc = error_set(err, EX_IOERR, "output folder %s: its lock file is gone, somebody else may be writing there",
-                       folder);
-    rc = comm_agree(comm, rc, err);
-    if (rc == 0) {
-        load[comm->rank] = *output == NULL ? UINT64_MAX : comm->rank == 0 ? WEIGHT_OF_ARCHIVE : 0;
-        comm_unite(comm, load, (size_t)comm->size * sizeof *load);
-    }
+    if (rc == 0)
+        rc = join_output(run->comm, run->request->output, run->output, output, sees, err);
+    for (size_t r = 0; rc == 0 && r < size; r++)
+        load[r] = !sees[r] ? UINT64_MAX : r == 0 ? WEIGHT_OF_ARCHIVE : 0;
+    free(sees);
     return rc;
 }
 

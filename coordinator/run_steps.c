@@ -156,11 +156,17 @@ int run_measure(struct run *run, bool may_reuse, struct error *err)
 int run_measure_with_checkpoint(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
-    uint64_t n_blocks = (dataset_count(run->dataset) + q->calibration.block - 1) / q->calibration.block;
+    struct keep_subject subject = {.request = q,
+                                   .graph = run->graph,
+                                   .channel_bins = channel_bins(q),
+                                   .n_records = dataset_count(run->dataset),
+                                   .statistics = run->statistics,
+                                   .measurement = run->measurement,
+                                   .model = run->model,
+                                   .probe = run->probe};
     int rc;
 
-    run->checkpoint = checkpoint_open(run->comm, q, run->graph, run->statistics, channel_bins(q), n_blocks, run->output,
-                                      q->starts_anew, err);
+    run->checkpoint = checkpoint_open(run->comm, &subject, run->output, err);
     if (run->checkpoint == NULL)
         return -1;
     rc = run_measure(run, run->may_reuse && !q->starts_anew, err);

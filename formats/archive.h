@@ -85,6 +85,11 @@ struct archive_part { /* of the blocks that were counted */
     uint64_t n_blocks, n_records;
 };
 
+struct archive_shard { /* one of the files that hold a checkpoint's statistics, in the order of their values */
+    uint64_t n_values;
+    char content_sha256[SHA256_HEX_BYTES];
+};
+
 struct archive_bad_record {
     uint64_t ordinal;
     char reason[ARCHIVE_NAME_BYTES];
@@ -115,6 +120,10 @@ struct archive {
     struct archive_bad_record *bad;
     size_t n_done;  /* words of 64 blocks in a checkpoint: which of them are counted; 0: all, nothing is missing */
     uint64_t *done; /* [n_done] */
+    /* In a checkpoint whose values are in files of their own, which have no records; this one then has no values. */
+    size_t n_shards;
+    struct archive_shard *shards;
+    uint64_t n_passes; /* of shards: 2 where they hold what a second pass has counted */
     /* Limbs of exact sums (exact_sum.h), normalised; in a checkpoint of a refinement only, which has nothing else. */
     size_t n_error_sums;
     uint64_t *error_sums;
@@ -129,9 +138,13 @@ struct archive {
 /* Writes `name` through output. EX_IOERR, EX_CANTCREAT. Local (one rank). */
 int archive_write(const struct archive *archive, struct output *output, const char *name, bool is_listed,
                   struct error *err);
+/* The same, and the digest of the content, which is in the file as well. */
+int archive_write_digest(const struct archive *archive, struct output *output, const char *name, bool is_listed,
+                         char hex[SHA256_HEX_BYTES], struct error *err);
 /* Everything is checked: format version ("written by ..., reads up to ..."), counts identities, digest. EX_DATAERR
  * naming the dataset, EX_NOINPUT. Fills *archive, owned by the caller. */
 int archive_read(const char *path, struct archive *archive, struct error *err);
+int archive_read_digest(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err);
 void archive_fini(struct archive *archive); /* frees what archive_read made; may be called on {0} */
 void archive_target_fini(struct archive_target *target);
 

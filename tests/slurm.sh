@@ -69,7 +69,7 @@ told() {
     pending=$(awk '$1 == "ShdPnd:" { print $2 }' "/proc/$pid/status") && ((0x$pending >> 9 & 1)) || return 1
   done
 }
-kept() { find "$scratch/out/checkpoint" -name '*.h5' | grep -q .; }
+kept() { find "$scratch/out/checkpoint" -name '?.h5' | grep -q .; } # shards come before their index
 shows() { echo "--- job"; on 1 scontrol show job "$job"; echo "--- its log"; cat "$scratch/log"; }
 
 # ends STATE: as one of Slurm's words for it.

@@ -112,18 +112,31 @@ struct extras *extras_create(const struct graph *graph, unsigned kinds, struct e
     return NULL;
 }
 
+static void drop_value(struct extras *e, size_t v)
+{
+    if (e->top_two != NULL) {
+        histogram_fini(&e->top_two[v].second);
+        histogram_fini(&e->top_two[v].gap);
+    }
+    if (e->squares != NULL) {
+        free(e->squares[v]);
+        e->squares[v] = NULL;
+    }
+}
+
+void extras_keep_share(struct extras *e, size_t first, size_t last)
+{
+    for (size_t v = 0; v < e->graph->n_values; v++)
+        if (v < first || v >= last)
+            drop_value(e, v);
+}
+
 void extras_destroy(struct extras *e)
 {
     if (e == NULL)
         return;
-    for (size_t v = 0; v < e->graph->n_values; v++) {
-        if (e->top_two != NULL) {
-            histogram_fini(&e->top_two[v].second);
-            histogram_fini(&e->top_two[v].gap);
-        }
-        if (e->squares != NULL)
-            free(e->squares[v]);
-    }
+    for (size_t v = 0; v < e->graph->n_values; v++)
+        drop_value(e, v);
     free(e->extrema);
     free(e->top_two);
     free(e->squares);
@@ -223,9 +236,9 @@ int extras_merge(struct extras *into, const struct extras *from, struct error *e
             exact_sum_merge(&into->extrema[v].smallest, &from->extrema[v].smallest);
             exact_sum_merge(&into->extrema[v].largest, &from->extrema[v].largest);
         }
-        for (size_t c = 0; c < extras_n_squares(into, (int)v); c++)
+        for (size_t c = 0; c < extras_n_squares(into, (int)v) && extras_n_squares(from, (int)v) > 0; c++)
             exact_sum_merge(&into->squares[v][c], &from->squares[v][c]);
-        if (into->top_two != NULL && into->top_two[v].second.bins > 0 &&
+        if (into->top_two != NULL && into->top_two[v].second.bins > 0 && from->top_two[v].second.bins > 0 &&
             (histogram_merge(&into->top_two[v].second, &from->top_two[v].second, err) != 0 ||
              histogram_merge(&into->top_two[v].gap, &from->top_two[v].gap, err) != 0))
             return error_in(err, "value \"%s\": its two largest", into->graph->values[v].name);

@@ -44,10 +44,12 @@ struct extras {
 /* EX_OSERR. */
 struct extras *extras_create(const struct graph *graph, unsigned kinds, struct error *err);
 void extras_destroy(struct extras *extras); /* NULL is allowed */
+/* Lets go of what values outside [first, last) have; extrema, which are small, stay where they are. */
+void extras_keep_share(struct extras *extras, size_t first, size_t last);
 
 /* Counts one view of a float activation. EX_OSERR. */
 int extras_observe(struct extras *extras, int value, const struct view *view, struct error *err);
-/* into += from: the same graph and kinds. Errors as histogram_merge. */
+/* into += from, of the values that both have: the same graph and kinds. Errors as histogram_merge. */
 int extras_merge(struct extras *into, const struct extras *from, struct error *err);
 /* The canonical form of all sums: equal sums have equal bytes. */
 void extras_normalise(struct extras *extras);

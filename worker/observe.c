@@ -43,9 +43,9 @@ static bool only_rearranges(const struct observation *o, const struct node *node
     if (node->op != OP_CONCAT && node->op != OP_RESHAPE && node->op != OP_TRANSPOSE)
         return false;
     for (size_t i = 0; i < node->n_inputs; i++)
-        if (node->inputs[i] == GRAPH_NONE || o->tensor[node->inputs[i]].bins == 0)
+        if (node->inputs[i] == GRAPH_NONE || !observation_covers(o->graph, node->inputs[i]))
             return false;
-    return o->tensor[node->outputs[0]].bins > 0;
+    return observation_covers(o->graph, node->outputs[0]);
 }
 
 /* A concat along channels also has its inputs' channels, one after the other. */
@@ -54,34 +54,46 @@ static bool joins_channels(const struct node *node)
     return node->op == OP_CONCAT && node->attr.axis == 1;
 }
 
-static int add_sums_of(struct observation *o, int value, size_t *most, struct error *err)
+static void want_sums_of(const struct observation *o, int value, bool *wants)
 {
-    size_t channels = observation_channels(o->graph, value);
-
-    if (o->sums[value] != NULL || o->tensor[value].bins == 0)
-        return 0;
-    *most = channels > *most ? channels : *most;
-    o->sums[value] = memory_create(channels, sizeof **o->sums, "sums of channels", err);
-    return o->sums[value] == NULL ? -1 : 0;
+    wants[value] = wants[value] || observation_covers(o->graph, value);
 }
 
 /* Sums are kept of the inputs of layers with weights: their means tell how far rounded weights move an output. From the
  * last node to the first, so that a concat hands the wish on to its inputs, and those to theirs. */
-static int create_sums(struct observation *o, struct error *err)
+static void mark_sums(const struct observation *o, bool *wants)
 {
-    size_t most = 1;
-
     for (size_t n = o->graph->n_nodes; n-- > 0;) {
         const struct node *node = &o->graph->nodes[n];
-        bool hands_on = only_rearranges(o, node) && joins_channels(node) && o->sums[node->outputs[0]] != NULL;
+        bool hands_on = only_rearranges(o, node) && joins_channels(node) && wants[node->outputs[0]];
 
-        if ((node->op == OP_CONV || node->op == OP_DENSE) && add_sums_of(o, node->inputs[0], &most, err) != 0)
-            return -1;
+        if (node->op == OP_CONV || node->op == OP_DENSE)
+            want_sums_of(o, node->inputs[0], wants);
         for (size_t i = 0; hands_on && i < node->n_inputs; i++)
-            if (add_sums_of(o, node->inputs[i], &most, err) != 0)
-                return -1;
+            want_sums_of(o, node->inputs[i], wants);
     }
-    o->scratch = memory_create(most, sizeof *o->scratch, "sums of channels", err);
+}
+
+static int create_sums(struct observation *o, struct error *err)
+{
+    bool *wants = memory_create(o->graph->n_values, sizeof *wants, "sums of channels", err);
+    size_t most = 1;
+    int rc = wants == NULL ? -1 : 0;
+
+    if (rc == 0)
+        mark_sums(o, wants);
+    for (size_t v = o->first; rc == 0 && v < o->last; v++) {
+        size_t channels = observation_channels(o->graph, (int)v);
+
+        if (!wants[v])
+            continue;
+        most = channels > most ? channels : most;
+        o->sums[v] = memory_create(channels, sizeof **o->sums, "sums of channels", err);
+        rc = o->sums[v] == NULL ? -1 : 0;
+    }
+    free(wants);
+    if (rc == 0)
+        o->scratch = memory_create(most, sizeof *o->scratch, "sums of channels", err);
     return o->scratch == NULL ? -1 : 0;
 }
 
@@ -180,6 +192,8 @@ int observation_collect(struct observation *o, unsigned kinds, struct error *err
 {
     if (kinds != 0)
         o->extras = extras_create(o->graph, kinds, err);
+    if (o->extras != NULL)
+        extras_keep_share(o->extras, o->first, o->last);
     return kinds != 0 && o->extras == NULL ? -1 : 0;
 }
 
@@ -231,6 +245,20 @@ int observation_move(struct observation *into, size_t part, struct histogram *wh
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err)
 {
+    return observation_create_share(graph, bins, channel_bins, 0, graph->n_values, err);
+}
+
+uint64_t observation_bytes(const struct graph *graph, size_t bins, size_t channel_bins, size_t value)
+{
+    uint64_t parts = OBSERVE_PARTS * (uint64_t)(bins < OBSERVE_PART_BINS ? bins : OBSERVE_PART_BINS);
+    uint64_t channels = (uint64_t)observation_channels(graph, (int)value) * channel_bins;
+
+    return observation_covers(graph, (int)value) ? (bins + parts + channels) * sizeof(uint64_t) : 0;
+}
+
+struct observation *observation_create_share(const struct graph *graph, size_t bins, size_t channel_bins, size_t first,
+                                             size_t last, struct error *err)
+{
     struct observation *o = memory_create(1, sizeof *o, "statistics", err);
 
     if (o == NULL)
@@ -238,6 +266,8 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     o->graph = graph;
     o->bins = bins;
     o->channel_bins = channel_bins;
+    o->first = first;
+    o->last = last;
     o->tensor = memory_create(graph->n_values, sizeof *o->tensor, "statistics", err);
     o->channels = memory_create(graph->n_values, sizeof *o->channels, "statistics", err);
     o->counters = memory_create(graph->n_values, sizeof *o->counters, "statistics", err);
@@ -245,7 +275,7 @@ struct observation *observation_create(const struct graph *graph, size_t bins, s
     o->derived = memory_create(graph->n_values, sizeof *o->derived, "statistics", err);
     if (o->tensor == NULL || o->channels == NULL || o->counters == NULL || o->sums == NULL || o->derived == NULL)
         goto fail;
-    for (size_t v = 0; v < graph->n_values; v++) {
+    for (size_t v = first; v < last; v++) {
         if (!observation_covers(graph, (int)v))
             continue;
         if (histogram_init(&o->tensor[v], bins, err) != 0)
@@ -345,7 +375,9 @@ void observation_settle(struct observation *o)
 int observation_merge(struct observation *into, const struct observation *from, struct error *err)
 {
     for (size_t v = 0; v < into->graph->n_values; v++) {
-        if (into->tensor[v].bins > 0 && histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
+        if (into->tensor[v].bins == 0 || from->tensor[v].bins == 0)
+            continue;
+        if (histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
             return error_in(err, "value \"%s\"", into->graph->values[v].name);
         for (size_t c = 0; into->sums[v] != NULL && c < observation_channels(into->graph, (int)v); c++) {
             exact_sum_merge(&into->sums[v][c], &from->sums[v][c]);

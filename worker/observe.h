@@ -16,6 +16,7 @@
 struct observation {
     const struct graph *graph;   /* borrowed */
     size_t bins, channel_bins;   /* channel_bins 0: per tensor only */
+    size_t first, last;          /* the values that it is of: [first, last); usually all */
     struct histogram *tensor;    /* [n_values]; bins == 0 where the value is not observed */
     struct histogram **channels; /* [n_values]: NULL, or [dims[1]] histograms */
     struct exact_sum **sums;     /* [n_values]: NULL, or [dims[1]] sums: of what CONV and DENSE nodes read */
@@ -31,6 +32,12 @@ struct observation {
 
 struct observation *observation_create(const struct graph *graph, size_t bins, size_t channel_bins, struct error *err);
 void observation_destroy(struct observation *observation); /* NULL is allowed */
+
+/* The same of values [first, last) alone: a share of what was counted, to be merged and kept. It observes nothing. */
+struct observation *observation_create_share(const struct graph *graph, size_t bins, size_t channel_bins, size_t first,
+                                             size_t last, struct error *err);
+/* What one value of a whole observation takes, parts included, negative halves not: 0 where it is not observed. */
+uint64_t observation_bytes(const struct graph *graph, size_t bins, size_t channel_bins, size_t value);
 
 /* Adds parts of the whole values, which observation_move fills; to where observation_has_wholes only. EX_OSERR. */
 int observation_keep_parts(struct observation *observation, struct error *err);
@@ -71,7 +78,7 @@ int observation_derive(struct observation *observation, struct error *err);
 /* The same for parts that are not the observation's own, but of its graph. */
 int observation_derive_parts(const struct observation *observation, struct observe_parts *parts, struct error *err);
 
-/* into += from: same graph, same bins; channels, parts and extras where both have them. */
+/* into += from: same graph, same bins; values, channels, parts and extras where both have them. */
 int observation_merge(struct observation *into, const struct observation *from, struct error *err);
 
 #endif

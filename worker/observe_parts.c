@@ -82,7 +82,8 @@ int observe_parts_merge(struct observe_parts *into, const struct observe_parts *
     for (size_t p = 0; p < OBSERVE_PARTS; p++) {
         into->n_records[p] += from->n_records[p];
         for (size_t v = 0; v < into->n_values; v++)
-            if (into->of[p][v].bins > 0 && histogram_merge(&into->of[p][v], &from->of[p][v], err) != 0)
+            if (into->of[p][v].bins > 0 && from->of[p][v].bins > 0 &&
+                histogram_merge(&into->of[p][v], &from->of[p][v], err) != 0)
                 return -1;
     }
     return 0;

@@ -41,7 +41,7 @@ size_t observe_cut_turned(size_t part, uint64_t n_before);
 struct observe_parts *observe_parts_create(const struct histogram *tensor, size_t n_values, struct error *err);
 void observe_parts_destroy(struct observe_parts *parts); /* NULL is allowed */
 
-/* into += from: the same values and blocks. Errors as histogram_merge. */
+/* into += from, of the values that both have: the same blocks. Errors as histogram_merge. */
 int observe_parts_merge(struct observe_parts *into, const struct observe_parts *from, struct error *err);
 /* Parts 0 to 3 become the eight of before, two by two; 4 to 7 are empty. The cut is the caller's to set. */
 int observe_parts_double(struct observe_parts *parts, struct error *err);

@@ -118,6 +118,6 @@ int ranges_observe(void *context, int node, int value, const struct view *view, 
 void ranges_merge(struct ranges *into, const struct ranges *from)
 {
     for (size_t v = 0; v < into->graph->n_values; v++)
-        for (size_t i = 0; i < into->values[v].n * RANGE_BINS; i++)
+        for (size_t i = 0; from->values[v].n > 0 && i < into->values[v].n * RANGE_BINS; i++)
             into->values[v].counts[i] += from->values[v].counts[i];
 }

@@ -34,7 +34,8 @@ void ranges_destroy(struct ranges *ranges); /* NULL is allowed */
 /* An engine_observer; context is the ranges. */
 int ranges_observe(void *context, int node, int value, const struct view *view, struct error *err);
 
-void ranges_merge(struct ranges *into, const struct ranges *from); /* into += from, both of one observation */
+void ranges_merge(struct ranges *into,
+                  const struct ranges *from); /* into += from: of one graph, where both have a value */
 
 /* k, or 0 where nothing is counted. */
 float range_factor(float limit);

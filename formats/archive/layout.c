@@ -114,6 +114,12 @@ static const struct store_column job_column = {"job", STORE_U8, 0, 1, NULL};
 static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t), "64 blocks, a bit each"};
 static const struct store_column error_sums_column = {"error_sums", STORE_U64, 0, sizeof(uint64_t),
                                                       "2^(32 i - 640) real^2"};
+static const struct store_column passes_column = {"n_passes", STORE_U64, offsetof(struct archive, n_passes),
+                                                  sizeof(uint64_t), NULL};
+static const struct store_column shard_columns[] = {
+    STORE_COLUMN(STORE_U64, struct archive_shard, n_values, "values"),
+    STORE_COLUMN(STORE_TEXT, struct archive_shard, content_sha256, NULL),
+};
 static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t),
                                                        "number of a block"};
 static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t), NULL};
@@ -379,12 +385,33 @@ static void transfer_parts(struct store *store, struct archive *archive)
     store_leave(store, group);
 }
 
+/* Where a checkpoint's values are in files of their own. */
+static void transfer_shards(struct store *store, hid_t parent, struct archive *archive)
+{
+    static const char name[] = "shards";
+    hid_t group;
+    size_t n;
+
+    if (store->is_reading ? !store_has(store, parent, name) : archive->n_shards == 0)
+        return;
+    group = store_enter(store, parent, name);
+    store_attribute(store, group, &passes_column, archive, true);
+    n = store_count(store, group, shard_columns[0].name, archive->n_shards);
+    if (store->is_reading) {
+        archive->shards = store_allocate(store, n, sizeof *archive->shards, "the shards");
+        archive->n_shards = archive->shards != NULL ? n : 0;
+    }
+    store_columns(store, group, shard_columns, COUNT(shard_columns), archive->shards, sizeof *archive->shards, n);
+    store_leave(store, group);
+}
+
 /* Only in checkpoints. */
 static void transfer_done(struct store *store, hid_t group, struct archive *archive)
 {
     if (store->is_reading ? !store_has(store, group, done_column.name) : archive->n_done == 0)
         return;
     archive->done = transfer_array(store, group, &done_column, archive->done, &archive->n_done);
+    transfer_shards(store, group, archive);
     if (store->is_reading ? store_has(store, group, error_sums_column.name) : archive->n_error_sums > 0)
         archive->error_sums =
             transfer_array(store, group, &error_sums_column, archive->error_sums, &archive->n_error_sums);

@@ -33,7 +33,4 @@ void archive_transfer_series(struct store *store, hid_t group, const struct arch
 /* The last attribute, which is about the others. */
 void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES]);
 
-/* archive_read, which also gives the digest of the content as it was read. */
-int archive_read_digest(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err);
-
 #endif

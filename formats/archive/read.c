@@ -298,6 +298,7 @@ void archive_fini(struct archive *archive)
     free(archive->records);
     free(archive->bad);
     free(archive->done);
+    free(archive->shards);
     free(archive->error_sums);
     free(archive->job);
     free(archive->equalized);

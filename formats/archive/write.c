@@ -37,8 +37,15 @@ static int verify(const char *path, void *context, struct error *err)
 int archive_write(const struct archive *archive, struct output *output, const char *name, bool is_listed,
                   struct error *err)
 {
+    char unused[SHA256_HEX_BYTES];
+
+    return archive_write_digest(archive, output, name, is_listed, unused, err);
+}
+
+int archive_write_digest(const struct archive *archive, struct output *output, const char *name, bool is_listed,
+                         char hex[SHA256_HEX_BYTES], struct error *err)
+{
     const char *path = output_begin(output, name, err);
-    char hex[SHA256_HEX_BYTES];
 
     if (path == NULL)
         return -1;

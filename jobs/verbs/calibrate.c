@@ -48,7 +48,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     size_t n_words;
     const struct option options[] = {
         {"set", 0, OPTION_LIST, &sets, "KEY=VALUE", "override a key of the job file, e.g. calibration.activations=kl"},
-        {"force", 0, OPTION_FLAG, &force, NULL, "replace a finished output folder of another model, dataset or job"},
+        {"force", 0, OPTION_FLAG, &force, NULL,
+         "replace a finished output folder, or a checkpoint, of another model, dataset or job"},
         {"resume", 0, OPTION_TEXT, &resume, "HOW",
          "auto: go on from the folder's checkpoint (default); never: start anew"},
         {"stop-when-stable", 0, OPTION_TEXT, &stop, "X",

@@ -75,6 +75,23 @@ done
 [ $n_kills -gt 30 ] || fail "only $n_kills kills: is the program built with faults?"
 echo "ok: killed at $n_kills steps of writing"
 
+# --- three ranks write a checkpoint in shards; one of them is killed at any step of a file, or in the midst of its work
+# behind it. The rank's files of the checkpoint come first, so some steps are enough.
+n_kills=0
+for rank in 0 1; do
+  for point in open write fsync rename fsync_folder; do
+    for n in 1 2 3; do
+      broken "$slowly,output.$point:$n=kill" 3 $rank
+      [ $rc -eq 137 ] || { [ $rc -eq 0 ] && [ "$n" -gt 1 ]; } || { said; fail "rank $rank, output.$point:$n=kill: exit $rc"; }
+      whole "rank $rank, output.$point:$n=kill"
+      again "rank $rank, output.$point:$n=kill"
+      n_kills=$((n_kills + (rc != 0)))
+    done
+  done
+done
+[ $n_kills -gt 15 ] || fail "only $n_kills kills of ranks that write shards"
+echo "ok: killed at $n_kills steps of writing shards"
+
 # --- a disk that fails at any step of any file: 74 and one sentence. A checkpoint that cannot be written is a warning, and
 # the run goes on: that all files are through is known when a few steps more do no harm.
 n_failures=0

@@ -9,7 +9,7 @@ records=$(sized 40000 4000)
 demo_job job 'targets: [onnx-qdq, tnn]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}'
 sed -i 's|list: pictures/calibration.txt|list: list.txt|; s|^output: .*|output: out|' "$scratch/job.yaml"
 calibrate=("$ETALON" calibrate "$scratch/job.yaml")
-kept() { find "$scratch/out/checkpoint" -name '*.h5' | grep -q .; }
+kept() { find "$scratch/out/checkpoint" -name '?.h5' | grep -q .; } # shards come before their index
 
 # start COMMAND...: in the background; stop SIGNAL: to it, and $rc is how it ended.
 start() { "$@" >/dev/null 2>"$scratch/stderr" & run=$!; }
@@ -78,6 +78,22 @@ rmdir "$scratch/out/checkpoint"
 [ "$(bits "$scratch/out")" = "$expected" ] || fail "other bits after a damaged checkpoint"
 echo "ok: a damaged checkpoint is set aside"
 
+# --- the same of a shard: three ranks have written some, two read them
+rm -rf "$scratch/out"
+start mpirun --oversubscribe --bind-to none -n 3 "$ETALON" calibrate -q "$scratch/job.yaml"
+wait_for 60 test -s "$scratch/out/checkpoint/1.h5"
+stop USR1
+newest=$(find "$scratch/out/checkpoint" -name '?.h5' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
+[ -s "${newest%.h5}.2.h5" ] || fail "no shards: $(ls "$scratch/out/checkpoint")"
+printf damage | dd of="${newest%.h5}.2.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
+ranks 2 "$ETALON" calibrate "$scratch/job.yaml" >/dev/null 2>"$scratch/stderr" ||
+  { cat "$scratch/stderr" >&2; fail "a damaged shard must not stop a run"; }
+grep -q "${newest%.h5}.2.h5.*it is set aside as .*damaged" "$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "the damaged shard is not named"; }
+went_on || fail "the other generation was not used"
+rm -r "$scratch/out/checkpoint" # what was set aside
+[ "$(bits "$scratch/out")" = "$expected" ] || fail "other bits after a damaged shard"
+echo "ok: a damaged shard, and on with 2 ranks"
+
 # --- none loads: that is said once, and the next run begins anew
 rm -rf "$scratch/out"
 start "${calibrate[@]}" -q
@@ -103,19 +119,30 @@ for signal in TERM INT; do
 done
 echo "ok: SIGTERM and SIGINT, and on with 3 ranks"
 
-# --- other statistics, and --resume never, begin anew
-for anew in "--set calibration.bins=4096" "--resume never"; do
+# --- of another job: refused, saying what differs, and nothing of it is lost; --force and --resume never begin anew
+rm -rf "$scratch/out"
+start "${calibrate[@]}" -q
+wait_for 30 kept
+stop USR1
+head -n $((records - 8)) "$scratch/list.txt" >"$scratch/shorter.txt"
+differs() { expect 65 "blocks of another job, which differs in $1: let that job" ranks "$2" "${calibrate[@]}" -q --set "$3"; }
+differs "calibration.bins (8192, now 4096)" 0 calibration.bins=4096
+differs "calibration.block (8, now 16)" 2 calibration.block=16
+differs "preprocessing, or what is counted" 0 "preprocess=[{channels: rgb}, {divide: 255}]"
+differs "the number of records ($records, now $((records - 8)))" 0 dataset.list=shorter.txt
+cp -r "$scratch/out" "$scratch/kept"
+finished 2
+went_on || fail "a job that was refused has harmed the checkpoint"
+for anew in "--force --set calibration.bins=4096" "--resume never"; do
   rm -rf "$scratch/out"
-  start "${calibrate[@]}" -q
-  wait_for 30 kept
-  stop USR1
-  "${calibrate[@]}" $anew >/dev/null 2>"$scratch/stderr" || fail "$anew"
+  cp -r "$scratch/kept" "$scratch/out"
+  "${calibrate[@]}" $anew >/dev/null 2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "$anew"; }
   ! went_on || fail "$anew has gone on"
-  [ "$anew" = "--resume never" ] || grep -q "is of another model, dataset or job" "$scratch/stderr" || fail "$anew is not told"
+  [ "$anew" = "--resume never" ] || grep -q "differs in calibration.bins" "$scratch/stderr" || fail "$anew is not told"
 done
 [ "$(bits "$scratch/out")" = "$expected" ] || fail "--resume never: other bits"
 expect 64 "auto or never" "${calibrate[@]}" --resume always
-echo "ok: other statistics and --resume never begin anew"
+echo "ok: of another job a checkpoint is refused; --force and --resume never begin anew"
 
 # --- results are there, and a forced run is killed: they stay, and its checkpoint goes with the next run
 start "${calibrate[@]}" -q --force
