@@ -96,6 +96,7 @@ static void *thread_main(void *argument)
     struct pass *pass = thread->pass;
     struct error err = {0};
     struct stages spent = {0};
+    uint64_t run = engine_records_run(thread->engine);
     double before = clock_seconds(), observed = engine_observe_seconds(thread->engine);
     struct block *block;
 
@@ -123,6 +124,7 @@ static void *thread_main(void *argument)
         fail(pass, &err);
     spent.observe = engine_observe_seconds(thread->engine) - observed;
     spent.compute -= spent.observe;
+    spent.records_run = engine_records_run(thread->engine) - run;
     pthread_mutex_lock(&pass->mutex);
     stages_add(&pass->result->stages, &spent);
     pthread_mutex_unlock(&pass->mutex);
@@ -297,7 +299,8 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
 static void add_source_times(struct pass *pass)
 {
     struct feed_times times = source_times(pass->source);
-    struct stages spent = {.read = times.read, .decode = times.decode, .preprocess = times.preprocess};
+    struct stages spent = {
+        .read = times.read, .decode = times.decode, .preprocess = times.preprocess, .records_read = times.records};
 
     stages_add(&pass->result->stages, &spent);
 }

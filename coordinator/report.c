@@ -331,6 +331,11 @@ static json_t *stages_object(const struct stages *s)
                      "observe", number(s->observe), "wait_share", number(stages_wait_share(s)));
 }
 
+static json_t *records_object(const struct stages *s)
+{
+    return json_pack("{s:I, s:I}", "read", (json_int_t)s->records_read, "run", (json_int_t)s->records_run);
+}
+
 /* Host names, in one line. */
 static json_t *hosts_text(const struct comm *comm, const struct rank_times *ranks)
 {
@@ -367,11 +372,12 @@ static json_t *ranks_object(const struct comm *comm, const struct rank_times *ra
 char *report_run(const struct comm *comm, const struct run_times *t, const struct rank_times *ranks,
                  const struct stages *calibration, const struct stages *evaluation, struct error *err)
 {
-    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}, s:o, s:{s:o, s:o}}", "ranks", comm->size,
-                                "hosts", hosts_text(comm, ranks), "seconds", "load", t->load, "measure", t->measure,
-                                "decide", t->decide, "evaluate", t->evaluate, "write", t->write, "rank_seconds",
-                                ranks_object(comm, ranks), "thread_seconds", "calibration", stages_object(calibration),
-                                "evaluation", stages_object(evaluation)),
+    return print_json(json_pack("{s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}, s:o, s:{s:o, s:o}, s:{s:o, s:o}}", "ranks",
+                                comm->size, "hosts", hosts_text(comm, ranks), "seconds", "load", t->load, "measure",
+                                t->measure, "decide", t->decide, "evaluate", t->evaluate, "write", t->write,
+                                "rank_seconds", ranks_object(comm, ranks), "thread_seconds", "calibration",
+                                stages_object(calibration), "evaluation", stages_object(evaluation), "records",
+                                "calibration", records_object(calibration), "evaluation", records_object(evaluation)),
                       err);
 }
 

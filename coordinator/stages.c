@@ -2,14 +2,15 @@
 #include "coordinator/stages.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Below this share of waiting, more decoding threads would gain less than the noise between runs. */
 static const double WORTH_A_CHANGE = 0.05;
 
-enum { N_STAGES = sizeof(struct stages) / sizeof(double) };
-_Static_assert(sizeof(struct stages) == N_STAGES * sizeof(double), "added up as an array");
+enum { N_STAGES = offsetof(struct stages, records_read) / sizeof(double) };
+_Static_assert(N_STAGES == 6, "seconds are added up as an array");
 
 void stages_add(struct stages *into, const struct stages *from)
 {
@@ -19,20 +20,25 @@ void stages_add(struct stages *into, const struct stages *from)
     into->wait += from->wait;
     into->compute += from->compute;
     into->observe += from->observe;
+    into->records_read += from->records_read;
+    into->records_run += from->records_run;
 }
 
 void stages_sum(const struct comm *comm, struct stages *stages)
 {
+    uint64_t counts[] = {stages->records_read, stages->records_run}, ns[N_STAGES];
     double seconds[N_STAGES];
-    uint64_t ns[N_STAGES];
 
     memcpy(seconds, stages, sizeof seconds);
     for (size_t i = 0; i < N_STAGES; i++)
         ns[i] = (uint64_t)(seconds[i] * 1e9);
     comm_sum_uint64(comm, ns, N_STAGES);
+    comm_sum_uint64(comm, counts, 2);
     for (size_t i = 0; i < N_STAGES; i++)
         seconds[i] = (double)ns[i] * 1e-9;
     memcpy(stages, seconds, sizeof seconds);
+    stages->records_read = counts[0];
+    stages->records_run = counts[1];
 }
 
 double stages_wait_share(const struct stages *s)

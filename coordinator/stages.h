@@ -5,18 +5,22 @@
 
 #include "coordinator/comm.h"
 
-/* Seconds of all threads together. The first three are of decoding threads, the others of engine threads. */
+/* Of all threads together: seconds, the first three of decoding threads, the others of engine threads; and counts,
+ * which tell that a record is read and run once, whatever number of targets follow it. */
 struct stages {
-    double read;       /* stored bytes: the disk, its cache, digests */
-    double decode;     /* image files to pixels */
-    double preprocess; /* pixels to the network's input */
-    double wait;       /* for a block that came later */
-    double compute;    /* the network in fp32, and what follows it */
-    double observe;    /* counting activations, or simulating targets in lockstep */
+    double read;           /* stored bytes: the disk, its cache, digests */
+    double decode;         /* image files to pixels */
+    double preprocess;     /* pixels to the network's input */
+    double wait;           /* for a block that came later */
+    double compute;        /* the network in fp32, and what follows it */
+    double observe;        /* counting activations, or simulating targets in lockstep */
+    uint64_t records_read; /* and made an input */
+    uint64_t records_run;  /* through the network in fp32 */
 };
 
 void stages_add(struct stages *into, const struct stages *from);
-void stages_sum(const struct comm *comm, struct stages *stages); /* collective: over all ranks, to nanoseconds */
+void stages_sum(const struct comm *comm,
+                struct stages *stages); /* collective: over all ranks, seconds to nanoseconds */
 
 /* Of the engine threads' time, 0 to 1; 0 where they had none. */
 double stages_wait_share(const struct stages *stages);

@@ -203,6 +203,11 @@ double engine_observe_seconds(const struct engine *engine)
     return engine->observe_seconds;
 }
 
+uint64_t engine_records_run(const struct engine *engine)
+{
+    return engine->records_run;
+}
+
 static int run_steps(struct engine *engine, size_t from, size_t to, struct error *err)
 {
     for (size_t i = from; i < to; i++) {
@@ -231,6 +236,7 @@ int engine_run(struct engine *engine, const float *const *inputs, size_t n_recor
 
     if (n_records == 0 || n_records > engine->batch)
         return error_set(err, EX_SOFTWARE, "%zu records for an engine of batch %zu", n_records, engine->batch);
+    engine->records_run += n_records;
     onednn_use_one_thread();
     for (size_t i = 0; i < graph->n_inputs; i++) {
         const struct engine_form *form = &engine->values[graph->inputs[i]].forms[0];

@@ -42,6 +42,8 @@ int engine_run(struct engine *engine, const float *const *inputs, size_t n_recor
 
 /* Seconds spent in observers since engine_create. */
 double engine_observe_seconds(const struct engine *engine);
+/* Records that engine_run has been given since then. */
+uint64_t engine_records_run(const struct engine *engine);
 
 /* After engine_run: graph->outputs[i] in plain order, n_records x elements; borrowed until the next run. */
 const float *engine_output(struct engine *engine, size_t output);

@@ -90,6 +90,7 @@ struct engine {
     size_t memory_bytes, scratchpad_bytes, weights_bytes;
     unsigned char *memory, *scratchpad;
     double observe_seconds;
+    uint64_t records_run;
 };
 
 /* ---- engine_build.c: adding to the program. All return 0/-1 with err set; pointers to steps die with the next add.

@@ -106,6 +106,7 @@ int feed_read(struct feed *feed, uint64_t ordinal, float *const *rows, int64_t *
     int64_t first = -1;
     int rc = 0;
 
+    feed->times.records++;
     for (size_t i = 0; i < feed->n; i++) { /* of a bad record all inputs are looked at, for its identity */
         struct error why = {0};
 

@@ -17,9 +17,10 @@ struct feed_input {
     const struct class_map *classes;
 };
 
-/* Seconds. */
+/* What reading has taken. */
 struct feed_times {
-    double read, decode, preprocess;
+    double read, decode, preprocess; /* seconds */
+    uint64_t records;                /* read; the same one as often as it was */
 };
 
 /* One thread's: cursor and scratch. */

@@ -380,6 +380,7 @@ struct feed_times source_times(struct source *source)
         times.read += source->decoders[i].times.read;
         times.decode += source->decoders[i].times.decode;
         times.preprocess += source->decoders[i].times.preprocess;
+        times.records += source->decoders[i].times.records;
     }
     pthread_mutex_unlock(&source->lock);
     return times;

@@ -11,24 +11,24 @@ static const struct {
     size_t engine_threads, decode_threads;
     const char *verdict;
 } cases[] = {
-    {{1, 5, 2, 0.2, 8, 2}, 1, 1, "computing was the limit: engines waited 2 % of the time for data"},
-    {{0.5, 20, 2, 43, 47, 10},
+    {{1, 5, 2, 0.2, 8, 2, 0, 0}, 1, 1, "computing was the limit: engines waited 2 % of the time for data"},
+    {{0.5, 20, 2, 43, 47, 10, 0, 0},
      4,
      1,
      "data was the limit: engines waited 43 % of the time, mostly for decoding; try engine.decode_threads: 2 where "
      "cores are free"}, /* 22.5 s of data for 57 s of four engines' work */
-    {{9, 1, 1, 5, 5, 0},
+    {{9, 1, 1, 5, 5, 0, 0, 0},
      1,
      1,
      "data was the limit: engines waited 50 % of the time, mostly for reading; try "
      "engine.decode_threads: 3 where cores are free"},
-    {{1, 1, 9, 5, 5, 0},
+    {{1, 1, 9, 5, 5, 0, 0, 0},
      1,
      3,
      "data was the limit: engines waited 50 % of the time, mostly for preprocessing, though 3 "
      "decoding threads should do: cores, or storage, are busy with something else"},
-    {{0, 0, 0, 0, 0, 0}, 1, 1, "computing was the limit: engines waited 0 % of the time for data"},
-    {{0, 1e9, 0, 1, 1e-9, 0},
+    {{0, 0, 0, 0, 0, 0, 0, 0}, 1, 1, "computing was the limit: engines waited 0 % of the time for data"},
+    {{0, 1e9, 0, 1, 1e-9, 0, 0, 0},
      1,
      1,
      "data was the limit: engines waited 100 % of the time, mostly for decoding; try "
@@ -47,7 +47,8 @@ static void the_verdict_names_the_limit_and_a_number_of_threads(void **state)
 
 static void stages_add_up(void **state)
 {
-    struct stages sum = {1, 2, 3, 4, 5, 6}, more = {10, 20, 30, 40, 50, 60}, all = {11, 22, 33, 44, 55, 66};
+    struct stages sum = {1, 2, 3, 4, 5, 6, 7, 8}, more = {10, 20, 30, 40, 50, 60, 70, 80},
+                  all = {11, 22, 33, 44, 55, 66, 77, 88};
 
     (void)state;
     stages_add(&sum, &more);

@@ -53,27 +53,27 @@ static void decide_again(struct net *n)
     assert_succeeds(plan_decide_weights(n->s.plan, "sweep", &err), err);
 }
 
-static struct net new_net(enum requantization requantization, bool stores_reciprocals)
+/* In place: the plan points to the profile, and histograms to their storage. */
+static void begin_net(struct net *n, enum requantization requantization, bool stores_reciprocals)
 {
-    struct net n = {.s = new_setting()};
     struct plan_choices choices = {.activations = threshold_method_find("mse")};
     struct error err;
 
-    n.s.profile.requantization = requantization;
-    n.s.profile.stores_reciprocals = stores_reciprocals;
-    n.s.profile.largest_shift = 10;
-    make_graph(&n.s);
-    begin_plan(&n.s);
-    assert_succeeds(plan_threshold_jobs(n.s.plan, n.s.histograms, &choices, &n.jobs, &n.n_jobs, &err), err);
-    n.results = calloc(n.n_jobs, sizeof *n.results);
-    n.input = malloc(RECORDS * 3 * SIDE * SIDE * sizeof *n.input);
-    assert_true(n.results != NULL && n.input != NULL);
-    for (size_t i = 0; i < n.n_jobs; i++)
-        assert_succeeds(plan_threshold_search(&n.jobs[i], &n.results[i], &err), err);
+    *n = (struct net){.s = new_setting()};
+    n->s.profile.requantization = requantization;
+    n->s.profile.stores_reciprocals = stores_reciprocals;
+    n->s.profile.largest_shift = 10;
+    make_graph(&n->s);
+    begin_plan(&n->s);
+    assert_succeeds(plan_threshold_jobs(n->s.plan, n->s.histograms, &choices, &n->jobs, &n->n_jobs, &err), err);
+    n->results = calloc(n->n_jobs, sizeof *n->results);
+    n->input = malloc(RECORDS * 3 * SIDE * SIDE * sizeof *n->input);
+    assert_true(n->results != NULL && n->input != NULL);
+    for (size_t i = 0; i < n->n_jobs; i++)
+        assert_succeeds(plan_threshold_search(&n->jobs[i], &n->results[i], &err), err);
     for (size_t i = 0; i < RECORDS * 3 * SIDE * SIDE; i++)
-        n.input[i] = (float)draw_normal();
-    decide_again(&n);
-    return n;
+        n->input[i] = (float)draw_normal();
+    decide_again(n);
 }
 
 static void end_net(struct net *n)
@@ -104,9 +104,10 @@ static void a_varied_plan_is_the_one_that_its_thresholds_decide(void **state)
 
     (void)state;
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
-        struct net n = new_net(all[k].requantization, all[k].stores_reciprocals);
         size_t n_layers = 0;
+        struct net n;
 
+        begin_net(&n, all[k].requantization, all[k].stores_reciprocals);
         for (size_t i = 0; i < n.n_jobs; i++) {
             struct plan_change change = {&n.jobs[i], n.results[i].threshold * 0.6F};
             struct threshold_result before = n.results[i];
@@ -180,12 +181,13 @@ static size_t compare_window(struct net *n, const struct trial *trial)
 
 static void a_part_computes_what_the_whole_does(void **state)
 {
-    struct net n = new_net(REQUANTIZE_RATIO, false);
+    struct net n;
     struct trials trials;
     struct error err;
     size_t n_compared = 0;
 
     (void)state;
+    begin_net(&n, REQUANTIZE_RATIO, false);
     assert_succeeds(trials_init(&trials, n.s.plan, n.jobs, n.n_jobs, threshold_method_find("mse"), &err), err);
     assert_true(trials.n > 2);
     for (size_t i = 0; i < trials.n; i++)
@@ -197,13 +199,16 @@ static void a_part_computes_what_the_whole_does(void **state)
 
 static void a_trial_judges_what_reads_its_values(void **state)
 {
-    struct net n = new_net(REQUANTIZE_RATIO, false);
-    int a = graph_find_value(n.s.graph, "a"), sum = graph_find_value(n.s.graph, "sum");
+    struct net n;
+    int a, sum;
     struct trials trials;
     struct error err;
     bool is_found = false;
 
     (void)state;
+    begin_net(&n, REQUANTIZE_RATIO, false);
+    a = graph_find_value(n.s.graph, "a");
+    sum = graph_find_value(n.s.graph, "sum");
     assert_succeeds(trials_init(&trials, n.s.plan, n.jobs, n.n_jobs, threshold_method_find("mse"), &err), err);
     for (size_t i = 0; i < trials.n; i++) {
         const struct trial *trial = &trials.list[i];
