@@ -53,7 +53,7 @@ static void warn(const struct watch *watch, double now)
 {
     const struct watch_word *other = &watch->other;
     char who[128], since[32], where[64] = "it waits for blocks or their records";
-    bool is_silent = now - watch->heard >= watch->limit && watch->comm->size > 1;
+    bool is_silent = now - watch->heard >= watch->limit && watch->comm->size > 1, spoke;
 
     describe(watch, who, sizeof who);
     print_time(now - watch->moved, since);
@@ -61,11 +61,11 @@ static void warn(const struct watch *watch, double now)
         snprintf(where, sizeof where, "it is at block %" PRIu64, other->block);
     else if (other->pid == 0)
         where[0] = '\0';
-    log_speak_for_itself(true);
+    spoke = log_speak_for_itself(true);
     log_warning("%s: %s has finished no block for %.0f s, since %s, after %" PRIu64 " blocks%s%s%s; the others wait",
                 watch->what, who, now - watch->moved, since, other->n_done, where[0] == '\0' ? "" : "; ", where,
                 is_silent ? ", and nothing is heard of it: it is stopped, or its host or network is gone" : "");
-    log_speak_for_itself(false);
+    log_speak_for_itself(spoke);
 }
 
 static void note_progress(struct watch *watch, double now)
@@ -73,10 +73,11 @@ static void note_progress(struct watch *watch, double now)
     char who[128];
 
     if (watch->warned > 0) {
+        bool spoke = log_speak_for_itself(true);
+
         describe(watch, who, sizeof who);
-        log_speak_for_itself(true);
         log_info("%s: %s goes on after %.0f s", watch->what, who, now - watch->moved);
-        log_speak_for_itself(false);
+        log_speak_for_itself(spoke);
     }
     watch->moved = now;
     watch->warned = 0;
