@@ -1,287 +1,31 @@
-/* output.c — see output.h.
+/* output.c — the files of an output folder; see output.h.
  *
  * Every file takes the same steps: open a temporary in the destination folder (rename does not cross devices), write,
  * fsync, close, look at it if asked to, rename, fsync the folder. The first failure decides the message; the temporary
  * is removed; the old file keeps its name.
  */
-#include "common/output.h"
 #include "common/fault.h"
 #include "common/memory.h"
 #include "common/output_lock.h"
+#include "common/output_private.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    SWEEP_DEPTH = 3,           /* <folder>/<target>/<part>/: as deep as our names go */
-    WRITE_BYTES_MAX = 1 << 30, /* one write(2) moves less than 2 GiB */
-};
-
-/* The file being written. */
-struct pending {
-    char name[PATH_MAX]; /* relative to the output folder */
-    const char *base;    /* its last part */
-    int dir;             /* the folder it lives in; -1: not opened */
-    char temporary[NAME_MAX + 1];
-    char path[PATH_MAX]; /* of the temporary, for those who open files by path */
-};
-
-struct output {
-    char *folder;
-    size_t made_at; /* folder[0 .. made_at) is the outermost folder that output_open made; 0: all were there */
-    int dir, lock;
-    char key[OUTPUT_KEY_BYTES]; /* where we hold no lock: the text of the one we write under */
-    bool is_pending;
-    struct pending pending;
-    struct output_file *files;
-    size_t n_files, files_capacity;
-};
-
-/* ---- the folder ------------------------------------------------------------------------------------------------- */
-
-/* mkdir -p, one component after the other. */
-static int create_folders(struct output *output, struct error *err)
-{
-    char *copy = strdup(output->folder);
-
-    if (copy == NULL)
-        return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
-    for (char *end = copy + 1; copy[0] != '\0'; end++) {
-        char part = *end;
-
-        if (part != '/' && part != '\0')
-            continue;
-        *end = '\0';
-        if (mkdir(copy, 0777) == 0) {
-            if (output->made_at == 0)
-                output->made_at = (size_t)(end - copy);
-        } else if (errno != EEXIST) {
-            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", output->folder, copy,
-                      strerror(errno));
-            free(copy);
-            return -1;
-        }
-        *end = part;
-        if (part == '\0')
-            break;
-    }
-    free(copy);
-    return 0;
-}
-
-/* Undoes create_folders, from the innermost folder out, as far as they are empty: a run that failed before its first
- * file leaves nothing behind. Cuts output->folder short on the way. */
-static void remove_empty_folders(struct output *output)
-{
-    char *path = output->folder;
-    size_t end = strlen(path);
-
-    while (output->made_at > 0) {
-        while (end > 0 && path[end - 1] == '/')
-            end--;
-        path[end] = '\0';
-        if (end < output->made_at || rmdir(path) != 0)
-            return;
-        while (end > 0 && path[end - 1] != '/')
-            end--;
-    }
-}
-
-/* The length of the file's name in `.<name>.<job>.<pid>.tmp`, job and pid being numbers; 0: not a temporary. */
-static size_t temporary_of(const char *name)
-{
-    size_t length = strlen(name);
-
-    if (name[0] != '.' || length < 5 || strcmp(name + length - 4, ".tmp") != 0)
-        return 0;
-    length -= 4;
-    for (int number = 0; number < 2; number++) {
-        size_t end = length;
-
-        while (length > 0 && isdigit((unsigned char)name[length - 1]))
-            length--;
-        if (length == end || length < 2 || name[--length] != '.')
-            return 0;
-    }
-    return length - 1;
-}
-
-/* Of the file `only`, or, where that is NULL, of any. */
-static bool is_temporary(const char *name, const char *only)
-{
-    size_t length = temporary_of(name);
-
-    return length > 0 && (only == NULL || (length == strlen(only) && memcmp(name + 1, only, length) == 0));
-}
-
-/* A folder being swept. */
-struct level {
-    int fd;
-    const struct level *above; /* NULL: the folder whose lock is ours */
-};
-
-/* Does a folder on the way down have a lock of its own? Asked after a temporary was seen, the answer holds: who lives
- * took the lock before making the temporary. */
-static bool is_anothers(const struct level *level)
-{
-    for (; level->above != NULL; level = level->above)
-        if (output_lock_exists(level->fd))
-            return true;
-    return false;
-}
-
-/* Removes temporaries from a folder and `depth` levels below it: those of the file `only` if it is not NULL. We hold
- * the lock, so whoever wrote them is gone. Nothing depends on success: a temporary that stays is only in the way of the
- * eye. */
-static void sweep(int dir, const struct level *above, int depth, const char *only)
-{
-    struct level level = {openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), above};
-    DIR *stream = level.fd < 0 ? NULL : fdopendir(level.fd);
-    const struct dirent *entry;
-
-    if (stream == NULL) {
-        if (level.fd >= 0)
-            close(level.fd);
-        return;
-    }
-    while ((entry = readdir(stream)) != NULL) {
-        struct stat info;
-
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            fstatat(level.fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
-            continue;
-        if (S_ISREG(info.st_mode) && is_temporary(entry->d_name, only) && !is_anothers(&level))
-            unlinkat(level.fd, entry->d_name, 0);
-        else if (S_ISDIR(info.st_mode) && depth > 0) {
-            int below = openat(level.fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-            if (below >= 0) {
-                sweep(below, &level, depth - 1, only);
-                close(below);
-            }
-        }
-    }
-    closedir(stream);
-}
-
-static struct output *open_folder(const char *folder, int sweep_depth, const char *only, struct error *err)
-{
-    struct output *output = memory_create(1, sizeof *output, "an output folder", err);
-
-    if (output == NULL)
-        return NULL;
-    output->dir = output->lock = -1;
-    output->folder = strdup(folder);
-    if (output->folder == NULL) {
-        error_set(err, EX_OSERR, "cannot allocate the name of a folder");
-        goto fail;
-    }
-    if (create_folders(output, err) != 0)
-        goto fail;
-    output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (output->dir < 0) {
-        error_set(err, EX_CANTCREAT, "output folder %s: cannot be opened: %s", folder, strerror(errno));
-        goto fail;
-    }
-    output->lock = output_lock_take(output->dir, folder, err); /* the lock is also the proof that we can write here */
-    if (output->lock < 0)
-        goto fail;
-    sweep(output->dir, NULL, sweep_depth, only);
-    return output;
-fail:
-    output_close(output);
-    return NULL;
-}
-
-struct output *output_open(const char *folder, struct error *err)
-{
-    return open_folder(folder, SWEEP_DEPTH, NULL, err);
-}
-
-struct output *output_open_beside(const char *folder, const char *name, struct error *err)
-{
-    return open_folder(folder, 0, name, err);
-}
-
-void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES])
-{
-    if (!output_lock_read(output->dir, key))
-        key[0] = '\0';
-}
-
-/* Is the folder still our run's? */
-static bool is_held(const struct output *output)
-{
-    char found[OUTPUT_KEY_BYTES];
-
-    if (output->lock >= 0)
-        return output_lock_is_held(output->dir, output->lock);
-    return output_lock_read(output->dir, found) && strcmp(found, output->key) == 0;
-}
-
-static int check_lock(const struct output *output, struct error *err)
-{
-    if (is_held(output))
-        return 0;
-    return error_set(err, EX_CANTCREAT, "output folder %s: has been taken over by another start of this job",
-                     output->folder);
-}
-
-int output_join(const char *folder, const char *key, struct output **joined, struct error *err)
-{
-    struct output *output = memory_create(1, sizeof *output, "an output folder", err);
-
-    if (output == NULL)
-        return -1;
-    output->lock = -1;
-    snprintf(output->key, sizeof output->key, "%s", key);
-    output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    output->folder = strdup(folder);
-    if (output->folder == NULL) {
-        output_close(output);
-        return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
-    }
-    if (output->dir >= 0 && is_held(output))
-        *joined = output;
-    else
-        output_close(output);
-    return 0;
-}
-
-void output_close(struct output *output)
-{
-    if (output == NULL)
-        return;
-    output_cancel(output);
-    if (output->lock >= 0)
-        output_lock_release(output->dir, output->lock);
-    if (output->dir >= 0)
-        close(output->dir);
-    if (output->folder != NULL)
-        remove_empty_folders(output);
-    for (size_t i = 0; i < output->n_files; i++)
-        free(output->files[i].name);
-    free(output->files);
-    free(output->folder);
-    free(output);
-}
-
-/* ---- one file --------------------------------------------------------------------------------------------------- */
+enum { WRITE_BYTES_MAX = 1 << 30 }; /* one write(2) moves less than 2 GiB */
 
 /* Drops the pending file. Who has taken the folder over sweeps temporaries, and any step may be the one to fail of it:
  * then that is what to tell. */
 static int give_up(struct output *output, struct error *err)
 {
-    check_lock(output, err);
+    output_check_lock(output, err);
     output_cancel(output);
     return -1;
 }
@@ -362,7 +106,7 @@ static int begin(struct output *output, const char *name, struct error *err)
     if (!is_inside_name(name))
         return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
                          name);
-    if (check_lock(output, err) != 0)
+    if (output_check_lock(output, err) != 0)
         return -1;
     output->is_pending = true;
     if (name_pending(pending, output->folder, name) == 0)
@@ -404,7 +148,7 @@ int output_remove(struct output *output, const char *name, struct error *err)
     if (!is_inside_name(name))
         return error_set(err, EX_CANTCREAT, "%s: \"%s\" is not the name of a file inside this folder", output->folder,
                          name);
-    if (check_lock(output, err) != 0)
+    if (output_check_lock(output, err) != 0)
         return -1;
     if (unlinkat(output->dir, name, 0) != 0 && errno != ENOENT)
         return error_set(err, EX_IOERR, "%s/%s: cannot be removed: %s", output->folder, name, strerror(errno));
@@ -498,7 +242,7 @@ static int publish(struct output *output, struct output_file *file, bool is_list
     struct pending *pending = &output->pending;
     int rc;
 
-    if (!is_held(output)) /* lost since begin: the name is now another's to give */
+    if (!output_is_held(output)) /* lost since begin: the name is now another's to give */
         return give_up(output, err);
     if (fault("output.rename") != 0 || renameat(pending->dir, pending->temporary, pending->dir, pending->base) != 0)
         return step_failed(output, "renamed into place", false, err);
@@ -592,9 +336,4 @@ size_t output_files(const struct output *output, const struct output_file **file
 {
     *files = output->files;
     return output->n_files;
-}
-
-const char *output_folder(const struct output *output)
-{
-    return output->folder;
 }

@@ -1,4 +1,4 @@
-/* output_lock.h — the lock file of an output folder: one run at a time, and who it is. Private to output.c.
+/* output_lock.h — the lock file of an output folder: one run at a time, and who it is. Private to output*.c.
  *
  * `.etalon.lock` is text: host, pid, job, start and restart of its holder (start: the process's start time in kernel
  * ticks, which tells a reused pid from the one that wrote the file; 0: not known; restart: how often Slurm had requeued

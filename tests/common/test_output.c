@@ -7,6 +7,8 @@
 #endif
 #include "common/fault.c"
 #include "common/output.c"
+#include "common/output_folder.c"
+#include "common/output_sweep.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
