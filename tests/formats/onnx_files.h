@@ -99,6 +99,8 @@ static inline void add_output(struct onnx_file *f, const char *name)
 
 /* --- tensors --- */
 
+#define TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
+
 static inline Onnx__TensorProto *add_tensor(struct onnx_file *f, const char *name, int32_t type, const int64_t *dims,
                                             size_t n, const void *raw, size_t bytes)
 {
@@ -230,6 +232,20 @@ static inline Onnx__NodeProto *set_int_list(struct onnx_file *f, Onnx__NodeProto
     attribute->ints = grab(&f->file, n, sizeof *items);
     memcpy(attribute->ints, items, n * sizeof *items);
     return node;
+}
+
+/* x -> conv1 -> y -> relu1 -> z */
+static inline struct onnx_file *small_model(void)
+{
+    struct onnx_file *f = new_model(13);
+
+    add_input(f, "x", OPEN, 3, 4, 4);
+    add_weights(f, "w", 2, 3, 3, 3);
+    add_weights(f, "b", 2);
+    add_node(f, "Conv", "conv1", "x w b", "y");
+    add_node(f, "Relu", "relu1", "y", "z");
+    add_output(f, "z");
+    return f;
 }
 
 #endif

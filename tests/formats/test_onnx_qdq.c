@@ -190,7 +190,6 @@ static void assert_made_by(const struct emitted *e, const char *output, const ch
     assert_string_equal(node->input[0], from);
 }
 
-#define TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
 static const struct activation relu = {.kind = ACTIVATION_RELU};
 
 /* --- tests --- */
