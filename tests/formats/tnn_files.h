@@ -33,7 +33,7 @@ static inline int remove_root(void **state)
     return system(command);
 }
 
-static const char *in_root(const char *name)
+static inline const char *in_root(const char *name)
 {
     static char paths[4][300];
     static size_t at;

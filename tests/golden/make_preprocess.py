@@ -1,4 +1,4 @@
-"""make_preprocess.py: what TensorFlow makes of pictures that test_preprocess.c can draw for itself, as a C header.
+"""make_preprocess.py: what TensorFlow makes of pictures that preprocess_records.h can draw for itself, as a C header.
 
     python3 -m venv build/tf-venv && build/tf-venv/bin/pip install tensorflow-cpu==2.21.0
     build/tf-venv/bin/python tests/golden/make_preprocess.py > tests/golden/preprocess.h
@@ -17,7 +17,7 @@ CROPS = [(10, 14, 0.875), (9, 13, 0.5), (32, 33, 0.875), (7, 7, 0.3), (11, 10, 0
 
 
 def picture(height, width, channels):
-    """Bytes of a linear congruential generator, in HWC order: the same as `draw` in test_preprocess.c."""
+    """Bytes of a linear congruential generator, in HWC order: the same as `draw` in tests/worker/preprocess_records.h."""
     state, values = height * 65536 + width * 16 + channels, []
     for _ in range(height * width * channels):
         state = (state * 1664525 + 1013904223) % 2**32

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes preprocess_golden.h: what PIL and OpenCV make of pictures that test_preprocess.c can draw for itself.
+"""Writes preprocess_golden.h: what PIL and OpenCV make of pictures that preprocess_records.h can draw for itself.
 
     pip install pillow==10.4.0 numpy opencv-python-headless==4.10.0.84
     python3 tests/worker/make_preprocess_golden.py > tests/worker/preprocess_golden.h

@@ -4,7 +4,7 @@
  * so that every source pixel counts. Weights are computed in double precision and normalised. On uint8 they become
  * integers in units of 2^-22 (8 bits of pixel and the sum of weights leave 32 - 8 - 2), and each pass rounds to 8 bits:
  * columns first, then rows. On floats sums are kept in double precision, as in PIL's mode F. The golden arrays of
- * tests/worker/test_preprocess.c come from PIL itself.
+ * tests/worker/preprocess_golden.h come from PIL itself.
  */
 #include "worker/preprocess/resize_kernels.h"
 #include "worker/preprocess/steps.h"
