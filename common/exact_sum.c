@@ -2,7 +2,6 @@
 #include "common/exact_sum.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <string.h>
 
 __extension__ typedef unsigned __int128 uint128; /* GCC and clang on every 64-bit machine */
@@ -34,6 +33,14 @@ void exact_sum_normalise(struct exact_sum *sum)
         sum->limb[i] = limb & LIMB_MASK;
     }
     sum->limb[LAST] += carry;
+}
+
+bool exact_sum_is_normalised(const struct exact_sum *sum)
+{
+    for (size_t i = 0; i < LAST; i++)
+        if ((sum->limb[i] & ~LIMB_MASK) != 0)
+            return false;
+    return sum->limb[LAST] < LIMB_BOUND / 2 && sum->limb[LAST] > -LIMB_BOUND / 2;
 }
 
 /* |x| = significand 2^exponent, x finite, significand below 2^53. */

@@ -160,6 +160,8 @@ static void *thread_create(void *context, struct error *err)
         return NULL;
     t->counting = c;
     t->observation = observation_create(c->request->pass.graph, c->request->bins, c->request->channel_bins, err);
+    if (t->observation != NULL && c->moved != NULL)
+        observation_drop_wholes(t->observation);
     if (t->observation != NULL && observation_collect(t->observation, c->request->collects, err) == 0)
         return t;
     observation_destroy(t->observation);
@@ -391,10 +393,9 @@ static int merge_rest(struct counting *c, struct error *err)
     const struct observation *earlier = begun(c);
 
     if (c->moved != NULL) {
-        if (add_tallies(c, err) != 0 || observation_merge(c->merged, c->moved, err) != 0)
+        if (add_tallies(c, err) != 0)
             return -1;
-        c->merged->parts = c->moved->parts;
-        c->moved->parts = NULL;
+        observation_take_wholes(c->merged, c->moved);
     }
     return earlier == NULL ? 0 : observation_merge(c->merged, earlier, err);
 }

@@ -32,6 +32,7 @@ int plan_round_block(struct plan *plan, int n, size_t group, size_t first, size_
     struct plan_node *out = &plan->nodes[n];
     double *v = memory_create((layer.is_folded ? count : 0) + 2, count * sizeof *v, "the rounding of weights", err);
     double *gradient = v + count, *folded = v + 2 * count;
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer.node);
 
     if (v == NULL)
         return -1;
@@ -43,7 +44,7 @@ int plan_round_block(struct plan *plan, int n, size_t group, size_t first, size_
         for (size_t i = 0; i < count; i++)
             v[i] = (double)layer.weights[at + i] *
                    plan_layer_fold(&layer, group * layer.inputs + (first + i) / layer.taps);
-        round_codes(v, count, (double)out->weight_scale[out->n_weight_scales == 1 ? 0 : o], plan->profile->weight_limit,
+        round_codes(v, count, (double)out->weight_scale[out->n_weight_scales == 1 ? 0 : o], limit,
                     layer.is_folded ? folded : h, gradient, out->weight_codes + at);
     }
     free(v);
@@ -92,13 +93,14 @@ int plan_restore_codes(struct plan *plan, int n, const uint8_t *codes, struct er
 {
     struct plan_layer layer = plan_layer_of(plan, n);
     struct plan_node *out = &plan->nodes[n];
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer.node);
 
     for (size_t i = 0; i < layer.elements; i++) {
         int code = codes[i] - PLAN_CODE_ZERO;
 
-        if (abs(code) > plan->profile->weight_limit)
+        if (abs(code) > limit)
             return error_set(err, EX_DATAERR, "node \"%s\": code %d of weight %zu is beyond %d", layer.node->name, code,
-                             i, plan->profile->weight_limit);
+                             i, limit);
         out->weight_codes[i] = (int16_t)code;
     }
     out->is_rounded = true;

@@ -31,7 +31,7 @@ static int own_layer(struct plan *plan, size_t n, struct error *err)
     struct plan_layer layer = plan_layer_of(plan, (int)n);
     struct arena *arena = plan->arena;
 
-    node->weight_codes = copy(arena, node->weight_codes, layer.elements, sizeof *node->weight_codes, err);
+    node->weight_codes = copy(plan->codes, node->weight_codes, layer.elements, sizeof *node->weight_codes, err);
     node->weight_scale = copy(arena, node->weight_scale, node->n_weight_scales, sizeof *node->weight_scale, err);
     node->acc_scale = copy(arena, node->acc_scale, node->n_weight_scales, sizeof *node->acc_scale, err);
     if (node->weight_codes == NULL || node->weight_scale == NULL || node->acc_scale == NULL)

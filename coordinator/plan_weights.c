@@ -362,7 +362,7 @@ static int code_again(struct plan *plan, const struct plan_layer *layer, int n, 
     struct plan_node *out = &plan->nodes[n];
     const char *reason = "";
 
-    out->weight_codes = arena_create_array(plan->arena, layer->elements, sizeof *out->weight_codes, err);
+    out->weight_codes = arena_create_array(plan->codes, layer->elements, sizeof *out->weight_codes, err);
     if (out->weight_codes == NULL)
         return -1;
     out->is_rounded = false;

@@ -48,13 +48,15 @@ static bool is_open(const struct report_target *t)
     return t->plan != NULL && !t->is_replayed && !t->plan->profile->is_tool_exact;
 }
 
-/* What a refinement depends on: its targets with their decisions, in order. */
+/* What a refinement depends on: its targets with their decisions, in order; and the program, for another version may
+ * try other candidates, whose sums would be taken for these. */
 static int fingerprint_refinement(const struct run *run, char hex[SHA256_HEX_BYTES], struct error *err)
 {
     struct sha256 *state = sha256_create(err);
 
     if (state == NULL)
         return -1;
+    sha256_add(state, ETALON_VERSION, strlen(ETALON_VERSION));
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (is_open(&run->targets[i]))
             sha256_add(state, run->targets[i].fingerprint, strlen(run->targets[i].fingerprint));

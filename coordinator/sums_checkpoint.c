@@ -29,22 +29,18 @@ struct sums_checkpoint {
     struct exact_sum *sums;
     size_t n_sums, at; /* the present pass begins at `at` */
     bool has_begun;
-    struct pass_progress begun; /* identities: zeros, which nobody asks for */
+    struct pass_progress begun; /* identities, of rank 0: zeros, which nobody asks for */
     size_t next;                /* the generation to write */
     double kept, due;           /* seconds: when last, when next */
 };
 
 /* ---- files ---- */
 
-/* As exact_sum_normalise leaves them: adding to them cannot overflow. */
-static bool are_normalised(const uint64_t *limbs, size_t n)
+static bool are_normalised(const struct exact_sum *sums, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        int64_t limb = (int64_t)limbs[i];
-
-        if (i % EXACT_SUM_LIMBS == EXACT_SUM_LIMBS - 1 ? limb < 0 || limb >> 60 != 0 : limb >> 32 != 0)
+    for (size_t i = 0; i < n; i++)
+        if (!exact_sum_is_normalised(&sums[i]))
             return false;
-    }
     return true;
 }
 
@@ -66,7 +62,7 @@ static void load(struct sums_checkpoint *c, size_t generation, uint64_t n_blocks
     }
     n = archive.n_error_sums / EXACT_SUM_LIMBS;
     if (strcmp(archive.statistics_fingerprint, c->fingerprint) == 0 && n > 0 &&
-        are_normalised(archive.error_sums, n * EXACT_SUM_LIMBS) && block_set_init(&done, n_blocks, &why) == 0 &&
+        are_normalised((const struct exact_sum *)archive.error_sums, n) && block_set_init(&done, n_blocks, &why) == 0 &&
         done.n_words == archive.n_done) {
         memcpy(done.words, archive.done, archive.n_done * sizeof *archive.done);
         if (!c->has_begun || n > c->n_sums ||
@@ -130,9 +126,11 @@ static int share(struct sums_checkpoint *c, uint64_t n_blocks, struct error *err
     }
     c->begun.end = n_blocks;
     c->begun.n_records = c->n_records;
-    c->begun.identities = memory_create(c->n_records, sizeof *c->begun.identities, "records", err);
-    rc = comm_agree(c->comm, rc != 0 || c->begun.identities == NULL ? -1 : 0, err);
-    if (rc != 0)
+    if (c->comm->rank == 0) {
+        c->begun.identities = memory_create(c->n_records, sizeof *c->begun.identities, "records", err);
+        rc = c->begun.identities == NULL ? -1 : 0;
+    }
+    if (comm_agree(c->comm, rc, err) != 0)
         return -1;
     comm_broadcast(c->comm, c->sums, c->n_sums * sizeof *c->sums);
     comm_broadcast(c->comm, c->begun.done.words, c->begun.done.n_words * sizeof *c->begun.done.words);

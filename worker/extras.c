@@ -18,7 +18,7 @@ static bool keeps_classes(const struct graph *graph, const struct node *node)
 
     if (node->op == OP_RESHAPE)
         return x->rank >= 2 && y->rank >= 2 && x->dims[1] == y->dims[1] && shape_elements(x) == shape_elements(y);
-    return (node->op == OP_SOFTMAX && node->attr.axis == 1) ||
+    return (node->op == OP_SOFTMAX && node->attr.softmax.axis == 1) ||
            (node->op == OP_ACTIVATION && node->attr.activation.kind == ACTIVATION_SIGMOID);
 }
 

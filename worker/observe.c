@@ -228,6 +228,25 @@ void observation_count_in(struct observation *o, struct histogram *wholes)
     o->counted = wholes == NULL ? o->tensor : wholes;
 }
 
+void observation_drop_wholes(struct observation *o)
+{
+    for (size_t v = 0; v < o->graph->n_values; v++) {
+        free(o->tensor[v].positive);
+        free(o->tensor[v].negative);
+        o->tensor[v].positive = o->tensor[v].negative = NULL; /* bins stay, and tell that it is observed */
+    }
+}
+
+void observation_take_wholes(struct observation *into, struct observation *from)
+{
+    struct histogram *dropped = into->tensor;
+
+    into->tensor = into->counted = from->tensor;
+    from->tensor = from->counted = dropped;
+    into->parts = from->parts;
+    from->parts = NULL;
+}
+
 int observation_move(struct observation *into, size_t part, struct histogram *wholes, struct error *err)
 {
     for (size_t v = 0; v < into->graph->n_values; v++) {
@@ -377,7 +396,7 @@ int observation_merge(struct observation *into, const struct observation *from, 
     for (size_t v = 0; v < into->graph->n_values; v++) {
         if (into->tensor[v].bins == 0 || from->tensor[v].bins == 0)
             continue;
-        if (histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
+        if (from->tensor[v].n > 0 && histogram_merge(&into->tensor[v], &from->tensor[v], err) != 0)
             return error_in(err, "value \"%s\"", into->graph->values[v].name);
         for (size_t c = 0; into->sums[v] != NULL && c < observation_channels(into->graph, (int)v); c++) {
             exact_sum_merge(&into->sums[v][c], &from->sums[v][c]);

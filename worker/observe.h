@@ -66,6 +66,12 @@ struct histogram *observation_create_wholes(const struct observation *observatio
 void observation_destroy_wholes(struct histogram *wholes, size_t n_values); /* NULL is allowed */
 /* From now on whole values are counted there (borrowed), until the next call; NULL: in the observation itself. */
 void observation_count_in(struct observation *observation, struct histogram *wholes);
+/* For one that counts them elsewhere only: lets its own room for them go, so that it may be merged and observed, but
+ * not read, until observation_take_wholes. */
+void observation_drop_wholes(struct observation *observation);
+/* The whole values of `from`, and its parts, become those of `into`, which has dropped its own and has no parts. Of one
+ * graph. */
+void observation_take_wholes(struct observation *into, struct observation *from);
 
 /* Moves what is counted in wholes[n_values], all of it in blocks of one part, to `into`, which keeps parts: into its
  * whole and that part. Of the same graph and bins; errors as histogram_merge. */

@@ -16,24 +16,17 @@ static int check_version(const struct archive_preamble *preamble, struct error *
     return 0;
 }
 
-static bool is_normalised(const struct exact_sum *sum)
-{
-    struct exact_sum canonical = *sum;
-
-    exact_sum_normalise(&canonical);
-    return memcmp(&canonical, sum, sizeof canonical) == 0;
-}
-
 static int check_extras(const struct archive_value *value, struct error *err)
 {
-    bool is_right = is_normalised(&value->extrema.smallest) && is_normalised(&value->extrema.largest);
+    bool is_right =
+        exact_sum_is_normalised(&value->extrema.smallest) && exact_sum_is_normalised(&value->extrema.largest);
 
     if (value->extrema.elements > value->histogram.n || value->extrema.records > value->extrema.elements)
         return error_set(err, EX_DATAERR, "value \"%s\": extrema of %llu records and %llu elements, of %llu",
                          value->name, (unsigned long long)value->extrema.records,
                          (unsigned long long)value->extrema.elements, (unsigned long long)value->histogram.n);
     for (size_t c = 0; c < value->n_squares; c++)
-        is_right = is_right && is_normalised(&value->squares[c]);
+        is_right = is_right && exact_sum_is_normalised(&value->squares[c]);
     if (!is_right)
         return error_set(err, EX_DATAERR, "value \"%s\": its extrema or squares are not normalised", value->name);
     for (size_t i = 0; i < value->n_top_two; i++)
@@ -53,7 +46,7 @@ static int check_value(const struct archive_value *value, struct error *err)
         return error_set(err, EX_DATAERR, "value \"%s\": expected ranges of 1 or %zu channels, found %llu", value->name,
                          value->channels, (unsigned long long)value->n_ranges);
     for (size_t c = 0; c < value->n_sums; c++)
-        if (!is_normalised(&value->sums[c]))
+        if (!exact_sum_is_normalised(&value->sums[c]))
             return error_set(err, EX_DATAERR, "value \"%s\": the sum of channel %zu is not normalised", value->name, c);
     return check_extras(value, err);
 }

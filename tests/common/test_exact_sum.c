@@ -254,6 +254,26 @@ static void what_is_no_number_in_range_is_ignored(void **unused)
     assert_memory_equal(&sum, &zero, sizeof sum);
 }
 
+static void what_no_sum_leaves_is_told_without_adding_it(void **unused)
+{
+    struct exact_sum sum = {0}, hostile;
+
+    (void)unused;
+    for (int i = 0; i < 1000; i++)
+        exact_sum_add(&sum, ldexp(i % 2 ? 1 : -1.5, i - 500));
+    exact_sum_normalise(&sum);
+    assert_true(exact_sum_is_normalised(&sum));
+    for (size_t i = 0; i < EXACT_SUM_LIMBS; i++) {
+        const int64_t wrong[] = {INT64_MIN, INT64_MAX, (int64_t)1 << 60, i + 1 < EXACT_SUM_LIMBS ? -1 : INT64_MIN};
+
+        for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            hostile = sum;
+            hostile.limb[i] = wrong[k];
+            assert_false(exact_sum_is_normalised(&hostile));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +285,7 @@ int main(void)
         cmocka_unit_test(limbs_never_overflow),
         cmocka_unit_test(bits_below_the_last_are_cut),
         cmocka_unit_test(what_is_no_number_in_range_is_ignored),
+        cmocka_unit_test(what_no_sum_leaves_is_told_without_adding_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -352,29 +352,37 @@ static void merging_is_independent_of_order_and_grouping(void **state)
     graph_destroy(net.graph);
 }
 
-/* A block a part, and none in the last, each counted by one thread or the other. */
+/* A block a part, and none in the last, each counted by one thread or the other: whole values in a tally. */
 static struct observation *observe_parts_of_threads(const struct net *net, struct engine *engine)
 {
     struct observation *threads[2] = {new_observation(net, CHANNEL_BINS), new_observation(net, CHANNEL_BINS)};
     struct observation *whole = new_observation(net, CHANNEL_BINS);
+    struct histogram *tally = observation_create_wholes(whole, NULL);
     size_t who = draw_below(1 << BLOCKS);
     struct error err;
 
+    assert_non_null(tally);
+    for (size_t t = 0; t < 2; t++)
+        observation_drop_wholes(threads[t]);
     assert_succeeds(observation_keep_parts(whole, &err), err);
     whole->parts->cut = observe_cut_ranges((uint64_t[OBSERVE_PARTS + 1]){0, 1, 2, 3, 4, 5, 6, 7, 7});
     for (size_t b = 0; b < BLOCKS; b++) {
         struct observation *thread = threads[who >> b & 1];
 
+        observation_count_in(thread, tally);
         run_block(engine, b, observation_observe, thread);
+        observation_count_in(thread, NULL);
         assert_int_equal(observe_cut_part(&whole->parts->cut, b), b);
-        assert_succeeds(observation_move(whole, b, thread->tensor, &err), err);
+        assert_succeeds(observation_move(whole, b, tally, &err), err);
     }
-    for (size_t t = 0; t < 2; t++) {
+    observation_destroy_wholes(tally, net->graph->n_values);
+    for (size_t t = 0; t < 2; t++)
         observation_settle(threads[t]);
-        merge(whole, threads[t]);
-    }
-    derive(whole);
-    return whole;
+    merge(threads[0], threads[1]);
+    observation_take_wholes(threads[0], whole);
+    observation_destroy(whole);
+    derive(threads[0]);
+    return threads[0];
 }
 
 static void blocks_go_to_parts_in_turn_wherever_a_data_set_is_cut(void **state)
