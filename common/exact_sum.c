@@ -40,7 +40,7 @@ bool exact_sum_is_normalised(const struct exact_sum *sum)
     for (size_t i = 0; i < LAST; i++)
         if ((sum->limb[i] & ~LIMB_MASK) != 0)
             return false;
-    return sum->limb[LAST] < LIMB_BOUND / 2 && sum->limb[LAST] > -LIMB_BOUND / 2;
+    return sum->limb[LAST] >> 48 == 0 || sum->limb[LAST] >> 48 == -1;
 }
 
 /* |x| = significand 2^exponent, x finite, significand below 2^53. */

@@ -99,9 +99,6 @@ static size_t find_part(const struct dataset *dataset, const char *name)
 int inputs_bind(const struct graph *graph, const struct dataset *dataset, const struct run_request *request,
                 struct feed_input inputs[DATASET_MAX_INPUTS], struct error *err)
 {
-    if (graph->n_inputs > DATASET_MAX_INPUTS)
-        return error_set(err, EX_UNAVAILABLE, "the network has %zu inputs, at most %d are fed", graph->n_inputs,
-                         DATASET_MAX_INPUTS);
     if (graph->n_inputs > 1 && dataset_input_name(dataset, 0) == NULL)
         return error_set(err, EX_CONFIG,
                          "the network has %zu inputs (the second is \"%s\"): the dataset needs \"inputs\", with a "

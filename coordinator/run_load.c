@@ -60,6 +60,9 @@ int run_import_model(struct run *run, struct error *err)
     run->graph = model_import(&q->model, err);
     if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
         return -1;
+    if (run->graph->n_inputs > DATASET_MAX_INPUTS) /* lists of inputs have this length, without data too */
+        return error_set(err, EX_UNAVAILABLE, "%s: the network has %zu inputs, at most %d are fed", q->model.file,
+                         run->graph->n_inputs, DATASET_MAX_INPUTS);
     if (q->evaluate.with_original && !q->evaluate.is_skipped && (run->original = model_import(&q->model, err)) == NULL)
         return -1;
     return fingerprint_model(run->request, run->model, err);

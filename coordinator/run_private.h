@@ -52,7 +52,7 @@ void run_fini(struct run *run); /* all that the run has come to own */
 
 /* --- run_load.c --- */
 
-/* The graph, normalised, and the model's fingerprint. Local. */
+/* The graph, normalised, of at most DATASET_MAX_INPUTS inputs, and the model's fingerprint. Local. */
 int run_import_model(struct run *run, struct error *err);
 /* Collective. Model and datasets, the same for all ranks, and the fingerprints. */
 int run_load(struct run *run, struct error *err);

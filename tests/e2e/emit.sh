@@ -3,6 +3,7 @@
 # would have asked for the same.
 . "$(dirname "$0")/lib.sh"
 need_python h5py
+need_python onnx
 
 draw "$(sized 120 40)" 10
 demo_job mixed
@@ -87,6 +88,17 @@ expect 64 "--model" "$ETALON" emit "$scratch/mixed/archive.h5" --output "$scratc
 expect 65 "needs a calibration that counted them, mixed and per-tensor do not" emit x mixed --set calibration.granularity=per-channel
 sed 's/demo/Demo/' "$demo/demo.onnx" >"$scratch/other.onnx"
 expect 65 "not the model of this archive" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/other.onnx" -o "$scratch/x"
+"$PYTHON" - "$scratch/many.onnx" <<'MANY' || fail "a network of many inputs"
+import sys
+import onnx
+from onnx import TensorProto, helper
+value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3])
+names = [f"x{i}" for i in range(40)]
+node = helper.make_node("Concat", names, ["y"], axis=0)
+graph = helper.make_graph([node], "g", [value(name) for name in names], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [40, 3])])
+onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), sys.argv[1])
+MANY
+expect 69 "the network has 40 inputs, at most 16 are fed" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/many.onnx" -o "$scratch/x"
 [ ! -e "$scratch/x/manifest.json" ] || fail "a refused emit has left results"
 of_model=("$ETALON" emit "$scratch/mixed/archive.h5" -o "$scratch/x" -m)
 expect 66 "rank 1: " timeout 120 mpirun --oversubscribe --bind-to none -n 1 "${of_model[@]}" "$demo/demo.onnx" : \
