@@ -121,10 +121,12 @@ bool equalization_wants_maxima(const struct graph *g, int value)
 struct layer {
     const struct node *node;
     size_t outputs, inputs, taps, groups;
-    float *largest;   /* [outputs][inputs]: of |w| over the taps */
-    double *in, *out; /* [groups x inputs], [outputs]: what the search multiplies and divides by */
-    int next;         /* layer by node; GRAPH_NONE */
-    size_t spread;    /* inputs of the next layer for each output of this one */
+    float *largest;      /* [outputs][inputs]: of |w| over the taps */
+    double *in, *out;    /* [groups x inputs], [outputs]: what the search multiplies and divides by */
+    const float *bias;   /* [outputs], where it is to be kept small; else NULL */
+    double largest_bias; /* 0 where NULL */
+    int next;            /* layer by node; GRAPH_NONE */
+    size_t spread;       /* inputs of the next layer for each output of this one */
 };
 
 static size_t row_input(const struct layer *layer, size_t output, size_t i)
@@ -132,7 +134,7 @@ static size_t row_input(const struct layer *layer, size_t output, size_t i)
     return output / (layer->outputs / layer->groups) * layer->inputs + i;
 }
 
-static int layer_init(struct layer *layer, const struct graph *g, int n, struct error *err)
+static int layer_init(struct layer *layer, const struct graph *g, int n, bool keeps_biases, struct error *err)
 {
     const struct node *node = &g->nodes[n];
     const struct value *weights = &g->values[node->inputs[1]];
@@ -143,6 +145,10 @@ static int layer_init(struct layer *layer, const struct graph *g, int n, struct 
     layer->inputs = (size_t)weights->shape.dims[1];
     layer->taps = (size_t)shape_elements(&weights->shape) / (layer->outputs * layer->inputs);
     layer->groups = node->op == OP_CONV ? (size_t)node->attr.conv.group : 1;
+    if (keeps_biases && node->n_inputs > 2 && node->inputs[2] != GRAPH_NONE)
+        layer->bias = g->values[node->inputs[2]].data;
+    for (size_t o = 0; layer->bias != NULL && o < layer->outputs; o++)
+        layer->largest_bias = fmax(layer->largest_bias, fabs((double)layer->bias[o]));
     layer->largest = memory_create(layer->outputs, layer->inputs * sizeof *layer->largest, "ranges of weights", err);
     layer->in = memory_create(layer->groups, layer->inputs * sizeof *layer->in, "ranges of weights", err);
     layer->out = memory_create(layer->outputs, sizeof *layer->out, "ranges of weights", err);
@@ -190,15 +196,21 @@ static double input_range(const struct layer *layer, size_t channel, size_t spre
 /* ---- the search -----------------------------------------------------------------------------------------------------
  */
 
-/* What keeps a clip out of the way: nothing below is allowed; INFINITY: the channel stays. */
+/* What keeps the channel's bias within the layer's largest. */
+static double least_of_bias(const struct layer *layer, size_t channel)
+{
+    return layer->largest_bias > 0 ? fabs((double)layer->bias[channel]) / layer->largest_bias : 0;
+}
+
+/* Nothing below is allowed, so that a clip stays out of the way, too; INFINITY: the channel stays. */
 static double least_factor(const struct layer *layer, const double *maxima, size_t channel)
 {
-    double end = (double)layer->node->fused.beta, reach;
+    double end = (double)layer->node->fused.beta, least = least_of_bias(layer, channel), reach;
 
     if (layer->node->fused.kind != ACTIVATION_CLIP)
-        return 0;
+        return least;
     reach = headroom * maxima[channel];
-    return reach >= end ? INFINITY : reach / end;
+    return reach >= end ? INFINITY : fmax(least, reach / end);
 }
 
 /* Brings the ranges on both sides of one value together; the largest |s - 1|. */
@@ -267,7 +279,7 @@ static int list_exponents(const struct layer *layer, const double *maxima, struc
 }
 
 /* Layers by node, those without a part in it left empty. */
-static int make_layers(const struct graph *g, struct layer *layers, struct error *err)
+static int make_layers(const struct graph *g, bool keeps_biases, struct layer *layers, struct error *err)
 {
     for (size_t n = 0; n < g->n_nodes; n++)
         layers[n].next = GRAPH_NONE;
@@ -278,8 +290,8 @@ static int make_layers(const struct graph *g, struct layer *layers, struct error
         if (reader == GRAPH_NONE)
             continue;
         next = &layers[reader];
-        if ((layer->node == NULL && layer_init(layer, g, (int)n, err) != 0) ||
-            (next->node == NULL && layer_init(next, g, reader, err) != 0))
+        if ((layer->node == NULL && layer_init(layer, g, (int)n, keeps_biases, err) != 0) ||
+            (next->node == NULL && layer_init(next, g, reader, keeps_biases, err) != 0))
             return -1;
         layer->next = reader;
         layer->spread = next->groups * next->inputs / layer->outputs;
@@ -288,11 +300,12 @@ static int make_layers(const struct graph *g, struct layer *layers, struct error
     return 0;
 }
 
-int equalization_search(const struct graph *g, const double *const *maxima, struct equalization *out, struct error *err)
+int equalization_search(const struct graph *g, const double *const *maxima, bool keeps_biases, struct equalization *out,
+                        struct error *err)
 {
     struct layer *layers = memory_create(g->n_nodes, sizeof *layers, "ranges of weights", err);
     double moved = INFINITY;
-    int rc = layers == NULL ? -1 : make_layers(g, layers, err);
+    int rc = layers == NULL ? -1 : make_layers(g, keeps_biases, layers, err);
 
     *out = (struct equalization){0};
     if (rc == 0 && (out->values = memory_create(g->n_nodes, sizeof *out->values, "equalization", err)) == NULL)

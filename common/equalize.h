@@ -37,9 +37,11 @@ void equalization_fini(struct equalization *equalization); /* may be called on {
 /* Does the search want the largest values of this value's channels? Of outputs of equalizable layers that clip. */
 bool equalization_wants_maxima(const struct graph *graph, int value);
 /* What should be done to a normalised graph. maxima [n_values]: per channel (axis 1) the largest value observed,
- * finite, where equalization_wants_maxima; else not read. EX_OSERR. */
-int equalization_search(const struct graph *graph, const double *const *maxima, struct equalization *out,
-                        struct error *err);
+ * finite, where equalization_wants_maxima; else not read. Where keeps_biases, no bias becomes larger than the layer's
+ * largest was: weights of almost nothing are not raised with a bias that is not, for which a chip with biases of 16
+ * bits would give up bits of all other weights. EX_OSERR. */
+int equalization_search(const struct graph *graph, const double *const *maxima, bool keeps_biases,
+                        struct equalization *out, struct error *err);
 /* Rewrites the constants. EX_DATAERR: the graph has no such layers (an archive of another). */
 int equalization_apply(struct graph *graph, const struct equalization *equalization, struct error *err);
 

@@ -3,6 +3,7 @@
 
 #include "common/suggest.h"
 #include "coordinator/plan_decide.h"
+#include "coordinator/plan_shift.h"
 #include "coordinator/plan_tool.h"
 #include "coordinator/replay.h"
 #include "coordinator/share.h"
@@ -114,8 +115,12 @@ static int decide_thresholds(const struct comm *comm, struct plan *plan, const s
     rc = comm_agree(comm, rc, err);
     if (rc == 0 && replay == NULL)
         rc = search_thresholds(comm, jobs, n, results, err);
-    if (rc == 0)
-        rc = comm_agree(comm, plan_apply_thresholds(plan, jobs, n, results, err), err);
+    if (rc == 0) {
+        rc = plan_apply_thresholds(plan, jobs, n, results, err);
+        if (rc == 0 && replay == NULL)
+            rc = plan_fit_shifts(plan, histograms, jobs, n, err);
+        rc = comm_agree(comm, rc, err);
+    }
     free(results);
     return rc;
 }

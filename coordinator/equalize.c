@@ -88,7 +88,7 @@ static int look(struct maxima *maxima, const struct graph *graph, struct dataset
 }
 
 int equalize_find(const struct comm *comm, const struct graph *graph, struct dataset *dataset,
-                  const struct feed_input *inputs, struct equalization *found, struct error *err)
+                  const struct feed_input *inputs, bool keeps_biases, struct equalization *found, struct error *err)
 {
     struct maxima maxima = {0};
     int rc = maxima_init(&maxima, graph, err);
@@ -100,7 +100,7 @@ int equalize_find(const struct comm *comm, const struct graph *graph, struct dat
     if (rc == 0) {
         if (maxima.n > 0)
             comm_broadcast(comm, maxima.numbers, maxima.n * sizeof *maxima.numbers);
-        rc = equalization_search(graph, (const double *const *)maxima.of_value, found, err);
+        rc = equalization_search(graph, (const double *const *)maxima.of_value, keeps_biases, found, err);
         rc = comm_agree(comm, rc, err);
     }
     maxima_fini(&maxima);

@@ -8,8 +8,8 @@
 
 /* Collective. What is best for this network, the same on every rank; the graph is not changed. Where layers clip, rank
  * 0 runs a sample of the records (sample.h) to see how far their channels reach. inputs[graph->n_inputs] feed the
- * network. *found: equalization_fini. */
+ * network. keeps_biases as of equalization_search. *found: equalization_fini. */
 int equalize_find(const struct comm *comm, const struct graph *graph, struct dataset *dataset,
-                  const struct feed_input *inputs, struct equalization *found, struct error *err);
+                  const struct feed_input *inputs, bool keeps_biases, struct equalization *found, struct error *err);
 
 #endif

@@ -181,7 +181,9 @@ int fingerprint_measurement(const struct run_request *q, const char *model, cons
         add(state, "two passes\n");
     if (run_collects(q) != 0)
         add(state, "extras %u\n", run_collects(q));
-    add(state, "equalized %d\n", q->calibration.equalizes);
+    add(state, "equalized %d\n", q->calibration.equalization == EQUALIZATION_WEIGHTS);
+    if (q->calibration.equalization == EQUALIZATION_WEIGHTS && run_has_short_biases(q))
+        add(state, "biases kept\n");
     if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
         add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,
             q->calibration.activations->name, q->calibration.percentile);

@@ -3,6 +3,7 @@
 
 #include "coordinator/plan_groups.h"
 #include "coordinator/plan_mark.h"
+#include "coordinator/plan_shift.h"
 #include "coordinator/plan_tool.h"
 
 #include <assert.h>
@@ -361,6 +362,8 @@ int plan_decide_values(struct plan *plan, const struct histogram *const *histogr
         rc = plan_threshold_search(&jobs[i], &results[i], err);
     if (rc == 0)
         rc = plan_apply_thresholds(plan, jobs, n, results, err);
+    if (rc == 0)
+        rc = plan_fit_shifts(plan, histograms, jobs, n, err);
     free(results);
     return rc;
 }

@@ -35,6 +35,13 @@ enum weight_rounding {
     WEIGHT_ROUNDING_OUTPUT,  /* by what a few records show them to do to outputs (round_weights.h) */
 };
 
+/* Channels between layers, before anything is measured (common/equalize.h). */
+enum equalization_choice {
+    EQUALIZATION_AUTO, /* WEIGHTS where weights have one scale a tensor in every target */
+    EQUALIZATION_NONE,
+    EQUALIZATION_WEIGHTS, /* to like ranges of weights */
+};
+
 /* What a job file says, checked and with paths resolved. All strings are borrowed from the job. */
 struct run_request {
     struct model_request model;
@@ -60,7 +67,7 @@ struct run_request {
         enum weight_rounding rounding; /* never AUTO once the job is read */
         unsigned refine;               /* passes in which the simulation judges other thresholds (refine.h); 0: none */
         bool has_two_passes; /* ranges first, then a vendor's own bins (ranges.h), in fp32 of TNN's own last bits */
-        bool equalizes;      /* channels between layers, before anything is measured (common/equalize.h) */
+        enum equalization_choice equalization; /* never AUTO once the job is read */
         size_t n_overrides;
         struct {
             const char *node;                           /* glob over node names */
@@ -107,6 +114,8 @@ struct run_request {
 
 /* What its methods want to know beside histograms: bits of EXTRAS_* (worker/extras.h). */
 unsigned run_collects(const struct run_request *request);
+/* Is there a target whose biases have fewer bits than its accumulators? */
+bool run_has_short_biases(const struct run_request *request);
 
 /* Collective. The whole job; its table goes to `out` (rank 0; NULL: nowhere). Returns -1 with EX_UNAVAILABLE when all
  * but some targets were written. */

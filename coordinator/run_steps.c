@@ -18,6 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
+bool run_has_short_biases(const struct run_request *q)
+{
+    for (size_t i = 0; i < q->n_targets; i++)
+        if (target_profile(q->targets[i], &q->target_settings)->bias_limit > 0)
+            return true;
+    return false;
+}
+
 unsigned run_collects(const struct run_request *q)
 {
     unsigned kinds = q->calibration.activations->wants | q->calibration.weights->wants;
@@ -95,8 +103,9 @@ int run_equalize(struct run *run, struct error *err)
 
     if (run->observation != NULL)
         rc = keep_take_equalization(&run->earlier, run->observation, &run->equalization, err);
-    else if (run->request->calibration.equalizes)
-        rc = equalize_find(run->comm, run->graph, run->dataset, run->inputs, &run->equalization, err);
+    else if (run->request->calibration.equalization == EQUALIZATION_WEIGHTS)
+        rc = equalize_find(run->comm, run->graph, run->dataset, run->inputs, run_has_short_biases(run->request),
+                           &run->equalization, err);
     if (rc == 0)
         rc = equalization_apply(run->graph, &run->equalization, err);
     if (rc == 0 && run->equalization.n > 0)

@@ -130,7 +130,7 @@ static int check_tool(const struct run_request *q, struct error *err)
     if (q->calibration.weights->in_tnn == NULL)
         return error_set(err, EX_CONFIG, "%s: expected calibration.weights maxabs or admm, found %s", mode,
                          q->calibration.weights->name);
-    if (q->calibration.equalizes)
+    if (q->calibration.equalization == EQUALIZATION_WEIGHTS)
         return error_set(err, EX_CONFIG, "%s needs calibration.equalization: none", mode);
     for (size_t i = 0; i < q->calibration.n_overrides; i++)
         if (q->calibration.overrides[i].activations != NULL)
@@ -203,6 +203,18 @@ static enum weight_rounding default_rounding(const struct run_request *q)
                : WEIGHT_ROUNDING_NEAREST;
 }
 
+/* One scale a tensor, as the job wants it or as none of its targets has more. With a scale for each output channel
+ * there is nothing to gain, and activations get less even. */
+static enum equalization_choice default_equalization(const struct run_request *q)
+{
+    bool is_per_tensor = true;
+
+    for (size_t i = 0; i < q->n_targets; i++)
+        is_per_tensor = is_per_tensor && !target_profile(q->targets[i], &q->target_settings)->per_channel_weights;
+    return is_per_tensor || q->calibration.granularity == GRANULARITY_PER_TENSOR ? EQUALIZATION_WEIGHTS
+                                                                                 : EQUALIZATION_NONE;
+}
+
 static void set_defaults(struct run_request *q)
 {
     q->calibration.activations = threshold_method_find("mse");
@@ -245,7 +257,11 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
     for (size_t i = 0; i < n_sets; i++)
         if (yaml_set(root, sets[i], job->arena, err) != 0)
             return -1;
-    if (read_job(&r, root) != 0 || check_tools(q, err) != 0)
+    if (read_job(&r, root) != 0)
+        return -1;
+    if (q->calibration.equalization == EQUALIZATION_AUTO)
+        q->calibration.equalization = default_equalization(q);
+    if (check_tools(q, err) != 0)
         return -1;
     if (q->calibration.bins == 0)
         q->calibration.bins = default_bins(q);

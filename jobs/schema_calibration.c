@@ -127,9 +127,6 @@ static int read_rounding(struct schema *r, const struct yaml *node, void *target
     return 0;
 }
 
-/* What the job says of equalization until granularity is known. */
-enum equalization_wish { EQUALIZATION_AUTO, EQUALIZATION_NONE, EQUALIZATION_WEIGHTS };
-
 static int read_equalization(struct schema *r, const struct yaml *node, void *target)
 {
     static const char *const words[] = {
@@ -138,7 +135,7 @@ static int read_equalization(struct schema *r, const struct yaml *node, void *ta
 
     if (schema_word(r, node, "equalization", words, COUNT(words), &index) != 0)
         return -1;
-    *(enum equalization_wish *)target = (enum equalization_wish)index;
+    *(enum equalization_choice *)target = (enum equalization_choice)index;
     return 0;
 }
 
@@ -182,7 +179,6 @@ static int read_overrides(struct schema *r, const struct yaml *node, void *targe
 int schema_calibration(struct schema *r, const struct yaml *node, void *target)
 {
     struct run_request *request = target;
-    enum equalization_wish equalization = EQUALIZATION_AUTO;
     const struct schema_field fields[] = {
         {"activations", read_threshold_method, &request->calibration.activations},
         {"weights", read_weight_method, &request->calibration.weights},
@@ -194,16 +190,11 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"stop_when_stable", read_stop_when_stable, &request->calibration.stop_when_stable},
         {"bias_correction", read_bias_correction, &request->calibration.bias_correction},
         {"rounding", read_rounding, &request->calibration.rounding},
-        {"equalization", read_equalization, &equalization},
+        {"equalization", read_equalization, &request->calibration.equalization},
         {"passes", read_passes, &request->calibration.has_two_passes},
         {"refine", read_refine, &request->calibration.refine},
         {"overrides", read_overrides, request},
     };
 
-    if (schema_map(r, node, fields, COUNT(fields)) != 0)
-        return -1;
-    request->calibration.equalizes =
-        equalization == EQUALIZATION_WEIGHTS ||
-        (equalization == EQUALIZATION_AUTO && request->calibration.granularity == GRANULARITY_PER_TENSOR);
-    return 0;
+    return schema_map(r, node, fields, COUNT(fields));
 }

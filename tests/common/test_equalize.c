@@ -133,7 +133,7 @@ static size_t assert_same_bits(const struct graph *before, struct graph *after)
         input[i] = (double)(float)draw_uniform(-3, 3);
     a = reference_run(before, input);
     fill_maxima(&maxima, after, &a);
-    assert_succeeds(equalization_search(after, (const double *const *)maxima.of_value, &found, &err), err);
+    assert_succeeds(equalization_search(after, (const double *const *)maxima.of_value, false, &found, &err), err);
     assert_succeeds(equalization_apply(after, &found, &err), err);
     assert_succeeds(graph_validate(after, &err), err);
     b = reference_run(after, input);
@@ -218,7 +218,7 @@ static void the_known_answer_of_a_pair(void **state)
     last_node(g)->attr.conv.window = make_window(1, 1, 0);
     last_node(g)->attr.conv.group = 1;
     assert_true(graph_add_output(g, settled(g, y), &err) >= 0);
-    assert_succeeds(equalization_search(g, none, &found, &err), err);
+    assert_succeeds(equalization_search(g, none, false, &found, &err), err);
     assert_int_equal(found.n, 1);
     assert_int_equal(found.values[0].value, x);
     assert_int_equal(found.values[0].exponents[0], 2); /* 8 / 4 = 0.5 x 4 */
@@ -258,11 +258,50 @@ static void channels_whose_reach_is_unknown_are_left_alone(void **state)
     (void)state;
     for (size_t v = 0; v < g->n_values; v++)
         maxima[v] = unknown;
-    assert_succeeds(equalization_search(g, maxima, &found, &err), err);
+    assert_succeeds(equalization_search(g, maxima, false, &found, &err), err);
     for (size_t i = 0; i < found.n; i++)
         assert_false(equalization_wants_maxima(g, found.values[i].value));
     equalization_fini(&found);
     graph_destroy(g);
+}
+
+/* How many channels of equalized values have a bias, divided as they are, beyond the largest of their layer. */
+static size_t count_raised_biases(const struct graph *g, bool keeps_biases)
+{
+    const double *none[MAX_VALUES] = {NULL};
+    struct equalization found;
+    struct error err = {0};
+    size_t n = 0;
+
+    assert_succeeds(equalization_search(g, none, keeps_biases, &found, &err), err);
+    assert_true(found.n > 0);
+    for (size_t i = 0; i < found.n; i++) {
+        const struct node *node = &g->nodes[g->values[found.values[i].value].producer];
+        const float *bias = g->values[node->inputs[2]].data;
+        double largest = 0;
+
+        for (size_t c = 0; c < found.values[i].n_channels; c++)
+            largest = fmax(largest, fabs((double)bias[c]));
+        for (size_t c = 0; c < found.values[i].n_channels; c++)
+            n += ldexp(fabs((double)bias[c]), -found.values[i].exponents[c]) > largest;
+    }
+    equalization_fini(&found);
+    return n;
+}
+
+static void biases_stay_within_the_largest_where_they_are_to_be_kept(void **state)
+{
+    size_t raised = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed < 30; seed++) {
+        struct graph *g = chain(seed, (struct activation){.kind = ACTIVATION_RELU});
+
+        assert_int_equal(count_raised_biases(g, true), 0);
+        raised += count_raised_biases(g, false);
+        graph_destroy(g);
+    }
+    assert_true(raised > 30);
 }
 
 static void random_networks_keep_every_bit(void **state)
@@ -303,7 +342,7 @@ static void what_more_than_one_layer_reads_is_left_alone(void **state)
             g,
             uneven_conv(g, uneven_conv(g, shared, 4, 1, (struct activation){.kind = ACTIVATION_SIGMOID}), 4, 1, relu),
             &err) >= 0);
-    assert_succeeds(equalization_search(g, none, &found, &err), err);
+    assert_succeeds(equalization_search(g, none, false, &found, &err), err);
     assert_int_equal(found.n, 0);
     equalization_fini(&found);
     graph_destroy(g);
@@ -333,6 +372,7 @@ int main(void)
         cmocka_unit_test(a_chain_keeps_every_bit_and_gets_even),
         cmocka_unit_test(a_clip_is_never_reached_by_what_did_not_reach_it_before),
         cmocka_unit_test(channels_whose_reach_is_unknown_are_left_alone),
+        cmocka_unit_test(biases_stay_within_the_largest_where_they_are_to_be_kept),
         cmocka_unit_test(random_networks_keep_every_bit),
         cmocka_unit_test(what_more_than_one_layer_reads_is_left_alone),
         cmocka_unit_test(an_equalization_of_another_graph_is_refused),

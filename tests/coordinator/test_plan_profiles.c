@@ -4,6 +4,7 @@
 #include "formats/cambricon/profile.h"
 #include "formats/sophon/profile.h"
 
+#include "coordinator/plan_shift.h"
 #include "plan_setting.h"
 
 #include <math.h>
@@ -118,6 +119,77 @@ static void a_chip_that_only_shifts_has_steps_a_power_of_two_apart(void **state)
     }
 }
 
+/* The thresholds of plan_decide_values, and those before shifts had a say. */
+static void find_thresholds(struct setting *s, bool fits_shifts)
+{
+    struct plan_choices choices = {.activations = threshold_method_find("mse")};
+    const struct threshold_job *jobs;
+    struct threshold_result *results;
+    struct error err;
+    size_t n;
+
+    s->plan = plan_create(s->graph, &s->profile, &err);
+    assert_non_null(s->plan);
+    assert_succeeds(plan_threshold_jobs(s->plan, s->histograms, &choices, &jobs, &n, &err), err);
+    results = calloc(n, sizeof *results);
+    assert_non_null(results);
+    for (size_t i = 0; i < n; i++)
+        assert_succeeds(plan_threshold_search(&jobs[i], &results[i], &err), err);
+    assert_succeeds(plan_apply_thresholds(s->plan, jobs, n, results, &err), err);
+    if (fits_shifts)
+        assert_succeeds(plan_fit_shifts(s->plan, s->histograms, jobs, n, &err), err);
+    assert_succeeds(plan_decide_weights(s->plan, "sweep", &err), err);
+    free(results);
+}
+
+static int32_t largest_code(const struct plan_node *node, size_t n)
+{
+    int32_t largest = 0;
+
+    for (size_t i = 0; i < n; i++)
+        largest = abs(node->weight_codes[i]) > largest ? abs(node->weight_codes[i]) : largest;
+    return largest;
+}
+
+/* Weights have few steps where thresholds happen to stand badly, so there a threshold moves: to where they have all. */
+static void a_threshold_moves_to_where_the_shift_leaves_weights_all_their_steps(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t weights;
+    } layers[] = {{"a", MID * IN * 9}, {"b", MID * MID * 9}, {"y", OUT * MID}};
+    size_t n_moved = 0;
+
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        struct setting before = new_setting(), after;
+
+        add_net(&before, 10 * pow(1.1, i)); /* wide inputs: errors of weights count */
+        after = new_setting(); /* begins the same draws again */
+        add_net(&after, 10 * pow(1.1, i));
+        before.profile = after.profile = sophon_bm1684_profile;
+        find_thresholds(&before, false);
+        find_thresholds(&after, true);
+        for (size_t k = 0; k < sizeof layers / sizeof *layers; k++) {
+            int v = find_node(after.graph, layers[k].name)->outputs[0];
+            const struct plan_value *was = &before.plan->values[v], *is = &after.plan->values[v];
+
+            if (strstr(is->method, " +shift") == NULL) {
+                assert_true(is->threshold[0] == was->threshold[0]);
+                continue;
+            }
+            n_moved++;
+            assert_true(is->threshold[0] >= was->threshold[0] / 2 && is->threshold[0] <= 2 * was->threshold[0]);
+            assert_in_range(largest_code(planned(&after, layers[k].name), layers[k].weights), 126, 127);
+            if (strcmp(layers[k].name, "y") == 0) /* decides the arg-max: nothing is clipped */
+                assert_true(is->threshold[0] >= was->threshold[0]);
+        }
+        end_setting(&before);
+        end_setting(&after);
+    }
+    assert_in_range(n_moved, 4, 32); /* of 36 */
+}
+
 static void biases_beyond_sixteen_bits_cost_bits_of_the_weights_then_saturate(void **state)
 {
     struct setting s = new_setting();
@@ -157,6 +229,7 @@ int main(void)
         cmocka_unit_test(only_what_integer_layers_read_has_codes_where_reals_run_between_them),
         cmocka_unit_test(sixteen_bits_reach_the_largest_magnitude),
         cmocka_unit_test(a_chip_that_only_shifts_has_steps_a_power_of_two_apart),
+        cmocka_unit_test(a_threshold_moves_to_where_the_shift_leaves_weights_all_their_steps),
         cmocka_unit_test(biases_beyond_sixteen_bits_cost_bits_of_the_weights_then_saturate),
     };
 
