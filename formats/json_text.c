@@ -48,3 +48,15 @@ int json_file_write(json_t *root, struct output *output, const char *folder, con
     json_decref(root);
     return rc;
 }
+
+int json_print(json_t *root, FILE *out, struct error *err)
+{
+    int rc = 0;
+
+    if (root == NULL)
+        return error_set(err, EX_OSERR, "cannot allocate memory for JSON");
+    if (json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', out) == EOF)
+        rc = error_set(err, EX_IOERR, "the JSON cannot be written");
+    json_decref(root);
+    return rc;
+}

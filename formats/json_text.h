@@ -8,6 +8,7 @@
 #include "common/output.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* As a JSON string, which holds UTF-8 only: see common/printable.h. */
 json_t *json_text(const char *from);
@@ -17,5 +18,7 @@ void json_put(json_t **object, const char *key, json_t *item);
 /* Takes root, whose keys keep their order; floats have nine digits. Writes <folder>/<name>. EX_OSERR, EX_CANTCREAT,
  * EX_IOERR. */
 int json_file_write(json_t *root, struct output *output, const char *folder, const char *name, struct error *err);
+/* The same to a stream, and a line's end. EX_OSERR where root is NULL; EX_IOERR. */
+int json_print(json_t *root, FILE *out, struct error *err);
 
 #endif

@@ -150,8 +150,8 @@ static json_t *json_graph(const struct graph *graph)
             json_decref(nodes);
             return NULL;
         }
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}}", "name", json_text(graph->name), "inputs",
-                     json_values(graph, graph->inputs, graph->n_inputs), "outputs",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}}", "kind", "model", "name", json_text(graph->name),
+                     "inputs", json_values(graph, graph->inputs, graph->n_inputs), "outputs",
                      json_values(graph, graph->outputs, graph->n_outputs), "nodes", nodes, "totals", "parameters",
                      (json_int_t)totals.parameters, "macs", (json_int_t)totals.macs, "activation_bytes",
                      (json_int_t)totals.activation_bytes);
@@ -200,10 +200,10 @@ int show_json(struct graph *graph, const struct model_data *data, bool with_pass
         rc = out_of_memory(err);
     if (rc == 0 && with_passes && json_object_set(object, "passes", changes) != 0)
         rc = out_of_memory(err);
-    if (rc == 0 && json_dumpf(object, out, JSON_INDENT(1)) != 0)
-        rc = error_set(err, EX_IOERR, "the JSON of the graph cannot be written");
-    if (rc == 0)
-        fputc('\n', out);
+    if (rc == 0) {
+        rc = json_print(object, out, err);
+        object = NULL;
+    }
     json_decref(changes);
     json_decref(object);
     return rc;

@@ -56,7 +56,7 @@ function accuracy() {
     html("th", {}, "KL, nats"));
   const blank = (n) => Array.from({ length: n }, () => html("td", {}));
   const rows = [html("tr", {}, html("td", { class: "text" }, "fp32"),
-    hasLabels && [html("td", {}, fixed(report.fp32[tops[0]], 2)), blank(6), error(report.fp32), percents(report.fp32, tops.slice(1)), blank(1)])];
+    hasLabels ? [html("td", {}, fixed(report.fp32[tops[0]], 2)), blank(6), error(report.fp32), percents(report.fp32, tops.slice(1)), blank(1)] : blank(3))];
   const width = head.children.length - 1;
   for (const t of targets) {
     if (t.layers && t.agreement !== undefined) {
@@ -80,16 +80,17 @@ function accuracy() {
 
 // ---- layers ----
 
+// Here too what matters most stands first.
 const columns = [
   { key: "name", title: "value", text: true },
-  { key: "op", title: "operator", text: true },
-  { key: "method", title: "method", text: true },
-  { key: "threshold", title: "threshold", show: show },
   { key: "sqnr_db", title: "SQNR dB", show: (x) => fixed(x, 2), measured: true },
+  { key: "threshold", title: "threshold", show: show },
+  { key: "method", title: "method", text: true },
+  { key: "op", title: "operator", text: true },
   { key: "cosine", title: "cosine", show: (x) => fixed(x, 5), measured: true },
   { key: "max_error", title: "max error", show: (x) => show(x, 3), measured: true },
   { key: "clipped", title: "clipped %", show: (x) => fixed(x === null || x === undefined ? x : 100 * x, 3), measured: true },
-  { key: "used_codes", title: "codes used %", show: (x) => fixed(x === null || x === undefined ? x : 100 * x, 0), measured: true },
+  { key: "used_codes", title: "codes %", show: (x) => fixed(x === null || x === undefined ? x : 100 * x, 0), measured: true },
   { key: "weights_method", title: "weights", text: true },
 ].filter((c) => isEvaluated || !c.measured);
 
@@ -200,7 +201,7 @@ function value() {
 
 function describe(v) {
   const odd = v.nans + v.infs;
-  return `${count(v.n)} elements from ${show(v.min)} to ${show(v.max)}; ${fixed((100 * v.zeros) / v.n, 1)} % are zero` + (odd ? `; ${count(odd)} are NaN or infinite` : "") + ".";
+  return `${count(v.n)} elements from ${show(v.min)} to ${show(v.max)}; ${fixed((100 * v.zeros) / v.n, 1)}\u00a0% are zero` + (odd ? `; ${count(odd)} are NaN or infinite` : "") + ".";
 }
 
 // Counts of magnitudes above, and on the same axis every method's threshold below.
@@ -225,7 +226,7 @@ function histogram(figure, v) {
     return {
       height: below + methods.length * row + 6,
       parts: [
-        axes(box, x, ticks(0, end, total < 500 ? 3 : 7), (n) => y(size(n)), marks, { x: "magnitude", y: "elements a bin", yTick: (n) => (n >= 1e4 ? n.toExponential(0).replace("+", "") : count(n)) }),
+        axes(box, x, ticks(0, end, total < 500 ? 3 : 7), (n) => y(size(n)), marks, { x: "magnitude", y: "elements a bin", yTick: (n) => (n >= 1e6 ? n.toExponential(0).replace("+", "") : count(n)) }),
         v.positive.length && line(closed(steps(v.positive)), { class: "area" }),
         v.negative.length && line(steps(v.negative), { class: "second" }),
         methods.map((m, i) => {
@@ -279,8 +280,8 @@ function convergence() {
   if (!c) return;
   const figure = html("figure", { id: "convergence-plot" }, html("figcaption", {}, "Every value's threshold relative to its last one; the one that moved most is drawn strong."));
   section("convergence", "Were there enough records?",
-    html("p", {}, `${c.is_enough ? "Yes" : "No"}: from half of the records to all, thresholds (${c.method}) moved by at most ${show(100 * c.moved, 3)} %, that of ${c.moved_most}; `,
-      `${show(100 * c.limit, 2)} % counts as stable. `, c.is_enough && c.settled_from < report.records.used ? `${count(c.settled_from)} records would have done.` : ""), figure);
+    html("p", {}, `${c.is_enough ? "Yes" : "No"}: from half of the records to all, thresholds (${c.method}) moved by at most ${show(100 * c.moved, 3)}\u00a0%, that of ${c.moved_most}; `,
+      `${show(100 * c.limit, 2)}\u00a0% counts as stable. `, c.is_enough && c.settled_from < report.records.used ? `${count(c.settled_from)} records would have done.` : ""), figure);
   plot(figure, "thresholds against the number of records", (width) => {
     const box = { left: 52, right: width - 16, top: 12, bottom: 190 }, last = c.records[c.records.length - 1];
     const lines = c.values.map((v) => ({ name: v.name, points: v.thresholds.map((t, i) => [c.records[i], t / v.thresholds[v.thresholds.length - 1]]).filter(([, t]) => t > 0) }));
@@ -328,10 +329,18 @@ function times() {
   });
 }
 
+// Names within the target's folder; of a folder below it with many files, its name and their number.
+function shortNames(t) {
+  const names = t.files.map((f) => (f.startsWith(`${t.name}/`) ? f.slice(t.name.length + 1) : f));
+  const folder = (f) => f.slice(0, f.lastIndexOf("/") + 1), sizes = new Map();
+  for (const f of names) sizes.set(folder(f), (sizes.get(folder(f)) ?? 0) + 1);
+  return [...new Set(names.map((f) => (folder(f) && sizes.get(folder(f)) > 4 ? `${folder(f)} (${count(sizes.get(folder(f)))} files)` : f)))];
+}
+
 function files() {
   section("files", "Files",
     html("div", { class: "wide" }, html("table", {}, html("tbody", {}, targets.filter((t) => t.files.length > 0).map((t) =>
-      html("tr", {}, html("td", { class: "text" }, t.name), html("td", { class: "text sentence mono" }, t.files.map((f, i) => [i ? ", " : "", f]))))))),
+      html("tr", {}, html("td", { class: "text" }, t.name + "/"), html("td", { class: "text sentence mono" }, shortNames(t).join(", "))))))),
     html("p", { class: "soft" }, `Etalon ${data.version}; fingerprint `, html("span", { class: "mono" }, report.fingerprint)));
 }
 

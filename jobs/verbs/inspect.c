@@ -2,14 +2,15 @@
 #include "common/log.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
-#include "coordinator/report_convergence.h"
 #include "formats/archive.h"
 #include "formats/model_data.h"
-#include "formats/torch/torch.h"
 #include "formats/torch/weights.h"
 #include "jobs/dataset/dataset.h"
 #include "jobs/job.h"
 #include "jobs/model_options.h"
+#include "jobs/show_archive.h"
+#include "jobs/show_checkpoint.h"
+#include "jobs/show_dataset.h"
 #include "jobs/show_model.h"
 #include "jobs/verb.h"
 
@@ -21,11 +22,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SHOWN_RECORDS = 5, DEFAULT_TILES = 64, MAX_TILES = 10000 };
+enum { DEFAULT_TILES = 64, MAX_TILES = 10000 };
 
 struct inspect_options {
     struct model_options model;
-    bool with_passes, as_json;
+    bool with_passes, with_thresholds, as_json;
     const char *sheet, *tiles; /* of a job */
 };
 
@@ -89,131 +90,32 @@ static int inspect_model(const char *path, const struct inspect_options *options
     return rc;
 }
 
-static int inspect_dataset(const char *kind, const char *path, struct error *err)
+static int inspect_dataset(const char *kind, const char *path, const struct inspect_options *options, struct error *err)
 {
-    struct dataset_request request = {.kind = kind, .path = path};
-    struct dataset *dataset = dataset_open(&request, err);
-    struct dataset_cursor *cursor = dataset == NULL ? NULL : dataset_cursor_open(dataset, err);
-    struct record record = {0};
-    int rc = cursor == NULL ? -1 : 0;
+    const struct dataset_request request = {.kind = kind, .path = path};
 
-    if (rc == 0)
-        printf("dataset of kind %s: %" PRIu64 " records\n", kind, dataset_count(dataset));
-    for (uint64_t i = 0; rc == 0 && i < dataset_count(dataset) && i < SHOWN_RECORDS; i++) {
-        rc = dataset_read(cursor, i, &record, err);
-        if (rc != 0)
-            break;
-        printf("  ");
-        printable_print(record.key, stdout);
-        printf(": label %" PRId64 ", %zu x %zu x %zu %s\n", record.label, record.channels, record.height, record.width,
-               record.is_float ? "floats" : "bytes");
-    }
-    record_fini(&record);
-    dataset_cursor_close(cursor);
-    dataset_close(dataset);
-    return rc;
+    return show_dataset(&request, options->as_json, stdout, err);
 }
 
-/* A name as wide as its column at most. */
-enum { NAME_BYTES = 40 + PRINTABLE_MARGIN - 1 };
-
-static void print_values(const struct archive *a)
-{
-    char name[NAME_BYTES];
-
-    printf("\n%-40s %14s %14s %14s %8s %8s %8s\n", "value", "observed", "min", "max", "zeros", "NaN", "Inf");
-    for (size_t i = 0; i < a->n_values; i++) {
-        const struct histogram *h = &a->values[i].histogram;
-
-        printf("%-40s %14" PRIu64 " %14g %14g %7.2f%% %8" PRIu64 " %8" PRIu64 "\n",
-               printable_copy(name, sizeof name, a->values[i].name), h->n, (double)h->min, (double)h->max,
-               h->n == 0 ? 0 : 100.0 * (double)h->zeros / (double)h->n, h->nans, h->positive_infs + h->negative_infs);
-    }
-}
-
-static void print_parts(const struct archive *a)
-{
-    if (a->n_parts == 0)
-        return;
-    if (a->part_blocks == NULL) {
-        printf("eight parts, of blocks in turn\n");
-        return;
-    }
-    printf("eight parts, beginning with blocks");
-    for (size_t p = 0; p < a->n_parts; p++)
-        printf(" %" PRIu64, a->part_blocks[p]);
-    printf(", to block %" PRIu64 "\n", a->part_blocks[a->n_parts]);
-}
-
-/* How the job's thresholds moved; nothing where the archive does not know its job. */
-static int print_convergence(const struct archive *a, struct error *err)
-{
-    const struct comm alone = {.size = 1};
-    struct error unknown = {0};
-    struct job *job = job_from_archive(a, &(struct emit_request){.model = a->model, .output = "."}, &unknown);
-    int rc = job == NULL ? 0 : report_convergence_of_archive(&alone, a, job_request(job), stdout, err);
-
-    job_destroy(job);
-    return rc;
-}
-
-static void print_target(const struct archive *a, const struct archive_target *target)
-{
-    char name[NAME_BYTES];
-
-    printf("\ntarget %s\n%-40s %14s %-20s %10s %10s\n", printable_copy(name, sizeof name, target->name), "value",
-           "threshold", "method", "SQNR dB", "cosine");
-    for (size_t i = 0; i < target->n_decisions; i++) {
-        const struct archive_decision *d = &target->decisions[i];
-
-        printf("%-40s %14g %-20s %10.2f %10.6f\n", printable_copy(name, sizeof name, a->values[d->value].name),
-               (double)d->threshold, d->method, d->sqnr_db, d->cosine);
-    }
-}
-
-static int inspect_archive(const char *path, struct error *err)
+static int inspect_archive(const char *path, const struct inspect_options *options, struct error *err)
 {
     struct archive a = {0};
     int rc;
 
     if (archive_read(path, &a, err) != 0)
         return -1;
-    printf("archive of \"");
-    printable_print(a.model, stdout);
-    printf("\", written by etalon %s on %s\n", a.etalon_version, a.isa);
-    printf("statistics %s\ndecisions  %s\n", a.statistics_fingerprint, a.decisions_fingerprint);
-    printf("%" PRIu64 " of %zu records used, in blocks of %" PRIu64 "; %" PRIu64 " bins\n", a.records_used, a.n_records,
-           a.block_size, a.bins);
-    print_parts(&a);
-    rc = print_convergence(&a, err);
-    for (size_t i = 0; i < a.n_bad; i++) {
-        printf("bad record %" PRIu64 ": ", a.bad[i].ordinal);
-        printable_print(a.bad[i].reason, stdout);
-        printf("\n");
-    }
-    print_values(&a);
-    for (size_t t = 0; t < a.n_targets; t++)
-        print_target(&a, &a.targets[t]);
+    rc = (options->as_json ? show_archive_json : show_archive)(&a, options->with_thresholds, stdout, err);
     archive_fini(&a);
     return rc;
 }
 
-static int inspect_checkpoint(const char *path, struct error *err)
+static int inspect_checkpoint(const char *path, const struct inspect_options *options, struct error *err)
 {
     struct torch_state *state = torch_read(path, err);
-    char name[NAME_BYTES], shape[SHAPE_TEXT_BYTES];
+    int rc = state == NULL ? -1 : show_checkpoint(state, options->as_json, stdout, err);
 
-    if (state == NULL)
-        return -1;
-    printf("PyTorch checkpoint: %zu tensors\n%-40s %-10s %s\n", state->n, "name", "type", "shape");
-    for (size_t i = 0; i < state->n; i++) {
-        const struct tensor *tensor = &state->tensors[i].tensor;
-
-        printf("%-40s %-10s %s\n", printable_copy(name, sizeof name, state->tensors[i].name), dtype_name(tensor->dtype),
-               shape_text(&tensor->shape, shape));
-    }
     torch_destroy(state);
-    return 0;
+    return rc;
 }
 
 static bool is_hdf5(const char *path)
@@ -296,23 +198,23 @@ static int inspect(const char *path, const struct inspect_options *options, stru
 
     if (stat(path, &info) != 0)
         return error_set(err, EX_NOINPUT, "%s: cannot be examined: %s", path, strerror(errno));
-    if (options->as_json && (dataset_recognise(path) != NULL || is_hdf5(path)))
-        return error_set(err, EX_USAGE, "%s: --json prints models only", path);
+    if (options->with_thresholds && !is_hdf5(path))
+        return error_set(err, EX_USAGE, "%s: --thresholds is of an archive (.h5)", path);
     if (is_results(path))
         return error_set(err, EX_USAGE,
                          "%s: a folder of results: inspect its archive.h5, or one of the models in its folders", path);
     kind = dataset_recognise(path);
-    if (kind != NULL && inspect_dataset(kind, path, err) != 0)
+    if (kind != NULL && inspect_dataset(kind, path, options, err) != 0)
         return S_ISDIR(info.st_mode) ? explain_folder(kind, path, err) : -1;
     if (kind != NULL)
         return 0;
     if (!S_ISREG(info.st_mode)) /* opening a pipe would wait for its writer */
         return error_set(err, EX_DATAERR, "%s: expected a regular file or a folder, found something else", path);
     if (is_hdf5(path))
-        return inspect_archive(path, err);
+        return inspect_archive(path, options, err);
     if (check_foreign(path, err) != 0)
         return -1;
-    return torch_weights_recognise(path) ? inspect_checkpoint(path, err) : inspect_model(path, options, err);
+    return torch_weights_recognise(path) ? inspect_checkpoint(path, options, err) : inspect_model(path, options, err);
 }
 
 static bool is_job(const char *path)
@@ -357,7 +259,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     const struct option options[] = {
         MODEL_OPTIONS(&q.model),
         {"passes", 0, OPTION_FLAG, &q.with_passes, NULL, "what each pass does, then the normalised graph"},
-        {"json", 0, OPTION_FLAG, &q.as_json, NULL, "a model as JSON"},
+        {"thresholds", 0, OPTION_FLAG, &q.with_thresholds, NULL, "of an archive: what each method would decide"},
+        {"json", 0, OPTION_FLAG, &q.as_json, NULL, "the same as JSON"},
         {"sheet", 0, OPTION_TEXT, &q.sheet, "FILE.png", "of a job: what its network is given, as a picture"},
         {"tiles", 0, OPTION_TEXT, &q.tiles, "N", "records on it, evenly spaced (default 64)"},
         {0},

@@ -2,7 +2,7 @@
 #include "common/bytes.h"
 #include "common/memory.h"
 #include "coordinator/page.h"
-#include "jobs/job.h"
+#include "jobs/archive_view.h"
 #include "jobs/verb.h"
 
 #include <limits.h>
@@ -44,8 +44,7 @@ static char *read_run(const char *folder)
 /* The percentile of the job: the one number that methods need beside the counts. No model is opened for it. */
 static int read_percentile(const struct archive *archive, double *percentile, struct error *err)
 {
-    const struct emit_request emit = {.model = "model.onnx", .output = "."};
-    struct job *job = job_from_archive(archive, &emit, err);
+    struct job *job = archive_job(archive, err);
 
     if (job == NULL)
         return -1;

@@ -59,7 +59,8 @@ if planned:
     for down in (False, True):
         click('#layer-table th[data-key="threshold"] button')
         known = [l["threshold"] for l in layers if l["threshold"] is not None]
-        column = [float(x) for x in texts("#layer-table tbody td:nth-child(4)") if x != "–"]
+        place = run("document.querySelector('[data-key=threshold]').cellIndex + 1")
+        column = [float(x) for x in texts(f"#layer-table tbody td:nth-child({place})") if x != "–"]
         assert len(column) == len(known) and column == sorted(column, reverse=down), column
         check("aria-sort", run("document.querySelector('[data-key=threshold]').ariaSort"), "descending" if down else "ascending")
 

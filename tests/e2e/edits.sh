@@ -31,7 +31,6 @@ assert graph["totals"]["macs"] == sum(node["macs"] for node in graph["nodes"]) =
 assert graph["inputs"] == [{"name": "image", "shape": [1, 3, 32, 32], "constant": False}]
 END
 fi
-expect 64 "prints models only" "$ETALON" inspect "$demo" --json
 
 # ---- removed and kept ----
 
