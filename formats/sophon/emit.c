@@ -19,8 +19,10 @@ static const char readme[] =
     "  <name>_deploy_fp32_unique_top.prototxt  the fp32 network, with an Input layer\n"
     "  <name>_test_fp32_unique_top.prototxt    the same with a Data layer: write the path of your LMDB into its "
     "source\n"
-    "  <name>_test_fp32_tuned.prototxt         the same with our thresholds, and float layers marked\n"
     "  <name>.fp32umodel                       its weights; BatchNorm is folded into convolutions\n"
+    "  <name>_deploy_fp32_tuned.prototxt       the fp32 network with biases corrected for what rounding shifts\n"
+    "  <name>_test_fp32_tuned.prototxt         the same with a Data layer, our thresholds, and float layers marked\n"
+    "  <name>_tuned.fp32umodel                 weights and corrected biases of both\n"
     "  <name>_deploy_int8_unique_top.prototxt  the int8 network, with int8_scale for its input\n"
     "  <name>_test_int8_unique_top.prototxt    the same with a Data layer\n"
     "  <name>.int8umodel                       its integers (EXPERIMENTAL, see below)\n"
@@ -29,8 +31,8 @@ static const char readme[] =
     "Three ways on, the more public first (no tool of the vendor's was at hand to try them):\n"
     "\n"
     "1. tpu-mlir (also BM1684X), all of it public:\n"
-    "     cp <name>.fp32umodel <name>.caffemodel\n"
-    "     model_transform.py --model_name <name> --model_def <name>_deploy_fp32_unique_top.prototxt \\\n"
+    "     cp <name>_tuned.fp32umodel <name>.caffemodel\n"
+    "     model_transform.py --model_name <name> --model_def <name>_deploy_fp32_tuned.prototxt \\\n"
     "       --model_data <name>.caffemodel --mlir <name>.mlir\n"
     "     model_deploy.py --mlir <name>.mlir --quantize INT8 --calibration_table <name>_cali_table \\\n"
     "       --quantize_table <name>_qtable --chip bm1684 --model <name>.bmodel\n"
@@ -39,13 +41,15 @@ static const char readme[] =
     "   if it refuses model_type or upper_limit, the vendor's own fields, give it what `etalon convert --to caffe` "
     "writes.\n"
     "2. The vendor's calibrator, which honours a layer's threshold and forward_with_float (documented fields):\n"
-    "     calibration_use_pb quantize -model=<name>_test_fp32_tuned.prototxt -weights=<name>.fp32umodel "
-    "-bitwidth=TO_INT8\n"
+    "     calibration_use_pb quantize -model=<name>_test_fp32_tuned.prototxt \\\n"
+    "       -weights=<name>_tuned.fp32umodel -bitwidth=TO_INT8\n"
     "   and then bmnetu on what it writes.\n"
     "3. Ours as they stand:\n"
     "     bmnetu -model=<name>_deploy_int8_unique_top.prototxt -weight=<name>.int8umodel -prec=INT8 -target=BM1684\n"
     "\n"
-    "The fp32 files have the network's own biases; those of <name>.int8umodel are corrected for what rounding shifts.\n"
+    "The other fp32 files have the network's own biases. Whoever quantizes the tuned ones by our thresholds as "
+    "tpu-mlir\n"
+    "does has the integers of <name>.int8umodel.\n"
     "\n"
     "Confirmed by public sources: all field names and numbers, the commands, int8_scale (multiply the preprocessed "
     "input,\n"
@@ -142,8 +146,18 @@ static int write_float(const struct emitter *e, struct sophon_net *net, struct e
 {
     if (sophon_net_init(net, e->plan, e->plan->graph, err) != 0 || write_tables(e, net, err) != 0 ||
         write_text(e, net, "_deploy_fp32_unique_top.prototxt", err) != 0 ||
-        write_weights(e, net, ".fp32umodel", err) != 0 || use_data_layers(e, net, true, err) != 0 ||
-        write_text(e, net, "_test_fp32_unique_top.prototxt", err) != 0)
+        write_weights(e, net, ".fp32umodel", err) != 0 || use_data_layers(e, net, true, err) != 0)
+        return -1;
+    return write_text(e, net, "_test_fp32_unique_top.prototxt", err);
+}
+
+/* For who makes integers of floats and our thresholds: the biases are those that belong to such integers. */
+static int write_tuned(const struct emitter *e, struct sophon_net *net, const struct graph *corrected,
+                       struct error *err)
+{
+    if (sophon_net_init(net, e->plan, corrected, err) != 0 ||
+        write_text(e, net, "_deploy_fp32_tuned.prototxt", err) != 0 ||
+        write_weights(e, net, "_tuned.fp32umodel", err) != 0 || use_data_layers(e, net, false, err) != 0)
         return -1;
     sophon_put_choices(net);
     return write_text(e, net, "_test_fp32_tuned.prototxt", err);
@@ -171,16 +185,19 @@ static int emit_float(const struct emitter *e, struct error *err)
     return rc;
 }
 
-static int emit_integers(const struct emitter *e, struct error *err)
+/* With constants of the plan's own. */
+static int emit_planned(const struct emitter *e, enum planned_constants what,
+                        int (*write)(const struct emitter *, struct sophon_net *, const struct graph *, struct error *),
+                        struct error *err)
 {
-    struct planned_graph codes;
+    struct planned_graph planned;
     struct sophon_net net = {0};
-    int rc = planned_graph_init(&codes, e->plan, PLANNED_CODES, err);
+    int rc = planned_graph_init(&planned, e->plan, what, err);
 
     if (rc == 0)
-        rc = write_integers(e, &net, &codes.graph, err);
+        rc = write(e, &net, &planned.graph, err);
     sophon_net_fini(&net);
-    planned_graph_fini(&codes);
+    planned_graph_fini(&planned);
     return rc;
 }
 
@@ -202,7 +219,8 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
 
     if (n >= (int)sizeof e.base)
         return error_set(err, EX_CANTCREAT, "the name of model \"%s\" is too long for a file", info->model_name);
-    if (emit_float(&e, err) != 0 || emit_integers(&e, err) != 0)
+    if (emit_float(&e, err) != 0 || emit_planned(&e, PLANNED_BIASES, write_tuned, err) != 0 ||
+        emit_planned(&e, PLANNED_CODES, write_integers, err) != 0)
         return -1;
     return exporter_write_file(output, sophon_bm1684_profile.name, "/README", readme, sizeof readme - 1, err);
 }

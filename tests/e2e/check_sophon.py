@@ -34,8 +34,10 @@ def read_binary(ending):
 
 
 nets = {ending: read_text(ending) for ending in (
-    "deploy_fp32_unique_top", "deploy_int8_unique_top", "test_fp32_unique_top", "test_int8_unique_top", "test_fp32_tuned")}
+    "deploy_fp32_unique_top", "deploy_int8_unique_top", "test_fp32_unique_top", "test_int8_unique_top", "test_fp32_tuned",
+    "deploy_fp32_tuned")}
 floats, integers = read_binary("fp32umodel"), read_binary("int8umodel")
+tuned = NetParameter.FromString(open(f"{folder}/{name}_tuned.fp32umodel", "rb").read())
 
 for ending, net in nets.items():
     tops = [top for layer in net.layer for top in layer.top]
@@ -79,6 +81,27 @@ for layer in floats.layer:
     s_in, s_out = (quantized[layer.name].th_input[0] / 127, quantized[layer.name].th_output[0] / 127)
     assert np.isclose(s_in * blob.scaleToFloat, s_out / 2.0 ** blob.right_shift_num, rtol=1e-5), layer.name
 assert worst < 0.5001, worst
+
+# Whoever quantizes the tuned floats by the table, as tpu-mlir does, has our integers: shifts, weights and biases.
+n_tuned = 0
+for layer in tuned.layer:
+    if not layer.blobs or quantized[layer.name].forward_with_float:
+        continue
+    blobs = quantized[layer.name].blobs
+    s_in, s_out = (t / 127 for t in (quantized[layer.name].th_input[0], table[layer.top[0]]))
+    weights = np.array(layer.blobs[0].data)
+    biases = np.array(layer.blobs[1].data) if len(layer.blobs) > 1 else np.zeros(1)
+    r = 0
+    while r < 31 and np.abs(weights).max() * s_in / s_out * 2 ** (r + 1) < 127:
+        r += 1
+    while r > 0 and (np.abs(biases) * 2 ** r / s_out > 32767.5).mean() > 0.03:
+        r -= 1
+    assert r == blobs[0].right_shift_num, f"{layer.name}: {r} and {blobs[0].right_shift_num}"
+    assert np.abs(np.clip(weights * 2.0 ** r * s_in / s_out, -127, 127) - blobs[0].int32_data).max() < 0.501, layer.name
+    if len(blobs) > 1:
+        assert np.abs(np.clip(biases * 2.0 ** r / s_out, -32768, 32767) - blobs[1].int32_data).max() < 0.51, layer.name
+    n_tuned += 1
+assert n_tuned > 0
 
 
 def pair(single, h, w, default):
