@@ -10,14 +10,14 @@
 
 static char root[64]; /* the folder of the running test */
 
-static int make_root(void **state)
+static inline int make_root(void **state)
 {
     (void)state;
     snprintf(root, sizeof root, "/tmp/etalon_torch_XXXXXX");
     return mkdtemp(root) != NULL ? 0 : -1;
 }
 
-static int remove_root(void **state)
+static inline int remove_root(void **state)
 {
     char command[128];
 
@@ -26,7 +26,7 @@ static int remove_root(void **state)
     return system(command);
 }
 
-static const char *in_root(const char *name)
+static inline const char *in_root(const char *name)
 {
     static char paths[4][300];
     static size_t at;
@@ -42,7 +42,7 @@ struct text {
     size_t size;
 };
 
-static void put(struct text *text, const void *data, size_t size)
+static inline void put(struct text *text, const void *data, size_t size)
 {
     text->data = realloc(text->data, text->size + size + 1);
     assert_non_null(text->data);
@@ -51,18 +51,18 @@ static void put(struct text *text, const void *data, size_t size)
     text->size += size;
 }
 
-static void put_number(struct text *text, uint64_t number, size_t width)
+static inline void put_number(struct text *text, uint64_t number, size_t width)
 {
     for (size_t i = 0; i < width; i++)
         put(text, &(uint8_t){(uint8_t)(i < sizeof number ? number >> 8 * i : 0)}, 1);
 }
 
-static void put_string(struct text *text, const char *string)
+static inline void put_string(struct text *text, const char *string)
 {
     put(text, string, strlen(string));
 }
 
-static void write_bytes(const char *name, const void *data, size_t size)
+static inline void write_bytes(const char *name, const void *data, size_t size)
 {
     FILE *file = fopen(in_root(name), "wb");
 
@@ -72,14 +72,14 @@ static void write_bytes(const char *name, const void *data, size_t size)
 }
 
 /* The file, which is emptied. */
-static void write_text(const char *name, struct text *text)
+static inline void write_text(const char *name, struct text *text)
 {
     write_bytes(name, text->data, text->size);
     free(text->data);
     *text = (struct text){0};
 }
 
-static void read_text(const char *path, struct text *text)
+static inline void read_text(const char *path, struct text *text)
 {
     uint8_t buffer[4096];
     FILE *file = fopen(path, "rb");
@@ -93,7 +93,8 @@ static void read_text(const char *path, struct text *text)
 
 /* ---- The legacy container around a pickle: one storage of four floats, 0 to 3 */
 
-static void write_legacy(const char *name, const char *object, size_t object_size, const char *keys, size_t keys_size)
+static inline void write_legacy(const char *name, const char *object, size_t object_size, const char *keys,
+                                size_t keys_size)
 {
     static const char head[] = "\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xe9\3.\x80\2}.";
     const float elements[4] = {0, 1, 2, 3};
@@ -109,7 +110,7 @@ static void write_legacy(const char *name, const char *object, size_t object_siz
 
 /* ---- Zip archives, members stored as they are */
 
-static uint32_t crc32_of(const uint8_t *data, size_t size)
+static inline uint32_t crc32_of(const uint8_t *data, size_t size)
 {
     uint32_t crc = UINT32_MAX;
 
@@ -132,7 +133,7 @@ struct zip_member {
 };
 
 /* From "version needed" to "size": the same in both headers. */
-static void put_zip_fields(struct text *zip, const struct zip_member *m, uint32_t size)
+static inline void put_zip_fields(struct text *zip, const struct zip_member *m, uint32_t size)
 {
     put_number(zip, 20, 2);
     put_number(zip, 0, 8); /* flags, method, time, date */
@@ -143,14 +144,14 @@ static void put_zip_fields(struct text *zip, const struct zip_member *m, uint32_
     put_number(zip, 0, 2); /* no extra field */
 }
 
-static void put_zip_local(struct text *zip, const struct zip_member *m)
+static inline void put_zip_local(struct text *zip, const struct zip_member *m)
 {
     put(zip, "PK\3\4", 4);
     put_zip_fields(zip, m, m->local_size != 0 ? m->local_size : (uint32_t)m->size);
     put_string(zip, m->name);
 }
 
-static void put_zip_central(struct text *zip, const struct zip_member *m, size_t position)
+static inline void put_zip_central(struct text *zip, const struct zip_member *m, size_t position)
 {
     put(zip, "PK\1\2", 4);
     put_number(zip, 20, 2);
@@ -160,7 +161,7 @@ static void put_zip_central(struct text *zip, const struct zip_member *m, size_t
     put_string(zip, m->name);
 }
 
-static void put_zip_end(struct text *zip, size_t directory, size_t n)
+static inline void put_zip_end(struct text *zip, size_t directory, size_t n)
 {
     size_t size = zip->size - directory;
 
@@ -173,7 +174,7 @@ static void put_zip_end(struct text *zip, size_t directory, size_t n)
     put_number(zip, 0, 2);
 }
 
-static void write_zip(const char *name, const struct zip_member *members, size_t n)
+static inline void write_zip(const char *name, const struct zip_member *members, size_t n)
 {
     size_t positions[8], directory;
     struct text zip = {0};
@@ -190,5 +191,39 @@ static void write_zip(const char *name, const struct zip_member *members, size_t
     put_zip_end(&zip, directory, n);
     write_text(name, &zip);
 }
+
+/* One storage "0" of four floats; the tensors in each pickle refer to it. */
+#define STORAGE_OF(class, key, n)       "(X\7\0\0\0storagec" class "\nX\1\0\0\0" key "X\3\0\0\0cpu" n "NtQ"
+#define STORAGE                         STORAGE_OF("torch\nFloatStorage", "0", "K\4")
+#define TENSOR(storage, offset, layout) "ctorch._utils\n_rebuild_tensor_v2\n(" storage offset layout "\x89}tR"
+#define GOOD                            TENSOR(STORAGE, "K\0", "K\4\x85K\1\x85")
+#define NO_KEYS                         "\x80\2]."
+#define KEYS                                                                                                           \
+    "\x80\2](U\1"                                                                                                      \
+    "0e."
+#define STATE(tensor) "\x80\2}X\1\0\0\0a" tensor "s."
+
+static inline struct torch_state *must_read(const char *path)
+{
+    struct error err = {0};
+    struct torch_state *state = torch_read(path, &err);
+
+    if (state == NULL)
+        fail_msg("%s", err.text);
+    return state;
+}
+
+static inline const struct tensor *must_find(const struct torch_state *state, const char *name)
+{
+    const struct torch_tensor *found = torch_find(state, name);
+
+    if (found == NULL)
+        fail_msg("there is no tensor \"%s\"", name);
+    return &found->tensor;
+}
+
+static const char *const containers[] = {"legacy", "zip"};
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
 
 #endif
