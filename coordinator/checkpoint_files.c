@@ -14,7 +14,9 @@
 
 enum {
     GENERATIONS = 2,
-    SHARD_BYTES = 1 << 20, /* of counters, at least: compressed to some 50 KB, for which a file is worth its syncs */
+    /* Of counters, at least: a message of the reduction (reduce.c), which shards shall not cut into more. Compressed it
+     * is some 400 KB, for which a file is worth its syncs. */
+    SHARD_BYTES = 8 << 20,
 };
 
 static const char folder[] = "checkpoint";

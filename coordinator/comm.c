@@ -12,7 +12,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { CHUNK_ITEMS = 1 << 22 };
+enum {
+    CHUNK_ITEMS = 1 << 22,
+    FEW_BYTES = 4096, /* of a reduction that needs no ring, so that its ranks may as well sleep in it */
+};
 
 static bool is_parallel;
 static MPI_Comm active = MPI_COMM_WORLD; /* the ranks that the calls are of: all, or those of a group */
@@ -96,23 +99,33 @@ void comm_leave_group(void)
     active = MPI_COMM_WORLD;
 }
 
-/* Until all ranks are here, asleep: MPI's own waiting keeps a core busy, which the rank that is waited for may need.
- * Awake at first, since most come at about the same time. */
+/* Until what was begun is done, asleep: MPI's own waiting keeps a core busy, which the rank that is waited for may
+ * need. Awake at first, since most ranks come at about the same time. */
+static void wait_asleep(MPI_Request request, const char *what)
+{
+    const long longest = 2000000; /* 2 ms: of many waiting ranks on few cores, each looks seldom */
+    struct timespec pause = {0, 50000};
+    double begin = clock_seconds();
+    int is_done = 0;
+
+    for (;;) {
+        comm_check(MPI_Test(&request, &is_done, MPI_STATUS_IGNORE), what);
+        if (is_done)
+            return;
+        if (clock_seconds() - begin < 1e-4)
+            continue;
+        nanosleep(&pause, NULL);
+        pause.tv_nsec = 2 * pause.tv_nsec < longest ? 2 * pause.tv_nsec : longest;
+    }
+}
+
+/* Before what has no version that one could wait for asleep, or only a slower one. */
 static void wait_for_all(const char *what)
 {
-    const struct timespec pause = {0, 200000};
-    double begin = clock_seconds();
     MPI_Request request;
-    int are_here = 0;
 
     comm_check(MPI_Ibarrier(active, &request), what);
-    for (;;) {
-        comm_check(MPI_Test(&request, &are_here, MPI_STATUS_IGNORE), what);
-        if (are_here)
-            return;
-        if (clock_seconds() - begin > 1e-4)
-            nanosleep(&pause, NULL);
-    }
+    wait_asleep(request, what);
 }
 
 static int agree(const struct comm *comm, int rc, struct error *err)
@@ -122,8 +135,10 @@ static int agree(const struct comm *comm, int rc, struct error *err)
     } mine = {rc != 0, comm->rank}, first = mine;
 
     if (is_parallel) {
-        wait_for_all("agreeing on a verdict");
-        comm_check(MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active), "agreeing on a verdict");
+        MPI_Request request;
+
+        comm_check(MPI_Iallreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, active, &request), "agreeing on a verdict");
+        wait_asleep(request, "agreeing on a verdict");
     }
     if (!first.failed)
         return 0;
@@ -178,6 +193,14 @@ static void all_reduce(void *values, size_t n, size_t size, MPI_Datatype type, M
 
     if (!is_parallel || n == 0)
         return;
+    if (n <= FEW_BYTES / size) {
+        MPI_Request request;
+
+        comm_check(MPI_Iallreduce(MPI_IN_PLACE, values, (int)n, type, op, active, &request), "a reduction");
+        wait_asleep(request, "a reduction");
+        seconds += clock_seconds() - begin;
+        return;
+    }
     wait_for_all("a reduction");
     for (size_t at = 0; at < n; at += CHUNK_ITEMS) {
         size_t m = n - at < CHUNK_ITEMS ? n - at : CHUNK_ITEMS;

@@ -144,33 +144,90 @@ static int reduce_counts(const struct comm *comm, const struct list *list, bool 
     return rc;
 }
 
-/* Limbs below 2^32 leave room for 2^31 ranks in a word. */
-static void reduce_sums(const struct comm *comm, struct observation *o)
-{
-    for (size_t v = 0; v < o->graph->n_values; v++) {
-        size_t n = o->sums[v] == NULL ? 0 : observation_channels(o->graph, (int)v);
+/* ---- exact sums: limbs below 2^32 leave room for 2^31 ranks in a word ---- */
 
-        for (size_t c = 0; c < n; c++)
+struct words {
+    int64_t *at;
+    size_t n;
+};
+
+/* Sums and squares of all values in a fixed order, and extrema: the same list on every rank. *list ends with the
+ * caller.
+ */
+static int list_words(struct observation *o, struct words **list, size_t *n, struct error *err)
+{
+    struct extras *extras = o->extras;
+
+    _Static_assert(sizeof(struct record_extrema) % sizeof(int64_t) == 0,
+                   "words only, so that they can be summed as such");
+    *n = 0;
+    *list = memory_create(2 * o->graph->n_values + 1, sizeof **list, "a list of sums", err);
+    for (size_t v = 0; *list != NULL && v < o->graph->n_values; v++) {
+        if (o->sums[v] != NULL)
+            (*list)[(*n)++] =
+                (struct words){(int64_t *)o->sums[v], observation_channels(o->graph, (int)v) * EXACT_SUM_LIMBS};
+        if (extras != NULL && extras_n_squares(extras, (int)v) > 0)
+            (*list)[(*n)++] =
+                (struct words){(int64_t *)extras->squares[v], extras_n_squares(extras, (int)v) * EXACT_SUM_LIMBS};
+    }
+    if (*list != NULL && extras != NULL && extras->extrema != NULL)
+        (*list)[(*n)++] =
+            (struct words){(int64_t *)extras->extrema, o->graph->n_values * sizeof *extras->extrema / sizeof(int64_t)};
+    return *list == NULL ? -1 : 0;
+}
+
+static void normalise_sums(struct observation *o)
+{
+    for (size_t v = 0; v < o->graph->n_values; v++)
+        for (size_t c = 0; o->sums[v] != NULL && c < observation_channels(o->graph, (int)v); c++)
             exact_sum_normalise(&o->sums[v][c]);
-        comm_sum_int64(comm, (int64_t *)o->sums[v], n * EXACT_SUM_LIMBS);
-        for (size_t c = 0; c < n; c++)
-            exact_sum_normalise(&o->sums[v][c]);
+    if (o->extras != NULL)
+        extras_normalise(o->extras);
+}
+
+/* Words [first, first + n) of all of them, one list after the other, to `batch` or from it. */
+static void copy_words(const struct words *list, size_t first, size_t n, int64_t *batch, bool is_back)
+{
+    for (size_t done = 0; done < n; list++) {
+        size_t count = first < list->n ? list->n - first : 0;
+
+        count = count < n - done ? count : n - done;
+        if (count > 0 && is_back)
+            memcpy(list->at + first, batch + done, count * sizeof *batch);
+        else if (count > 0)
+            memcpy(batch + done, list->at + first, count * sizeof *batch);
+        done += count;
+        first = first < list->n ? 0 : first - list->n;
     }
 }
 
-static void reduce_extras(const struct comm *comm, struct extras *extras)
+/* Together, for a message each would be hundreds of small ones, for which MPI sends three times as much. */
+static int reduce_sums(const struct comm *comm, struct observation *o, struct error *err)
 {
-    _Static_assert(sizeof(struct record_extrema) % sizeof(int64_t) == 0,
-                   "words only, so that they can be summed as such");
-    extras_normalise(extras);
-    if (extras->extrema != NULL)
-        comm_sum_int64(comm, (int64_t *)extras->extrema,
-                       extras->graph->n_values * sizeof *extras->extrema / sizeof(int64_t));
-    for (size_t v = 0; v < extras->graph->n_values; v++) {
-        if (extras_n_squares(extras, (int)v) > 0)
-            comm_sum_int64(comm, (int64_t *)extras->squares[v], extras_n_squares(extras, (int)v) * EXACT_SUM_LIMBS);
+    struct words *list = NULL;
+    int64_t *batch = NULL;
+    size_t n = 0, total = 0;
+    int rc = list_words(o, &list, &n, err);
+
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        total += list[i].n;
+    if (rc == 0)
+        batch = memory_create(total < BATCH_COUNTERS ? total : BATCH_COUNTERS, sizeof *batch, "a batch of sums", err);
+    rc = comm_agree(comm, batch == NULL ? -1 : 0, err);
+    if (rc == 0)
+        normalise_sums(o);
+    for (size_t first = 0; rc == 0 && comm->size > 1 && first < total; first += BATCH_COUNTERS) {
+        size_t count = total - first < BATCH_COUNTERS ? total - first : BATCH_COUNTERS;
+
+        copy_words(list, first, count, batch, false);
+        comm_sum_int64(comm, batch, count);
+        copy_words(list, first, count, batch, true);
     }
-    extras_normalise(extras);
+    if (rc == 0)
+        normalise_sums(o);
+    free(batch);
+    free(list);
+    return rc;
 }
 
 /* Collective. rc is this rank's verdict on the list, which ends here. */
@@ -197,11 +254,9 @@ int reduce_observation(const struct comm *comm, struct observation *observation,
 
     rc = reduce_list(comm, &list, rc, err);
     if (rc == 0)
-        reduce_sums(comm, observation);
+        rc = reduce_sums(comm, observation, err);
     if (rc == 0 && observation->parts != NULL)
         comm_sum_uint64(comm, observation->parts->n_records, OBSERVE_PARTS);
-    if (rc == 0 && observation->extras != NULL)
-        reduce_extras(comm, observation->extras);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum { GENERATIONS = 2 };
 
 static const char *const names[GENERATIONS] = {"checkpoint/refine0.h5", "checkpoint/refine1.h5"};
 static const double shortest_interval = 60, worth_keeping = 10; /* seconds */
+static const double intervals_of_cost = 4;                      /* as in checkpoint.c */
 
 struct sums_checkpoint {
     const struct comm *comm;
@@ -94,6 +96,7 @@ static void write_next(struct sums_checkpoint *c, struct exact_sum *sums, size_t
                               .n_error_sums = n * EXACT_SUM_LIMBS,
                               .error_sums = (uint64_t *)sums};
     struct error why = {0};
+    double begin = clock_seconds(), interval = shortest_interval;
 
     snprintf(archive.etalon_version, sizeof archive.etalon_version, "%s", ETALON_VERSION);
     snprintf(archive.statistics_fingerprint, sizeof archive.statistics_fingerprint, "%s", c->fingerprint);
@@ -103,8 +106,9 @@ static void write_next(struct sums_checkpoint *c, struct exact_sum *sums, size_t
     else
         c->next = (c->next + 1) % GENERATIONS;
     c->kept = clock_seconds();
-    c->due =
-        c->kept + (c->request->checkpoint_interval > 0 ? (double)c->request->checkpoint_interval : shortest_interval);
+    if (c->request->checkpoint_interval > 0)
+        interval = (double)c->request->checkpoint_interval;
+    c->due = c->kept + fmax(interval, intervals_of_cost * (c->kept - begin));
 }
 
 /* ---- the face of sums_checkpoint.h ---- */

@@ -108,6 +108,7 @@ SlurmdTimeout=10
 KillWait=5
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
+SchedulerParameters=sched_interval=1,bf_interval=1
 SlurmctldParameters=preempt_send_user_signal
 NodeName=node[1-$n] NodeAddr=$network.[1-$n] CPUs=$(nproc) RealMemory=1000
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1

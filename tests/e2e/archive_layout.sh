@@ -15,7 +15,7 @@ demo_job twice 'limits: {max_bad_records: 1}
 calibration: {passes: two, activations: kl-tnn, weights: admm, granularity: per-channel}
 target_options: {tnn: {mode: tool-exact}}\ntargets: [tnn]\nevaluate: {skip: true}'
 demo_job stable 'limits: {max_bad_records: 1}\ntargets: ["null"]\ncalibration: {stop_when_stable: 0.5}\nevaluate: {skip: true}'
-demo_job stopped 'targets: ["null"]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}'
+demo_job stopped 'targets: ["null"]\ncalibration: {granularity: per-channel}\nevaluate: {skip: true}\ncheckpoint: {interval: 1}'
 sed -i 's|pictures/calibration.txt|pictures/long.txt|' "$scratch/stopped.yaml"
 demo_job refined 'targets: [tnn]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}\ncalibration: {activations: minmax, refine: 1}'
 head -n "$(sized 1500 300)" "$scratch/pictures/long.txt" >"$scratch/pictures/short.txt"
@@ -25,19 +25,19 @@ for job in plain tensor twice stable; do
 done
 "$ETALON" merge -q "$scratch/plain" -o "$scratch/merged.h5" >/dev/null || fail "merge"
 
-# stopped JOB NAME: while it has a checkpoint of such a name
+# stopped JOB NAME [MPIRUN...]: while it has a checkpoint of such a name
 stopped() {
-  "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null 2>&1 & run=$!
+  "${@:3}" "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null 2>&1 & run=$!
   wait_for 60 eval "find '$scratch/$1/checkpoint' -name '$2' | grep -q ."
   kill -USR1 $run
   wait $run || true
 }
-stopped stopped '*.h5'
+stopped stopped '?.h5' mpirun --oversubscribe --bind-to none -n 2 # an index and shards
 stopped refined 'refine*.h5'
 
 check() { "$PYTHON" "$here/check_layout.py" "$@"; }
-archives=("$scratch"/{plain,tensor,twice,stable}/archive.h5 "$scratch/merged.h5" "$(ls "$scratch"/stopped/checkpoint/*.h5 | head -n 1)"
-  "$(ls "$scratch"/refined/checkpoint/refine*.h5 | head -n 1)")
+archives=("$scratch"/{plain,tensor,twice,stable}/archive.h5 "$scratch/merged.h5" "$(ls "$scratch"/stopped/checkpoint/?.h5 | head -n 1)"
+  "$(ls "$scratch"/stopped/checkpoint/?.1.h5 | head -n 1)" "$(ls "$scratch"/refined/checkpoint/refine*.h5 | head -n 1)")
 check "$SOURCE/jobs/doc/archive.md" "${archives[@]}" || fail "the layout"
 
 # The check itself: a dataset too many, a row too many, another unit are found.

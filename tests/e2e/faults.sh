@@ -77,6 +77,11 @@ echo "ok: killed at $n_kills steps of writing"
 
 # --- three ranks write a checkpoint in shards; one of them is killed at any step of a file, or in the midst of its work
 # behind it. The rank's files of the checkpoint come first, so some steps are enough.
+calibrate+=(--set calibration.granularity=per-channel) # 24 MiB of counters
+"${calibrate[@]}" --set output=undisturbed_wide >/dev/null || fail "undisturbed, per channel"
+mv "$scratch/undisturbed" "$scratch/undisturbed_narrow"
+mv "$scratch/undisturbed_wide" "$scratch/undisturbed"
+expected=$(bits "$scratch/undisturbed")
 n_kills=0
 for rank in 0 1; do
   for point in open write fsync rename fsync_folder; do
@@ -91,6 +96,10 @@ for rank in 0 1; do
 done
 [ $n_kills -gt 15 ] || fail "only $n_kills kills of ranks that write shards"
 echo "ok: killed at $n_kills steps of writing shards"
+calibrate=("${calibrate[@]:0:${#calibrate[@]}-2}")
+rm -rf "$scratch/undisturbed"
+mv "$scratch/undisturbed_narrow" "$scratch/undisturbed"
+expected=$(bits "$scratch/undisturbed")
 
 # --- a disk that fails at any step of any file: 74 and one sentence. A checkpoint that cannot be written is a warning, and
 # the run goes on: that all files are through is known when a few steps more do no harm.

@@ -2,7 +2,7 @@
 # Well-known architectures with random weights (tests/random_networks.py): our fp32, before and after the passes, is that
 # of ONNX Runtime; what calibration on two ranks writes, ONNX Runtime computes as our simulation said it would.
 #
-#   random_networks.sh [NAME...]     these in fp32 only
+#   random_networks.sh [NAME...]     these in fp32, and the larger ones in int8
 . "$(dirname "$0")/lib.sh"
 need_python onnxruntime
 need_python PIL
@@ -38,15 +38,26 @@ JOB
   [[ $targets != *tnn* ]] || [ -s "$scratch/$name/tnn/$name.quantized.tnnmodel" ] || fail "$name: no model for tnn"
 }
 
-if [ $# -gt 0 ]; then # the larger ones, nightly
+# again NAME: a model that was quantized already keeps its thresholds: what we wrote, calibrated once more.
+again() {
+  "$ETALON" calibrate -q "$scratch/$1.yaml" --set "model={file: $1/onnx-qdq/$1.onnx}" --set 'targets=[onnx-qdq]' \
+    --set calibration.activations=given --set "output=$1.again" >/dev/null || fail "$1: its quantized model again"
+  "$PYTHON" "$here/check_given.py" "$scratch/$1/report.json" "$scratch/$1.again/report.json" || fail "$1: given thresholds"
+}
+
+if [ $# -gt 0 ]; then # the larger ones, and int8 that takes long, nightly
   fp32 "$@"
   [ ! -e "$scratch/resnet50.onnx" ] || "$ETALON" inspect "$scratch/resnet50.onnx" >"$scratch/stdout"
   [ ! -e "$scratch/resnet50.onnx" ] || grep -q ': 25557032 parameters, 4089184256 multiply' "$scratch/stdout" ||
     fail "resnet50: totals other than the published ones"
+  [ "${SANITIZED:-0}" = 0 ] || exit 0
+  int8 mobilenetv2 99
+  again mobilenetv2
+  int8 ssd_mobilenet 99
   exit
 fi
 fp32 features sequence two_inputs segmentation resnext vit_tiny transformer unet
-[ "${SANITIZED:-0}" = 1 ] || fp32 shufflenetv2 mobilenetv2 ssd_mobilenet # minutes each
+[ "${SANITIZED:-0}" = 1 ] || fp32 shufflenetv2 mobilenetv2 ssd_mobilenet # minutes each there
 "$ETALON" inspect "$scratch/resnext.onnx" --normalised >"$scratch/stdout"
 [ "$(grep -c ' conv .* group 8 ' "$scratch/stdout")" -eq 2 ] || fail "split, convolutions and join are no grouped layers"
 
@@ -65,18 +76,6 @@ expect 78 "name those to split" "$ETALON" convert "$scratch/two_inputs.onnx" --t
 expect 69 "only models of one record" "$ETALON" convert "$scratch/unet.onnx" --to tnn --output "$scratch" --batch 3
 expect 69 "a join with a constant" "$ETALON" convert "$scratch/vit_tiny.onnx" --to onnx --output "$scratch" --batch 3
 
-# again NAME: a model that was quantized already keeps its thresholds: what we wrote, calibrated once more.
-again() {
-  "$ETALON" calibrate -q "$scratch/$1.yaml" --set "model={file: $1/onnx-qdq/$1.onnx}" --set 'targets=[onnx-qdq]' \
-    --set calibration.activations=given --set "output=$1.again" >/dev/null || fail "$1: its quantized model again"
-  "$PYTHON" "$here/check_given.py" "$scratch/$1/report.json" "$scratch/$1.again/report.json" || fail "$1: given thresholds"
-}
-
-if [ "${SANITIZED:-0}" = 0 ]; then
-  int8 mobilenetv2 99
-  again mobilenetv2
-  int8 ssd_mobilenet 99
-fi
 int8 unet "$(sized 80 0)" # the largest of 18432 probabilities near one: a step of rounding moves it
 int8 segmentation "$(sized 80 0)" # three outputs; as for unet
 int8 features 99

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # calibration.refine: thresholds that the simulation judges. The same bits for any number of ranks, stopped and killed in
 # between or not, and again from the archive alone; outputs that are never worse on the records they were judged by.
+# refine_long.sh has what takes long: other methods, and runs that are stopped and killed.
 . "$(dirname "$0")/lib.sh"
 need_tool jq
 
@@ -12,7 +13,9 @@ demo_job refined "$keys, refine: 2}"
 demo_job auto "$keys, refine: 1}"
 demo_job tensor "$keys, refine: 2, granularity: per-tensor}"
 sed -i 's/activations: minmax/activations: auto/' "$scratch/auto.yaml"
-for job in plain refined auto tensor; do
+others=()
+[ "${LONG:=0}" = 0 ] || others=(auto tensor)
+for job in plain refined "${others[@]}"; do
   ranks 2 "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"
 done
 for n in 0 3; do
@@ -37,7 +40,7 @@ echo "ok: the outputs of no target are worse; thresholds of $changed have change
 
 # --- the archive
 mv "$scratch/pictures" "$scratch/gone"
-for job in refined auto tensor; do
+for job in refined "${others[@]}"; do
   "$ETALON" emit "$scratch/$job/archive.h5" -m "$demo/demo.onnx" -o "$scratch/$job.emitted" >/dev/null || fail "$job: emit"
   for target in "${targets[@]}"; do diff -r "$scratch/$job/$target" "$scratch/$job.emitted/$target" || fail "emit: $target"; done
 done
@@ -50,6 +53,8 @@ expect 0 "statistics come from" "$ETALON" evaluate "$scratch/refined.yaml" --jso
   [ "$(jq '.targets.tnn.sqnr_db' "$scratch/stdout")" = "$(sqnr refined tnn)" ] || fail "evaluate: other figures"
 ! grep -q "refinement" "$scratch/stderr" || fail "evaluate has refined again"
 echo "ok: the archive gives what was refined"
+
+[ "$LONG" = 1 ] || exit 0
 
 # --- stopped and killed
 { yes "calibration/disc/0000.jpg 0" || true; } | head -n "$(sized 1500 300)" >"$scratch/list.txt"

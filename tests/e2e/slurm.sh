@@ -19,7 +19,8 @@ for launcher in srun mpirun; do
 done
 
 # --- a data error must not loop; a folder already finished is no work
-echo "nowhere.jpg 0" >>"$scratch/list.txt"
+head -n 100 "$scratch/list.txt" >"$scratch/short.txt"
+{ cat "$scratch/short.txt"; echo "nowhere.jpg 0"; } >"$scratch/list.txt"
 submit_calibration
 ends FAILED
 [ "$(of_job ExitCode)" = 65:0 ] && [ "$(of_job Restarts)" -eq 0 ] || { shows >&2; fail "expected exit 65 and no restart"; }
@@ -27,7 +28,7 @@ grep -q "record nowhere.jpg" "$scratch/log" || { shows >&2; fail "the message is
 echo "ok: exit 65 is not requeued"
 
 # --- the script that the program writes for a partition runs there
-head -n 100 "$scratch/list.txt" >"$scratch/short.txt"
+rm -rf "$scratch/out"
 on 1 "$ETALON" calibrate "$scratch/job.yaml" --slurm main --set dataset.list=short.txt --set output=out >"$scratch/job.sbatch" ||
   fail "--slurm"
 job=$(on 1 sbatch --parsable --chdir="$scratch" --output="$scratch/log" "$scratch/job.sbatch") || fail "sbatch of --slurm's"

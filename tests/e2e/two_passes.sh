@@ -37,7 +37,7 @@ echo "ok: emit"
 
 # --- stopped in the first pass, and in the second
 "${calibrate[@]}" -q --set "output=$scratch/undisturbed" --set checkpoint.interval=1000 >/dev/null
-kept() { find "$scratch/out/checkpoint" -name '*.h5' | grep -q .; }
+kept() { find "$scratch/out/checkpoint" -name '?.h5' | grep -q .; } # shards come before their index
 # stopped_when COMMAND...: started with two ranks, stopped as soon as the command succeeds, gone on with by three.
 stopped_when() {
   rm -rf "$scratch/out"
