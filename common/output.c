@@ -277,18 +277,10 @@ int output_write(struct output *output, const char *name, const void *data, size
 
 int output_write_path(const char *path, const void *data, size_t size, struct error *err)
 {
-    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
-    char folder[PATH_MAX];
-    struct output *output;
-    int rc;
+    const char *name;
+    struct output *output = output_open_for(path, &name, err);
+    int rc = output == NULL ? -1 : output_write(output, name, data, size, false, err);
 
-    if ((size_t)snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path) + 1,
-                         slash == NULL ? "." : path) >= sizeof folder)
-        return error_set(err, EX_CANTCREAT, "%s: the path is too long", path);
-    output = output_open_beside(folder, name, err);
-    if (output == NULL)
-        return -1;
-    rc = output_write(output, name, data, size, false, err);
     output_close(output);
     return rc;
 }

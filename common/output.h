@@ -23,14 +23,19 @@ struct output_file {
 
 struct output;
 
+/* mkdir -p. *made_at (0 before): folder[0 .. *made_at) is the outermost one that was not there; 0: all were.
+ * EX_CANTCREAT. */
+int output_make_folders(const char *folder, size_t *made_at, struct error *err);
+
 /* Creates the folder and its parents, proves that it can be written to, takes `.etalon.lock`, sweeps temporaries of
  * dead runs, but not from sub-folders that have a lock of their own: they are another run's. EX_CANTCREAT: cannot be
  * created or written, or in use ("in use by pid 12 on node3, job 77"). A lock is stale when its pid is dead on this
  * host, or its job id is our own (SLURM_JOB_ID, requeued). */
 struct output *output_open(const char *folder, struct error *err);
-/* The same for a folder that is not the run's own, in which it writes the file `name` only: of others, who may work at
- * files or in sub-folders beside it, nothing is swept. */
-struct output *output_open_beside(const char *folder, const char *name, struct error *err);
+/* The folder that the file `path` lies in, or will lie in: others may work at files or in sub-folders beside it, so
+ * temporaries of this file only are swept. *name: its name there, within `path`. EX_USAGE: not the name of a file;
+ * EX_CANTCREAT: as output_open, or what is there already is a folder or a device, which a file must not replace. */
+struct output *output_open_for(const char *path, const char **name, struct error *err);
 /* Releases the lock, removes temporaries, and the folders that output_open made where they are still empty. NULL is
  * allowed. */
 void output_close(struct output *output);
@@ -49,7 +54,7 @@ int output_adopt(struct output *output, const struct output_file *file, struct e
 int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,
                  struct error *err);
 
-/* One file anywhere, by the same way: its folder is opened for it. */
+/* One file anywhere, by the same way; as output_open_for. */
 int output_write_path(const char *path, const void *data, size_t size, struct error *err);
 
 /* For writers that need a real file (HDF5): the path of an empty temporary in the destination folder, valid until the

@@ -13,10 +13,10 @@
 
 enum { SWEEP_DEPTH = 3 }; /* <folder>/<target>/<part>/: as deep as our names go */
 
-/* mkdir -p, one component after the other. */
-static int create_folders(struct output *output, struct error *err)
+/* One component after the other. */
+int output_make_folders(const char *folder, size_t *made_at, struct error *err)
 {
-    char *copy = strdup(output->folder);
+    char *copy = strdup(folder);
 
     if (copy == NULL)
         return error_set(err, EX_OSERR, "cannot allocate the name of a folder");
@@ -27,11 +27,10 @@ static int create_folders(struct output *output, struct error *err)
             continue;
         *end = '\0';
         if (mkdir(copy, 0777) == 0) {
-            if (output->made_at == 0)
-                output->made_at = (size_t)(end - copy);
+            if (*made_at == 0)
+                *made_at = (size_t)(end - copy);
         } else if (errno != EEXIST) {
-            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", output->folder, copy,
-                      strerror(errno));
+            error_set(err, EX_CANTCREAT, "output folder %s: %s cannot be created: %s", folder, copy, strerror(errno));
             free(copy);
             return -1;
         }
@@ -43,8 +42,8 @@ static int create_folders(struct output *output, struct error *err)
     return 0;
 }
 
-/* Undoes create_folders, from the innermost folder out, as far as they are empty: a run that failed before its first
- * file leaves nothing behind. Cuts output->folder short on the way. */
+/* Undoes output_make_folders, from the innermost folder out, as far as they are empty: a run that failed before its
+ * first file leaves nothing behind. Cuts output->folder short on the way. */
 static void remove_empty_folders(struct output *output)
 {
     char *path = output->folder;
@@ -73,7 +72,7 @@ static struct output *open_folder(const char *folder, int sweep_depth, const cha
         error_set(err, EX_OSERR, "cannot allocate the name of a folder");
         goto fail;
     }
-    if (create_folders(output, err) != 0)
+    if (output_make_folders(output->folder, &output->made_at, err) != 0)
         goto fail;
     output->dir = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output->dir < 0) {
@@ -95,9 +94,24 @@ struct output *output_open(const char *folder, struct error *err)
     return open_folder(folder, SWEEP_DEPTH, NULL, err);
 }
 
-struct output *output_open_beside(const char *folder, const char *name, struct error *err)
+struct output *output_open_for(const char *path, const char **name, struct error *err)
 {
-    return open_folder(folder, 0, name, err);
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX] = ".";
+    struct stat info;
+
+    *name = slash == NULL ? path : slash + 1;
+    if (**name == '\0' || strlen(path) >= sizeof folder) {
+        error_set(err, EX_USAGE, "\"%s\": expected the name of a file", path);
+        return NULL;
+    }
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        error_set(err, EX_CANTCREAT, "%s: is no file that could be replaced", path);
+        return NULL;
+    }
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    return open_folder(folder, 0, *name, err);
 }
 
 void output_key(const struct output *output, char key[OUTPUT_KEY_BYTES])

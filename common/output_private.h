@@ -17,7 +17,7 @@ struct pending {
 
 struct output {
     char *folder;
-    size_t made_at; /* folder[0 .. made_at) is the outermost folder that output_open made; 0: all were there */
+    size_t made_at; /* folder[0 .. made_at) is the outermost folder that we made; 0: all were there */
     int dir, lock;
     char key[OUTPUT_KEY_BYTES]; /* where we hold no lock: the text of the one we write under */
     bool is_pending;

@@ -1,6 +1,8 @@
 /* compare_side.c — what is known of one run: its archive, its report, or both; see compare.h. */
 #include "coordinator/compare.h"
 
+#include "formats/json_text.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,13 +26,9 @@ static int read_archive(const char *path, struct compare_side *side, struct erro
 
 static int read_report(const char *path, struct compare_side *side, struct error *err)
 {
-    json_error_t why;
-
-    if (access(path, R_OK) != 0)
-        return error_set(err, EX_NOINPUT, "%s: cannot be opened", path);
-    side->report = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
+    side->report = json_file_read(path, err);
     if (side->report == NULL)
-        return error_set(err, EX_DATAERR, "%s: line %d: no JSON: %s", path, why.line, why.text);
+        return -1;
     if (!json_is_object(json_object_get(side->report, "targets")))
         return error_set(err, EX_DATAERR, "%s: no report of etalon: expected an object with \"targets\"", path);
     return 0;

@@ -1,6 +1,8 @@
 /* compare_targets.c — how far thresholds and scales moved, target by target; see compare.h. */
 #include "coordinator/compare_private.h"
 
+#include "formats/json_text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +47,6 @@ static int list_archived(const struct archive *archive, const struct archive_tar
     return 0;
 }
 
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 /* Of values in integers only. */
 static int list_reported(const json_t *layers, struct arena *arena, struct side_decision **out, size_t *n,
                          struct error *err)
@@ -65,10 +60,10 @@ static int list_reported(const json_t *layers, struct arena *arena, struct side_
         const char *method = json_string_value(json_object_get(layer, "method"));
 
         if (name != NULL && method != NULL && json_is_number(json_object_get(layer, "threshold")))
-            (*out)[(*n)++] =
-                (struct side_decision){name,
-                                       {true, (float)number_of(layer, "threshold"), (float)number_of(layer, "scale"),
-                                        method, number_of(layer, "sqnr_db")}};
+            (*out)[(*n)++] = (struct side_decision){name,
+                                                    {true, (float)json_number_at(layer, "threshold"),
+                                                     (float)json_number_at(layer, "scale"), method,
+                                                     json_number_at(layer, "sqnr_db")}};
     }
     return 0;
 }

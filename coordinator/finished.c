@@ -1,6 +1,7 @@
 /* finished.c — see finished.h. */
 #include "coordinator/finished.h"
 
+#include "common/log.h"
 #include "common/memory.h"
 
 #include <jansson.h>
@@ -34,6 +35,27 @@ static int read_manifest(const char *folder, json_t **manifest, struct error *er
     return error_set(err, EX_DATAERR, "%s: is no manifest of ours; remove it or choose another output folder", path);
 }
 
+/* Does the folder hold every file that its manifest lists? Their contents are the owner's affair: he may have edited a
+ * configuration. */
+static bool is_complete(const char *folder, const json_t *manifest)
+{
+    const json_t *file;
+    size_t i;
+
+    json_array_foreach(json_object_get(manifest, "files"), i, file)
+    {
+        const char *name = json_string_value(json_object_get(file, "name"));
+        char path[PATH_MAX];
+
+        if (name == NULL || (size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path ||
+            access(path, F_OK) == 0)
+            continue;
+        log_warning("%s is gone, so this job is not finished", path);
+        return false;
+    }
+    return true;
+}
+
 int finished_find(const char *folder, const char *statistics, const char *decisions, struct error *err)
 {
     const char *its_statistics = "", *its_decisions = "";
@@ -46,9 +68,12 @@ int finished_find(const char *folder, const char *statistics, const char *decisi
         /* what cannot be unpacked stays empty and equals nothing */
         json_unpack(manifest, "{s:{s:s, s:s}}", "fingerprint", "statistics", &its_statistics, "decisions",
                     &its_decisions);
-        found = strcmp(its_statistics, statistics) != 0 ? FINISHED_OTHER
-                : strcmp(its_decisions, decisions) == 0 ? FINISHED_SAME
-                                                        : FINISHED_SAME_STATISTICS;
+        if (strcmp(its_statistics, statistics) != 0)
+            found = FINISHED_OTHER;
+        else if (strcmp(its_decisions, decisions) != 0)
+            found = FINISHED_SAME_STATISTICS;
+        else
+            found = is_complete(folder, manifest) ? FINISHED_SAME : FINISHED_INCOMPLETE;
     }
     json_decref(manifest);
     return found;

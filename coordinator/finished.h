@@ -6,10 +6,11 @@
 
 #include "common/output.h"
 
-enum finished { FINISHED_NOT, FINISHED_SAME, FINISHED_SAME_STATISTICS, FINISHED_OTHER };
+enum finished { FINISHED_NOT, FINISHED_SAME, FINISHED_INCOMPLETE, FINISHED_SAME_STATISTICS, FINISHED_OTHER };
 
-/* What a manifest in the folder says of these fingerprints (hex): there is none, the same job, another one with the
- * same statistics, quite another one. -1 with EX_DATAERR when it is no manifest of ours. */
+/* What a manifest in the folder says of these fingerprints (hex): there is none, the same job, the same of which files
+ * are gone (a warning names the first), another one with the same statistics, quite another one. -1 with EX_DATAERR
+ * when it is no manifest of ours. */
 int finished_find(const char *folder, const char *statistics, const char *decisions, struct error *err);
 
 /* What that run ended with, as its report says: EX_UNAVAILABLE with the error of the first target that failed. */

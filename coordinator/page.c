@@ -91,19 +91,31 @@ static json_t *method_names(const struct page *page)
     return list;
 }
 
+/* The text of a file as JSON; null for no text. */
 static json_t *parse(const char *text, const char *name, struct error *err)
 {
     json_error_t why;
     json_t *root = text == NULL ? json_null() : json_loads(text, 0, &why);
 
     if (root == NULL)
-        error_set(err, EX_DATAERR, "%s: line %d: %s", name, why.line, why.text);
+        error_set(err, EX_DATAERR, "%s: line %d: no JSON: %s", name, why.line, why.text);
     return root;
+}
+
+static json_t *parse_report(const char *text, struct error *err)
+{
+    json_t *report = parse(text, "report.json", err);
+
+    if (report == NULL || json_is_object(json_object_get(report, "targets")))
+        return report;
+    json_decref(report);
+    error_set(err, EX_DATAERR, "report.json: no report of etalon: expected an object with \"targets\"");
+    return NULL;
 }
 
 static char *json_of(const struct page *page, struct error *err)
 {
-    json_t *report = parse(page->report, "report.json", err);
+    json_t *report = parse_report(page->report, err);
     json_t *run = report == NULL ? NULL : parse(page->run, "run.json", err), *root;
     char *text = NULL;
 

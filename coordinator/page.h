@@ -24,8 +24,8 @@ struct page {
 int page_compare(const struct comm *comm, struct page *page, double percentile, struct error *err);
 
 /* The file's text, to be freed; *size without the zero at its end. What is shown of a histogram is folded to at most
- * 256 bins, so that the file of a ResNet-50 on all targets stays below 3 MB. Local. EX_DATAERR: a text is no JSON;
- * EX_OSERR. */
+ * 256 bins, so that the file of a ResNet-50 on all targets stays below 3 MB. Local. EX_DATAERR: a text is no JSON,
+ * or no report; EX_OSERR. */
 char *page_text(const struct page *page, size_t *size, struct error *err);
 /* report.html of the output folder; not listed in the manifest. Local. */
 int page_write(const struct page *page, struct output *output, struct error *err);

@@ -102,33 +102,52 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, FI
 }
 
 /* "record fp32 <target> ..." and a line of numbers per record. */
-static int write_choices(const struct run *run, const char *path, struct error *err)
+static void print_choices(const struct run *run, FILE *out)
 {
     const struct evaluation *e = &run->evaluation;
-    FILE *file = fopen(path, "w");
-    bool failed;
 
-    if (file == NULL)
-        return error_set(err, EX_CANTCREAT, "%s: cannot be created: %s", path, strerror(errno));
-    fprintf(file, "record fp32");
+    fprintf(out, "record fp32");
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL)
-            fprintf(file, " %s", run->targets[i].target->name);
+            fprintf(out, " %s", run->targets[i].target->name);
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].has_variant)
-            fprintf(file, " %s:%s", run->targets[i].target->name, run->targets[i].variant_name);
+            fprintf(out, " %s:%s", run->targets[i].target->name, run->targets[i].variant_name);
     if (e->has_original)
-        fprintf(file, " original");
+        fprintf(out, " original");
     for (uint64_t r = 0; r < e->records.n_records; r++) {
-        fprintf(file, "\n%" PRIu64, r);
+        fprintf(out, "\n%" PRIu64, r);
         for (size_t i = 0; i < evaluation_networks(e); i++)
-            fprintf(file, " %" PRIu64, e->choices[i * e->records.n_records + r]);
+            fprintf(out, " %" PRIu64, e->choices[i * e->records.n_records + r]);
     }
-    fprintf(file, "\n");
-    failed = ferror(file) != 0;
-    if (fclose(file) != 0 || failed)
-        return error_set(err, EX_IOERR, "%s: cannot be written: %s", path, strerror(errno));
-    return 0;
+    fprintf(out, "\n");
+}
+
+static int write_choices(const struct run *run, const char *path, struct error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    bool has_failed;
+    int rc;
+
+    if (out != NULL)
+        print_choices(run, out);
+    has_failed = out == NULL || (ferror(out) != 0) | (fclose(out) != 0);
+    rc = has_failed ? error_set(err, EX_OSERR, "cannot allocate memory for %s", path)
+                    : output_write_path(path, text, size, err);
+    free(text);
+    return rc;
+}
+
+/* Before hours of work: can the file be written when they are over? */
+static int check_path(const char *path, struct error *err)
+{
+    const char *name;
+    struct output *output = output_open_for(path, &name, err);
+
+    output_close(output);
+    return output == NULL ? -1 : 0;
 }
 
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
@@ -137,6 +156,8 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     struct run run = {.comm = comm, .request = request};
     int rc = request->evaluate.is_skipped ? error_set(err, EX_CONFIG, "evaluate.skip is true in the job") : 0;
 
+    if (rc == 0 && comm->rank == 0 && choices != NULL)
+        rc = check_path(choices, err);
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = run_load(&run, err);

@@ -41,7 +41,8 @@ struct run {
     } ready[RUN_MAX_TARGETS];
     char model[65], measurement[65], statistics[65], decisions[65]; /* fingerprints */
     char probe[65];                                                 /* measure_probe's digest */
-    bool may_reuse;         /* the folder's archive is of another job with these statistics */
+    bool may_reuse; /* the folder has an archive of these statistics: of another job, or of this one with files missing
+                     */
     bool has_no_data;       /* emit: what needs records cannot be decided */
     struct archive earlier; /* of an archive with these statistics: its targets and its equalization alone */
     struct run_times times;

@@ -121,13 +121,13 @@ int run_check_finished(struct run *run, bool *is_finished, struct error *err)
     int32_t found = run->comm->rank > 0 ? FINISHED_NOT : finished_find(q->output, run->statistics, run->decisions, err);
     int rc = found < 0 ? -1 : 0;
 
-    if (found > FINISHED_SAME && !q->force && !q->may_replace)
+    if (found > FINISHED_INCOMPLETE && !q->force && !q->may_replace)
         rc = error_set(err, EX_CANTCREAT,
                        "%s: holds the finished results of another model, dataset or job; use --force to replace them",
                        q->output);
     rc = comm_agree(run->comm, rc, err);
     comm_broadcast(run->comm, &found, sizeof found);
-    run->may_reuse = found == FINISHED_SAME_STATISTICS;
+    run->may_reuse = found == FINISHED_INCOMPLETE || found == FINISHED_SAME_STATISTICS;
     *is_finished = rc == 0 && found == FINISHED_SAME && !q->force;
     return rc;
 }

@@ -4,6 +4,9 @@
 #include "common/printable.h"
 #include "formats/text_file.h"
 
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +39,35 @@ void json_put(json_t **object, const char *key, json_t *item)
         *object = NULL;
     }
     json_decref(text);
+}
+
+double json_number_at(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+json_t *json_file_read(const char *path, struct error *err)
+{
+    FILE *file = fopen(path, "rb");
+    json_error_t why = {0};
+    json_t *root;
+
+    if (file == NULL) {
+        error_set(err, EX_NOINPUT, "%s: cannot be opened: %s", path, strerror(errno));
+        return NULL;
+    }
+    root = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
+    fclose(file);
+    if (json_is_object(root))
+        return root;
+    if (root == NULL)
+        error_set(err, EX_DATAERR, "%s: line %d: no JSON: %s", path, why.line, why.text);
+    else
+        error_set(err, EX_DATAERR, "%s: expected a JSON object", path);
+    json_decref(root);
+    return NULL;
 }
 
 int json_file_write(json_t *root, struct output *output, const char *folder, const char *name, struct error *err)

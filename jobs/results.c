@@ -17,21 +17,11 @@ int results_file(const char *word, const char *name, char path[PATH_MAX], struct
 
 struct output *results_open(const char *path, bool force, const char **name, struct error *err)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[PATH_MAX];
     struct stat info;
 
-    *name = slash == NULL ? path : slash + 1;
-    snprintf(folder, sizeof folder, "%.*s",
-             slash == NULL   ? 1
-             : slash == path ? 1
-                             : (int)(slash - path),
-             slash == NULL ? "." : path);
-    if (**name == '\0' || strlen(path) >= sizeof folder)
-        error_set(err, EX_USAGE, "%s: expected the name of a file", path);
-    else if (stat(path, &info) == 0 && !(force && S_ISREG(info.st_mode)))
-        error_set(err, EX_CANTCREAT, "%s: exists%s", path, S_ISREG(info.st_mode) ? "; use --force to replace it" : "");
-    else
-        return output_open_beside(folder, *name, err);
-    return NULL;
+    if (!force && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        error_set(err, EX_CANTCREAT, "%s: exists; use --force to replace it", path);
+        return NULL;
+    }
+    return output_open_for(path, name, err);
 }

@@ -10,8 +10,7 @@
 /* The folder's `name`, or the word itself where it is no folder. EX_USAGE: too long. */
 int results_file(const char *word, const char *name, char path[PATH_MAX], struct error *err);
 
-/* The folder that a file will lie in, opened; *name is its name there, within `path`. EX_USAGE: no name of a file;
- * EX_CANTCREAT: it exists and `force` is false, or as output_open. NULL after a failure. */
+/* output_open_for, where a file that exists is replaced only if `force`. EX_CANTCREAT: it exists. */
 struct output *results_open(const char *path, bool force, const char **name, struct error *err);
 
 #endif

@@ -11,12 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The file slurm/calibrate.sbatch; ends with a zero. */
+/* The file slurm/etalon.sbatch; ends with a zero. */
 static const char script[] = {
-#include "calibrate_sbatch.inc"
+#include "etalon_sbatch.inc"
 };
 
 enum {
+    MINUTE_S = 60,
     DAY_S = 86400,
     NOTICE_S = 240, /* as in the file: one block and one checkpoint, twice, and a minute because Slurm may be early */
     TEXT_BYTES = 4096,
@@ -55,17 +56,18 @@ static unsigned least(unsigned a, unsigned b)
 
 int slurm_read(const char *text, struct slurm_partition *partition, struct error *err)
 {
-    struct slurm_partition p = {.name = partition->name};
+    struct slurm_partition p = {.name = partition->name, .limit_s = SLURM_NO_LIMIT};
 
     if (*text == '\0')
         return error_set(err, EX_CONFIG, "Slurm has no partition \"%s\"", p.name);
     while (*text != '\0') {
         unsigned sockets, cores, threads, nodes;
+        uint64_t limit_s;
         char limit[32];
         int used = 0;
 
         if (sscanf(text, "%u %u %u %u %31s %n", &sockets, &cores, &threads, &nodes, limit, &used) != 5 ||
-            sockets == 0 || cores == 0 || threads == 0 || read_limit(limit, &p.limit_s) != 0)
+            sockets == 0 || cores == 0 || threads == 0 || read_limit(limit, &limit_s) != 0)
             return error_set(err, EX_DATAERR,
                              "sinfo: expected numbers of sockets, cores, threads and nodes, and a time, found "
                              "\"%.64s\"",
@@ -74,6 +76,7 @@ int slurm_read(const char *text, struct slurm_partition *partition, struct error
         p.cores = least(p.cores, cores);
         p.threads = least(p.threads, threads);
         p.nodes += nodes;
+        p.limit_s = limit_s < p.limit_s ? limit_s : p.limit_s;
         text += used;
     }
     *partition = p;
@@ -122,8 +125,8 @@ int slurm_ask(const char *name, struct slurm_partition *partition, struct error 
     char option[256], text[TEXT_BYTES];
     char *argv[] = {"sinfo", "-h", "-e", "-o", "%X %Y %Z %D %l", option, NULL};
 
-    if (snprintf(option, sizeof option, "--partition=%s", name) >= (int)sizeof option)
-        return error_set(err, EX_USAGE, "--slurm takes the name of a partition, found \"%.64s...\"", name);
+    if (*name == '\0' || snprintf(option, sizeof option, "--partition=%s", name) >= (int)sizeof option)
+        return error_set(err, EX_USAGE, "--slurm takes the name of a partition, found \"%.64s\"", name);
     partition->name = name;
     return read_command(argv, text, err) == 0 ? slurm_read(text, partition, err) : -1;
 }
@@ -142,28 +145,30 @@ static void print_quoted(const char *word, FILE *out)
     fputc('\'', out);
 }
 
-/* In an #SBATCH line, and in the log's name: letters, digits, and what else harms neither. */
-static void print_name(const char *name, FILE *out)
+/* In an #SBATCH line: letters, digits, and what else of `allowed` harms none. */
+static void print_name(const char *name, const char *allowed, FILE *out)
 {
     for (; *name != '\0'; name++)
-        fputc(isalnum((unsigned char)*name) || strchr("._-", *name) != NULL ? *name : '_', out);
+        fputc(isalnum((unsigned char)*name) || strchr(allowed, *name) != NULL ? *name : '_', out);
 }
 
 static void print_options(const struct slurm_partition *p, const char *name, FILE *out)
 {
-    /* A day at most: a shorter job is started sooner, and goes on from its checkpoint. */
-    uint64_t limit = p->limit_s < DAY_S ? p->limit_s : DAY_S, notice = limit / 3 < NOTICE_S ? limit / 3 : NOTICE_S;
+    /* A day at most: a shorter job is started sooner, and goes on from its checkpoint. In whole minutes, one at least:
+     * 0 would ask for no limit. */
+    uint64_t minutes = (p->limit_s < DAY_S ? p->limit_s : DAY_S) / MINUTE_S;
+    uint64_t limit = (minutes > 0 ? minutes : 1) * MINUTE_S, notice = limit / 3 < NOTICE_S ? limit / 3 : NOTICE_S;
 
     fprintf(out, "#SBATCH --job-name=etalon-");
-    print_name(name, out);
+    print_name(name, "._-", out); /* also of the log */
     fprintf(out, " --partition=");
-    print_name(p->name, out);
+    print_name(p->name, "._-,", out); /* several: whichever is free first */
     fprintf(out, "\n#SBATCH --nodes=1 --exclusive --mem=0 --ntasks-per-node=%u --cpus-per-task=%u%s\n", p->sockets,
             p->cores, p->threads > 1 ? " --hint=nomultithread" : "");
     fprintf(out,
             "#SBATCH --time=%" PRIu64 " --signal=B:USR1@%" PRIu64
             " --requeue --open-mode=append --output=%%x.%%j.log\n",
-            limit / 60, notice);
+            limit / MINUTE_S, notice);
 }
 
 int slurm_print(const struct slurm_partition *partition, const char *name, const char *const *words, size_t n_words,
@@ -176,7 +181,7 @@ int slurm_print(const struct slurm_partition *partition, const char *name, const
     if (length < 0 || getcwd(folder, sizeof folder) == NULL)
         return error_set(err, EX_OSERR, "this program or this folder has no name: %s", strerror(errno));
     if (body == NULL)
-        return error_set(err, EX_SOFTWARE, "slurm/calibrate.sbatch has no empty line below its options");
+        return error_set(err, EX_SOFTWARE, "slurm/etalon.sbatch has no empty line below its options");
     program[length] = '\0';
     fprintf(out, "#!/bin/bash\n");
     print_options(partition, name, out);
@@ -188,7 +193,7 @@ int slurm_print(const struct slurm_partition *partition, const char *name, const
     print_quoted(folder, out);
     fprintf(out, " || exit 66\nETALON=${ETALON:-");
     print_quoted(program, out);
-    fprintf(out, "}\nset --");
+    fprintf(out, "}\nset -- calibrate");
     for (size_t i = 0; i < n_words; i++) {
         fputc(' ', out);
         print_quoted(words[i], out);

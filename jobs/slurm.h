@@ -1,6 +1,6 @@
-/* slurm.h — the batch script of one calibration on one partition of a Slurm cluster: `etalon calibrate --slurm`.
+/* slurm.h — the batch script of one calibration on a partition of a Slurm cluster: `etalon calibrate --slurm`.
  *
- * The script is slurm/calibrate.sbatch under other #SBATCH lines: whole nodes, a rank for each socket, a thread for
+ * The script is slurm/etalon.sbatch under other #SBATCH lines: whole nodes, a rank for each socket, a thread for
  * each core, and the longest time that the partition gives.
  */
 #ifndef ETALON_SLURM_H
@@ -13,9 +13,9 @@
 #include <stdio.h>
 
 struct slurm_partition {
-    const char *name;                 /* borrowed */
+    const char *name;                 /* or several, with commas between; borrowed */
     unsigned sockets, cores, threads; /* of a node, of a socket, of a core; where nodes differ, the least */
-    uint64_t limit_s;                 /* SLURM_NO_LIMIT: none */
+    uint64_t limit_s;                 /* the shortest; SLURM_NO_LIMIT: none */
     unsigned nodes;
 };
 #define SLURM_NO_LIMIT UINT64_MAX

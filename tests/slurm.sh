@@ -36,7 +36,7 @@ submit() {
 # The usual one: two hosts, a rank on each, and a checkpoint every second until it is held.
 submit_calibration() {
   sed -i 's/interval: [0-9]*/interval: 1/' "$scratch/job.yaml"
-  submit --nodes=2 --ntasks-per-node=1 "$@" -- calibrate.sbatch "$scratch/job.yaml"
+  submit --nodes=2 --ntasks-per-node=1 "$@" -- etalon.sbatch calibrate "$scratch/job.yaml"
 }
 
 # of_job KEY: what scontrol says of $job: JobState, Restarts, ExitCode ...

@@ -184,13 +184,13 @@ static int dataset_shape(const struct caffe_import *in, const struct caffe_layer
     if (is_known(shape))
         return 0;
     for (size_t i = CHANNELS; i <= WIDTH; i++)
-        append_extent(known, sizeof known, ", ", shape->dims[i], letters[i]);
-    return caffe_error(
-        layer, err, EX_DATAERR,
-        "the shape of \"%s\" depends on a dataset%s%s%s: give it as model.inputs of a job, \"inputs: {%s: [%s]}\" with "
-        "numbers for the letters, or by --input",
-        layer->param->top[top], why.code != 0 ? " (" : "", why.text, why.code != 0 ? ")" : "", layer->param->top[top],
-        known);
+        append_extent(known, sizeof known, " x ", shape->dims[i], letters[i]);
+    if (strcmp(layer->type, "Input") == 0) /* which has no records */
+        why = (struct error){0};
+    return caffe_error(layer, err, EX_DATAERR,
+                       "the file does not tell the shape of \"%s\"%s%s%s: give it, %s with numbers for the letters, "
+                       "under model.inputs",
+                       layer->param->top[top], why.code != 0 ? " (" : "", why.text, why.code != 0 ? ")" : "", known);
 }
 
 /* ---- */

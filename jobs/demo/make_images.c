@@ -1,8 +1,7 @@
 /* make_images.c — `etalon-demo-images`: writes the demo's labelled pictures as JPEG files.
  *
  *     OUT/<split>/<class>/NNNN.jpg     32 x 32, quality 90, in colour
- *     OUT/<split>.txt                  "relative/path label" a line; the classes take turns, so any first part is
- * balanced
+ *     OUT/<split>.txt                  "relative/path label" a line; the classes take turns, so any first part is fair
  *
  * and, where --scenes is given, pictures with a class for every pixel:
  *
@@ -25,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 
@@ -164,6 +164,12 @@ static int write_bytes(const char *path, const struct encoded_image *image, stru
     return fclose(file) != 0 || failed ? error_set(err, EX_IOERR, "%s: cannot be written", path) : 0;
 }
 
+static void name_scene(char path[PATH_BYTES], const char *out, const char *split, uint64_t number, const char *kind)
+{
+    snprintf(path, PATH_BYTES, "%s/scenes/%s/%s/%04llu.%s", out, split, kind, (unsigned long long)number,
+             kind[0] == 'l' ? "png" : "jpg");
+}
+
 static int write_scene(const char *out, const char *split, uint64_t number, const struct scene *scene,
                        struct error *err)
 {
@@ -173,13 +179,25 @@ static int write_scene(const char *out, const char *split, uint64_t number, cons
     char path[PATH_BYTES];
     int rc;
 
-    snprintf(path, sizeof path, "%s/scenes/%s/pictures/%04llu.jpg", out, split, (unsigned long long)number);
+    name_scene(path, out, split, number, "pictures");
     rc = encode_jpeg(&picture, &image, err) != 0 || write_bytes(path, &image, err) != 0 ? -1 : 0;
-    snprintf(path, sizeof path, "%s/scenes/%s/labels/%04llu.png", out, split, (unsigned long long)number);
+    name_scene(path, out, split, number, "labels");
     if (rc == 0)
         rc = encode_png(&labels, &image, err) != 0 || write_bytes(path, &image, err) != 0 ? -1 : 0;
     free(image.bytes);
     return rc;
+}
+
+/* The folder is the data set: what an earlier call has left behind the last scene would be part of it. */
+static void remove_scenes(const char *out, const char *split, uint64_t first)
+{
+    char picture[PATH_BYTES], labels[PATH_BYTES];
+
+    for (bool is_there = true; is_there; first++) {
+        name_scene(picture, out, split, first, "pictures");
+        name_scene(labels, out, split, first, "labels");
+        is_there = (unlink(picture) == 0) | (unlink(labels) == 0);
+    }
 }
 
 static int write_scenes(const char *out, const struct split *split, uint64_t seed, struct error *err)
@@ -199,6 +217,8 @@ static int write_scenes(const char *out, const struct split *split, uint64_t see
         scene_draw(seed, i, scene);
         rc = write_scene(out, split->name, i, scene, err);
     }
+    if (rc == 0)
+        remove_scenes(out, split->name, split->n);
     free(scene);
     return rc;
 }

@@ -78,7 +78,7 @@ static int write_page(const struct page *page, const char *folder, const char *p
         path = beside;
     }
     text = page_text(page, &size, err);
-    rc = text == NULL ? -1 : output_write_path(path, text, size, err);
+    rc = text == NULL ? error_in(err, "%s", folder) : output_write_path(path, text, size, err);
     free(text);
     return rc;
 }

@@ -4,9 +4,10 @@
 #include "jobs/verb.h"
 #include "jobs/zoo/zoo.h"
 
-#include <math.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct zoo_options {
     struct option_list sets;
@@ -22,9 +23,21 @@ static int read_part(const char *text, struct zoo_choice *choice, struct error *
     choice->parts = 1;
     if (text == NULL)
         return 0;
-    if (sscanf(text, "%zu/%zu%c", &choice->part, &choice->parts, &end) != 2 || choice->part >= choice->parts)
-        return error_set(err, EX_USAGE, "--part: expected K/N, K from 0 to N - 1, found \"%s\"", text);
+    if (strspn(text, "0123456789/") != strlen(text) ||
+        sscanf(text, "%6zu/%6zu%c", &choice->part, &choice->parts, &end) != 2 || choice->part >= choice->parts)
+        return error_set(err, EX_USAGE, "--part: expected K/N, N below a million and K from 0 to N - 1, found \"%s\"",
+                         text);
     return 0;
+}
+
+/* A pattern that nobody answers to would make a night in which nothing fails. */
+static int check_only(const struct zoo *zoo, const char *only, struct error *err)
+{
+    for (size_t i = 0; i < zoo->n_jobs; i++)
+        if (only == NULL || fnmatch(only, zoo->jobs[i].name, 0) == 0)
+            return 0;
+    return error_set(err, EX_USAGE, "--only %s: none of %zu jobs is called like this; the first is \"%s\"", only,
+                     zoo->n_jobs, zoo->jobs[0].name);
 }
 
 /* Seconds by the last night that tells; a job that is new takes as long as the others do on average. */
@@ -98,10 +111,12 @@ static int run_zoo(const struct comm *comm, struct zoo *zoo, const struct zoo_op
     json_t *before = NULL;
     double *costs = NULL;
     struct zoo_outcome *outcomes = NULL;
-    int rc = read_part(options->part, &choice, err);
+    int rc = read_part(options->part, &choice, err), lock = -1;
 
-    if (rc == 0 && comm->rank == 0) /* the others are told what follows from it */
-        rc = zoo_load(zoo, "zoo.json", &before, err);
+    if (rc == 0 && comm->rank == 0) { /* the others are told what follows from it */
+        lock = zoo_lock(zoo, choice.parts > 1, err);
+        rc = lock < 0 ? -1 : zoo_load(zoo, "zoo.json", &before, err);
+    }
     if (rc == 0) {
         costs = costs_of(zoo, before, err);
         outcomes = memory_create(zoo->n_jobs, sizeof *outcomes, "a list of jobs", err);
@@ -117,6 +132,8 @@ static int run_zoo(const struct comm *comm, struct zoo *zoo, const struct zoo_op
             rc = conclude(zoo, outcomes, before, err);
         rc = comm_agree(comm, rc, err);
     }
+    if (lock >= 0)
+        close(lock);
     json_decref(before);
     free(costs);
     free(outcomes);
@@ -166,6 +183,8 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
                  : error_set(err, EX_USAGE, "zoo needs one file: etalon zoo [accept] ZOO.yaml");
     if (rc == 0 && (zoo = zoo_read(words[0], q.sets.items, q.sets.n, err)) == NULL)
         rc = -1;
+    if (rc == 0)
+        rc = check_only(zoo, q.only, err);
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = accepts ? accept(comm, zoo, &q, err) : run_zoo(comm, zoo, &q, err);

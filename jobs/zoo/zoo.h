@@ -54,6 +54,8 @@ struct zoo_outcome {
     char text[ERROR_TEXT_BYTES]; /* why it failed */
 };
 
+void zoo_note_failure(struct zoo_outcome *outcome, const struct error *err);
+
 struct zoo_choice {
     const char *only;   /* glob over names; NULL: all */
     size_t part, parts; /* of an array of calls, jobs are dealt out to `parts` of them; 0 of 1: all */
@@ -67,11 +69,17 @@ struct zoo_choice {
 int zoo_run(const struct comm *comm, struct zoo *zoo, const struct zoo_choice *choice, double *costs,
             struct zoo_outcome *outcomes, struct error *err);
 
+/* --- zoo_lock.c --- */
+
+/* Rank 0: makes the zoo's folder, and keeps it for one call, or for any number of those that are parts. Returns a
+ * descriptor; who closes it lets go. EX_CANTCREAT: cannot be written, or another call is at work. */
+int zoo_lock(const struct zoo *zoo, bool is_part, struct error *err);
+
 /* --- zoo_results.c: what is said of a job's results --- */
 
-/* {"fingerprint", "fp32", "targets": {name: {accuracies, "thresholds": {value: T}}}} of a folder's report.json; NULL
- * where there is none that can be read. */
-json_t *zoo_results(const char *folder);
+/* {"fingerprint", "fp32", "targets": {name: {accuracies, "thresholds": {value: T}}}} of a folder's report.json, to be
+ * freed; NULL where no run has ended. EX_NOINPUT, EX_DATAERR: one has, and its report cannot be read, or is none. */
+int zoo_results(const char *folder, json_t **results, struct error *err);
 /* Adds "since_accepted" to every target of the results, "gates": a sentence for each gate that fails, and "not_judged":
  * the names of those that are asked for and have no figure to be judged by, if any. Where the figure was known on the
  * accepted night, that is a failure. Thresholds are taken out. accepted: zoo_results of that night, or NULL. Returns

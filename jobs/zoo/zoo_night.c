@@ -13,21 +13,14 @@
 int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct error *err)
 {
     char path[PATH_MAX];
-    json_error_t why;
 
     *root = NULL;
     if ((size_t)snprintf(path, sizeof path, "%s/%s", zoo->output, name) >= sizeof path)
         return error_set(err, EX_CONFIG, "%s: the path is too long", zoo->output);
-    if (access(path, R_OK) != 0)
-        return errno == ENOENT ? 0 : error_set(err, EX_NOINPUT, "%s: cannot be read: %s", path, strerror(errno));
-    *root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-    if (!json_is_object(*root)) {
-        json_decref(*root);
-        *root = NULL;
-        return error_set(err, EX_DATAERR, "%s: line %d: %s; mend it, or remove it to do without", path, why.line,
-                         why.text);
-    }
-    return 0;
+    if (access(path, F_OK) != 0 && errno == ENOENT)
+        return 0;
+    *root = json_file_read(path, err);
+    return *root != NULL ? 0 : error_in(err, "mend this file, or remove it to do without");
 }
 
 static bool is_same(const json_t *results, const json_t *before)
@@ -38,7 +31,6 @@ static bool is_same(const json_t *results, const json_t *before)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-/* The results of a job that has failed: only where some targets were written, and these are they. */
 static bool tells_of_failure(const json_t *results)
 {
     const char *name;
@@ -49,42 +41,59 @@ static bool tells_of_failure(const json_t *results)
     return false;
 }
 
-/* One job's entry. Whether it is new is told by its fingerprint, not by who ran it: an earlier call that was killed, or
- * one of an array, has not told of it. */
-static json_t *entry(const struct zoo *zoo, size_t i, const struct zoo_outcome *outcome, const json_t *before,
-                     const json_t *accepted, struct zoo_night *night)
+/* The results that belong to this outcome: of a job that has failed only where some targets were written, and these are
+ * they. That there are none, or none that can be read, is a failure where the job has ended well: no gate is passed for
+ * want of figures. May be NULL. */
+static json_t *results_of(const struct zoo *zoo, size_t i, struct zoo_outcome *outcome)
 {
     char folder[PATH_MAX];
+    struct error err = {0};
     json_t *results;
-    const char *status = "calibrated";
 
+    if (outcome->code != 0 && outcome->code != EX_UNAVAILABLE)
+        return NULL;
     snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
-    results = outcome->code == 0 || outcome->code == EX_UNAVAILABLE ? zoo_results(folder) : NULL;
+    zoo_results(folder, &results, &err);
+    if (outcome->code == 0 && outcome->is_chosen && results == NULL && err.code == 0)
+        error_set(&err, EX_NOINPUT, "%s: rank 0 sees no results there, though the job has ended well", folder);
+    if (outcome->code == 0 && err.code != 0)
+        zoo_note_failure(outcome, &err);
     if (outcome->code != 0 && !tells_of_failure(results)) {
         json_decref(results);
-        results = NULL;
+        return NULL;
     }
+    return results;
+}
+
+/* One job's entry. Whether it is new is told by its fingerprint, not by who ran it: an earlier call that was killed, or
+ * one of an array, has not told of it. */
+static json_t *entry(const struct zoo *zoo, size_t i, struct zoo_outcome outcome, const json_t *before,
+                     const json_t *accepted, struct zoo_night *night)
+{
+    json_t *results = results_of(zoo, i, &outcome);
+    const char *status = "calibrated";
+
     if (results != NULL)
         night->n_gates += zoo_judge(results, accepted, &zoo->jobs[i].gates, &night->n_unjudged);
     else
         results = json_object();
-    if (outcome->code != 0) {
+    if (outcome.code != 0) {
         status = "failed";
         night->n_failed++;
-        night->code = night->code != 0 ? night->code : outcome->code;
-        json_put(&results, "code", json_integer(outcome->code));
-        json_put(&results, "error", json_text(outcome->text));
-    } else if (!outcome->is_chosen && json_object_size(results) == 0) {
+        night->code = night->code != 0 ? night->code : outcome.code;
+        json_put(&results, "code", json_integer(outcome.code));
+        json_put(&results, "error", json_text(outcome.text));
+    } else if (json_object_size(results) == 0) {
         status = "not run";
-    } else if (is_same(results, before) && !outcome->was_run) {
+    } else if (is_same(results, before) && !outcome.was_run) {
         status = "unchanged";
         night->n_same++;
     } else {
         night->n_run++;
     }
     json_put(&results, "status", json_string(status));
-    if (outcome->was_run)
-        json_put(&results, "seconds", json_real(outcome->seconds));
+    if (outcome.was_run)
+        json_put(&results, "seconds", json_real(outcome.seconds));
     else if (json_object_get(before, "seconds") != NULL)
         json_put(&results, "seconds", json_incref(json_object_get(before, "seconds")));
     return results;
@@ -104,7 +113,7 @@ int zoo_night_create(const struct zoo *zoo, const struct zoo_outcome *outcomes, 
         const char *name = zoo->jobs[i].name;
 
         json_put(&jobs, name,
-                 entry(zoo, i, &outcomes[i], json_object_get(json_object_get(before, "jobs"), name),
+                 entry(zoo, i, outcomes[i], json_object_get(json_object_get(before, "jobs"), name),
                        json_object_get(accepted, name), night));
     }
     night->root = json_pack("{s:s, s:o}", "date", date, "jobs", jobs);

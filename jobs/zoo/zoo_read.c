@@ -56,8 +56,9 @@ static int read_map(struct schema *r, const struct yaml *node, void *target)
 
 static int read_list(struct schema *r, const struct yaml *node, void *target)
 {
-    return node->kind == YAML_LIST && node->n > 0 ? read_node(r, node, target)
-                                                  : schema_wrong(r, node, "a list of jobs");
+    if (node->kind != YAML_LIST)
+        return schema_wrong(r, node, "a list of jobs");
+    return node->n > 0 ? read_node(r, node, target) : schema_wrong(r, node, "one job at least");
 }
 
 /* ---- names ---- */

@@ -29,13 +29,27 @@ static json_t *thresholds_of(const json_t *target)
     return all;
 }
 
-static json_t *shorten(const json_t *fp32, const json_t *target)
+/* The numbers of one network, under the keys that fp32 has numbers for (null: not known); a confusion matrix is none.
+ */
+static json_t *numbers_of(const json_t *network, json_t *fp32)
 {
-    json_t *shorter = json_object(), *value;
+    json_t *numbers = json_object(), *value;
     const char *key;
 
-    json_object_foreach((json_t *)fp32, key, value) if (json_object_get(target, key) != NULL)
-        json_object_set(shorter, key, json_object_get(target, key));
+    json_object_foreach(fp32, key, value)
+    {
+        json_t *number = json_object_get(network, key);
+
+        if (json_is_number(number) || json_is_null(number))
+            json_object_set(numbers, key, number);
+    }
+    return numbers;
+}
+
+static json_t *shorten(json_t *fp32, const json_t *target)
+{
+    json_t *shorter = numbers_of(target, fp32);
+
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         if (json_object_get(target, kept[i]) != NULL)
             json_object_set(shorter, kept[i], json_object_get(target, kept[i]));
@@ -43,35 +57,35 @@ static json_t *shorten(const json_t *fp32, const json_t *target)
     return shorter;
 }
 
-json_t *zoo_results(const char *folder)
+int zoo_results(const char *folder, json_t **results, struct error *err)
 {
     char path[PATH_MAX];
-    json_t *report, *fp32, *all = json_object(), *target;
+    json_t *report, *fp32, *of_targets, *all, *target;
     const char *name;
 
-    if ((size_t)snprintf(path, sizeof path, "%s/manifest.json", folder) >= sizeof path || access(path, R_OK) != 0)
-        return NULL; /* what has no manifest is no result */
+    *results = NULL;
+    if ((size_t)snprintf(path, sizeof path, "%s/manifest.json", folder) >= sizeof path || access(path, F_OK) != 0)
+        return 0; /* what has no manifest is no result */
     snprintf(path, sizeof path, "%s/report.json", folder);
-    report = json_load_file(path, 0, NULL);
+    report = json_file_read(path, err);
     if (report == NULL)
-        return NULL;
+        return -1;
     fp32 = json_object_get(report, "fp32");
-    json_object_foreach(json_object_get(report, "targets"), name, target) json_put(&all, name, shorten(fp32, target));
-    target = json_pack("{s:O, s:O, s:o}", "fingerprint", json_object_get(report, "fingerprint"), "fp32", fp32,
-                       "targets", all);
+    of_targets = json_object_get(report, "targets");
+    if (!json_is_string(json_object_get(report, "fingerprint")) || !json_is_object(fp32) ||
+        !json_is_object(of_targets)) {
+        json_decref(report);
+        return error_set(err, EX_DATAERR, "%s: no report of etalon", path);
+    }
+    all = json_object();
+    json_object_foreach(of_targets, name, target) json_put(&all, name, shorten(fp32, target));
+    *results = json_pack("{s:O, s:o, s:o}", "fingerprint", json_object_get(report, "fingerprint"), "fp32",
+                         numbers_of(fp32, fp32), "targets", all);
     json_decref(report);
-    return target;
+    return *results != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for the results of a job");
 }
 
 /* ---- judging ---- */
-
-/* NaN where it is not there. */
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
 
 /* What accuracy is counted by: the first k of the job where records have labels, else agreement. */
 static const char *accuracy_key(json_t *fp32)
@@ -90,7 +104,7 @@ static double movement(json_t *now, const json_t *then, const char **most)
 
     json_object_foreach(now, name, value)
     {
-        double before = number_of(then, name), moved = fabs(json_number_value(value) - before) / before;
+        double before = json_number_at(then, name), moved = fabs(json_number_value(value) - before) / before;
 
         if (moved > largest || (isnan(largest) && !isnan(moved))) {
             largest = moved;
@@ -154,9 +168,9 @@ static struct verdict judge_target(json_t *fp32, json_t *target, const json_t *t
 {
     const char *key = accuracy_key(fp32), *most = "";
     json_t *thresholds = json_object_get(target, "thresholds"), *accepted = json_object_get(then, "thresholds");
-    double now = number_of(target, key), agreement = number_of(target, "agreement");
-    double drop = number_of(fp32, key) - now, before = number_of(then, key), fall = before - now;
-    double sqnr = number_of(target, "sqnr_db"), sqnr_before = number_of(then, "sqnr_db");
+    double now = json_number_at(target, key), agreement = json_number_at(target, "agreement");
+    double drop = json_number_at(fp32, key) - now, before = json_number_at(then, key), fall = before - now;
+    double sqnr = json_number_at(target, "sqnr_db"), sqnr_before = json_number_at(then, "sqnr_db");
     double moved = movement(thresholds, accepted, &most);
     struct verdict verdict = {json_array(), json_array()};
 

@@ -61,7 +61,7 @@ static int deal(const struct zoo *zoo, const double *costs, const bool *is_wante
 
 /* ---- one job ---- */
 
-static void note_failure(struct zoo_outcome *outcome, const struct error *err)
+void zoo_note_failure(struct zoo_outcome *outcome, const struct error *err)
 {
     outcome->code = err->code == 0 ? EX_SOFTWARE : err->code;
     snprintf(outcome->text, sizeof outcome->text, "%s", err->text);
@@ -96,7 +96,7 @@ static bool look(const struct comm *comm, const struct zoo *zoo, size_t i, struc
     log_set_subject(zoo->jobs[i].name);
     spoke = log_speak_for_itself(true);
     if (job == NULL || run_is_finished(comm, job_request(job), &is_finished, &err) != 0) {
-        note_failure(outcome, &err);
+        zoo_note_failure(outcome, &err);
         log_warning("%s", outcome->text);
     }
     log_speak_for_itself(spoke);
@@ -118,7 +118,7 @@ static void calibrate(const struct comm *comm, const struct zoo *zoo, size_t i, 
     spoke = log_speak_for_itself(comm->rank == 0);
     job = open_job(comm, zoo, &zoo->jobs[i], force, &err);
     if (job == NULL || run_calibrate(comm, job_request(job), NULL, &err) != 0)
-        note_failure(outcome, &err);
+        zoo_note_failure(outcome, &err);
     job_destroy(job);
     outcome->was_run = 1;
     outcome->seconds = clock_seconds() - started;

@@ -5,7 +5,7 @@
 #include "formats/json_text.h"
 
 #include <fnmatch.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +17,6 @@ static const char *text_of(const json_t *object, const char *key)
     return text == NULL ? "" : text;
 }
 
-static double number_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static bool is(const json_t *job, const char *status)
 {
     return strcmp(text_of(job, "status"), status) == 0;
@@ -33,9 +26,9 @@ static bool is(const json_t *job, const char *status)
 static double accuracy_of(const json_t *fp32, const json_t *target, double *change)
 {
     const char *key = json_object_iter_key(json_object_iter((json_t *)fp32));
-    double accuracy = key == NULL ? NAN : number_of(target, key);
+    double accuracy = key == NULL ? NAN : json_number_at(target, key);
 
-    *change = key == NULL ? NAN : accuracy - number_of(fp32, key);
+    *change = key == NULL ? NAN : accuracy - json_number_at(fp32, key);
     return accuracy;
 }
 
@@ -70,9 +63,9 @@ static void print_target(const char *job_name, const json_t *fp32, const char *n
     }
     print_number(accuracy, "%.2f", 8, out);
     print_number(change, "%+.2f", 7, out);
-    print_number(number_of(target, "agreement"), "%.2f", 9, out);
-    print_number(number_of(target, "sqnr_db"), "%.2f", 7, out);
-    print_number(number_of(since, "accuracy"), "%+.2f", 14, out);
+    print_number(json_number_at(target, "agreement"), "%.2f", 9, out);
+    print_number(json_number_at(target, "sqnr_db"), "%.2f", 7, out);
+    print_number(json_number_at(since, "accuracy"), "%+.2f", 14, out);
     fputc('\n', out);
     json_array_foreach(json_object_get(target, "gates"), i, gate)
         fprintf(out, "%-32s %-18s  GATE: %s\n", job_name, name, json_string_value(gate));
@@ -198,11 +191,11 @@ static void print_target_cells(FILE *out, const json_t *fp32, const char *name, 
     }
     print_number_cell(out, accuracy, "%.2f");
     print_number_cell(out, change, "%+.2f");
-    print_number_cell(out, number_of(target, "agreement"), "%.2f");
-    print_number_cell(out, number_of(target, "sqnr_db"), "%.1f");
-    print_number_cell(out, number_of(since, "accuracy"), "%+.2f");
-    print_number_cell(out, number_of(since, "sqnr_db"), "%+.1f");
-    print_number_cell(out, number_of(since, "threshold_movement"), "%.3f");
+    print_number_cell(out, json_number_at(target, "agreement"), "%.2f");
+    print_number_cell(out, json_number_at(target, "sqnr_db"), "%.1f");
+    print_number_cell(out, json_number_at(since, "accuracy"), "%+.2f");
+    print_number_cell(out, json_number_at(since, "sqnr_db"), "%+.1f");
+    print_number_cell(out, json_number_at(since, "threshold_movement"), "%.3f");
     fputs("<td class=\"text sentence bad\">", out);
     json_array_foreach(json_object_get(target, "gates"), i, gate)
     {
@@ -358,6 +351,11 @@ static int write_history(const struct zoo *zoo, const struct zoo_night *night, s
     if (history == NULL)
         history = json_pack("{s:[]}", "nights");
     nights = json_object_get(history, "nights");
+    if (history != NULL && !json_is_array(nights)) {
+        json_decref(history);
+        return error_set(err, EX_DATAERR, "%s/history.json: expected a list of nights; mend it, or remove it",
+                         zoo->output);
+    }
     if (json_array_append_new(nights, changes(night)) != 0) {
         json_decref(history);
         history = NULL;
@@ -380,32 +378,41 @@ int zoo_write(const struct zoo *zoo, const struct zoo_night *night, struct error
     return rc;
 }
 
+/* Takes the results of the jobs that are chosen into `accepted`. */
+static int accept_results(const struct zoo *zoo, const char *only, json_t *accepted, size_t *n, struct error *err)
+{
+    for (size_t i = 0; i < zoo->n_jobs; i++) {
+        char folder[PATH_MAX];
+        json_t *results;
+
+        if (only != NULL && fnmatch(only, zoo->jobs[i].name, 0) != 0)
+            continue;
+        snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
+        if (zoo_results(folder, &results, err) != 0)
+            return -1;
+        if (results == NULL)
+            continue;
+        if (json_object_set_new(accepted, zoo->jobs[i].name, results) != 0)
+            return error_set(err, EX_OSERR, "cannot allocate memory for accepted.json");
+        ++*n;
+    }
+    return 0;
+}
+
 int zoo_accept(const struct zoo *zoo, const char *only, size_t *n, struct error *err)
 {
     struct output *output = output_open(zoo->output, err);
-    json_t *accepted;
-    int rc;
+    json_t *accepted = NULL;
+    int rc = output == NULL ? -1 : zoo_load(zoo, "accepted.json", &accepted, err);
 
     *n = 0;
-    if (output == NULL)
-        return -1;
-    if (zoo_load(zoo, "accepted.json", &accepted, err) != 0) {
-        output_close(output);
-        return -1;
-    }
-    if (accepted == NULL)
+    if (rc == 0 && accepted == NULL)
         accepted = json_object();
-    for (size_t i = 0; i < zoo->n_jobs; i++) {
-        char folder[4096];
-        json_t *results;
-
-        snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
-        if ((only != NULL && fnmatch(only, zoo->jobs[i].name, 0) != 0) || (results = zoo_results(folder)) == NULL)
-            continue;
-        json_put(&accepted, zoo->jobs[i].name, results);
-        ++*n;
-    }
-    rc = json_file_write(accepted, output, NULL, "accepted.json", err);
+    if (rc == 0)
+        rc = accept_results(zoo, only, accepted, n, err);
+    if (rc == 0)
+        rc = json_file_write(json_incref(accepted), output, NULL, "accepted.json", err);
+    json_decref(accepted);
     output_close(output);
     return rc;
 }

@@ -468,6 +468,31 @@ static void one_file_anywhere_sweeps_only_its_own_temporaries(void **state)
     assert_int_equal(count_temporaries("tnn"), 1);
 }
 
+/* As root, a rename would put a file in the place of /dev/null. */
+static void what_is_no_file_is_not_replaced_by_one(void **state)
+{
+    static const char *const names[] = {"fifo", "folder", "link"};
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(mkfifo(in_root("fifo"), 0666), 0);
+    assert_int_equal(mkdir(in_root("folder"), 0777), 0);
+    assert_int_equal(symlink("fifo", in_root("link")), 0);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct stat before, after;
+
+        assert_int_equal(lstat(in_root(names[i]), &before), 0);
+        assert_int_equal(output_write_path(in_root(names[i]), "abc", 3, &err), -1);
+        assert_int_equal(err.code, EX_CANTCREAT);
+        assert_non_null(strstr(err.text, "is no file that could be replaced"));
+        assert_int_equal(lstat(in_root(names[i]), &after), 0);
+        assert_true(before.st_ino == after.st_ino);
+    }
+    assert_int_equal(count_temporaries("."), 0);
+    assert_int_equal(output_write_path(in_root("folder/"), "abc", 3, &err), -1);
+    assert_int_equal(err.code, EX_USAGE);
+}
+
 /* ---- the lock --------------------------------------------------------------------------------------------------- */
 
 static void the_second_run_is_refused_naming_the_first(void **state)
@@ -738,6 +763,7 @@ int main(void)
         TEST(a_sub_folder_with_a_lock_of_its_own_is_not_swept),
         TEST(a_lock_taken_during_a_sweep_protects_the_folder_and_those_below),
         TEST(one_file_anywhere_sweeps_only_its_own_temporaries),
+        TEST(what_is_no_file_is_not_replaced_by_one),
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),
         TEST(a_requeued_job_takes_the_folder_from_its_earlier_start),

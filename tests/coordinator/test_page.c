@@ -61,7 +61,7 @@ static void folded_counts_add_up_and_names_stay_text(void **state)
     for (size_t bins = 2; bins <= 8192; bins *= 8) {
         struct histogram h;
         struct page_value value = {name, &h};
-        struct page page = {.report = "{\"model\": \"</script>\"}", .n_values = 1, .values = &value};
+        struct page page = {.report = "{\"model\": \"</script>\", \"targets\": {}}", .n_values = 1, .values = &value};
         json_t *root, *shown;
         size_t size;
         char *text;
@@ -111,16 +111,25 @@ static void every_method_says_what_it_decides_alone(void **state)
     histogram_fini(&empty);
 }
 
-static void what_is_no_json_is_refused(void **state)
+static void what_is_no_report_is_refused(void **state)
 {
-    const struct page page = {.report = "{\"model\": }"};
-    struct error err = {0};
-    size_t size;
+    static const struct {
+        const char *report, *message;
+    } rows[] = {{"{\"model\": }", "report.json: line 1"},
+                {"{\"model\": \"x\"}", "report.json: no report"},
+                {"{\"targets\": 5}", "report.json: no report"},
+                {"[]", "report.json: no report"}};
 
     (void)state;
-    assert_null(page_text(&page, &size, &err));
-    assert_int_equal(err.code, EX_DATAERR);
-    assert_non_null(strstr(err.text, "report.json: line 1"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct page page = {.report = rows[i].report};
+        struct error err = {0};
+        size_t size;
+
+        assert_null(page_text(&page, &size, &err));
+        assert_int_equal(err.code, EX_DATAERR);
+        assert_non_null(strstr(err.text, rows[i].message));
+    }
 }
 
 int main(void)
@@ -128,7 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folded_counts_add_up_and_names_stay_text),
         cmocka_unit_test(every_method_says_what_it_decides_alone),
-        cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(what_is_no_report_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

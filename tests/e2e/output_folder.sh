@@ -33,6 +33,11 @@ echo "ok: a second run is refused, a dead one's lock is taken over"
 before=$(bits "$scratch/out")
 expect 0 "is finished with the same model, dataset and job" calibrate
 [ "$(bits "$scratch/out")" = "$before" ] || fail "a run with nothing to do has written"
+for gone in tnn archive.h5; do
+  rm -r "${scratch:?}/out/$gone"
+  expect 0 "is gone, so this job is not finished" calibrate
+  [ "$(bits "$scratch/out")" = "$before" ] || fail "$gone was not made again as it was"
+done
 job 16 'targets: [onnx-qdq]\ncalibration: {activations: minmax}'
 expect 73 "use --force" calibrate
 expect 73 "use --force" ranks 2 "$ETALON" calibrate "$scratch/job.yaml"

@@ -125,15 +125,15 @@ mapfile -t packages < <(closure openmpi-bin) # which the package recommends
 lay "${packages[@]}"
 ln -sf mpirun.openmpi root/usr/bin/mpirun # as its installation does
 printf '%s\n' 'jobs: [demo.yaml]' 'gates: {accuracy_drop: 3}' 'output: zoo' >root/root/demo/zoo.yaml
-# in_batch SCRIPT WORDS...: as Slurm would run it, but for Slurm.
+# in_batch WORDS...: as Slurm would run it, but for Slurm.
 in_batch() {
   inside env SLURM_NTASKS=2 ETALON_LAUNCHER=mpirun OMPI_MCA_rmaps_base_oversubscribe=1 \
-    bash -c 'cd /root/demo && bash "/usr/share/etalon/slurm/$@"' in_batch "$@" >said 2>&1 || { cat said >&2; fail "$*"; }
+    bash -c 'cd /root/demo && bash /usr/share/etalon/slurm/etalon.sbatch "$@"' in_batch "$@" >said 2>&1 || { cat said >&2; fail "$*"; }
 }
-in_batch calibrate.sbatch demo.yaml -q --force
-[ "$(bits root/root/demo/out/demo)" = "$(bits here)" ] || fail "other bits from calibrate.sbatch"
-in_batch zoo.sbatch zoo.yaml
+in_batch calibrate demo.yaml -q --force
+[ "$(bits root/root/demo/out/demo)" = "$(bits here)" ] || fail "other bits from etalon.sbatch calibrate"
+in_batch zoo zoo.yaml
 grep -q '^1 calibrated, 0 unchanged, 0 failed; 0 gates failed' said || { cat said >&2; fail "the zoo"; }
-in_batch zoo.sbatch zoo.yaml
+in_batch zoo zoo.yaml
 grep -q '^0 calibrated, 1 unchanged' said || { cat said >&2; fail "the second night"; }
-echo "ok: calibrate.sbatch and zoo.sbatch on two ranks"
+echo "ok: etalon.sbatch on two ranks"

@@ -42,7 +42,7 @@ on 1 scancel "$job"
 go
 ends CANCELLED
 [ ! -e "$scratch/out/manifest.json" ] || fail "a cancelled job looks finished"
-submit --nodes=2 --ntasks-per-node=1 -- calibrate.sbatch "$scratch/job.yaml"
+submit --nodes=2 --ntasks-per-node=1 -- etalon.sbatch calibrate "$scratch/job.yaml"
 ends COMPLETED
 went_on "after scancel"
 same_bits "cancelled and submitted again"
@@ -50,12 +50,12 @@ same_bits "cancelled and submitted again"
 # --- a zoo as a job array: five jobs on three elements, which are told to stop, and the summary behind it
 for k in 1 2 3 4 5; do cp "$scratch/job.yaml" "$scratch/net$k.yaml"; done
 printf 'jobs: [net?.yaml]\noutput: zoo\n' >"$scratch/zoo.yaml"
-submit --array=0-2 --ntasks=1 -- zoo.sbatch "$scratch/zoo.yaml"
+submit --array=0-2 --ntasks=1 -- etalon.sbatch zoo "$scratch/zoo.yaml"
 wait_for 120 eval 'ls -d "$scratch"/zoo/net?'
 on 1 scancel --batch --signal=USR1 "$job"
 wait_for 300 eval '[ -z "$(on 1 squeue -h -j "$job")" ]'
 grep -q "JOB REQUEUE" "$scratch/log" || { shows >&2; fail "no element went back to the queue"; }
-submit --ntasks=1 -- zoo.sbatch "$scratch/zoo.yaml"
+submit --ntasks=1 -- etalon.sbatch zoo "$scratch/zoo.yaml"
 ends COMPLETED
 for k in 1 2 3 4 5; do
   [ "$(bits "$scratch/zoo/net$k")" = "$expected" ] || { shows >&2; fail "job $k of the array"; }
@@ -68,7 +68,7 @@ echo "ok: the same bits, five jobs on three elements of an array"
 "$ETALON" dataset build "$scratch/pictures" "$scratch/pictures/calibration.txt" "$scratch/lmdb" || fail "dataset build"
 sed 's|^dataset: .*|dataset: {kind: lmdb, path: lmdb}|' "$scratch/job.yaml" >"$scratch/lmdb.yaml"
 "$ETALON" calibrate -q "$scratch/lmdb.yaml" --set output=undisturbed_lmdb >/dev/null || fail "LMDB, undisturbed"
-ETALON_STAGE=$scratch/lmdb ETALON_LOCAL=/tmp submit --nodes=2 --ntasks-per-node=1 -- calibrate.sbatch "$scratch/lmdb.yaml"
+ETALON_STAGE=$scratch/lmdb ETALON_LOCAL=/tmp submit --nodes=2 --ntasks-per-node=1 -- etalon.sbatch calibrate "$scratch/lmdb.yaml"
 ends COMPLETED
 [ "$(bits "$scratch/out")" = "$(bits "$scratch/undisturbed_lmdb")" ] || fail "other bits: a staged LMDB"
 [ -z "$(find "$cluster"/tmp? -name 'etalon.*')" ] || fail "left on the nodes: $(find "$cluster"/tmp? -name 'etalon.*')"

@@ -61,6 +61,27 @@ says "0 calibrated, 28 unchanged, 0 failed; 0 gates failed"
 echo "ok: 28 unchanged jobs in $took ms"
 [ "$took" -lt "$(sized 5000 60000)" ] || fail "28 unchanged jobs took $took ms"
 "$ETALON" zoo accept zoo.yaml | grep -qx "28 of 28 jobs accepted as they are" || fail "accept"
+for words in "zoo zoo.yaml" "zoo accept zoo.yaml"; do
+  expect 64 "--only net[0-9]*: none of 28 jobs is called like this" "$ETALON" $words --only 'net[0-9]*'
+done
+
+# Results that were lost are made again; a report that cannot be read fails its job, instead of passing its gates.
+cp -r night/nets/net02@mse net02
+rm night/nets/net02@mse/onnx-qdq/demo.onnx
+expect 0 "nets/net02@mse/onnx-qdq/demo.onnx is gone, so this job is not finished" "$ETALON" zoo zoo.yaml
+says "1 calibrated, 27 unchanged, 0 failed; 0 gates failed"
+[ "$(bits net02)" = "$(bits night/nets/net02@mse)" ] || fail "other bits the second time"
+head -c 500 net02/report.json >night/nets/net02@mse/report.json
+expect 65 "1 job of the zoo failed" "$ETALON" zoo zoo.yaml
+grep -q "^nets/net02@mse  *FAILED: .*report.json: line" "$scratch/stdout" || fail "the damaged report is not told"
+expect 65 "report.json: line" "$ETALON" zoo accept zoo.yaml
+echo '[]' >night/nets/net02@mse/report.json
+expect 65 "" "$ETALON" zoo zoo.yaml
+cp net02/report.json night/nets/net02@mse/
+zoo 0 0
+says "1 calibrated, 27 unchanged, 0 failed; 0 gates failed" # it was not there the night before
+zoo 0 0
+says "0 calibrated, 28 unchanged, 0 failed; 0 gates failed"
 
 # One model changes, for the better or the same: one job, in both its places.
 "${PYTHON:-false}" -c 'import onnx' 2>/dev/null || skip "the Python package onnx is absent: nights with changed models"
@@ -94,7 +115,7 @@ import json, html.parser, xml.etree.ElementTree as tree
 cases = tree.parse("night/junit.xml").getroot().findall("testcase")
 assert len(cases) == 28 and any(c.find("failure") is not None for c in cases), len(cases)
 nights = json.load(open("night/history.json"))["nights"]
-assert [len(n["jobs"]) for n in nights] == [30, 2, 2], [len(n["jobs"]) for n in nights]
+assert [len(n["jobs"]) for n in nights] == [30, 1, 1, 1, 1, 2, 2], [len(n["jobs"]) for n in nights]
 links = []
 parser = html.parser.HTMLParser()
 parser.handle_starttag = lambda tag, pairs: links.append(dict(pairs)["href"]) if tag == "a" else None
@@ -113,7 +134,15 @@ for k in 0 1 2; do zoo 0 0 --part $k/3; done
 zoo 0 0
 says "8 calibrated, 20 unchanged, 0 failed; 0 gates failed"
 expect 64 'or "accept" and a file; found "acept"' "$ETALON" zoo acept zoo.yaml
-expect 64 "--part: expected K/N" "$ETALON" zoo zoo.yaml --part 3/3
+for part in 3/3 -1/3 0/-1 0/1000000000 " 0/2" 0/2x; do
+  expect 64 "--part: expected K/N" "$ETALON" zoo zoo.yaml --part "$part"
+done
+
+# Two calls at once: the second is refused before it does anything, except that parts of an array get along.
+expect 73 "another etalon zoo is at work in this folder" flock night/.zoo.lock "$ETALON" zoo zoo.yaml
+expect 73 "another etalon zoo is at work in this folder" flock night/.zoo.lock "$ETALON" zoo zoo.yaml --part 0/2
+expect 73 "another etalon zoo is at work in this folder" flock -s night/.zoo.lock "$ETALON" zoo zoo.yaml
+expect 0 "" flock -s night/.zoo.lock "$ETALON" zoo zoo.yaml --part 0/2
 
 # Killed in the middle: what was finished is not done again, and the end is the same.
 for i in 10 11 12 13; do change same nets/net$i/demo.onnx; done
@@ -140,6 +169,8 @@ sed 's/^gates:.*/gates: {agrement: 90}/' zoo.yaml >bad.yaml
 expect 78 'bad.yaml: line 12, column 9: key "agrement" does not exist; the nearest is "agreement"' "$ETALON" zoo bad.yaml
 sed 's|nets/\*/job.yaml|nets/*/job.yml|' zoo.yaml >bad.yaml
 expect 66 "no file is called" "$ETALON" zoo bad.yaml
+printf 'jobs: []\noutput: night\n' >bad.yaml
+expect 78 "expected one job at least" "$ETALON" zoo bad.yaml
 printf 'jobs: [single.yaml, ./single.yaml]\noutput: night\n' >bad.yaml
 expect 78 'two jobs are called "single"' "$ETALON" zoo bad.yaml
 printf 'jobs: [single.yaml, {file: single.yaml, name: single/inner}]\noutput: night\n' >bad.yaml
@@ -160,8 +191,26 @@ cp night/history.json whole.json
 head -c 500 whole.json >night/history.json
 change same nets/net01/demo.onnx
 expect 65 "night/history.json: line" "$ETALON" zoo zoo.yaml
+for damage in '{}' '{"nights": 5}'; do
+  echo "$damage" >night/history.json
+  expect 65 "night/history.json: expected a list of nights" "$ETALON" zoo zoo.yaml
+done
+echo '[]' >night/history.json
+expect 65 "night/history.json: expected a JSON object" "$ETALON" zoo zoo.yaml
 cp whole.json night/history.json
 zoo 0 0
+
+# Jobs that several ranks share: as many at once as there are groups, and the same bits.
+sed 's|^jobs:|jobs: [nets/net0?/job.yaml]\nold:|; /^  - /d; /^matrix/,/^  calib/d; s|^output:.*|output: shared\nranks_per_job: 2|' zoo.yaml |
+  sed '/^old:/d' >shared.yaml
+expect 0 "" ranks 4 "$ETALON" zoo shared.yaml
+says "9 calibrated, 0 unchanged, 0 failed; 0 gates failed"
+for i in 1 2 3 4 5 6 7 8 9; do
+  grep -q '"ranks": 2,' shared/nets/net0$i/run.json || fail "net0$i was not calibrated by two ranks"
+done
+mv shared/nets/net02 shared_net02
+expect 0 "" "$ETALON" zoo shared.yaml
+[ "$(bits shared_net02)" = "$(bits shared/nets/net02)" ] || fail "two ranks make other bits"
 
 # One instruction set for all jobs, whoever comes first; a job that wants another fails alone.
 mkdir isa

@@ -270,7 +270,7 @@ static void the_crop_of_a_legacy_data_layer_is_its_transformation(void **state)
     graph_destroy(graph);
     /* the current form ignores the field there, as Caffe does */
     assert_null(import_net(*state, DATA("data_param { crop_size: 6 }") CONV("c", "data"), "c:4x3x1x1,4", NULL, &err));
-    assert_non_null(strstr(err.text, "[1, 3, H, W]"));
+    assert_non_null(strstr(err.text, "1 x 3 x H x W"));
 }
 
 /* Rewrites one blob without changing what it says. */
@@ -390,11 +390,12 @@ static const struct {
     {INPUT("1,3,4,4") "layer { name: 'o' type: 'Mystery' bottom: 'data' top: 'o' }", NULL, EX_UNAVAILABLE,
      "layer \"o\" (Mystery): the caffe importer does not know this type of layer: choose model.outputs above it"},
     {DATA("") RELU("r", "label", "r"), NULL, EX_DATAERR, "bottom \"label\" is a label of layer \"d\""},
-    {DATA("") RELU("r", "data", "r"), NULL, EX_DATAERR, "model.inputs of a job, \"inputs: {data: [1, C, H, W]}\" with"},
+    {DATA("") RELU("r", "data", "r"), NULL, EX_DATAERR,
+     "give it, 1 x C x H x W with numbers for the letters, under model.inputs"},
     {DATA("") CONV("c", "data"), "c:4x3x1x1,4", EX_DATAERR,
-     "model.inputs of a job, \"inputs: {data: [1, 3, H, W]}\" with"},
+     "give it, 1 x 3 x H x W with numbers for the letters, under model.inputs"},
     {"layer { name: 'd' type: 'Input' top: 'data' }" RELU("r", "data", "r"), NULL, EX_DATAERR,
-     "\"inputs: {data: [1, C, H, W]}\""},
+     "the shape of \"data\": give it, 1 x C x H x W with numbers for the letters, under model.inputs"},
     {INPUT("1,0,4,4") RELU("r", "data", "r"), NULL, EX_DATAERR, "has no elements"},
     {INPUT("1,-3,4,4") RELU("r", "data", "r"), NULL, EX_DATAERR, "negative"},
     {INPUT("1,65536,65536,65536") RELU("r", "data", "r"), NULL, EX_DATAERR, "more than 2^31 elements"},

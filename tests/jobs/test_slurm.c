@@ -24,6 +24,21 @@ static void the_smallest_node_and_all_nodes_count(void **state)
     assert_int_equal(p.nodes, 12);
 }
 
+static void of_several_partitions_the_shortest_limit_counts(void **state)
+{
+    static const char *const texts[] = {"1 1 1 1 infinite\n1 1 1 1 4:00:00\n1 1 1 1 8:00:00\n",
+                                        "1 1 1 1 4:00:00\n1 1 1 1 8:00:00\n1 1 1 1 infinite\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct slurm_partition p = {.name = "a,b"};
+        struct error err = {0};
+
+        assert_int_equal(slurm_read(texts[i], &p, &err), 0);
+        assert_true(p.limit_s == 4 * HOUR);
+    }
+}
+
 static void limits_are_read_in_all_forms_of_slurm(void **state)
 {
     static const struct {
@@ -100,6 +115,8 @@ static void a_script_takes_whole_nodes_and_the_time_there_is(void **state)
          {"--ntasks-per-node=2 --cpus-per-task=24\n", "--time=480 ", "--signal=B:USR1@240 "}},
         {{"short", 1, 4, 1, 6 * MINUTE, 9},
          {"--ntasks-per-node=1 --cpus-per-task=4\n", "--time=6 ", "--signal=B:USR1@120 "}},
+        {{"seconds", 1, 4, 1, 30, 9}, {"--ntasks-per-node=1 --cpus-per-task=4\n", "--time=1 ", "--signal=B:USR1@20 "}},
+        {{"a,b", 1, 4, 1, HOUR, 9}, {" --partition=a,b\n", "--time=60 ", "--signal=B:USR1@240 "}},
     };
 
     (void)state;
@@ -120,7 +137,7 @@ static void words_and_names_stay_what_they_are_in_a_shell(void **state)
     char *text = print_script(partition, "my net\n#SBATCH --exclusive", "it's; $(ls).yaml");
 
     (void)state;
-    assert_non_null(strstr(text, "\nset -- 'it'\\''s; $(ls).yaml'\n"));
+    assert_non_null(strstr(text, "\nset -- calibrate 'it'\\''s; $(ls).yaml'\n"));
     assert_non_null(strstr(text, "--job-name=etalon-my_net__SBATCH_--exclusive --partition=cpu\n"));
     free(text);
 }
@@ -129,6 +146,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_smallest_node_and_all_nodes_count),
+        cmocka_unit_test(of_several_partitions_the_shortest_limit_counts),
         cmocka_unit_test(limits_are_read_in_all_forms_of_slurm),
         cmocka_unit_test(what_is_no_partition_is_an_error),
         cmocka_unit_test(a_script_takes_whole_nodes_and_the_time_there_is),
