@@ -72,7 +72,8 @@ static void set_up(struct sim_conv *c, const struct plan *plan, int node)
     c->weights = &plan->nodes[node];
     c->input_value = c->node->inputs[0];
     c->output_value = c->node->outputs[0];
-    c->is_wide = plan->profile->weight_limit > INT8_MAX;
+    c->is_wide = plan->profile->weight_limit > INT8_MAX ||
+                 plan->values[c->input_value].codes.hi - plan->values[c->input_value].codes.lo > UINT8_MAX;
 }
 
 int sim_conv_check(const struct plan *plan, int node, struct error *err)

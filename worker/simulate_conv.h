@@ -31,7 +31,7 @@ struct sim_conv {
     size_t group, group_in, group_out; /* per group */
     size_t kernel[2], n_taps, k;       /* k = group_in x n_taps, per group */
     bool is_depthwise;
-    bool is_wide;               /* weights of 16 bits: accumulators of 64 */
+    bool is_wide;               /* weights or inputs of 16 bits: accumulators of 64 */
     struct sim_codes in_codes;  /* as they come */
     size_t out_item;            /* bytes of a code or real of the output */
     bool are_bytes;             /* what windows are read from, and the weights */

@@ -40,7 +40,7 @@ enum {
 };
 struct sim_tile {
     int32_t sums[SIM_HALVES][SIM_BLOCK * INT_GEMM_PANEL];
-    int64_t wide_sums[SIM_BLOCK * INT_GEMM_PANEL]; /* where weights have 16 bits */
+    int64_t wide_sums[SIM_BLOCK * INT_GEMM_PANEL]; /* where weights or inputs have 16 bits */
     float steps[SIM_BLOCK * INT_GEMM_PANEL];
 };
 

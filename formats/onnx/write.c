@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPSET = 13, IR_VERSION = 7, MAX_ATTRIBUTES = 12 };
+enum { MAX_ATTRIBUTES = 12 };
+
+/* Each operator set has a version of the file's own layout that it came with. */
+struct version {
+    int64_t opset, ir;
+};
+static const struct version usual_version = {13, 7}, version_of_16_bits = {21, 10};
 
 #define DATA_TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
 
@@ -21,6 +27,7 @@ struct list {
 struct onnx_writer {
     struct arena *arena;
     struct error err; /* code 0: nothing failed yet */
+    struct version version;
     Onnx__GraphProto graph;
     struct list nodes, initializers, inputs, outputs, values, metadata;
     Onnx__NodeProto *last; /* attributes go here */
@@ -39,6 +46,7 @@ struct onnx_writer *onnx_writer_create(const char *graph_name, struct error *err
         free(writer);
         return NULL;
     }
+    writer->version = usual_version;
     onnx__graph_proto__init(&writer->graph);
     writer->graph.name = (char *)(uintptr_t)graph_name; /* protobuf-c has no const; packing only reads */
     return writer;
@@ -111,6 +119,11 @@ void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const cha
     entry->value = text(value);
 }
 
+void onnx_writer_use_opset_21(struct onnx_writer *writer)
+{
+    writer->version = version_of_16_bits;
+}
+
 /* --- inputs, outputs, tensors --- */
 
 void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch)
@@ -144,7 +157,7 @@ static Onnx__TensorShapeProto *create_shape(struct onnx_writer *writer, const st
 
 static const int32_t data_types[DTYPE_COUNT] = {
     [DTYPE_FLOAT32] = DATA_TYPE(FLOAT), [DTYPE_INT8] = DATA_TYPE(INT8),   [DTYPE_UINT8] = DATA_TYPE(UINT8),
-    [DTYPE_INT32] = DATA_TYPE(INT32),   [DTYPE_INT64] = DATA_TYPE(INT64),
+    [DTYPE_INT16] = DATA_TYPE(INT16),   [DTYPE_INT32] = DATA_TYPE(INT32), [DTYPE_INT64] = DATA_TYPE(INT64),
 };
 
 static void add_port(struct onnx_writer *writer, struct list *list, const char *name, enum dtype dtype,
@@ -313,6 +326,18 @@ void onnx_writer_ints(struct onnx_writer *writer, const char *attribute, const i
     proto->n_ints = proto->ints == NULL ? 0 : n;
 }
 
+void onnx_writer_reduction(struct onnx_writer *writer, const char *type, const char *name, const char *input,
+                           const int64_t *axes, size_t n_axes, const char *axes_name, const char *output)
+{
+    bool is_input = writer->version.opset >= 18 || strcmp(type, "ReduceSum") == 0;
+
+    if (is_input)
+        onnx_writer_ints_tensor(writer, axes_name, axes, n_axes);
+    onnx_writer_node(writer, type, name, (const char *[]){input, axes_name}, is_input ? 2 : 1, output);
+    if (!is_input)
+        onnx_writer_ints(writer, "axes", axes, n_axes);
+}
+
 void onnx_writer_float(struct onnx_writer *writer, const char *attribute, float value)
 {
     Onnx__AttributeProto *proto = add_attribute(writer, attribute, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
@@ -359,9 +384,9 @@ const ProtobufCMessage *onnx_writer_finish(struct onnx_writer *writer, struct er
     writer->graph.value_info = (Onnx__ValueInfoProto **)writer->values.items;
     opset->domain = text("");
     opset->has_version = true;
-    opset->version = OPSET;
+    opset->version = writer->version.opset;
     model->has_ir_version = true;
-    model->ir_version = IR_VERSION;
+    model->ir_version = writer->version.ir;
     model->producer_name = text("etalon");
     model->n_opset_import = 1;
     model->opset_import = opsets;

@@ -8,8 +8,8 @@
  *   onnx_writer_destroy(w);
  *
  * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
- * reports it. Names and tensor data are borrowed until finish. Files are of IR version 7 and opset 13; the first axis
- * of inputs and outputs is the batch, of any length ("N") where it is not fixed.
+ * reports it. Names and tensor data are borrowed until finish. Files are of opset 13, or of opset 21 where 16 bits are
+ * asked for; the first axis of inputs and outputs is the batch, of any length ("N") where it is not fixed.
  */
 #ifndef ETALON_ONNX_WRITE_H
 #define ETALON_ONNX_WRITE_H
@@ -32,6 +32,9 @@ int onnx_writer_save(struct onnx_writer *writer, const char *folder, const char 
 /* For callers that find a fault themselves: kept like the writer's own. */
 void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
 
+/* For files with codes of 16 bits, which QuantizeLinear has had since opset 21; before the first node. */
+void onnx_writer_use_opset_21(struct onnx_writer *writer);
+
 /* The length of the batch in inputs and outputs added from here on; 0: any. */
 void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch);
 
@@ -51,7 +54,7 @@ void onnx_writer_input(struct onnx_writer *writer, const char *name, const struc
 /* An input that is not float32. */
 void onnx_writer_typed_input(struct onnx_writer *writer, const char *name, enum dtype dtype, const struct shape *shape);
 void onnx_writer_output(struct onnx_writer *writer, const char *name, const struct shape *shape);
-/* An initializer of float32, int8, uint8, int32 or int64. */
+/* An initializer of float32, int8, uint8, int16, int32 or int64. */
 void onnx_writer_tensor(struct onnx_writer *writer, const char *name, const struct tensor *tensor);
 /* The same from a copy: a list, or one number without axes. */
 void onnx_writer_ints_tensor(struct onnx_writer *writer, const char *name, const int64_t *items, size_t n);
@@ -60,6 +63,10 @@ void onnx_writer_scalar(struct onnx_writer *writer, const char *name, float valu
 /* A node with one output; an input "" is an omitted one. The calls below add attributes to the latest node. */
 void onnx_writer_node(struct onnx_writer *writer, const char *type, const char *name, const char *const *inputs,
                       size_t n_inputs, const char *output);
+/* A reduction along axes, which all but ReduceSum have as an attribute before opset 18, and as an input, here called
+ * `axes_name`, from then on. */
+void onnx_writer_reduction(struct onnx_writer *writer, const char *type, const char *name, const char *input,
+                           const int64_t *axes, size_t n_axes, const char *axes_name, const char *output);
 void onnx_writer_int(struct onnx_writer *writer, const char *attribute, int64_t value);
 void onnx_writer_ints(struct onnx_writer *writer, const char *attribute, const int64_t *items, size_t n);
 void onnx_writer_float(struct onnx_writer *writer, const char *attribute, float value);
@@ -95,7 +102,7 @@ const char *onnx_graph_parameter(struct onnx_graph_writer *gw, int node, size_t 
 /* One node of the graph as one or a few nodes of the file, producing the value `output`. Inputs have the names of
  * onnx_graph_value, but for those where `replaced` is not NULL: of CONV, DECONV and DENSE only, three entries (x,
  * weights, bias, which a node without one then gets); or NULL for none. `fused` is the node's own fused activation, or
- * another kind where the caller knows better. Fails with EX_UNAVAILABLE for what opset 13 cannot say. */
+ * another kind where the caller knows better. Fails with EX_UNAVAILABLE for what the opset cannot say. */
 void onnx_graph_node(struct onnx_graph_writer *gw, int node, const char *const *replaced, struct activation fused,
                      const char *output);
 

@@ -124,25 +124,18 @@ static void write_lrn(const struct onnx_job *job)
     onnx_writer_float(job->writer, "bias", job->node->attr.lrn.k);
 }
 
-/* At opset 13 only ReduceSum has its axes as an input. */
 static void write_reduce(const struct onnx_job *job)
 {
     static const char *const types[REDUCE_COUNT] = {"ReduceMean", "ReduceSum", "ReduceMax",
                                                     "ReduceMin",  "ReduceL2",  "ReduceProd"};
-    bool is_sum = job->node->attr.reduce.kind == REDUCE_SUM;
-    const char *inputs[] = {job->inputs[0], ""};
     int64_t axes[TENSOR_MAX_RANK];
     size_t n = 0;
 
     for (size_t i = 0; i < job->x->rank; i++)
         if ((job->node->attr.reduce.axes >> i & 1) != 0)
             axes[n++] = (int64_t)i;
-    if (is_sum)
-        inputs[1] = onnx_job_ints(job, "axes", axes, n);
-    onnx_writer_node(job->writer, types[job->node->attr.reduce.kind], job->node->name, inputs, is_sum ? 2 : 1,
-                     job->output);
-    if (!is_sum)
-        onnx_writer_ints(job->writer, "axes", axes, n);
+    onnx_writer_reduction(job->writer, types[job->node->attr.reduce.kind], job->node->name, job->inputs[0], axes, n,
+                          onnx_job_name(job, "axes"), job->output);
     onnx_writer_int(job->writer, "keepdims", job->node->attr.reduce.keep_dims);
 }
 
@@ -166,8 +159,7 @@ static void write_mean(const struct onnx_job *job, const char *name, const char 
     for (size_t i = 0; i < job->x->rank; i++)
         if ((job->node->attr.layer_norm.axes >> i & 1) != 0)
             axes[n++] = (int64_t)i;
-    onnx_job_unary(job, "ReduceMean", name, x, name);
-    onnx_writer_ints(job->writer, "axes", axes, n);
+    onnx_writer_reduction(job->writer, "ReduceMean", name, x, axes, n, onnx_graph_name(job->gw, name, "axes"), name);
     onnx_writer_int(job->writer, "keepdims", 1);
     describe_reduced(job, name);
 }

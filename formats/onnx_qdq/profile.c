@@ -37,3 +37,14 @@ const struct profile onnx_qdq_profile = {
 };
 
 const struct profile onnx_qdq_tensorrt_profile = {.name = "onnx-qdq", ONNX_QDQ_SYMMETRIC};
+
+/* ONNX Runtime has no integer kernels for 16 bits: it computes what the operators say, in float. The sums below are
+ * exact and so differ from its float sums in the last bits, which is now and then the next code of 65,536. */
+#define INT16_ACTIVATIONS                                                                                              \
+    .name = "onnx-qdq-int16", .signed_codes = {-32768, 32767, 0}, .unsigned_codes = {-32768, 32767, 0},                \
+    .signed_steps = 32767, .unsigned_steps = 32767, .activation_rounding = ROUND_HALF_EVEN,                            \
+    .per_channel_weights = true, .requantization = REQUANTIZE_DEQUANTIZED, ONNX_QDQ_MOVES
+
+const struct profile onnx_qdq_int16_profile = {INT16_ACTIVATIONS, .weight_limit = 127, .integer_bias = true,
+                                               .bias_rounding = ROUND_HALF_EVEN};
+const struct profile onnx_qdq_int16_weights_profile = {INT16_ACTIVATIONS, .weight_limit = 32767};

@@ -2,7 +2,7 @@
  *
  *   x -> QuantizeLinear -> x/quantized -> DequantizeLinear -> x/dequantized         a graph input
  *   Conv(x/dequantized, w, b) -> y/float -> Quantize -> y/quantized -> Dequantize -> y
- *   w/quantized (int8) -> DequantizeLinear(axis 0) -> w;  b/quantized (int32) -> DequantizeLinear -> b
+ *   w/quantized (int8, int16) -> DequantizeLinear(axis 0) -> w;  b/quantized (int32) -> DequantizeLinear -> b
  *
  * The nodes are the float operators, values keep the user's names, and each value that has codes is quantized once,
  * right after the node and its fused activation that produce it: the form in which ONNX Runtime finds its integer
@@ -17,6 +17,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct emitter {
     const struct plan *plan;
@@ -32,9 +33,10 @@ struct pair {
     const char *scale, *zero_point;
 };
 
-/* Codes below 0 are what tells int8 from uint8. */
 static enum dtype code_type(const struct plan_value *planned)
 {
+    if (planned->codes.lo < INT8_MIN)
+        return DTYPE_INT16;
     return planned->codes.lo < 0 ? DTYPE_INT8 : DTYPE_UINT8;
 }
 
@@ -43,11 +45,12 @@ static struct pair add_value_scale(struct emitter *e, int value)
 {
     const struct plan_value *planned = &e->plan->values[value];
     const char *name = e->plan->graph->values[value].name;
-    uint8_t *zero_point = onnx_writer_memory(e->writer, 1, 1);
+    size_t size = dtype_size(code_type(planned));
+    void *zero_point = onnx_writer_memory(e->writer, 1, size);
     struct pair pair = {onnx_graph_name(&e->gw, name, "scale"), onnx_graph_name(&e->gw, name, "zero_point")};
 
     if (zero_point != NULL)
-        *zero_point = (uint8_t)planned->codes.zero_point; /* of int8 its two's complement */
+        memcpy(zero_point, &planned->codes.zero_point, size); /* little-endian, in two's complement */
     onnx_writer_tensor(e->writer, pair.scale, &(struct tensor){DTYPE_FLOAT32, {0}, planned->scale});
     onnx_writer_tensor(e->writer, pair.zero_point, &(struct tensor){code_type(planned), {0}, zero_point});
     return pair;
@@ -90,6 +93,19 @@ static void add_codes(struct emitter *e, const char *name, const struct tensor *
     onnx_writer_value(e->writer, name, DTYPE_FLOAT32, &codes->shape, true);
 }
 
+/* As the file has them. NULL after a failure. */
+static const void *stored_weights(struct emitter *e, const struct plan_node *planned, size_t n, enum dtype dtype)
+{
+    int8_t *bytes;
+
+    if (dtype == DTYPE_INT16)
+        return planned->weight_codes;
+    bytes = onnx_writer_memory(e->writer, n, 1);
+    if (bytes != NULL)
+        plan_weight_bytes(planned, n, bytes);
+    return bytes;
+}
+
 /* Each reader of a shared constant has codes of its own, and a node without a bias may have got one from the correction
  * of its mean. */
 static void add_weights(struct emitter *e, int index, const char *names[3])
@@ -99,17 +115,17 @@ static void add_weights(struct emitter *e, int index, const char *names[3])
     size_t n = planned->n_weight_scales;
     struct tensor weights = {0}, bias = {.shape = {.rank = 1}};
     bool is_transposed = node->op == OP_DECONV;
-    int8_t *bytes;
+    enum dtype dtype = e->plan->profile->weight_limit > INT8_MAX ? DTYPE_INT16 : DTYPE_INT8;
+    const void *codes;
 
     if (planned->weight_codes == NULL)
         return;
     graph_constant(e->plan->graph, node->inputs[1], &weights);
-    bytes = onnx_writer_memory(e->writer, (size_t)shape_elements(&weights.shape), 1);
-    if (bytes == NULL)
+    codes = stored_weights(e, planned, (size_t)shape_elements(&weights.shape), dtype);
+    if (codes == NULL)
         return;
-    plan_weight_bytes(planned, (size_t)shape_elements(&weights.shape), bytes);
     names[1] = onnx_graph_parameter(&e->gw, index, 1, "weights", NULL);
-    add_codes(e, names[1], &(struct tensor){DTYPE_INT8, weights.shape, bytes}, planned->weight_scale, n,
+    add_codes(e, names[1], &(struct tensor){dtype, weights.shape, codes}, planned->weight_scale, n,
               is_transposed ? 1 : 0);
     if (planned->bias == NULL && planned->bias_codes == NULL)
         return;
@@ -216,6 +232,8 @@ int onnx_qdq_write(const struct plan *plan, const struct emit_info *info, bool i
 
     if (e.writer == NULL)
         return -1;
+    if (plan->profile->signed_codes.hi > UINT8_MAX)
+        onnx_writer_use_opset_21(e.writer);
     snprintf(records, sizeof records, "%llu", (unsigned long long)info->records);
     onnx_writer_metadata(e.writer, "etalon.fingerprint", info->fingerprint);
     onnx_writer_metadata(e.writer, "etalon.method", info->method);

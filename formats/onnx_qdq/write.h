@@ -15,7 +15,8 @@ struct onnx_qdq_front {
 };
 
 /* <folder>/<name>.onnx. is_described: all values have types and shapes, and the batch is one record, or the graph's.
- * front: NULL, inputs are the network's own. EX_UNAVAILABLE naming a node that opset 13 cannot express. */
+ * front: NULL, inputs are the network's own. EX_UNAVAILABLE naming a node that the file's opset
+ * cannot express: 21 where the plan's codes have 16 bits, else 13. */
 int onnx_qdq_write(const struct plan *plan, const struct emit_info *info, bool is_described,
                    const struct onnx_qdq_front *front, const char *folder, const char *name, struct output *output,
                    struct error *err);

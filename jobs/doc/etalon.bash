@@ -8,7 +8,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.stop_when_stable
   calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.refine calibration.equalization calibration.passes calibration.overrides
-  targets target_options target_options.onnx-qdq.flavour target_options.ascend.activation_offset target_options.ncnn.winograd
+  targets target_options target_options.onnx-qdq.flavour target_options.onnx-qdq-int16.weights target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
   target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float
   target_options.horizon-j6.march target_options.horizon-j6.dialect target_options.horizon-j6.input_type_rt
@@ -36,6 +36,7 @@ _etalon_values() {
     calibration.granularity) echo mixed per-channel per-tensor ;;
     calibration.bias_correction) echo simulated analytic none ;;
     target_options.onnx-qdq.flavour) echo ort tensorrt ;;
+    target_options.onnx-qdq-int16.weights) echo int8 int16 ;;
     target_options.cambricon-*.float) echo fp16 fp32 ;;
     calibration.rounding) echo auto nearest output ;;
     calibration.equalization) echo auto weights none ;;

@@ -356,6 +356,37 @@ static void for_tensorrt_codes_are_signed_and_biases_float(void **state)
     free_plan(&p);
 }
 
+static void codes_of_16_bits_are_of_opset_21(void **state)
+{
+    static const struct target_option weights = {.name = "weights"};
+    const struct target *target = target_find("onnx-qdq-int16");
+    struct target_setting item = {target, &weights, "int16"};
+    struct planned p = make_plan(relu);
+    struct emitted e;
+
+    (void)state;
+    for (int has_wide_weights = 0; has_wide_weights < 2; has_wide_weights++) {
+        p.plan->profile = target_profile(target, &(struct target_settings){(size_t)has_wide_weights, &item});
+        assert_int_equal(p.plan->profile->weight_limit, has_wide_weights ? 32767 : 127);
+        assert_int_equal(p.plan->profile->integer_bias, !has_wide_weights);
+        for (size_t v = 0; v < p.graph->n_values; v++)
+            p.plan->values[v].codes = p.plan->profile->signed_codes;
+        e = emit_plan(&p, "onnx-qdq-int16", "onnx-qdq-int16/net.onnx");
+        e.model = onnx__model_proto__unpack(NULL, e.bytes.size, e.bytes.data);
+        assert_non_null(e.model);
+        assert_int_equal(e.model->opset_import[0]->version, 21);
+        assert_int_equal(e.model->ir_version, 10);
+        assert_initializer(&e, "x/zero_point", TYPE(INT16), 0, &(int16_t){0}, 2);
+        if (has_wide_weights)
+            assert_initializer(&e, "w/quantized", TYPE(INT16), 4, conv_codes, sizeof conv_codes);
+        else
+            assert_initializer(&e, "w/quantized", TYPE(INT8), 4, conv_bytes, sizeof conv_bytes);
+        assert_true(has_operator(&e, "Relu")); /* code -32768 is below 0 */
+        remove_emitted(&e);
+    }
+    free_plan(&p);
+}
+
 static void names_of_the_user_are_never_taken(void **state)
 {
     struct planned p = make_plan(relu);
@@ -455,6 +486,7 @@ int main(void)
         cmocka_unit_test(what_the_plan_leaves_in_float_stays_float),
         cmocka_unit_test(a_bias_that_only_the_plan_has_is_added),
         cmocka_unit_test(for_tensorrt_codes_are_signed_and_biases_float),
+        cmocka_unit_test(codes_of_16_bits_are_of_opset_21),
         cmocka_unit_test(names_of_the_user_are_never_taken),
         cmocka_unit_test(metadata_say_where_the_file_comes_from),
         cmocka_unit_test(equal_plans_give_equal_bytes),
