@@ -35,7 +35,7 @@ void names_remove(void **tree, const char *name)
     tdelete(&key, tree, compare_names); /* the entry itself stays in the arena */
 }
 
-static int names_add(struct graph *graph, void **tree, const char *name, int index, struct error *err)
+int names_add(struct graph *graph, void **tree, const char *name, int index, struct error *err)
 {
     struct name_entry *entry = arena_create_array(graph->arena, 1, sizeof *entry, err);
 

@@ -296,6 +296,10 @@ int graph_add_node(struct graph *graph, enum op op, const char *name, const char
 int graph_find_value(const struct graph *graph, const char *name); /* GRAPH_NONE when absent; O(log n) */
 int graph_find_node(const struct graph *graph, const char *name);
 
+/* Names that are no UTF-8, which formats and their readers do not take, get each stray byte as \xNN, and "_<n>" where
+ * that is another's name. EX_OSERR. */
+int graph_make_names_utf8(struct graph *graph, struct error *err);
+
 /* The constant behind value `index` as a tensor; false when it is no constant (or index is GRAPH_NONE). */
 bool graph_constant(const struct graph *graph, int index, struct tensor *out);
 size_t graph_count_consumers(const struct graph *graph, int value); /* nodes and graph outputs, each counted once */

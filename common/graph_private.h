@@ -38,6 +38,8 @@ struct name_entry {
 /* NULL when absent. */
 struct name_entry *names_find(void *const *tree, const char *name);
 void names_remove(void **tree, const char *name);
+/* A name that the tree lacks. EX_OSERR. */
+int names_add(struct graph *graph, void **tree, const char *name, int index, struct error *err);
 
 /* Makes value `index` a constant: its producer no longer counts. */
 void graph_set_constant(struct graph *graph, int index, const struct tensor *tensor);

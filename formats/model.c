@@ -110,8 +110,9 @@ static int keep_requested_outputs(const struct model_request *request, struct gr
 
 static int finish(const struct model_request *request, struct graph *graph, struct error *err)
 {
-    return keep_requested_outputs(request, graph, err) < 0 || graph_fold_constants(graph, err) < 0 ||
-                   graph_infer_shapes(graph, err) < 0 || check_requested_inputs(request, graph, err) < 0 ||
+    return graph_make_names_utf8(graph, err) < 0 || keep_requested_outputs(request, graph, err) < 0 ||
+                   graph_fold_constants(graph, err) < 0 || graph_infer_shapes(graph, err) < 0 ||
+                   check_requested_inputs(request, graph, err) < 0 ||
                    graph_delete_edge_nodes(graph, &request->remove, err) < 0 || graph_validate(graph, err) < 0 ||
                    graph_keep_nodes(graph, request->kept, request->n_kept, err) < 0 ||
                    graph_split_batch(graph, &request->batch, err) < 0

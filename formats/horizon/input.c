@@ -4,6 +4,7 @@
 #include "common/preprocess_text.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const char *const colour_names[] = {"auto", "nv12", "yuv444", "rgb", "bgr", "gray", "featuremap"};
 
@@ -178,6 +179,20 @@ static const char *plain_name(struct arena *arena, const char *name, size_t inde
     return copy;
 }
 
+/* The folder of input `index`: plain, and not an earlier one's on file systems that do not tell case either. */
+static const char *choose_folder(const struct horizon *h, size_t index, struct error *err)
+{
+    const char *wanted = plain_name(h->arena, h->inputs[index].name, index, err), *folder = wanted;
+    size_t n = 1;
+
+    for (size_t i = 0; folder != NULL && i < index; i++)
+        if (strcasecmp(folder, h->inputs[i].folder) == 0) {
+            folder = arena_format(h->arena, err, "%.100s_%zu", wanted, ++n);
+            i = (size_t)-1; /* from the first again */
+        }
+    return folder;
+}
+
 int horizon_describe_inputs(struct horizon *h, struct error *err)
 {
     const struct graph *graph = h->plan->graph;
@@ -194,7 +209,7 @@ int horizon_describe_inputs(struct horizon *h, struct error *err)
 
         *input = (struct horizon_input){.name = graph->values[graph->inputs[i]].name,
                                         .shape = &graph->values[graph->inputs[i]].shape};
-        input->folder = plain_name(h->arena, input->name, i, err);
+        input->folder = choose_folder(h, i, err);
         if (input->folder == NULL)
             return -1;
         read_plan(input, h->info->preprocess == NULL ? NULL : h->info->preprocess[i]);

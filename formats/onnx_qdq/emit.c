@@ -73,8 +73,8 @@ static const char int16_readme[] =
     "\n"
     "Confirmed: ONNX's checker takes such files; ONNX Runtime 1.31 runs them, in float between the pairs since its "
     "CPU\n"
-    "provider has no integer kernels of 16 bits, and gives the report's codes but for neighbours where its float sums\n"
-    "round otherwise. Best effort: runtimes with 16-bit kernels; nothing here was run by one.\n";
+    "provider has no integer kernels of 16 bits, and gives, node by node, the report's codes or their neighbours: its\n"
+    "float sums round otherwise. Best effort: runtimes with 16-bit kernels; nothing here was run by one.\n";
 
 static int emit_file(const char *folder, const char *readme, const struct plan *plan, const struct emit_info *info,
                      struct output *output, struct error *err)

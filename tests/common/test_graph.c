@@ -48,6 +48,30 @@ static void made_up_names_avoid_the_users_names(void **state)
     graph_destroy(graph);
 }
 
+static void names_become_utf8_and_stay_different(void **state)
+{
+    static const char *const names[] = {"é", "a\xff", "a\\xff", "a\xc3(", "\n"}, *const clean[] = {"é", "a\\xff_1",
+                                                                                                   "a\\xff", "a\\xc3(",
+                                                                                                   "\n"};
+    struct graph *graph = new_graph();
+    int x = add_input(graph, "x", SHAPE(1, 4));
+    struct error err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        add_node(graph, OP_IDENTITY, names[i], INTS(x)); /* and its output */
+    assert_succeeds(graph_make_names_utf8(graph, &err), err);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        int node = graph_find_node(graph, clean[i]);
+
+        assert_int_equal(node, i);
+        assert_string_equal(graph->nodes[node].name, clean[i]);
+        assert_int_equal(graph_find_value(graph, clean[i]), graph->nodes[node].outputs[0]);
+    }
+    assert_int_equal(graph_find_value(graph, "a\xff"), GRAPH_NONE);
+    graph_destroy(graph);
+}
+
 static void duplicate_names_are_refused(void **state)
 {
     struct graph *graph = chain();
@@ -411,6 +435,7 @@ int main(void)
         cmocka_unit_test(totals_are_those_of_the_definitions),
         cmocka_unit_test(names_lead_back_to_values_and_nodes),
         cmocka_unit_test(made_up_names_avoid_the_users_names),
+        cmocka_unit_test(names_become_utf8_and_stay_different),
         cmocka_unit_test(duplicate_names_are_refused),
         cmocka_unit_test(a_value_has_one_producer),
         cmocka_unit_test(overflowing_and_negative_extents_are_refused),

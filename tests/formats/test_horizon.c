@@ -49,11 +49,10 @@ static struct target_settings read_settings(const char *text, char *copy, struct
     return settings;
 }
 
-static struct package emit(int64_t channels, int64_t height, int64_t width, const struct preprocess_plan *preprocess,
-                           const char *text)
+static struct package emit_file(struct onnx_file *f, const struct preprocess_plan *const *preprocess,
+                                const struct emit_records *records, const char *text)
 {
     struct package p = {.folder = "/tmp/etalon-horizon-XXXXXX"};
-    struct onnx_file *f = new_model(13);
     struct target_setting items[MAX_SETTINGS];
     char copy[256];
     struct target_settings settings = read_settings(text, copy, items);
@@ -62,14 +61,11 @@ static struct package emit(int64_t channels, int64_t height, int64_t width, cons
                              .records = 1,
                              .method = "mse",
                              .model_name = "net",
-                             .preprocess = &preprocess,
-                             .settings = &settings};
+                             .preprocess = preprocess,
+                             .settings = &settings,
+                             .records_of_calibration = records};
     struct output *output;
 
-    add_input(f, "it's", 1, channels, height, width);
-    add_weights(f, "w", 2, channels, 3, 3);
-    add_node(f, "Conv", "conv", "it's w", "y");
-    add_output(f, "y");
     p.graph = must_import(f);
     p.plan = plan_create(p.graph, horizon()->profile, NULL);
     assert_non_null(p.plan);
@@ -79,6 +75,18 @@ static struct package emit(int64_t channels, int64_t height, int64_t width, cons
     p.rc = horizon()->emit(p.plan, &info, output, &p.err);
     output_close(output);
     return p;
+}
+
+static struct package emit(int64_t channels, int64_t height, int64_t width, const struct preprocess_plan *preprocess,
+                           const char *text)
+{
+    struct onnx_file *f = new_model(13);
+
+    add_input(f, "it's", 1, channels, height, width);
+    add_weights(f, "w", 2, channels, 3, 3);
+    add_node(f, "Conv", "conv", "it's w", "y");
+    add_output(f, "y");
+    return emit_file(f, &preprocess, NULL, text);
 }
 
 static void remove_package(struct package *p)
@@ -142,6 +150,31 @@ static void names_are_quoted_in_the_yaml_and_plain_as_folders(void **state)
     assert_line(&p, "    'it''s': 'pyramid'\n");
     assert_line(&p, "  remove_node_type: 'Quantize;Cast'\n");
     assert_line(&p, "  input_shape: '1x3x8x8'\n");
+    remove_package(&p);
+}
+
+static int read_nothing(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err)
+{
+    (void)context, (void)record, (void)rows, (void)is_bad, (void)err;
+    return 0;
+}
+
+static void folders_of_inputs_differ_not_in_case_alone(void **state)
+{
+    struct onnx_file *f = new_model(13);
+    struct package p;
+
+    (void)state;
+    add_input(f, "a/b", 1, 2, 4, 4);
+    add_input(f, "a_b_0", 1, 2, 4, 4);
+    add_input(f, "A_B_0", 1, 2, 4, 4);
+    add_node(f, "Add", "first", "a/b a_b_0", "s");
+    add_node(f, "Add", "second", "s A_B_0", "y");
+    add_output(f, "y");
+    p = emit_file(f, NULL, &(struct emit_records){.n = 1, .read = read_nothing}, "");
+    assert_int_equal(p.rc, 0);
+    assert_line(&p,
+                "  cal_data_dir: './calibration_data/a_b_0;./calibration_data/a_b_0_2;./calibration_data/A_B_0_3'\n");
     remove_package(&p);
 }
 
@@ -262,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_become_one_mean_and_one_scale),
         cmocka_unit_test(names_are_quoted_in_the_yaml_and_plain_as_folders),
+        cmocka_unit_test(folders_of_inputs_differ_not_in_case_alone),
         cmocka_unit_test(what_the_yaml_has_no_words_for_is_a_featuremap),
         cmocka_unit_test(what_the_board_cannot_give_is_refused_by_name),
         cmocka_unit_test(settings_that_cannot_stand_together_are_refused),
