@@ -193,26 +193,29 @@ static int check_stop(const struct run_request *q, struct error *err)
     return 0;
 }
 
+/* As the job wants it, or as none of its targets has more. */
+static bool weights_have_one_scale(const struct run_request *q)
+{
+    bool is_one = true;
+
+    for (size_t i = 0; i < q->n_targets; i++)
+        is_one = is_one && !target_profile(q->targets[i], &q->target_settings)->per_channel_weights;
+    return is_one || q->calibration.granularity == GRANULARITY_PER_TENSOR;
+}
+
 /* One scale a tensor leaves steps that are coarse for most channels: there it gained on every network. Elsewhere
  * figures differ by less than their errors. Without a simulation nothing else needs the data. */
 static enum weight_rounding default_rounding(const struct run_request *q)
 {
-    return q->calibration.granularity == GRANULARITY_PER_TENSOR &&
-                   q->calibration.bias_correction == BIAS_CORRECTION_SIMULATED
+    return weights_have_one_scale(q) && q->calibration.bias_correction == BIAS_CORRECTION_SIMULATED
                ? WEIGHT_ROUNDING_OUTPUT
                : WEIGHT_ROUNDING_NEAREST;
 }
 
-/* One scale a tensor, as the job wants it or as none of its targets has more. With a scale for each output channel
- * there is nothing to gain, and activations get less even. */
+/* With a scale for each output channel there is nothing to gain, and activations get less even. */
 static enum equalization_choice default_equalization(const struct run_request *q)
 {
-    bool is_per_tensor = true;
-
-    for (size_t i = 0; i < q->n_targets; i++)
-        is_per_tensor = is_per_tensor && !target_profile(q->targets[i], &q->target_settings)->per_channel_weights;
-    return is_per_tensor || q->calibration.granularity == GRANULARITY_PER_TENSOR ? EQUALIZATION_WEIGHTS
-                                                                                 : EQUALIZATION_NONE;
+    return weights_have_one_scale(q) ? EQUALIZATION_WEIGHTS : EQUALIZATION_NONE;
 }
 
 static void set_defaults(struct run_request *q)

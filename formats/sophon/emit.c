@@ -20,9 +20,9 @@ static const char readme[] =
     "  <name>_test_fp32_unique_top.prototxt    the same with a Data layer: write the path of your LMDB into its "
     "source\n"
     "  <name>.fp32umodel                       its weights; BatchNorm is folded into convolutions\n"
-    "  <name>_deploy_fp32_tuned.prototxt       the fp32 network with biases corrected for what rounding shifts\n"
+    "  <name>_deploy_fp32_tuned.prototxt       the network in floats that become our integers by our thresholds\n"
     "  <name>_test_fp32_tuned.prototxt         the same with a Data layer, our thresholds, and float layers marked\n"
-    "  <name>_tuned.fp32umodel                 weights and corrected biases of both\n"
+    "  <name>_tuned.fp32umodel                 weights of both, rounded, with biases corrected for what that shifts\n"
     "  <name>_deploy_int8_unique_top.prototxt  the int8 network, with int8_scale for its input\n"
     "  <name>_test_int8_unique_top.prototxt    the same with a Data layer\n"
     "  <name>.int8umodel                       its integers (EXPERIMENTAL, see below)\n"
@@ -47,7 +47,7 @@ static const char readme[] =
     "3. Ours as they stand:\n"
     "     bmnetu -model=<name>_deploy_int8_unique_top.prototxt -weight=<name>.int8umodel -prec=INT8 -target=BM1684\n"
     "\n"
-    "The other fp32 files have the network's own biases. Whoever quantizes the tuned ones by our thresholds as "
+    "The other fp32 files have the network's own weights. Whoever quantizes the tuned ones by our thresholds as "
     "tpu-mlir\n"
     "does has the integers of <name>.int8umodel.\n"
     "\n"
@@ -151,11 +151,10 @@ static int write_float(const struct emitter *e, struct sophon_net *net, struct e
     return write_text(e, net, "_test_fp32_unique_top.prototxt", err);
 }
 
-/* For who makes integers of floats and our thresholds: the biases are those that belong to such integers. */
-static int write_tuned(const struct emitter *e, struct sophon_net *net, const struct graph *corrected,
-                       struct error *err)
+/* For who makes integers of floats and our thresholds: floats that become our integers. */
+static int write_tuned(const struct emitter *e, struct sophon_net *net, const struct graph *codes, struct error *err)
 {
-    if (sophon_net_init(net, e->plan, corrected, err) != 0 ||
+    if (sophon_net_init(net, e->plan, codes, err) != 0 || sophon_put_reals(net, err) != 0 ||
         write_text(e, net, "_deploy_fp32_tuned.prototxt", err) != 0 ||
         write_weights(e, net, "_tuned.fp32umodel", err) != 0 || use_data_layers(e, net, false, err) != 0)
         return -1;
@@ -185,14 +184,14 @@ static int emit_float(const struct emitter *e, struct error *err)
     return rc;
 }
 
-/* With constants of the plan's own. */
-static int emit_planned(const struct emitter *e, enum planned_constants what,
+/* Of the plan's codes. */
+static int emit_planned(const struct emitter *e,
                         int (*write)(const struct emitter *, struct sophon_net *, const struct graph *, struct error *),
                         struct error *err)
 {
     struct planned_graph planned;
     struct sophon_net net = {0};
-    int rc = planned_graph_init(&planned, e->plan, what, err);
+    int rc = planned_graph_init(&planned, e->plan, PLANNED_CODES, err);
 
     if (rc == 0)
         rc = write(e, &net, &planned.graph, err);
@@ -219,8 +218,8 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
 
     if (n >= (int)sizeof e.base)
         return error_set(err, EX_CANTCREAT, "the name of model \"%s\" is too long for a file", info->model_name);
-    if (emit_float(&e, err) != 0 || emit_planned(&e, PLANNED_BIASES, write_tuned, err) != 0 ||
-        emit_planned(&e, PLANNED_CODES, write_integers, err) != 0)
+    if (emit_float(&e, err) != 0 || emit_planned(&e, write_tuned, err) != 0 ||
+        emit_planned(&e, write_integers, err) != 0)
         return -1;
     return exporter_write_file(output, sophon_bm1684_profile.name, "/README", readme, sizeof readme - 1, err);
 }

@@ -120,12 +120,18 @@ static bool is_own(const struct sophon_net *net, int node, size_t input, const C
            graph->values[n->inputs[input]].data == blob->data;
 }
 
+/* Are the layer's blobs codes of its node? A node may be several layers, of which one bears its name. */
+static bool has_codes(const struct sophon_net *net, const Caffe__LayerParameter *layer, int node)
+{
+    return net->plan->nodes[node].weight_codes != NULL && strcmp(layer->name, net->plan->graph->nodes[node].name) == 0;
+}
+
 static int put_weights(struct sophon_net *net, Caffe__LayerParameter *layer, int node, struct error *err)
 {
     const struct plan_node *planned = &net->plan->nodes[node];
     int shift;
 
-    if (planned->weight_codes == NULL || strcmp(layer->name, net->plan->graph->nodes[node].name) != 0) {
+    if (!has_codes(net, layer, node)) {
         if (layer->convolution_param != NULL)
             put_selection(&net->writer, layer->blobs[0]);
         else /* a factor an element, behind a pool */
@@ -170,6 +176,34 @@ static void put_branches(struct sophon_net *net, Caffe__LayerParameter *layer, c
 static bool combines_operands(const Caffe__LayerParameter *layer)
 {
     return strcmp(layer->type, "Eltwise") == 0 || strcmp(layer->type, "Concat") == 0;
+}
+
+/* What the codes stand for. The largest code is made a little less than it is: who looks for the shift at which the
+ * largest weight stays below 127 steps finds ours, and rounds it to 127. */
+static void put_reals(struct caffe_writer *w, Caffe__BlobProto *blob, bool is_bias, float scale)
+{
+    static const float largest = FULL_SCALE - 0.25F;
+    float *data = w->err.code != 0 ? NULL : arena_create_array(w->arena, blob->n_data, sizeof *data, &w->err);
+
+    for (size_t i = 0; data != NULL && i < blob->n_data; i++)
+        data[i] = scale * (is_bias ? blob->data[i] : fmaxf(fminf(blob->data[i], largest), -largest));
+    if (data != NULL)
+        blob->data = data;
+}
+
+int sophon_put_reals(struct sophon_net *net, struct error *err)
+{
+    for (size_t i = 0; i < net->writer.net.n_layer; i++) {
+        Caffe__LayerParameter *layer = net->writer.net.layer[i];
+        const struct sophon_layer *of = &net->layers[i];
+        const struct plan_node *planned = of->node == GRAPH_NONE ? NULL : &net->plan->nodes[of->node];
+
+        if (sophon_is_float(net->plan, of) || planned == NULL || !has_codes(net, layer, of->node))
+            continue;
+        for (size_t k = 0; k < layer->n_blobs; k++)
+            put_reals(&net->writer, layer->blobs[k], k > 0, k > 0 ? planned->acc_scale[0] : planned->weight_scale[0]);
+    }
+    return net->writer.err.code == 0 ? 0 : error_set(err, net->writer.err.code, "%s", net->writer.err.text);
 }
 
 int sophon_put_integers(struct sophon_net *net, struct error *err)

@@ -42,7 +42,6 @@ const struct profile sophon_bm1684_profile = {
     .unsigned_steps = 127,
     .activation_rounding = ROUND_HALF_AWAY,
     .weight_limit = 127,
-    .codes_are_remade = true, /* but for the experimental umodel */
     .per_channel_weights = false,
     .integer_bias = true,
     .bias_limit = 32767, /* int16, which saturates */

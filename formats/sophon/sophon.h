@@ -38,6 +38,10 @@ bool sophon_is_float(const struct plan *plan, const struct sophon_layer *layer);
 float sophon_int8_scale(const struct plan *plan);
 /* For the vendor's own calibrator: the plan's thresholds, and the layers that stay in float. */
 void sophon_put_choices(struct sophon_net *net);
+/* Puts what the integers stand for in the place of a network of codes: floats of which the chip's rule makes them
+ * again.
+ */
+int sophon_put_reals(struct sophon_net *net, struct error *err);
 /* Makes integers of the weights of a network of codes, with scales and shifts, thresholds of blobs beside them. */
 int sophon_put_integers(struct sophon_net *net, struct error *err);
 

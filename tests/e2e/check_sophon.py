@@ -66,9 +66,11 @@ for layer in nets["test_fp32_tuned"].layer:
         assert abs(table[layer.top[0]] - layer.threshold) < 1e-6 * max(1, layer.threshold), layer.name
         assert abs(quantized[layer.name].th_output[0] - layer.threshold) < 1e-6 * layer.threshold, layer.name
 
-# Integers are the floats: half a step away at most, where they do not saturate.
+# Integers are the tuned floats: a quarter of a step away at most, where they do not saturate. Both are made of the plain
+# ones, whose codes may have been moved.
+assert [layer.name for layer in floats.layer] == [layer.name for layer in tuned.layer]
 worst = 0
-for layer in floats.layer:
+for layer in tuned.layer:
     if not layer.blobs or quantized[layer.name].forward_with_float:
         continue
     blob = quantized[layer.name].blobs[0]
@@ -80,7 +82,7 @@ for layer in floats.layer:
     assert list(blob.shape.dim) == list(layer.blobs[0].shape.dim)
     s_in, s_out = (quantized[layer.name].th_input[0] / 127, quantized[layer.name].th_output[0] / 127)
     assert np.isclose(s_in * blob.scaleToFloat, s_out / 2.0 ** blob.right_shift_num, rtol=1e-5), layer.name
-assert worst < 0.5001, worst
+assert worst < 0.2501, worst
 
 # Whoever quantizes the tuned floats by the table, as tpu-mlir does, has our integers: shifts, weights and biases.
 n_tuned = 0
@@ -97,9 +99,9 @@ for layer in tuned.layer:
     while r > 0 and (np.abs(biases) * 2 ** r / s_out > 32767.5).mean() > 0.03:
         r -= 1
     assert r == blobs[0].right_shift_num, f"{layer.name}: {r} and {blobs[0].right_shift_num}"
-    assert np.abs(np.clip(weights * 2.0 ** r * s_in / s_out, -127, 127) - blobs[0].int32_data).max() < 0.501, layer.name
+    assert np.abs(np.clip(weights * 2.0 ** r * s_in / s_out, -127, 127) - blobs[0].int32_data).max() < 0.251, layer.name
     if len(blobs) > 1:
-        assert np.abs(np.clip(biases * 2.0 ** r / s_out, -32768, 32767) - blobs[1].int32_data).max() < 0.51, layer.name
+        assert np.abs(np.clip(biases * 2.0 ** r / s_out, -32768, 32767) - blobs[1].int32_data).max() < 0.01, layer.name
     n_tuned += 1
 assert n_tuned > 0
 
