@@ -94,8 +94,8 @@ import onnx
 from onnx import TensorProto, helper
 value = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3])
 names = [f"x{i}" for i in range(40)]
-node = helper.make_node("Concat", names, ["y"], axis=0)
-graph = helper.make_graph([node], "g", [value(name) for name in names], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [40, 3])])
+node = helper.make_node("Concat", names, ["y"], axis=1)
+graph = helper.make_graph([node], "g", [value(name) for name in names], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 120])])
 onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), sys.argv[1])
 MANY
 expect 69 "the network has 40 inputs, at most 16 are fed" "$ETALON" emit "$scratch/mixed/archive.h5" -m "$scratch/many.onnx" -o "$scratch/x"
