@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 int schema_wrong(struct schema *r, const struct yaml *node, const char *expected)
 {
@@ -55,13 +56,39 @@ int schema_text(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+/* Is `folder` one in its parent, so that "folder/.." is that parent? Then it is cut to the parent: "" for the working
+ * directory. A link leads elsewhere, and so may what does not exist. */
+static bool cut_to_parent(char *folder)
+{
+    char *slash = strrchr(folder, '/'), *name = slash == NULL ? folder : slash + 1;
+    struct stat info;
+
+    if (slash == folder || *name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+        lstat(folder, &info) != 0 || !S_ISDIR(info.st_mode))
+        return false;
+    *(slash == NULL ? folder : slash) = '\0';
+    return true;
+}
+
+/* `text`, from the job's folder on; as short as messages should have it. */
+static const char *join(struct schema *r, const char *text)
+{
+    char *folder = arena_format(r->arena, r->err, "%s", r->folder);
+
+    if (folder == NULL)
+        return NULL;
+    while (strncmp(text, "../", 3) == 0 && text[3] != '/' && text[3] != '\0' && cut_to_parent(folder))
+        text += 3;
+    return folder[0] == '\0' ? text : arena_format(r->arena, r->err, "%s/%s", folder, text);
+}
+
 int schema_path(struct schema *r, const struct yaml *node, void *target)
 {
     const char *path;
 
     if (node->kind != YAML_SCALAR || node->text[0] == '\0')
         return schema_wrong(r, node, "a path");
-    path = node->text[0] == '/' ? node->text : arena_format(r->arena, r->err, "%s/%s", r->folder, node->text);
+    path = node->text[0] == '/' ? node->text : join(r, node->text);
     *(const char **)target = path;
     return path == NULL ? -1 : 0;
 }

@@ -280,6 +280,28 @@ static void paths_are_relative_to_the_job_file(void **state)
     job_destroy(job);
 }
 
+static void a_path_out_of_the_folder_is_told_short_but_not_through_a_link(void **state)
+{
+    const char *const sets[] = {"output=../../out", "model.file=../etalon-job/../net.onnx", NULL};
+    char expected[sizeof path], link[sizeof folder + sizeof ".link"];
+    struct job *job = must_read("", sets);
+
+    (void)state;
+    assert_string_equal(job_request(job)->output, "/tmp/../out"); /* "/tmp" has no shorter name for its parent */
+    assert_string_equal(job_request(job)->model.file, "/tmp/etalon-job/../net.onnx");
+    job_destroy(job);
+
+    snprintf(link, sizeof link, "%s.link", folder);
+    assert_int_equal(symlink(folder, link), 0);
+    snprintf(path, sizeof path, "%s/job.yaml", link);
+    snprintf(expected, sizeof expected, "%s/../out", link);
+    job = must_read("", (const char *const[]){"output=../out", NULL});
+    assert_string_equal(job_request(job)->output, expected);
+    job_destroy(job);
+    snprintf(path, sizeof path, "%s/job.yaml", folder);
+    assert_int_equal(unlink(link), 0);
+}
+
 static void edits_of_the_network_reach_the_request(void **state)
 {
     const char *const sets[] = {"model.remove_nodes={names: [prob], types: [Softmax, Cast]}",
@@ -521,6 +543,7 @@ int main(void)
         cmocka_unit_test(a_preset_is_a_step_or_a_chain_of_its_own),
         cmocka_unit_test(the_model_may_tell_what_the_job_leaves_out),
         cmocka_unit_test(paths_are_relative_to_the_job_file),
+        cmocka_unit_test(a_path_out_of_the_folder_is_told_short_but_not_through_a_link),
         cmocka_unit_test(edits_of_the_network_reach_the_request),
         cmocka_unit_test(unknown_keys_and_words_name_place_and_nearest),
         cmocka_unit_test(wrong_types_and_ranges_say_what_is_expected_and_found),
