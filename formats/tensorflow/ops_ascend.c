@@ -223,7 +223,7 @@ static int scale_weights(struct tf_import *in, const struct tf_node *node, int l
     for (size_t i = 0; i < n; i++) {
         float code = ((const float *)codes.data)[i];
 
-        integers[i] = (int32_t)code;
+        integers[i] = fabsf(code) <= -INT8_MIN ? (int32_t)code : 0; /* a product on the way may have made any number */
         if ((float)integers[i] != code)
             return error_set(err, EX_DATAERR, "the weights of \"%s\" are no codes", graph->nodes[layer].name);
         ((float *)data)[i] =

@@ -127,6 +127,11 @@ static void what_contradicts_itself_is_refused_by_name(void **state)
          "the weights of \"conv\" are no codes"},
         {CODES, CONSTANT("w", "DT_INT32", DIM("1") DIM("1") DIM("1") DIM("2"), "int_val: [5, 1000]"), EX_DATAERR,
          "code 1 is 1000"},
+        {WEIGHT_QUANT,
+         "node { name: \"codes\" op: \"AscendWeightQuant\" input: [\"w\", \"o\"] }\n" /* 5 and -127, twice that */
+         CONSTANT("two", "DT_FLOAT", "",
+                  "float_val: 2") "node { name: \"wq\" op: \"Mul\" input: [\"codes\", \"two\"] }\n",
+         EX_DATAERR, "the weights of \"conv\" are no codes"},
         {OFFSETS, CONSTANT("o", "DT_INT8", DIM("1"), "int_val: 3"), EX_UNAVAILABLE, "weights with an offset (3)"},
         {SCALES, CONSTANT("d", "DT_UINT64", DIM("3"), "uint64_val: [1056964608, 1048576000, 1048576000]"), EX_DATAERR,
          "3 scales do not belong to the weights of \"conv\""},
