@@ -90,7 +90,8 @@ expect 64 'its archive.h5' "$ETALON" inspect "$scratch/results"
 expect 64 'calibrate --dry-run' "$ETALON" inspect "$demo/demo.yaml"
 expect 65 'inspected as a data set' "$ETALON" inspect "$scratch/ended"
 "$ETALON" convert --help | grep -q '  tensorflow ' || fail "--help names no formats"
-printf 'layer { name: "data" type: "Input" top: "data" }\n' >"$scratch/open.prototxt"
+printf 'layer { name: "data" type: "Input" top: "data" }\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }\n' \
+  >"$scratch/open.prototxt"
 expect 65 'does not tell the shape of "data": give it, 1 x C x H x W with numbers for the letters, under --input' \
   "$ETALON" convert "$scratch/open.prototxt" --to onnx -o "$scratch/none"
 expect 64 '--input takes a name and a shape' "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/none" --input x=1x
