@@ -139,6 +139,14 @@ enum resize_mode { RESIZE_NEAREST, RESIZE_LINEAR, RESIZE_CUBIC };
 enum resize_coordinates { RESIZE_HALF_PIXEL, RESIZE_ALIGN_CORNERS, RESIZE_ASYMMETRIC, RESIZE_PYTORCH_HALF_PIXEL };
 enum resize_rounding { RESIZE_FLOOR, RESIZE_CEIL, RESIZE_PREFER_FLOOR, RESIZE_PREFER_CEIL };
 
+struct multiplier; /* common/requantize.h */
+
+/* What a model that was quantized before says of how a node computes. */
+struct node_coding {
+    bool is_float;                     /* on reals, whatever has codes */
+    const struct multiplier *operands; /* [n_inputs] what brings each to the output's steps; NULL: their scales do */
+};
+
 /* Index 0 is the vertical axis, 1 the horizontal one. One-dimensional windows have height 1. */
 struct window {
     int64_t kernel[2], stride[2], dilation[2], pad_begin[2], pad_end[2];
@@ -149,11 +157,12 @@ struct node {
     const char *name; /* unique, never NULL */
     const char *type; /* the operator's name in the source file, for messages */
     size_t n_inputs, n_outputs;
-    int *inputs;             /* value indices; GRAPH_NONE where an optional input is absent */
-    int *outputs;            /* value indices */
-    struct activation fused; /* applied to the single output; CONV, DECONV, DENSE and BINARY nodes only */
-    bool is_removed;         /* set by passes; graph_compact drops it */
-    bool is_kept;            /* passes leave it as it is: graph_keep_nodes */
+    int *inputs;                      /* value indices; GRAPH_NONE where an optional input is absent */
+    int *outputs;                     /* value indices */
+    struct activation fused;          /* applied to the single output; CONV, DECONV, DENSE and BINARY nodes only */
+    bool is_removed;                  /* set by passes; graph_compact drops it */
+    bool is_kept;                     /* passes leave it as it is: graph_keep_nodes */
+    const struct node_coding *coding; /* in the arena; NULL: the file says nothing */
     union {
         struct {
             struct window window;
@@ -224,6 +233,7 @@ struct coding {
      */
     const int32_t *constant;
     bool has_input_scale; /* of weights: the scale is the accumulator's, the input's is a factor of it already */
+    bool is_to_be_coded;  /* of weights: they are not codes times scale yet; the target rounds them to the nearest */
 };
 
 /* The largest magnitude that the codes of a channel show: one step more on the negative side is left out, so 127 steps

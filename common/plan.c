@@ -80,6 +80,11 @@ float profile_kept_scale(const struct profile *profile, float scale)
     return profile->stores_reciprocals ? 1 / (1 / scale) : scale;
 }
 
+float profile_kept_weight_scale(const struct profile *profile, float scale)
+{
+    return profile->stores_weight_reciprocals ? 1 / (1 / scale) : scale;
+}
+
 int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node)
 {
     return profile->weight_limit_of == NULL ? profile->weight_limit : profile->weight_limit_of(graph, node);

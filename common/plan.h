@@ -48,6 +48,9 @@ struct plan_node {
     float *bias; /* [output channels]: the node's bias with its correction; NULL: none. Not always the graph's */
     int32_t
         *bias_codes; /* the same in steps of acc_scale, where profile->integer_bias and there is a bias; else NULL */
+    /* Of an ADD or CONCAT whose operands are rescaled (profile.h), as a ready-made model has it: [n_inputs]; NULL: what
+     * follows from the scales. */
+    const struct multiplier *operands;
     char method[PLAN_METHOD_BYTES];
     double weight_mse, weight_mse_max_abs; /* squared error of what a code stands for: as chosen, and of max-abs */
 };

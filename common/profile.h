@@ -42,7 +42,7 @@ struct profile {
                                    * moves codes, whatever concat_shares_scale says */
     enum rounding activation_rounding;
     /* The model holds reciprocals of scales: a scale is one that its reciprocal gives back, 1 / (1 / s) in float32. */
-    bool stores_reciprocals;
+    bool stores_reciprocals, stores_weight_reciprocals;
     /* Between nodes run reals of float_type: a quantized node makes codes of what it reads, for itself, and gives back
      * reals. Only what such a node reads has a scale; any other node reads the reals. */
     bool keeps_reals;
@@ -92,6 +92,7 @@ struct profile {
 
 /* A scale of activations as the target's model keeps it; twice is as once. */
 float profile_kept_scale(const struct profile *profile, float scale);
+float profile_kept_weight_scale(const struct profile *profile, float scale); /* the same of weights */
 int32_t profile_weight_limit(const struct profile *profile, const struct graph *graph, const struct node *node);
 
 #endif

@@ -107,8 +107,8 @@ static bool is_integer(const struct plan *plan, size_t n)
     const struct profile *profile = plan->profile;
     const struct node *node = &plan->graph->nodes[n];
 
-    if (node->n_inputs == 0 || (profile->allows != NULL && !profile->allows(plan->graph, node)) ||
-        plan_node_role(profile, node) == ROLE_FLOAT)
+    if (node->n_inputs == 0 || (node->coding != NULL && node->coding->is_float) ||
+        (profile->allows != NULL && !profile->allows(plan->graph, node)) || plan_node_role(profile, node) == ROLE_FLOAT)
         return false;
     if (!is_layer(node))
         return has_codes(plan, node, node->n_inputs);
@@ -132,6 +132,25 @@ static int fail(const struct plan_layer *layer, struct error *err, const char *w
     return error_set(err, EX_UNAVAILABLE, "node \"%s\": %s (%g)", layer->node->name, what, found);
 }
 
+/* As the target's tool makes them of floats. */
+static int make_weight_codes(const struct plan *plan, const struct plan_layer *layer, struct plan_node *out,
+                             struct error *err)
+{
+    const struct value *weights = &plan->graph->values[layer->node->inputs[1]];
+    const struct coding *coding = weights->coding;
+    int32_t limit = profile_weight_limit(plan->profile, plan->graph, layer->node);
+
+    if (coding->codes.hi != limit)
+        return fail(layer, err, "its weights become codes of another width than the target's: up to", coding->codes.hi);
+    for (size_t i = 0; i < layer->elements; i++) {
+        if (!isfinite(layer->weights[i]))
+            return fail(layer, err, "a weight is no number", (double)layer->weights[i]);
+        quantize_symmetric(&layer->weights[i], 1, coding->scale[scale_of(coding, &weights->shape, i)], limit,
+                           &out->weight_codes[i]);
+    }
+    return 0;
+}
+
 static int read_weight_codes(const struct plan *plan, const struct plan_layer *layer, struct plan_node *out,
                              struct error *err)
 {
@@ -141,6 +160,8 @@ static int read_weight_codes(const struct plan *plan, const struct plan_layer *l
     out->weight_codes = arena_create_array(plan->codes, layer->elements, sizeof *out->weight_codes, err);
     if (out->weight_codes == NULL)
         return -1;
+    if (coding->is_to_be_coded)
+        return make_weight_codes(plan, layer, out, err);
     for (size_t i = 0; i < layer->elements; i++) {
         float scale = coding->scale[scale_of(coding, &weights->shape, i)];
         double exact = coding->constant != NULL ? coding->constant[i] : (double)layer->weights[i] / (double)scale;
@@ -196,6 +217,9 @@ static int read_bias(const struct plan *plan, const struct plan_layer *layer, st
     if (out->bias == NULL || (plan->profile->integer_bias && out->bias_codes == NULL))
         return -1;
     memcpy(out->bias, layer->bias, n * sizeof *out->bias);
+    for (size_t i = 0; coding != NULL && coding->constant != NULL && plan->profile->bias_limit > 0 && i < n; i++)
+        if (coding->constant[i] > plan->profile->bias_limit || coding->constant[i] < -plan->profile->bias_limit - 1)
+            return fail(layer, err, "a code of its bias is more than the target's bits hold", coding->constant[i]);
     if (out->bias_codes != NULL && coding != NULL && coding->constant != NULL)
         memcpy(out->bias_codes, coding->constant, n * sizeof *out->bias_codes);
     else if (out->bias_codes != NULL && !is_zero(layer->bias, n))
@@ -236,8 +260,11 @@ static int read_all(struct plan *plan, struct error *err)
             continue;
         if (is_layer(&plan->graph->nodes[n]) && read_layer(plan, n, err) != 0)
             return -1;
-        if (!is_layer(&plan->graph->nodes[n]))
+        if (!is_layer(&plan->graph->nodes[n])) {
             plan->nodes[n].is_quantized = true;
+            plan->nodes[n].operands =
+                plan->graph->nodes[n].coding == NULL ? NULL : plan->graph->nodes[n].coding->operands;
+        }
     }
     return 0;
 }

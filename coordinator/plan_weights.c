@@ -144,7 +144,8 @@ static struct group_steps choose_steps(const struct plan *plan, const struct pla
         return steps;
     }
     bias = out->bias_codes != NULL ? largest_bias(layer, output, out->n_weight_scales, i) : 0;
-    steps.scale = workable_scale((double)found, input_scale, bias, max_abs == 0, reason);
+    steps.scale = profile_kept_weight_scale(plan->profile,
+                                            workable_scale((double)found, input_scale, bias, max_abs == 0, reason));
     steps.accumulator = input_scale * (double)steps.scale;
     return steps;
 }

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 
 /* The job's inputs are those of the network, whoever has written it down. */
-static struct graph *import(const struct run_request *q, const struct target *target, const struct ready_model *ready,
-                            struct error *err)
+static struct graph *import_network(const struct run_request *q, const struct ready_model *ready, struct error *err)
 {
     struct model_request request = {.file = ready->file,
                                     .weights = ready->weights,
@@ -17,10 +16,6 @@ static struct graph *import(const struct run_request *q, const struct target *ta
                                     .n_inputs = q->model.n_inputs};
     struct graph *graph;
 
-    if (!target->is_read_back) {
-        error_set(err, EX_UNAVAILABLE, "%s: models for this target are not read back in this version", ready->file);
-        return NULL;
-    }
     for (size_t i = 0; i < request.n_inputs; i++) {
         request.inputs[i].name = q->model.inputs[i].name;
         request.inputs[i].shape = q->model.inputs[i].shape;
@@ -34,6 +29,32 @@ static struct graph *import(const struct run_request *q, const struct target *ta
     error_in(err, "%s", ready->file);
     graph_destroy(graph);
     return NULL;
+}
+
+/* Numbers and codes alone: the network is the job's. */
+static struct graph *import_numbers(const struct run_request *q, const struct target *target,
+                                    const struct ready_model *ready, struct error *err)
+{
+    struct graph *graph = model_import(&q->model, err);
+
+    if (graph != NULL && graph_normalise(graph, err) == 0 && target->read_numbers(graph, ready->file, err) == 0) {
+        graph->keeps_codings = true;
+        return graph;
+    }
+    graph_destroy(graph);
+    return NULL;
+}
+
+static struct graph *import(const struct run_request *q, const struct target *target, const struct ready_model *ready,
+                            struct error *err)
+{
+    if (!target->is_read_back) {
+        error_set(err, EX_UNAVAILABLE, "%s: models for this target are not read back in this version", ready->file);
+        return NULL;
+    }
+    if (target->read_numbers != NULL && ready->weights == NULL && target->holds_numbers(ready->file))
+        return import_numbers(q, target, ready, err);
+    return import_network(q, ready, err);
 }
 
 /* The plan, and what the report says of it in terms of the job's network. */

@@ -60,6 +60,23 @@ int import_add_node(struct graph *graph, const struct import_node *node, bool *i
     return value;
 }
 
+int import_code_input(struct graph *graph, size_t n, const struct coding *coding, struct error *err)
+{
+    int value = graph->nodes[n].inputs[0], copy;
+    const struct coding *before = graph->values[value].coding;
+
+    if (before == NULL)
+        graph->values[value].coding = coding;
+    if (before == NULL || coding_equal(before, coding))
+        return 0;
+    copy = graph_add_value(graph, NULL, DTYPE_FLOAT32, &graph->values[value].shape, err);
+    if (copy < 0 || graph_add_node(graph, OP_RESHAPE, NULL, graph->nodes[n].type, &value, 1, &copy, 1, err) < 0)
+        return -1;
+    graph->values[copy].coding = coding;
+    graph->nodes[n].inputs[0] = copy;
+    return 0;
+}
+
 int import_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
 {
     int64_t n = (int64_t)rank;

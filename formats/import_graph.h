@@ -40,6 +40,11 @@ struct import_node {
  * where the message names the node already. EX_DATAERR, EX_UNAVAILABLE (too many nodes), EX_OSERR. */
 int import_add_node(struct graph *graph, const struct import_node *node, bool *is_located, struct error *err);
 
+/* What node `n` reads becomes codes of this coding. A value that is read in several codings keeps the first; of another
+ * one there is a copy, made by a reshape to the same shape at the end of the nodes (graph_sort brings it to its place).
+ * EX_DATAERR, EX_OSERR. */
+int import_code_input(struct graph *graph, size_t n, const struct coding *coding, struct error *err);
+
 /* An axis counted from the end when negative. EX_DATAERR outside [-rank, rank). */
 int import_axis(int64_t axis, size_t rank, size_t *out, struct error *err);
 

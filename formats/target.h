@@ -67,7 +67,12 @@ struct target {
     const struct profile *(*choose_profile)(const struct target_settings *settings);
     /* Optional: can the settings stand together? EX_CONFIG, EX_UNAVAILABLE naming the keys; when the job is read. */
     int (*check_settings)(const struct target_settings *settings, struct error *err);
-    bool is_read_back;        /* an importer reads what is emitted with its codes: evaluate --quantized */
+    bool is_read_back; /* an importer reads what is emitted with its codes: evaluate --quantized */
+    /* Optional, where it is: files without a network, that hold weights and codes of one. Is `file` such a file? Then
+     * they are put into the network that it was written for, which is normalised. EX_NOINPUT; EX_DATAERR: damaged, or
+     * of another network; EX_UNAVAILABLE. Messages start with the path. */
+    bool (*holds_numbers)(const char *file);
+    int (*read_numbers)(struct graph *network, const char *file, struct error *err);
     bool takes_batch;         /* writes graph->batch; without it, a graph with a batch of several records is refused */
     uint8_t weight;           /* writing it, in sizes of the fp32 model that are gone through; 0: unknown */
     bool writes_no_codes;     /* of weights, the vendor's tools make them: in emit the plan's may be NULL */

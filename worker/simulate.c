@@ -57,10 +57,10 @@ static const float *real_input(const struct simulator *s, int n, int value, bool
 }
 
 /* One input of a node that adds or joins steps of its output. */
-static const float *steps_input(const struct simulator *s, int value, int output, float **room)
+static const float *steps_input(const struct simulator *s, int node, size_t input, float **room)
 {
-    const struct sim_value *v = &s->values[value];
-    const struct sim_operand operand = sim_operand_of(s, value, output);
+    const struct sim_value *v = &s->values[s->plan->graph->nodes[node].inputs[input]];
+    const struct sim_operand operand = sim_operand_of(s, node, input);
     float *steps = *room;
 
     sim_operand_steps(&operand, 0, v->elements * s->n_records, v->is_last ? s->view : steps);
@@ -79,8 +79,7 @@ static int run_plain(struct simulator *s, int n, struct error *err)
     float *room = s->scratch;
 
     for (size_t i = 0; i < node->n_inputs; i++)
-        s->inputs[i] = in_steps ? steps_input(s, node->inputs[i], output, &room)
-                                : real_input(s, n, node->inputs[i], is_lowered, &room);
+        s->inputs[i] = in_steps ? steps_input(s, n, i, &room) : real_input(s, n, node->inputs[i], is_lowered, &room);
     if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
         return -1;
     if (in_steps)

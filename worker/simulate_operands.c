@@ -26,13 +26,25 @@ bool sim_operands_apply(const struct plan *plan, int node)
     return true;
 }
 
-struct sim_operand sim_operand_of(const struct simulator *s, int value, int output)
+/* As the model has it, or as the scales give it. */
+static struct multiplier multiplier_for(const struct simulator *s, int node, size_t input)
 {
-    double factor = (double)sim_plan_value(s, value)->scale[0] / (double)sim_plan_value(s, output)->scale[0];
+    const struct node *n = &s->plan->graph->nodes[node];
+    double in = (double)sim_plan_value(s, n->inputs[input])->scale[0];
+
+    if (s->plan->nodes[node].operands != NULL)
+        return s->plan->nodes[node].operands[input];
+    return multiplier_of_bits(in / (double)sim_plan_value(s, n->outputs[0])->scale[0],
+                              s->plan->profile->multiplier_bits);
+}
+
+struct sim_operand sim_operand_of(const struct simulator *s, int node, size_t input)
+{
+    int value = s->plan->graph->nodes[node].inputs[input];
     struct sim_codes codes = s->values[value].codes;
     struct sim_operand o = {.codes = codes,
                             .data = sim_data(s, value),
-                            .multiplier = multiplier_of_bits(factor, s->plan->profile->multiplier_bits),
+                            .multiplier = multiplier_for(s, node, input),
                             .rounding = s->plan->profile->requantization_rounding};
 
     for (int byte = 0; codes.are_bytes && byte <= UINT8_MAX; byte++)

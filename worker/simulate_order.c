@@ -93,7 +93,7 @@ static struct reader reader_of(const struct simulator *s, int node, size_t i)
                        .is_lowered = sim_plan_value(s, n->outputs[0])->hides_zero_point};
 
     if (r.in_steps)
-        r.operand = sim_operand_of(s, r.value, n->outputs[0]);
+        r.operand = sim_operand_of(s, node, i);
     return r;
 }
 

@@ -166,7 +166,7 @@ struct sim_operand {
     enum rounding rounding;
     float of_byte[UINT8_MAX + 1]; /* steps of every code, where these are bytes */
 };
-struct sim_operand sim_operand_of(const struct simulator *s, int value, int output);
+struct sim_operand sim_operand_of(const struct simulator *s, int node, size_t input);
 /* Of elements [at, at + n). */
 void sim_operand_steps(const struct sim_operand *operand, size_t at, size_t n, float *steps);
 

@@ -52,9 +52,15 @@ static int merge(struct rewrite *rewrite, int first, int second, struct error *e
 
 /* --- backward, into the producer --- */
 
-static bool takes_output_scale(const struct node *node)
+/* Are there codes of its weights that are wanted as they are? */
+static bool has_codes(const struct graph *graph, const struct node *node)
 {
-    return (node->op == OP_CONV || node->op == OP_DECONV || node->op == OP_DENSE) &&
+    return node->n_inputs > 1 && node->inputs[1] != GRAPH_NONE && rewrite_keeps_codes(graph, node->inputs[1]);
+}
+
+static bool takes_output_scale(const struct graph *graph, const struct node *node)
+{
+    return !has_codes(graph, node) && (node->op == OP_CONV || node->op == OP_DECONV || node->op == OP_DENSE) &&
            node->fused.kind == ACTIVATION_NONE;
 }
 
@@ -175,10 +181,10 @@ static int fold(struct rewrite *rewrite, int index, struct error *err)
 
     if (producer != GRAPH_NONE && graph->nodes[producer].op == OP_NORMALIZE)
         return merge(rewrite, producer, index, err);
-    if (producer != GRAPH_NONE && takes_output_scale(&graph->nodes[producer]))
+    if (producer != GRAPH_NONE && takes_output_scale(graph, &graph->nodes[producer]))
         return fold_backward(rewrite, producer, index, err);
     if (consumer != GRAPH_NONE && rewrite_may_edit(&graph->nodes[consumer]) &&
-        takes_input_affine(&graph->nodes[consumer], &a))
+        !has_codes(graph, &graph->nodes[consumer]) && takes_input_affine(&graph->nodes[consumer], &a))
         return fold_forward(rewrite, index, consumer, err);
     return 0;
 }

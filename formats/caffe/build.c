@@ -1,7 +1,7 @@
 /* build.c — see build.h. */
 #include "formats/caffe/build.h"
 
-#include "formats/caffe/sharing.h"
+#include "formats/caffe/codes.h"
 #include "formats/caffe/wiring.h"
 #include "formats/import_graph.h"
 
@@ -184,6 +184,8 @@ int caffe_blob_values(const struct caffe_import *in, const struct caffe_layer *l
         return caffe_checkpoint_values(in, layer, index, shape, values, err);
     if (find_blob(in, layer, index, &blob, err) < 0)
         return -1;
+    if (caffe_holds_codes(in, layer, &blob))
+        return caffe_coded_values(in, layer, &blob, shape, values, err);
     if (caffe_weights_read(in->weights, blob.layer, blob.index, shape, in->graph->arena, values, err) < 0)
         return caffe_error_in(layer, err);
     return 0;

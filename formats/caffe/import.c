@@ -7,7 +7,9 @@
  */
 #include "common/log.h"
 #include "formats/caffe/build.h"
+#include "formats/caffe/codes.h"
 #include "formats/caffe/data.h"
+#include "formats/caffe/integers.h"
 #include "formats/caffe/sharing.h"
 #include "formats/caffe/wiring.h"
 #include "formats/proto_guard.h"
@@ -79,6 +81,7 @@ static int import_layer(struct caffe_import *in, size_t index, struct arena *scr
     const struct caffe_kind *kind = caffe_kind_find(param->type);
     struct caffe_layer layer = {
         param, param->name, param->type, param->n_bottom, param->n_top, NULL, in->wiring->layers[index].tops};
+    size_t first = in->graph->n_nodes;
     int *bottoms;
 
     if (kind == NULL || kind->import == NULL)
@@ -91,7 +94,7 @@ static int import_layer(struct caffe_import *in, size_t index, struct arena *scr
     layer.bottoms = bottoms;
     if (kind->role == CAFFE_LOSS_HEAD)
         keep_prediction(&layer);
-    return kind->import(in, &layer, err);
+    return kind->import(in, &layer, err) < 0 ? -1 : caffe_note_codes(in, &layer, first, err);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -163,7 +166,9 @@ static int import_layers(struct caffe_import *in, struct arena *scratch, struct 
     for (size_t i = 0; i < in->wiring->net->n_layers; i++)
         if (in->wiring->layers[i].is_needed && import_layer(in, i, scratch, err) < 0)
             return -1;
-    return add_outputs(in, outputs, n_outputs, err) < 0 ? -1 : mention_unused_weights(in, scratch, err);
+    return add_outputs(in, outputs, n_outputs, err) < 0 || caffe_join_activations(in, err) < 0
+               ? -1
+               : mention_unused_weights(in, scratch, err);
 }
 
 /* A nameless network is called by its file's name, without folder and extension. */
@@ -185,6 +190,8 @@ static int import_net(struct caffe_import *in, const Caffe__NetParameter *messag
 
     if (scratch == NULL)
         return -1;
+    in->has_integers = in->weights != NULL && caffe_weights_hold_integers(in->weights);
+    in->int8_scale = message->has_int8_scale ? message->int8_scale : 0;
     in->wiring = &wiring;
     in->sharing = &sharing;
     if (caffe_net_init(&net, message, scratch, err) == 0 &&

@@ -23,6 +23,8 @@ struct caffe_import {
     struct torch_weights *checkpoint; /* a PyTorch checkpoint instead of it; NULL: none */
     struct caffe_wiring *wiring;
     struct caffe_sharing *sharing;
+    bool has_integers;      /* `weights` is an int8umodel: integers.h */
+    float int8_scale;       /* that the prototxt states for the input, 0: none */
     int64_t declared_batch; /* dims[0] of the inputs as the file states it; 1 in the graph */
 };
 

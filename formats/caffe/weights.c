@@ -1,14 +1,10 @@
 /* weights.c — see weights.h. Field numbers: caffe.proto. */
 #define _GNU_SOURCE /* tdestroy */
-#include "formats/caffe/weights.h"
-
-#include "common/bytes.h"
 #include "formats/caffe/weights_hdf5.h"
+#include "formats/caffe/weights_private.h"
 #include "formats/model.h"
-#include "formats/proto_wire.h"
 
 #include <search.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,23 +23,9 @@ enum {
     BLOB_DATA = 5,
     BLOB_SHAPE = 7,
     BLOB_DOUBLE_DATA = 8,
+    BLOB_INTEGERS = CAFFE_BLOB_INTEGERS,
+    BLOB_RIGHT_SHIFT = 16,
     SHAPE_DIM = 1,
-};
-
-struct caffe_layer_weights {
-    char *name;
-    bool is_claimed;
-    size_t n_blobs, capacity;
-    struct wire *blobs;
-};
-
-struct caffe_weights {
-    char *path;
-    struct bytes file;
-    uint8_t *converted; /* an HDF5 snapshot as such a file: then `file` borrows it */
-    struct caffe_layer_weights *layers;
-    size_t n_layers, capacity;
-    void *names; /* search tree of layers, built when all are there */
 };
 
 /* ---- Layers */
@@ -103,6 +85,8 @@ static int read_layers(struct caffe_weights *weights, struct error *err)
         if (memory_grow((void **)&weights->layers, &weights->capacity, weights->n_layers, sizeof *weights->layers,
                         "layers", err) < 0)
             return -1;
+        if (field.number == NET_LAYER)
+            weights->layers[weights->n_layers].message = field.contents;
         weights->n_layers++;
         if (read_layer(&weights->layers[weights->n_layers - 1], field.contents, field.number == NET_LAYERS_V1, err) < 0)
             return error_in(err, "layer %zu of the file", weights->n_layers);
@@ -180,15 +164,22 @@ void caffe_weights_close(struct caffe_weights *weights)
     free(weights);
 }
 
-static struct caffe_layer_weights *find_layer(const struct caffe_weights *weights, const char *layer, struct error *err)
+struct caffe_layer_weights *caffe_weights_lookup(const struct caffe_weights *weights, const char *layer)
 {
     struct caffe_layer_weights key = {.name = (char *)layer};
     void *const *found = tfind(&key, &weights->names, compare_layers);
 
+    return found == NULL ? NULL : *found;
+}
+
+static struct caffe_layer_weights *find_layer(const struct caffe_weights *weights, const char *layer, struct error *err)
+{
+    struct caffe_layer_weights *found = caffe_weights_lookup(weights, layer);
+
     if (found == NULL)
         error_set(err, EX_DATAERR, "%s: expected weights for it, found none among %zu layers", weights->path,
                   weights->n_layers);
-    return found == NULL ? NULL : *found;
+    return found;
 }
 
 int caffe_weights_find(const struct caffe_weights *weights, const char *layer, const struct caffe_layer_weights **out,
@@ -232,13 +223,6 @@ size_t caffe_weights_count(const struct caffe_layer_weights *layer)
 
 /* ---- Blobs */
 
-struct blob {
-    bool is_legacy; /* num, channels, height or width is present: then they are the shape */
-    int64_t legacy[4];
-    struct shape shape;
-    uint64_t n_floats, n_doubles;
-};
-
 /* Numbers in one field: a packed run, or a single one. */
 static int count_numbers(const struct wire_field *field, size_t size, uint64_t *count, struct error *err)
 {
@@ -252,6 +236,24 @@ static int count_numbers(const struct wire_field *field, size_t size, uint64_t *
         return error_set(err, EX_DATAERR, "expected numbers of %zu bytes, found %zu bytes of wire type %d", size, bytes,
                          (int)field->type);
     *count += bytes / size;
+    return 0;
+}
+
+/* Varints in one field: a packed run, or a single one. */
+static int count_integers(const struct wire_field *field, uint64_t *count, struct error *err)
+{
+    struct wire run = field->contents;
+    uint64_t ignored;
+
+    if (field->type == WIRE_VARINT)
+        (*count)++;
+    else if (field->type != WIRE_LENGTH)
+        return error_set(err, EX_DATAERR, "expected integers, found a field of wire type %d", (int)field->type);
+    while (field->type == WIRE_LENGTH && run.at < run.end) {
+        if (wire_varint(&run, &ignored, err) < 0)
+            return -1;
+        (*count)++;
+    }
     return 0;
 }
 
@@ -281,7 +283,7 @@ static int read_shape(struct wire wire, struct shape *shape, struct error *err)
     return rc;
 }
 
-static int read_blob_field(struct blob *blob, const struct wire_field *field, struct error *err)
+static int read_blob_field(struct caffe_blob_facts *blob, const struct wire_field *field, struct error *err)
 {
     if (field->number >= BLOB_NUM && field->number <= BLOB_WIDTH && field->type == WIRE_VARINT) {
         blob->is_legacy = true;
@@ -293,6 +295,11 @@ static int read_blob_field(struct blob *blob, const struct wire_field *field, st
         return count_numbers(field, sizeof(float), &blob->n_floats, err);
     case BLOB_DOUBLE_DATA:
         return count_numbers(field, sizeof(double), &blob->n_doubles, err);
+    case BLOB_INTEGERS:
+        return count_integers(field, &blob->n_integers, err);
+    case BLOB_RIGHT_SHIFT:
+        blob->right_shift = caffe_zigzag(field->integer);
+        return 0;
     case BLOB_SHAPE:
         return field->type == WIRE_LENGTH ? read_shape(field->contents, &blob->shape, err) : 0;
     default:
@@ -300,17 +307,17 @@ static int read_blob_field(struct blob *blob, const struct wire_field *field, st
     }
 }
 
-static int blob_error(const struct caffe_weights *weights, size_t index, struct error *err)
+int caffe_blob_error(const struct caffe_weights *weights, size_t index, struct error *err)
 {
     return error_in(err, "%s: blob %zu", weights->path, index);
 }
 
-static int read_blob(struct wire wire, struct blob *blob, struct error *err)
+static int read_blob(struct wire wire, struct caffe_blob_facts *blob, struct error *err)
 {
     struct wire_field field;
     int rc;
 
-    *blob = (struct blob){0};
+    *blob = (struct caffe_blob_facts){.right_shift = CAFFE_NO_SHIFT};
     while ((rc = wire_next(&wire, &field, err)) > 0)
         if (read_blob_field(blob, &field, err) < 0)
             return -1;
@@ -321,21 +328,21 @@ static int read_blob(struct wire wire, struct blob *blob, struct error *err)
     return rc;
 }
 
-static int find_blob(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
-                     struct blob *blob, struct error *err)
+int caffe_blob_find(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
+                    struct caffe_blob_facts *blob, struct error *err)
 {
     if (index >= layer->n_blobs)
         return error_set(err, EX_DATAERR, "%s: expected a blob %zu, found %zu blobs", weights->path, index,
                          layer->n_blobs);
-    return read_blob(layer->blobs[index], blob, err) < 0 ? blob_error(weights, index, err) : 0;
+    return read_blob(layer->blobs[index], blob, err) < 0 ? caffe_blob_error(weights, index, err) : 0;
 }
 
 int caffe_weights_shape(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
                         struct shape *shape, struct error *err)
 {
-    struct blob blob;
+    struct caffe_blob_facts blob;
 
-    if (find_blob(weights, layer, index, &blob, err) < 0)
+    if (caffe_blob_find(weights, layer, index, &blob, err) < 0)
         return -1;
     *shape = blob.shape;
     return 0;
@@ -357,10 +364,10 @@ static bool same_but_for_ones(const struct shape *a, const struct shape *b)
     }
 }
 
-static int check_blob(const struct blob *blob, const struct shape *expected, struct error *err)
+int caffe_blob_check(const struct caffe_blob_facts *blob, const struct shape *expected, uint64_t held, const char *what,
+                     struct error *err)
 {
     int64_t needed = shape_elements(expected);
-    uint64_t held = blob->n_doubles > 0 ? blob->n_doubles : blob->n_floats;
     char want[SHAPE_TEXT_BYTES], have[SHAPE_TEXT_BYTES];
 
     if (needed < 0)
@@ -370,8 +377,8 @@ static int check_blob(const struct blob *blob, const struct shape *expected, str
         return error_set(err, EX_DATAERR, "expected shape %s, found %s", shape_text(expected, want),
                          shape_text(&blob->shape, have));
     if (held != (uint64_t)needed)
-        return error_set(err, EX_DATAERR, "shape %s needs %lld floats, file holds %llu", shape_text(expected, want),
-                         (long long)needed, (unsigned long long)held);
+        return error_set(err, EX_DATAERR, "shape %s needs %lld %s, file holds %llu", shape_text(expected, want),
+                         (long long)needed, what, (unsigned long long)held);
     return 0;
 }
 
@@ -404,29 +411,35 @@ static float *copy_doubles(float *to, const struct wire_field *field)
     return to;
 }
 
-int caffe_weights_read(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
-                       const struct shape *expected, struct arena *arena, const float **values, struct error *err)
+static int copy_blob(const struct caffe_weights *weights, struct wire wire, const struct caffe_blob_facts *blob,
+                     const struct shape *shape, struct arena *arena, const float **values, struct error *err)
 {
+    float *copy = arena_create_array(arena, (size_t)shape_elements(shape), sizeof *copy, err), *to = copy;
+    struct wire rest = wire;
     struct wire_field field;
-    struct blob blob;
-    struct wire wire;
-    float *copy, *to;
 
-    if (find_blob(weights, layer, index, &blob, err) < 0)
-        return -1;
-    if (check_blob(&blob, expected, err) < 0)
-        return blob_error(weights, index, err);
-    copy = to = arena_create_array(arena, (size_t)shape_elements(expected), sizeof *copy, err);
     if (copy == NULL)
         return -1;
-    wire = layer->blobs[index];
-    while (wire_next(&wire, &field, err) > 0) /* find_blob has seen every field */
-        if (field.number == BLOB_DATA && blob.n_doubles == 0)
+    while (wire_next(&rest, &field, err) > 0) /* caffe_blob_find has seen every field */
+        if (field.number == BLOB_DATA && blob->n_doubles == 0)
             to = copy_floats(to, &field);
         else if (field.number == BLOB_DOUBLE_DATA)
             to = copy_doubles(to, &field);
-    wire = layer->blobs[index];
     bytes_forget(&weights->file, wire.at, (size_t)(wire.end - wire.at));
     *values = copy;
     return 0;
+}
+
+int caffe_weights_read(const struct caffe_weights *weights, const struct caffe_layer_weights *layer, size_t index,
+                       const struct shape *expected, struct arena *arena, const float **values, struct error *err)
+{
+    struct caffe_blob_facts blob;
+
+    if (caffe_blob_find(weights, layer, index, &blob, err) < 0)
+        return -1;
+    if (blob.n_integers > 0 && blob.n_floats + blob.n_doubles == 0)
+        error_set(err, EX_UNAVAILABLE, "it holds integers, which are known of convolutions and inner products alone");
+    else if (caffe_blob_check(&blob, expected, blob.n_doubles > 0 ? blob.n_doubles : blob.n_floats, "floats", err) == 0)
+        return copy_blob(weights, layer->blobs[index], &blob, expected, arena, values, err);
+    return caffe_blob_error(weights, index, err);
 }

@@ -19,6 +19,14 @@ int cambricon_bits(const struct plan *plan);
 int cambricon_write_checkpoint(const struct plan *plan, const struct module *m, const char *name, struct output *output,
                                struct error *err);
 
+/* --- read.c --- */
+
+/* The weights of a checkpoint, and what it says of codes, in the network that it was written for, normalised.
+ * EX_NOINPUT, EX_DATAERR: damaged, or of another network; EX_UNAVAILABLE: codes that are not symmetric, a network that
+ * is no module.
+ */
+int cambricon_read_checkpoint(struct graph *network, const char *path, struct error *err);
+
 /* --- caffe.c: <base>.prototxt, <base>_fp32.prototxt, <base>.caffemodel --- */
 
 /* `graph`: the plan's, with its biases. EX_UNAVAILABLE naming a node that Caffe cannot express. */

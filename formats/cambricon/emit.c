@@ -3,6 +3,7 @@
 #include "common/log.h"
 #include "formats/cambricon/cambricon.h"
 #include "formats/planned_graph.h"
+#include "formats/torch/weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +118,9 @@ static const struct target_option options[] = {
         .profile = &cambricon_##id##_profile,                                                                          \
         .options = options,                                                                                            \
         .choose_profile = choose_##id,                                                                                 \
+        .is_read_back = true,                                                                                          \
+        .holds_numbers = torch_weights_recognise,                                                                      \
+        .read_numbers = cambricon_read_checkpoint,                                                                     \
         .writes_no_codes = true,                                                                                       \
         .emit = emit_##id,                                                                                             \
     }

@@ -18,6 +18,8 @@
         .activation_rounding = ROUND_HALF_EVEN,                                                                        \
         .rounding_is_unknown = true,                                                                                   \
         .other_activation_rounding = ROUND_TOWARD_ZERO,                                                                \
+        .stores_reciprocals = true,                                                                                    \
+        .stores_weight_reciprocals = true,                                                                             \
         .keeps_reals = true,                                                                                           \
         .float_type = type,                                                                                            \
         .weight_limit = qmax,                                                                                          \

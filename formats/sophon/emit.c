@@ -228,6 +228,7 @@ const struct target target_sophon = {
     .name = "sophon-bm1684",
     .summary = "SOPHON BM1684: fp32 and int8 umodels with their prototxts, thresholds for the vendor's tools",
     .profile = &sophon_bm1684_profile,
+    .is_read_back = true,
     .check = check,
     .emit = emit,
 };

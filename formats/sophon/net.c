@@ -11,7 +11,7 @@ struct blob {
     const char *base; /* of what tops are called; NULL: not yet written */
     const char *latest;
     size_t n_writes;
-    int value;
+    int value, held; /* what it is to hold, and what its latest layer has put there */
 };
 
 struct dresser {
@@ -40,7 +40,7 @@ static struct blob *add_blob(struct dresser *d, const char *name, int value)
 
     if (blob == NULL)
         return NULL;
-    *blob = (struct blob){.name = name, .latest = name, .value = value};
+    *blob = (struct blob){.name = name, .latest = name, .value = value, .held = value};
     if (tsearch(blob, &d->blobs, compare_blobs) == NULL) {
         error_set(&d->w->err, EX_OSERR, "cannot allocate memory for the blobs of a network");
         return NULL;
@@ -90,34 +90,47 @@ static bool moves_codes(const char *type)
     return strcmp(type, "Reshape") == 0 || strcmp(type, "Permute") == 0 || strcmp(type, "Split") == 0;
 }
 
-/* What a blob inside of a node holds: what the layer moved there, or, at its own scale, what the node makes. */
-static int inner_value(const struct graph *graph, const struct sophon_layer *layer,
-                       const Caffe__LayerParameter *written)
+/* What a blob inside of a node holds: what the layer moved there, or, at its own scale, what the node makes. Reals
+ * where the node computes in float. */
+static int inner_value(const struct dresser *d, const struct sophon_layer *layer, const Caffe__LayerParameter *written)
 {
+    const struct graph *graph = d->w->graph;
     bool moves = moves_codes(written->type) || (written->convolution_param != NULL && layer->node != GRAPH_NONE &&
                                                 strcmp(written->name, graph->nodes[layer->node].name) != 0);
 
+    if (sophon_is_float(d->net->plan, layer))
+        return GRAPH_NONE;
     if (layer->node == GRAPH_NONE || (moves && layer->bottoms[0] != GRAPH_NONE))
         return layer->bottoms[0];
     return graph->nodes[layer->node].outputs[0];
 }
 
-static void rename_tops(struct dresser *d, const Caffe__LayerParameter *layer, struct sophon_layer *to)
+/* Is this blob still to be written again by layers of its node, which computes in float? */
+static bool is_unfinished(const struct dresser *d, size_t i, const struct sophon_layer *layer, int value)
 {
+    return sophon_is_float(d->net->plan, layer) && i + 1 < d->w->net.n_layer &&
+           d->w->sources[i + 1] == d->w->sources[i] && value == d->w->graph->nodes[layer->node].outputs[0];
+}
+
+static void rename_tops(struct dresser *d, size_t index, struct sophon_layer *to)
+{
+    const Caffe__LayerParameter *layer = d->w->net.layer[index];
+
     for (size_t i = 0; i < layer->n_bottom && d->w->err.code == 0; i++) {
         const struct blob *blob = find_blob(d, layer->bottom[i]);
 
-        to->bottoms[i] = blob == NULL ? GRAPH_NONE : blob->value;
+        to->bottoms[i] = blob == NULL ? GRAPH_NONE : blob->held;
         layer->bottom[i] = blob == NULL ? layer->bottom[i] : (char *)(uintptr_t)blob->latest;
     }
     for (size_t i = 0; i < layer->n_top && d->w->err.code == 0; i++) {
         struct blob *blob = find_blob(d, layer->top[i]);
 
         if (blob == NULL)
-            blob = add_blob(d, layer->top[i], layer->n_bottom > 0 ? inner_value(d->w->graph, to, layer) : GRAPH_NONE);
+            blob = add_blob(d, layer->top[i], layer->n_bottom > 0 ? inner_value(d, to, layer) : GRAPH_NONE);
         if (blob == NULL || (blob->latest = unique_top(d, blob)) == NULL)
             return;
-        to->tops[i] = blob->value;
+        blob->held = is_unfinished(d, index, to, blob->value) ? GRAPH_NONE : blob->value;
+        to->tops[i] = blob->held;
         layer->top[i] = (char *)(uintptr_t)blob->latest;
     }
 }
@@ -152,7 +165,7 @@ static void dress_layer(struct dresser *d, size_t i)
     to->tops = arena_create_array(d->w->arena, layer->n_top, sizeof *to->tops, &d->w->err);
     if (to->bottoms == NULL || to->tops == NULL)
         return;
-    rename_tops(d, layer, to);
+    rename_tops(d, i, to);
     write_relu6(d->w, layer);
     layer->has_phase = layer->input_param == NULL; /* an Input has none in the vendor's files */
     layer->phase = CAFFE__PHASE__TEST;

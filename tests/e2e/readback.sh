@@ -20,13 +20,37 @@ back() {
   echo "ok: $name: $(wc -l <"$scratch/$name.back.names") values, code by code, and every figure of the report"
 }
 
-# all JOB NAME: every target that can be read back, of files that begin with NAME.
+# The files of each target that are read back, for a name that they begin with.
+files() {
+  case $1 in
+    onnx-qdq) echo "$2.onnx" ;;
+    tnn) echo "$2.quantized.tnnproto $2.quantized.tnnmodel" ;;
+    ascend) echo "$2_quantized.pb" ;;
+    horizon-j6) echo "$2_ptq_model.onnx" ;;
+    sophon-bm1684) echo "$2_deploy_int8_unique_top.prototxt $2.int8umodel" ;;
+    cambricon-*-int16) echo "$2_int16.pth" ;;
+    cambricon-*) echo "$2_int8.pth" ;;
+  esac
+}
+
+# all JOB NAME TARGET...: those of a job's targets, of files that begin with NAME.
 all() {
-  "$ETALON" calibrate -q "$scratch/$1.yaml" >/dev/null || fail "$1: calibrate"
-  back "$1" onnx-qdq "$scratch/$1/onnx-qdq/$2.onnx"
-  back "$1" tnn "$scratch/$1/tnn/$2.quantized.tnnproto" "$scratch/$1/tnn/$2.quantized.tnnmodel"
-  back "$1" ascend "$scratch/$1/ascend/$2_quantized.pb"
-  back "$1" horizon-j6 "$scratch/$1/horizon-j6/$2_ptq_model.onnx"
+  local job=$1 name=$2 target file; shift 2
+  "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job: calibrate"
+  for target; do
+    read -r -a file <<<"$(files "$target" "$name")"
+    back "$job" "$target" "${file[@]/#/$scratch/$job/$target/}"
+  done
+}
+
+# caffe JOB NAME: what Cambricon's Caffe computes as the simulation does: a scale a tensor, no depthwise layers.
+caffe() {
+  sed "s/^targets:.*/targets: [cambricon-mlu270, cambricon-mlu220-int16]\ncalibration: {granularity: per-tensor}/; s/^output: .*/output: $1.caffe/" \
+    "$scratch/$1.yaml" >"$scratch/$1.caffe.yaml"
+  "$ETALON" calibrate -q "$scratch/$1.caffe.yaml" >/dev/null || fail "$1: calibrate with a scale a tensor"
+  back "$1.caffe" cambricon-mlu270 "$scratch/$1.caffe/cambricon-mlu270/$2_int8.prototxt" "$scratch/$1.caffe/cambricon-mlu270/$2_int8.caffemodel"
+  back "$1.caffe" cambricon-mlu220-int16 "$scratch/$1.caffe/cambricon-mlu220-int16/$2_int16.prototxt" \
+    "$scratch/$1.caffe/cambricon-mlu220-int16/$2_int16.caffemodel"
 }
 
 # foreign JOB MODEL WAYS...: models of another quantizer, by records of the job's evaluation set.
@@ -47,11 +71,13 @@ foreign() {
 
 few=$(sized 16 2) many=$(sized 200 40)
 draw "$(sized 60 20)" "$(sized 200 40)"
+every=(onnx-qdq tnn ascend horizon-j6 sophon-bm1684 cambricon-mlu270 cambricon-mlu220-int16)
+targets="targets: [$(IFS=,; echo "${every[*]}")]"
 evaluate='evaluate: {top_k: [1, 3], dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
-demo_job demo "targets: [onnx-qdq, tnn, ascend, horizon-j6]\n$evaluate"
-all demo demo
-demo_job symmetric "targets: [onnx-qdq, tnn, ascend, horizon-j6]\ntarget_options: {onnx-qdq: {flavour: tensorrt}}\n$evaluate"
-all symmetric demo
+demo_job demo "$targets\n$evaluate"
+all demo demo "${every[@]}"
+demo_job symmetric "$targets\ntarget_options: {onnx-qdq: {flavour: tensorrt}, cambricon-mlu270: {float: fp32}}\n$evaluate"
+all symmetric demo onnx-qdq cambricon-mlu270
 foreign demo "$demo/demo.onnx" default channels signed symmetric
 
 # What is no quantized model, or of another network, is refused in a sentence.
@@ -61,22 +87,31 @@ expect 65 "the network's output \"blend\" is no output of this model" "$ETALON" 
   --set 'model.outputs=[blend]' --quantized "onnx-qdq=$scratch/demo/onnx-qdq/demo.onnx"
 expect 64 "expected TARGET=FILE" quantized "$demo/demo.onnx"
 expect 64 "\"onnx\" is no target with an arithmetic" quantized "onnx=$demo/demo.onnx"
-expect 69 "not read back in this version" quantized sophon-bm1684=net.prototxt,net.int8umodel
+expect 69 "not read back in this version" quantized ncnn=net.param
+expect 65 "no value of this model has codes" quantized "sophon-bm1684=$scratch/demo/sophon-bm1684/demo_deploy_fp32_unique_top.prototxt,$scratch/demo/sophon-bm1684/demo.fp32umodel"
+expect 69 "its weights become codes of another width than the target's" quantized "cambricon-mlu270=$scratch/demo/cambricon-mlu220-int16/demo_int16.pth"
+# Caffe has one scale a tensor and no depthwise layers of integers: other figures than the checkpoint's, and no refusal.
+expect 0 "" quantized "cambricon-mlu270=$scratch/demo/cambricon-mlu270/demo_int8.prototxt,$scratch/demo/cambricon-mlu270/demo_int8.caffemodel"
 expect 66 "absent.onnx" quantized onnx-qdq=absent.onnx
 
 if [ -d "$data" ]; then
   few=$(sized 8 1) many=$(sized 500 20)
   cifar="dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/calibration.txt, limit: $(sized 128 8)}
 evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt, limit: $many}}
-targets: [onnx-qdq, tnn, ascend, horizon-j6]"
+$targets"
   printf 'model: {file: %s}\noutput: resnet20\n%s\npreprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]\n' \
     "$data/resnet20/resnet20_opset13.onnx" "$cifar" >"$scratch/resnet20.yaml"
   printf 'model: {file: %s}\noutput: mobilenet\n%s\npreprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]\n' \
     "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" "$cifar" >"$scratch/mobilenet.yaml"
-  all resnet20 resnet20_opset13
+  all resnet20 resnet20_opset13 "${every[@]}"
+  caffe resnet20 resnet20_opset13
   foreign resnet20 "$data/resnet20/resnet20_opset13.onnx" channels symmetric
   many=$(sized 200 4)
-  all mobilenet mobilenet025_cifar10_opset13
+  all mobilenet mobilenet025_cifar10_opset13 "${every[@]}"
   foreign mobilenet "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" channels
+  printf 'model: {file: %s, weights: %s, inputs: {data: [1, 1, 28, 28]}}\noutput: lenet\ndataset: {kind: lmdb, path: %s, limit: %s}\npreprocess: [{scale: 0.00390625}]\n%s\n' \
+    "$data/lenet/lenet_train_test.prototxt" "$data/lenet/lenet_iter_10000.caffemodel" "$data/lmdb/mnist_test1000_lmdb" "$(sized 200 8)" "$targets" >"$scratch/lenet.yaml"
+  all lenet lenet_train_test "${every[@]}"
+  caffe lenet lenet_train_test
   expect 65 "expected float32 of shape 1x3x128x128" "$ETALON" evaluate "$scratch/mobilenet.yaml" --quantized "onnx-qdq=$scratch/demo.channels.onnx"
 fi
