@@ -69,7 +69,7 @@ int sophon_quantize_table(const struct sophon_net *net, char **text, size_t *siz
         return -1;
     fprintf(out, "# op_name quantize_mode\n");
     for (size_t i = 0; i < net->writer.net.n_layer; i++)
-        if (net->layers[i].node != GRAPH_NONE && sophon_is_float(net->plan, &net->layers[i]))
+        if (net->writer.net.layer[i]->n_top > 0 && sophon_is_float(net->plan, &net->layers[i])) /* not of a Silence */
             fprintf(out, "%s F32\n", net->writer.net.layer[i]->top[0]);
     return close_text(out, text, err);
 }
