@@ -70,6 +70,25 @@ static int match_ports_by_place(const struct ports *p, struct error *err)
     return 0;
 }
 
+/* What a layer of `own` ends with may be a node of its own in the other graph, behind a value `w` that bears the
+ * layer's name: then what that makes. */
+static int past_activation(const struct graph *own, int v, const struct graph *other, int w)
+{
+    int trained = own->values[v].producer, made = other->values[w].producer;
+    enum activation_kind kind = trained == GRAPH_NONE ? ACTIVATION_NONE : own->nodes[trained].fused.kind;
+
+    if (kind == ACTIVATION_NONE || made == GRAPH_NONE || other->nodes[made].op == OP_ACTIVATION ||
+        other->nodes[made].fused.kind != ACTIVATION_NONE)
+        return w;
+    for (size_t n = 0; n < other->n_nodes; n++) {
+        const struct node *node = &other->nodes[n];
+
+        if (node->op == OP_ACTIVATION && node->inputs[0] == w && node->attr.activation.kind == kind)
+            return node->outputs[0];
+    }
+    return w;
+}
+
 /* Where the other graph computes such a value on the way, the two do not end in the same one. An input may lend its
  * name, though, to what another tool computes: both graphs begin with what the user feeds them. */
 static int check_output(const struct ports *p, int own, struct error *err)
@@ -81,7 +100,7 @@ static int check_output(const struct ports *p, int own, struct error *err)
         bool is_like = matched == GRAPH_NONE ? is_called(&p->other->values[w], name) && agree(p->own, own, p->other, w)
                                              : w == matched;
 
-        if (is_like && !graph_is_output(p->other, w))
+        if (is_like && !graph_is_output(p->other, w) && past_activation(p->own, own, p->other, w) == w)
             return error_set(err, EX_DATAERR, "the network's output \"%s\" is no output of this model", name);
     }
     return 0;
@@ -132,6 +151,7 @@ static void match_names(const struct graph *own, const struct graph *other, int 
     for (size_t v = 0; v < own->n_values; v++) {
         int w = graph_find_value(other, own->values[v].name);
 
+        w = w == GRAPH_NONE ? w : past_activation(own, (int)v, other, w);
         if (of_own[v] == GRAPH_NONE && w != GRAPH_NONE && !is_taken[w] && agree(own, (int)v, other, w))
             of_own[v] = w;
     }

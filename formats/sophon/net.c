@@ -105,11 +105,18 @@ static int inner_value(const struct dresser *d, const struct sophon_layer *layer
     return graph->nodes[layer->node].outputs[0];
 }
 
-/* Is this blob still to be written again by layers of its node, which computes in float? */
-static bool is_unfinished(const struct dresser *d, size_t i, const struct sophon_layer *layer, int value)
+/* Is this blob still to be written again by layers of the same node, which computes in float? */
+static bool is_unfinished(const struct dresser *d, size_t i, const struct sophon_layer *layer, const char *name)
 {
-    return sophon_is_float(d->net->plan, layer) && i + 1 < d->w->net.n_layer &&
-           d->w->sources[i + 1] == d->w->sources[i] && value == d->w->graph->nodes[layer->node].outputs[0];
+    const struct caffe_writer *w = d->w;
+
+    if (!sophon_is_float(d->net->plan, layer))
+        return false;
+    for (size_t next = i + 1; next < w->net.n_layer && w->sources[next] == w->sources[i]; next++)
+        for (size_t k = 0; k < w->net.layer[next]->n_top; k++)
+            if (strcmp(w->net.layer[next]->top[k], name) == 0)
+                return true;
+    return false;
 }
 
 static void rename_tops(struct dresser *d, size_t index, struct sophon_layer *to)
@@ -129,7 +136,7 @@ static void rename_tops(struct dresser *d, size_t index, struct sophon_layer *to
             blob = add_blob(d, layer->top[i], layer->n_bottom > 0 ? inner_value(d, to, layer) : GRAPH_NONE);
         if (blob == NULL || (blob->latest = unique_top(d, blob)) == NULL)
             return;
-        blob->held = is_unfinished(d, index, to, blob->value) ? GRAPH_NONE : blob->value;
+        blob->held = is_unfinished(d, index, to, blob->name) ? GRAPH_NONE : blob->value;
         to->tops[i] = blob->held;
         layer->top[i] = (char *)(uintptr_t)blob->latest;
     }

