@@ -111,7 +111,8 @@ $targets"
   foreign mobilenet "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" channels
   printf 'model: {file: %s, weights: %s, inputs: {data: [1, 1, 28, 28]}}\noutput: lenet\ndataset: {kind: lmdb, path: %s, limit: %s}\npreprocess: [{scale: 0.00390625}]\n%s\n' \
     "$data/lenet/lenet_train_test.prototxt" "$data/lenet/lenet_iter_10000.caffemodel" "$data/lmdb/mnist_test1000_lmdb" "$(sized 200 8)" "$targets" >"$scratch/lenet.yaml"
-  all lenet lenet_train_test "${every[@]}"
+  # Not ascend: the job's shape of the input is Caffe's, and a frozen graph has channels last.
+  all lenet lenet_train_test onnx-qdq tnn horizon-j6 sophon-bm1684 cambricon-mlu270 cambricon-mlu220-int16
   caffe lenet lenet_train_test
   expect 65 "expected float32 of shape 1x3x128x128" "$ETALON" evaluate "$scratch/mobilenet.yaml" --quantized "onnx-qdq=$scratch/demo.channels.onnx"
 fi
