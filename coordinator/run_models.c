@@ -53,14 +53,22 @@ static int remove_files(struct output *output, size_t first, struct error *err)
 
 static int write_target(struct report_target *t, const struct emit_info *info, struct output *output, struct error *err)
 {
+    const struct target *target = t->target;
     const struct output_file *files;
+    int rc = 0;
 
-    if (!t->target->writes_no_codes && plan_make_codes(t->plan, err) != 0)
-        return -1;
     t->first_file = output_files(output, &files);
-    if (t->target->emit(t->plan, info, output, err) != 0) {
+    if (target->emit_float != NULL) {
+        rc = target->emit_float(t->plan, info, output, err);
+        memory_give_back();
+    }
+    if (rc == 0 && !target->writes_no_codes && plan_make_codes(t->plan, err) != 0)
+        return -1;
+    if (rc == 0)
+        rc = target->emit(t->plan, info, output, err);
+    if (rc != 0) {
         if (err->code != EX_UNAVAILABLE)
-            return error_in(err, "target %s", t->target->name);
+            return error_in(err, "target %s", target->name);
         t->error = *err;
         *err = (struct error){0};
         return remove_files(output, t->first_file, err);

@@ -79,6 +79,9 @@ struct target {
     uint64_t advised_records; /* how many calibration records its makers advise at least; 0: they do not say */
     /* Optional: is the planned model expressible there? EX_UNAVAILABLE naming the node. */
     int (*check)(const struct plan *plan, struct error *err);
+    /* Optional: those files of emit that show the float model, written before there are codes, which would fill memory
+     * beside a second float model. As emit. */
+    int (*emit_float)(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err);
     /* Writes <name>/<files> through output (names relative to its folder). */
     int (*emit)(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err);
     /* Optional: <base> plus endings from an fp32 model and the file `scales` of the vendor's format, without

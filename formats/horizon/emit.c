@@ -13,9 +13,7 @@ static const struct profile profile = {.name = HORIZON, ONNX_QDQ_SYMMETRIC, .cod
 
 static int write_files(struct horizon *h, struct error *err)
 {
-    if (horizon_describe_inputs(h, err) != 0 || horizon_check_removed(h, err) != 0)
-        return -1;
-    if (horizon_write_models(h, err) != 0 || horizon_write_samples(h, err) != 0 || horizon_write_config(h, err) != 0)
+    if (horizon_write_quantized(h, err) != 0 || horizon_write_samples(h, err) != 0 || horizon_write_config(h, err) != 0)
         return -1;
     if (horizon_write_quant_config(h, err) != 0 || horizon_write_thresholds(h, err) != 0)
         return -1;
@@ -42,17 +40,30 @@ static int check(const struct plan *plan, struct error *err)
     return check_names(plan->graph, err) != 0 ? -1 : onnx_qdq_check(plan, err);
 }
 
-static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
+static int write_package(const struct plan *plan, const struct emit_info *info, struct output *output,
+                         int (*write)(struct horizon *h, struct error *err), struct error *err)
 {
     struct horizon h = {.plan = plan,
                         .info = info,
                         .output = output,
                         .arena = arena_create(err),
                         .is_nash = target_setting_is(info->settings, &target_horizon, "dialect", "nash")};
-    int rc = h.arena == NULL ? -1 : write_files(&h, err);
+    int rc = h.arena == NULL || horizon_describe_inputs(&h, err) != 0 || horizon_check_removed(&h, err) != 0
+                 ? -1
+                 : write(&h, err);
 
     arena_destroy(h.arena);
     return rc;
+}
+
+static int emit_float(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
+{
+    return write_package(plan, info, output, horizon_write_float, err);
+}
+
+static int emit(const struct plan *plan, const struct emit_info *info, struct output *output, struct error *err)
+{
+    return write_package(plan, info, output, write_files, err);
 }
 
 const struct target target_horizon = {
@@ -63,5 +74,6 @@ const struct target target_horizon = {
     .options = horizon_options,
     .check_settings = horizon_check_settings,
     .check = check,
+    .emit_float = emit_float,
     .emit = emit,
 };

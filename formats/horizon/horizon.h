@@ -58,7 +58,8 @@ int horizon_describe_inputs(struct horizon *h, struct error *err);
 int horizon_check_removed(const struct horizon *h, struct error *err);
 
 /* A file each (or a few), under the names that models.c and the README of the folder tell. */
-int horizon_write_models(const struct horizon *h, struct error *err);       /* models.c */
+int horizon_write_float(struct horizon *h, struct error *err);              /* models.c: what needs no codes */
+int horizon_write_quantized(struct horizon *h, struct error *err);          /* models.c */
 int horizon_write_samples(struct horizon *h, struct error *err);            /* samples.c */
 int horizon_write_config(const struct horizon *h, struct error *err);       /* config.c */
 int horizon_write_quant_config(const struct horizon *h, struct error *err); /* quant_config.c */

@@ -61,9 +61,14 @@ static int write_optimized(const struct horizon *h, struct error *err)
     return write_float(h, &fixed, "optimized_float", err);
 }
 
-static int write_quantized(const struct horizon *h, struct error *err)
+int horizon_write_float(struct horizon *h, struct error *err)
 {
-    struct onnx_qdq_front front = {horizon_write_front, (void *)(uintptr_t)h};
+    return write_original(h, err) != 0 ? -1 : write_optimized(h, err);
+}
+
+int horizon_write_quantized(struct horizon *h, struct error *err)
+{
+    struct onnx_qdq_front front = {horizon_write_front, h};
     enum horizon_colour board = HORIZON_FEATUREMAP;
     char name[512];
 
@@ -76,9 +81,4 @@ static int write_quantized(const struct horizon *h, struct error *err)
         return 0;
     snprintf(name, sizeof name, "%s_ptq_model_%s", h->prefix, horizon_colour_name(board));
     return onnx_qdq_write(h->plan, h->info, true, &front, HORIZON, name, h->output, err);
-}
-
-int horizon_write_models(const struct horizon *h, struct error *err)
-{
-    return write_original(h, err) != 0 || write_optimized(h, err) != 0 || write_quantized(h, err) != 0 ? -1 : 0;
 }

@@ -85,7 +85,7 @@ def check_horizon(folder, name):
 
 def check_tensorrt(folder, name):
     values = {"in", "conv/linear", "r", "d", "a", "j", "g", "f", "out"}
-    lines = next(folder.glob("*.cache")).read_bytes().decode(errors="surrogateescape").removesuffix("\n").split("\n")[1:]
+    lines = next(folder.glob("*.cache")).read_text().removesuffix("\n").split("\n")[1:]
     assert {line.rpartition(": ")[0] for line in lines} <= {name + v for v in values}, lines
 
 
@@ -95,7 +95,7 @@ def check_sophon(folder, _):
 
 
 def check(kind, output, targets):
-    name = name_of(kind).decode(errors="surrogateescape")
+    name = name_of(kind).decode(errors="backslashreplace")  # what is no UTF-8 is read as \xNN
     checks = {"horizon-j6": check_horizon, "tensorrt": check_tensorrt, "sophon-bm1684": check_sophon}
     for target in targets:
         files = [p for p in (output / target).rglob("*") if p.is_file()]
