@@ -16,13 +16,13 @@
 network=10.213.0
 
 # The turn is a lock on a file that names the folder of the cluster that is up.
-_turn=/var/tmp/etalon-cluster.turn
+_turn=/run/etalon-cluster.turn # root's folder: its content is removed
 
 cluster_take() {
   local left
   exec 9<>"$_turn" && flock -w "$1" 9 || return 1
   left=$(cat "$_turn")
-  [ -z "$left" ] || (cluster=$left && cluster_down && rm -rf "$left")
+  [[ ! "$left" =~ ^/var/tmp/etalon-test\.[A-Za-z0-9]{6}/cluster$ ]] || (cluster=$left && cluster_down && rm -rf "$left")
   echo "$cluster" >"$_turn"
 }
 

@@ -8,7 +8,7 @@ unshare --net --mount --uts true 2>/dev/null || skip "name spaces are not allowe
 
 cluster=$scratch/cluster
 . "$SOURCE/tests/cluster.sh"
-cluster_take 600 || skip "another test has had this machine's cluster for ten minutes"
+cluster_take 300 || skip "another test has had this machine's cluster for five minutes"
 trap 'cluster_down; rm -rf "$scratch"' EXIT
 
 # slurm_up HOSTS RECORDS: a cluster, $scratch/job.yaml, which writes to $scratch/out, and $expected, its bits.

@@ -88,7 +88,7 @@ static void end(struct setting *s)
 static void write_shards(struct setting *s, size_t n, struct archive_shard *shards)
 {
     for (size_t k = 0; k < n; k++) {
-        char name[32];
+        char name[48];
         size_t first, last;
         struct observation *share;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The Debian packages as a clean machine meets them: complete, by Debian's rules as far as they are checked here, without
 # a trace of where they were built; unpacked into a root with what they depend on and nothing else, where the demo is
-# calibrated to the bits of the build folder's own program, and again by the batch scripts.
+# calibrated to the bits of the build folder's own program, and again by the batch script.
 . "$(dirname "$0")/lib.sh"
 [ "$SANITIZED" = 0 ] || skip "a sanitizer build is not packed"
 for tool in cpack dpkg-deb dpkg-query dpkg-shlibdeps file readelf; do need_tool $tool; done
@@ -42,7 +42,7 @@ usr=root/usr
 so=$(find $usr/lib -name "libetalon.so.$version")
 for file in $usr/bin/etalon $usr/bin/etalon-demo-images $usr/share/man/man1/{etalon,etalon-demo-images}.1.gz $usr/share/man/man3/etalon_dataset.3.gz \
   $usr/share/bash-completion/completions/etalon $usr/share/doc/etalon/{index,guide,clusters,targets/tnn,verbs/zoo,methods/mse}.md \
-  $usr/share/etalon/{demo/{demo,segmentation}.{onnx,yaml},slurm/{calibrate,zoo}.sbatch} $usr/include/etalon/dataset.h "$so"; do
+  $usr/share/etalon/{demo/{demo,segmentation}.{onnx,yaml},slurm/etalon.sbatch} $usr/include/etalon/dataset.h "$so"; do
   [ -s "$file" ] || fail "$file is not packed"
 done
 for binary in $usr/bin/* "$so"; do
@@ -111,7 +111,7 @@ else
   lack "a root of its own"
 fi
 
-# ---- the demo there, and the batch scripts ----
+# ---- the demo there, and the batch script ----
 
 inside etalon --version | grep -qF "etalon $version" || fail "the program does not start there"
 inside bash -c 'cp -r /usr/share/etalon/demo /root && cd /root/demo && etalon-demo-images --out pictures --calibration 100 \
