@@ -19,7 +19,7 @@ for rank in 0 2; do
   done)
   [ -n "$pid" ] || fail "rank $rank has ended too soon"
   kill -STOP "$pid"
-  wait_for 60 said "warning: calibration: rank $rank \($(hostname), pid $pid\) has finished no block for [1-9][0-9]* s, since [0-9:]*, after [0-9]* blocks; .*nothing is heard of it"
+  wait_for 60 said "warning: .*calibration: rank $rank \($(hostname), pid $pid\) has finished no block for [1-9][0-9]* s, since [0-9:]*, after [0-9]* blocks; .*nothing is heard of it"
   kill -CONT "$pid"
   wait $run || { cat "$scratch/stderr" >&2; fail "rank $rank has stood still: the run has failed"; }
   said "calibration: rank $rank .* goes on after [1-9][0-9]* s" || { cat "$scratch/stderr" >&2; fail "that it goes on is not said"; }
