@@ -52,21 +52,22 @@ int run_is_finished(const struct comm *comm, const struct run_request *request, 
     return rc;
 }
 
-int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err)
+int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, bool *is_finished,
+                  struct error *err)
 {
     struct run run = {.comm = comm, .request = request, .mpi_before = comm_seconds(), .keeps_checkpoints = true};
     double t0 = clock_seconds(), t1, t2, t3, t4;
-    bool is_finished = false;
     int rc = 0;
 
+    *is_finished = false;
     if (comm->rank == 0 && (run.output = output_open(request->output, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = run_load(&run, err);
     if (rc == 0)
-        rc = run_check_finished(&run, &is_finished, err);
-    if (rc == 0 && is_finished) {
+        rc = run_check_finished(&run, is_finished, err);
+    if (rc == 0 && *is_finished) {
         log_info("%s is finished with the same model, dataset and job; nothing to do", request->output);
         if (comm->rank == 0) /* of a forced run that did not come to its end */
             rc = checkpoint_remove(run.output, err) != 0 ? -1 : sums_checkpoint_remove(run.output, err);
@@ -89,6 +90,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, FI
     run.times = (struct run_times){t1 - t0, t2 - t1, t3 - t2, t4 - t3, 0};
     if (rc == 0)
         rc = run_write(&run, t4, err);
+    *is_finished = rc == 0;
     if (rc == 0 && comm->rank == 0 && out != NULL) {
         struct report report = run_report(&run);
 

@@ -118,8 +118,10 @@ unsigned run_collects(const struct run_request *request);
 bool run_has_short_biases(const struct run_request *request);
 
 /* Collective. The whole job; its table goes to `out` (rank 0; NULL: nowhere). Returns -1 with EX_UNAVAILABLE when all
- * but some targets were written. */
-int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
+ * but some targets were written. *is_finished tells that from other failures: the folder holds this very job's results
+ * now. */
+int run_calibrate(const struct comm *comm, const struct run_request *request, FILE *out, bool *is_finished,
+                  struct error *err);
 
 /* Collective. Does the output folder hold the results of this very job? Then -1 with the EX_UNAVAILABLE of a target
  * that failed, if one has. Reads the model, and of the dataset what its fingerprint needs; writes nothing. */

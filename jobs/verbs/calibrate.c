@@ -60,6 +60,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {0},
     };
     struct job *job = NULL;
+    bool is_finished;
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
@@ -91,7 +92,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         else if (dry_run)
             rc = run_describe(comm, job_request(job), stdout, err);
         else
-            rc = run_calibrate(comm, job_request(job), stdout, err);
+            rc = run_calibrate(comm, job_request(job), stdout, &is_finished, err);
     }
     job_destroy(job);
     return rc;

@@ -49,6 +49,7 @@ void zoo_destroy(struct zoo *zoo); /* NULL is allowed */
 struct zoo_outcome {
     uint8_t is_chosen;           /* else it was none of this call's jobs */
     uint8_t was_run;             /* calibrated now; else its results were there, or it failed before */
+    uint8_t has_results;         /* its folder holds what this very job has brought, maybe less some targets */
     int32_t code;                /* 0, or what it failed with */
     double seconds;              /* of the calibration */
     char text[ERROR_TEXT_BYTES]; /* why it failed */

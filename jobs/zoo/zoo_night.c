@@ -31,38 +31,51 @@ static bool is_same(const json_t *results, const json_t *before)
     return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
-static bool tells_of_failure(const json_t *results)
-{
-    const char *name;
-    json_t *target;
-
-    json_object_foreach(json_object_get(results, "targets"), name,
-                        target) if (json_object_get(target, "error") != NULL) return true;
-    return false;
-}
-
-/* The results that belong to this outcome: of a job that has failed only where some targets were written, and these are
- * they. That there are none, or none that can be read, is a failure where the job has ended well: no gate is passed for
- * want of figures. May be NULL. */
-static json_t *results_of(const struct zoo *zoo, size_t i, struct zoo_outcome *outcome)
+static int read_results(const struct zoo *zoo, size_t i, json_t **results, struct error *err)
 {
     char folder[PATH_MAX];
+
+    snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
+    return zoo_results(folder, results, err);
+}
+
+/* The results of a job that was looked at, NULL where it has brought none: a folder may hold those of an earlier model.
+ * That they are gone, or cannot be read, is a failure where the job has ended well: no gate is passed for want of
+ * figures. */
+static json_t *results_of(const struct zoo *zoo, size_t i, struct zoo_outcome *outcome)
+{
     struct error err = {0};
     json_t *results;
 
-    if (outcome->code != 0 && outcome->code != EX_UNAVAILABLE)
+    if (!outcome->has_results)
         return NULL;
-    snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
-    zoo_results(folder, &results, &err);
-    if (outcome->code == 0 && outcome->is_chosen && results == NULL && err.code == 0)
-        error_set(&err, EX_NOINPUT, "%s: rank 0 sees no results there, though the job has ended well", folder);
+    if (read_results(zoo, i, &results, &err) == 0 && results == NULL)
+        error_set(&err, EX_NOINPUT, "%s/%s: rank 0 sees no results there, though the job has ended well", zoo->output,
+                  zoo->jobs[i].name);
     if (outcome->code == 0 && err.code != 0)
         zoo_note_failure(outcome, &err);
-    if (outcome->code != 0 && !tells_of_failure(results)) {
-        json_decref(results);
-        return NULL;
-    }
     return results;
+}
+
+/* The same of a job that this call has left alone: it is what the night before has found, a failure too. */
+static json_t *results_before(const struct zoo *zoo, size_t i, const json_t *before, struct zoo_outcome *outcome)
+{
+    const char *status = json_string_value(json_object_get(before, "status"));
+    const char *text = json_string_value(json_object_get(before, "error"));
+    json_int_t code = json_integer_value(json_object_get(before, "code"));
+    struct error err = {0};
+    json_t *results;
+
+    if (read_results(zoo, i, &results, &err) != 0)
+        zoo_note_failure(outcome, &err);
+    if (status != NULL && strcmp(status, "failed") == 0) {
+        outcome->code = code > 0 && code < 128 ? (int32_t)code : EX_SOFTWARE;
+        snprintf(outcome->text, sizeof outcome->text, "%s", text == NULL ? "" : text);
+    }
+    if (is_same(results, before))
+        return results;
+    json_decref(results); /* of a call that has not told of them */
+    return NULL;
 }
 
 /* One job's entry. Whether it is new is told by its fingerprint, not by who ran it: an earlier call that was killed, or
@@ -70,7 +83,7 @@ static json_t *results_of(const struct zoo *zoo, size_t i, struct zoo_outcome *o
 static json_t *entry(const struct zoo *zoo, size_t i, struct zoo_outcome outcome, const json_t *before,
                      const json_t *accepted, struct zoo_night *night)
 {
-    json_t *results = results_of(zoo, i, &outcome);
+    json_t *results = outcome.is_chosen ? results_of(zoo, i, &outcome) : results_before(zoo, i, before, &outcome);
     const char *status = "calibrated";
 
     if (results != NULL)

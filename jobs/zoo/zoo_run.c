@@ -99,6 +99,7 @@ static bool look(const struct comm *comm, const struct zoo *zoo, size_t i, struc
         zoo_note_failure(outcome, &err);
         log_warning("%s", outcome->text);
     }
+    outcome->has_results = is_finished;
     log_speak_for_itself(spoke);
     log_set_subject(NULL);
     job_destroy(job);
@@ -111,16 +112,17 @@ static void calibrate(const struct comm *comm, const struct zoo *zoo, size_t i, 
     double started = clock_seconds();
     struct error err = {0};
     struct job *job;
-    bool spoke;
+    bool is_finished = false, spoke;
 
     log_set_subject(zoo->jobs[i].name);
     log_set_level(level == LOG_INFO ? LOG_WARNING : level); /* what a job says in passing is too much of many */
     spoke = log_speak_for_itself(comm->rank == 0);
     job = open_job(comm, zoo, &zoo->jobs[i], force, &err);
-    if (job == NULL || run_calibrate(comm, job_request(job), NULL, &err) != 0)
+    if (job == NULL || run_calibrate(comm, job_request(job), NULL, &is_finished, &err) != 0)
         zoo_note_failure(outcome, &err);
     job_destroy(job);
     outcome->was_run = 1;
+    outcome->has_results = is_finished;
     outcome->seconds = clock_seconds() - started;
     log_set_level(level);
     if (outcome->code == 0)

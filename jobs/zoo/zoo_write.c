@@ -90,7 +90,7 @@ void zoo_print(const struct zoo_night *night, FILE *out)
 
     json_object_foreach(json_object_get(night->root, "jobs"), name, job)
     {
-        if (is(job, "failed") && json_object_get(job, "targets") == NULL)
+        if (is(job, "failed"))
             fprintf(out, "%-32s FAILED: %s\n", name, text_of(job, "error"));
         json_object_foreach(json_object_get(job, "targets"), target_name, target)
         {
@@ -210,15 +210,14 @@ static void print_job_rows(FILE *out, const char *name, const json_t *job)
 {
     json_t *all = json_object_get(job, "targets"), *target;
     const char *target_name;
-    bool is_first = true;
+    bool has_own_row = is(job, "failed") || json_object_size(all) == 0, is_first = !has_own_row;
 
-    if (all == NULL || json_object_size(all) == 0) {
+    if (has_own_row) {
         fputs("<tr>", out);
-        print_job_cell(out, name, job, 1);
+        print_job_cell(out, name, job, 1 + json_object_size(all));
         fputs("<td class=\"text sentence bad\" colspan=\"9\">", out);
         print_escaped(text_of(job, "error"), out);
         fputs("</td></tr>\n", out);
-        return;
     }
     json_object_foreach(all, target_name, target)
     {
@@ -261,7 +260,28 @@ static void print_index(const struct zoo_night *night, FILE *out)
     fputs("</tbody></table></div>\n</main>\n</body>\n</html>\n", out);
 }
 
-/* A case for each target of each job, in the form that build servers read (the schema of Ant's junit task). */
+static bool has_own_case(const json_t *job)
+{
+    return is(job, "failed") || json_object_get(job, "targets") == NULL;
+}
+
+static void begin_case(const char *job_name, const char *name, FILE *out)
+{
+    fputs("<testcase classname=\"", out);
+    print_escaped(job_name, out);
+    fputs("\" name=\"", out);
+    print_escaped(name, out);
+    fputs("\">", out);
+}
+
+static void print_message(const char *element, const char *text, FILE *out)
+{
+    open_tag(out, element, "message", text);
+    fprintf(out, "</%s>", element);
+}
+
+/* A case for each target of each job, and for each job that failed, in the form that build servers read (the schema of
+ * Ant's junit task). */
 static void print_junit(const struct zoo_night *night, FILE *out)
 {
     const char *name, *target_name;
@@ -269,40 +289,27 @@ static void print_junit(const struct zoo_night *night, FILE *out)
     size_t i, n = 0;
 
     json_object_foreach(json_object_get(night->root, "jobs"), name, job) n +=
-        json_object_size(json_object_get(job, "targets")) + (json_object_get(job, "targets") == NULL);
+        json_object_size(json_object_get(job, "targets")) + has_own_case(job);
     fprintf(out,
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"zoo\" timestamp=\"%.19s\" tests=\"%zu\">\n",
             text_of(night->root, "date"), n);
     json_object_foreach(json_object_get(night->root, "jobs"), name, job)
     {
-        if (json_object_get(job, "targets") == NULL) {
-            fputs("<testcase name=\"calibrate\" ", out);
-            fputs("classname=\"", out);
-            print_escaped(name, out);
-            fputs("\">", out);
-            if (is(job, "failed")) {
-                open_tag(out, "error", "message", text_of(job, "error"));
-                fputs("</error>", out);
-            } else {
+        if (has_own_case(job)) {
+            begin_case(name, "calibrate", out);
+            if (is(job, "failed"))
+                print_message("error", text_of(job, "error"), out);
+            else
                 fputs("<skipped/>", out);
-            }
             fputs("</testcase>\n", out);
         }
         json_object_foreach(json_object_get(job, "targets"), target_name, target)
         {
-            fputs("<testcase classname=\"", out);
-            print_escaped(name, out);
-            fputs("\" ", out);
-            fprintf(out, "name=\"%s\">", target_name);
-            if (json_object_get(target, "error") != NULL) {
-                open_tag(out, "error", "message", text_of(target, "error"));
-                fputs("</error>", out);
-            }
+            begin_case(name, target_name, out);
+            if (json_object_get(target, "error") != NULL)
+                print_message("error", text_of(target, "error"), out);
             json_array_foreach(json_object_get(target, "gates"), i, gate)
-            {
-                open_tag(out, "failure", "message", json_string_value(gate));
-                fputs("</failure>", out);
-            }
+                print_message("failure", json_string_value(gate), out);
             fputs("</testcase>\n", out);
         }
     }

@@ -83,6 +83,47 @@ says "1 calibrated, 27 unchanged, 0 failed; 0 gates failed" # it was not there t
 zoo 0 0
 says "0 calibrated, 28 unchanged, 0 failed; 0 gates failed"
 
+# What a job is told by is of its own run: one of its targets fails, and then all of it, with the same code.
+mkdir -p faults/nowhere
+cp "$demo/demo.onnx" faults/
+sed '/^matrix/,/^  calib/d; /^  - nets/d; s|^output:.*|output: faulty|
+  s|^  - {file.*|  - {file: faults/part.yaml, name: part, gates: {agreement: 101}}\n  - {file: faults/none.yaml, name: none}|' zoo.yaml >faults.yaml
+printf '%s\n' 'model: {file: demo.onnx}' 'targets: [onnx-qdq, horizon-j6]' 'target_options: {horizon-j6: {remove_node_name: nobody}}' >faults/part.yaml
+printf '%s\n' 'model: {file: nowhere.onnx}' >faults/none.yaml
+# told STATUS TARGETS JOB: what zoo.json says of a job.
+told() { "${PYTHON:-python3}" - "$@" <<'TOLD' || { cat faulty/zoo.json >&2; fail "zoo.json tells otherwise than $*"; }
+import json, sys
+job = json.load(open("faulty/zoo.json"))["jobs"][sys.argv[3]]
+assert job["status"] == sys.argv[1] and ",".join(job.get("targets", [])) == sys.argv[2], job
+TOLD
+}
+faults() { local code=$1; shift; expect "$code" "" "$ETALON" zoo faults.yaml "$@"; }
+for night in 1 2; do # calibrated, and found there
+  faults 69
+  says "0 calibrated, 0 unchanged, 2 failed; 1 gate failed"
+  told failed onnx-qdq,horizon-j6 part
+  grep -q '^part  *FAILED: .*horizon-j6' "$scratch/stdout" || fail "the failure is not told"
+  grep -q '^part  *onnx-qdq .*GATE: agreement' "$scratch/stdout" || fail "the target that was written is not judged"
+done
+faults 69 --only none # and the other stays what it was
+says "0 calibrated, 0 unchanged, 2 failed; 1 gate failed"
+LC_ALL=C sed -i 's/Relu/Relv/g' faults/demo.onnx
+faults 69
+says "0 calibrated, 0 unchanged, 2 failed; 0 gates failed"
+told failed "" part
+grep -q '^part  *FAILED: .*Relv' "$scratch/stdout" || { cat "$scratch/stdout" >&2; fail "yesterday's failure is told"; }
+grep -q '<error message="[^"]*Relv' faulty/junit.xml && grep -q Relv faulty/index.html || fail "the files of a night"
+cp "$demo/demo.onnx" faults/
+sed -i '2,3d' faults/part.yaml
+faults 66 --only part # what was not looked at stays failed, and decides
+says "1 calibrated, 0 unchanged, 1 failed; 1 gate failed"
+told failed "" none
+sed -i 's/nowhere/demo/' faults/none.yaml
+faults 1
+rm faulty/zoo.json
+faults 1 --only part
+told "not run" "" none
+
 # One model changes, for the better or the same: one job, in both its places.
 "${PYTHON:-false}" -c 'import onnx' 2>/dev/null || skip "the Python package onnx is absent: nights with changed models"
 # change FACTOR FILE: multiplies the weights of its middle convolution, channel by channel unevenly where FACTOR is "worse".

@@ -132,8 +132,9 @@ static void every_file_of_the_tool_is_reproduced(void **state)
         struct bytes files[2];
         struct error err = {0};
         char path[256];
+        bool is_finished;
 
-        if (run_calibrate(&alone, job_request(job), NULL, &err) != 0)
+        if (run_calibrate(&alone, job_request(job), NULL, &is_finished, &err) != 0)
             fail_msg("%s: %s", recipes[i].name, err.text);
         snprintf(path, sizeof path, "%s%s.quantized.tnnmodel", GOLDEN, recipes[i].name);
         read_model(path, &files[0], arena, &expected);
