@@ -83,8 +83,8 @@ int zoo_lock(const struct zoo *zoo, bool is_part, struct error *err);
 int zoo_results(const char *folder, json_t **results, struct error *err);
 /* Adds "since_accepted" to every target of the results, "gates": a sentence for each gate that fails, and "not_judged":
  * the names of those that are asked for and have no figure to be judged by, if any. Where the figure was known on the
- * accepted night, that is a failure. Thresholds are taken out. accepted: zoo_results of that night, or NULL. Returns
- * how many failed, and adds to *n_unjudged. */
+ * accepted night, that is a failure; where the whole target is gone, it is entered with that gate only. Thresholds are
+ * taken out. accepted: zoo_results of that night, or NULL. Returns how many failed, and adds to *n_unjudged. */
 size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *gates, size_t *n_unjudged);
 
 /* --- zoo_night.c: {"date", "jobs": {name: results and "status", "seconds", "error", "code"}} --- */

@@ -196,13 +196,34 @@ static struct verdict judge_target(json_t *fp32, json_t *target, const json_t *t
     return verdict;
 }
 
+/* A target that was accepted and that the job does not name any more has no figures at all: one sentence for all gates
+ * that would compare them. Returns how many there are. */
+static size_t judge_absent(json_t *of_targets, json_t *then, const struct zoo_gates *limit)
+{
+    const char *name;
+    json_t *accepted;
+    size_t n = 0;
+
+    if (isnan(limit->accuracy_fall) && isnan(limit->sqnr_fall) && isnan(limit->threshold_movement))
+        return 0;
+    json_object_foreach(then, name, accepted)
+    {
+        if (json_object_get(of_targets, name) != NULL)
+            continue;
+        json_object_set_new(of_targets, name,
+                            json_pack("{s:[s]}", "gates", "it was accepted, and is no target of this job any more"));
+        n++;
+    }
+    return n;
+}
+
 size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates *limit, size_t *n_unjudged)
 {
-    json_t *then = json_object_get(accepted, "targets"), *target;
+    json_t *then = json_object_get(accepted, "targets"), *of_targets = json_object_get(results, "targets"), *target;
     const char *name;
     size_t failed = 0;
 
-    json_object_foreach(json_object_get(results, "targets"), name, target)
+    json_object_foreach(of_targets, name, target)
     {
         struct verdict verdict =
             judge_target(json_object_get(results, "fp32"), target, json_object_get(then, name), limit);
@@ -215,5 +236,5 @@ size_t zoo_judge(json_t *results, const json_t *accepted, const struct zoo_gates
         json_decref(verdict.unjudged);
         json_object_del(target, "thresholds");
     }
-    return failed;
+    return failed + judge_absent(of_targets, then, limit);
 }

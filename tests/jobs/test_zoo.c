@@ -113,6 +113,25 @@ static void what_was_accepted_and_is_not_known_any_more_fails(void **state)
     json_decref(then);
 }
 
+static void a_target_that_was_accepted_and_is_gone_fails_where_nights_are_compared(void **state)
+{
+    const char *expected = "it was accepted, and is no target of this job any more";
+    json_t *then = results(79.5, 98, 30, 2);
+    struct zoo_gates fall = none, sqnr = none, moved = none, drop = none;
+
+    (void)state;
+    fall.accuracy_fall = sqnr.sqnr_fall = moved.threshold_movement = drop.accuracy_drop = 1000;
+    for (size_t i = 0; i < 4; i++) {
+        json_t *now = results(79.5, 98, 30, 2), *all = json_object_get(now, "targets");
+        const struct zoo_gates *const gates[] = {&fall, &sqnr, &moved, &drop};
+
+        json_object_set(all, "other chip", json_object_get(all, "chip"));
+        json_object_del(all, "chip");
+        assert_verdict(now, then, *gates[i], i < 3 ? expected : "");
+    }
+    json_decref(then);
+}
+
 static void a_target_that_failed_is_not_judged_by_figures(void **state)
 {
     const struct zoo_gates all = {0, 0, 0, 0, 0};
@@ -143,6 +162,7 @@ int main(void)
         cmocka_unit_test(a_better_night_fails_nothing),
         cmocka_unit_test(what_was_never_known_fails_nothing_and_is_told),
         cmocka_unit_test(what_was_accepted_and_is_not_known_any_more_fails),
+        cmocka_unit_test(a_target_that_was_accepted_and_is_gone_fails_where_nights_are_compared),
         cmocka_unit_test(a_target_that_failed_is_not_judged_by_figures),
         cmocka_unit_test(agreement_stands_in_where_there_are_no_labels),
     };
