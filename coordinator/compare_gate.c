@@ -41,45 +41,61 @@ static bool is_in_both(const struct compared_target *t)
     return t->is_there[BEFORE] && t->is_there[AFTER];
 }
 
-static void judge_thresholds(const struct comparison *c, struct compare_gate *gate)
+/* Every value that both runs compute on a target; a target that has none in common cannot be judged. */
+static void judge_decisions(const struct comparison *c, struct compare_gate *gate,
+                            void (*judge)(struct compare_gate *gate, const char *target,
+                                          const struct compared_decision *d))
 {
     for (size_t t = 0; t < c->n_targets; t++) {
+        const struct compared_target *target = &c->targets[t];
         size_t n = 0;
 
-        for (size_t i = 0; i < c->targets[t].n_decisions; i++) {
-            const struct compared_decision *d = &c->targets[t].decisions[i];
+        for (size_t i = 0; i < target->n_decisions; i++) {
+            const struct compared_decision *d = &target->decisions[i];
 
             if (!d->at[BEFORE].is_there || !d->at[AFTER].is_there)
                 continue;
-            consider(gate, d->moved, c->targets[t].name, d->value);
+            judge(gate, target->name, d);
             n++;
         }
-        if (n == 0 && c->targets[t].n_decisions > 0 && is_in_both(&c->targets[t]))
-            miss(gate, c->targets[t].name, NULL);
+        if (n == 0 && target->n_decisions > 0 && is_in_both(target))
+            miss(gate, target->name, NULL);
     }
 }
 
+static void judge_movement(struct compare_gate *gate, const char *target, const struct compared_decision *d)
+{
+    consider(gate, d->moved, target, d->value);
+}
+
+static void judge_thresholds(const struct comparison *c, struct compare_gate *gate)
+{
+    judge_decisions(c, gate, judge_movement);
+}
+
+/* A value of which neither run tells, dead or without noise, is as good as it was. */
+static void judge_noise(struct compare_gate *gate, const char *target, const struct compared_decision *d)
+{
+    double before = d->at[BEFORE].sqnr_db, after = d->at[AFTER].sqnr_db;
+
+    if (isnan(before) != isnan(after))
+        miss(gate, target, d->value);
+    else
+        consider(gate, before - after, target, d->value);
+}
+
+static void judge_sqnr(const struct comparison *c, struct compare_gate *gate)
+{
+    judge_decisions(c, gate, judge_noise);
+}
+
+/* A value that is not counted any more may have moved by any distance. */
 static void judge_statistics(const struct comparison *c, struct compare_gate *gate)
 {
     for (size_t v = 0; v < c->n_values; v++)
         consider(gate, c->values[v].distance, NULL, c->values[v].name);
-}
-
-/* A value of which neither run tells, dead or without noise, is as good as it was. */
-static void judge_sqnr(const struct comparison *c, struct compare_gate *gate)
-{
-    for (size_t t = 0; t < c->n_targets; t++)
-        for (size_t i = 0; i < c->targets[t].n_decisions; i++) {
-            const struct compared_decision *d = &c->targets[t].decisions[i];
-            double before = d->at[BEFORE].sqnr_db, after = d->at[AFTER].sqnr_db;
-
-            if (!d->at[BEFORE].is_there || !d->at[AFTER].is_there)
-                continue;
-            if (isnan(before) != isnan(after))
-                miss(gate, c->targets[t].name, d->value);
-            else
-                consider(gate, before - after, c->targets[t].name, d->value);
-        }
+    if (c->n_lost > 0)
+        miss(gate, NULL, c->lost[0]);
 }
 
 static const struct compared_metric *find_metric(const struct comparison *c, const struct compared_target *target,

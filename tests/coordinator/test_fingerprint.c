@@ -1,4 +1,4 @@
-/* test_fingerprint.c — what a job says of how its bytes are read is part of what its statistics are. */
+/* test_fingerprint.c — how bytes are read is part of what statistics are; how thresholds are chosen, of decisions. */
 #include "../formats/image_files.h"
 
 #include "coordinator/fingerprint.h"
@@ -33,10 +33,35 @@ static void which_input_is_read_in_another_way_matters(void **state)
     place_destroy(&place);
 }
 
+/* The fingerprint of decisions for a target that multiplies accumulators in this form. */
+static void fingerprint_form(enum requantization form, char hex[65])
+{
+    struct run_request request = {
+        .calibration = {.activations = threshold_method_find("mse"), .weights = weight_method_find("sweep")}};
+    struct profile profile = *targets[0]->profile;
+    struct target target = {.name = "one", .profile = &profile};
+
+    profile.requantization = form;
+    assert_int_equal(fingerprint_target(&request, "statistics", &target, hex, NULL), 0);
+}
+
+static void thresholds_that_are_fitted_to_shifts_are_other_decisions(void **state)
+{
+    char shift[65], ratio[65], dequantized[65];
+
+    (void)state;
+    fingerprint_form(REQUANTIZE_SHIFT, shift);
+    fingerprint_form(REQUANTIZE_RATIO, ratio);
+    fingerprint_form(REQUANTIZE_DEQUANTIZED, dequantized);
+    assert_string_not_equal(shift, ratio);
+    assert_string_equal(ratio, dequantized);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(which_input_is_read_in_another_way_matters),
+        cmocka_unit_test(thresholds_that_are_fitted_to_shifts_are_other_decisions),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -146,6 +146,8 @@ expect 1 "1 of 1 gates failed" "$ETALON" compare gaps.json before/report.json --
 grep -qE "^gate sqnr: failed: there is nothing to compare \([a-z0-9_]+ on tnn\)" stdout || { cat stdout >&2; fail "a value without SQNR before"; }
 expect 1 "1 of 1 gates failed" "$ETALON" compare renamed.json before/report.json --fail-above 1000
 grep -qx "gate threshold: failed: there is nothing to compare (tnn)" stdout || { cat stdout >&2; fail "a target of other values"; }
+expect 1 "1 of 1 gates failed" "$ETALON" compare renamed.json before/report.json --gate sqnr=1000
+grep -qx "gate sqnr: failed: there is nothing to compare (tnn)" stdout || { cat stdout >&2; fail "a target of other values, sqnr"; }
 # A hundred thousand values in another order: half a second of a processor, and not the square of it.
 expect 0 "" bash -c 'ulimit -t "$1" && exec "$2" compare many.json turned.json' - "$([ "${SANITIZED:-0}" = 1 ] && echo 60 || echo 8)" "$ETALON"
 expect 64 'gate "tresholds=1": expected NAME=LIMIT' "$ETALON" compare before kl --gate tresholds=1
