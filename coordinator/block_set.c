@@ -32,10 +32,17 @@ bool block_set_has(const struct block_set *set, uint64_t block)
 
 uint64_t block_set_count(const struct block_set *set)
 {
+    return block_set_count_below(set, set->n);
+}
+
+uint64_t block_set_count_below(const struct block_set *set, uint64_t end)
+{
     uint64_t count = 0;
 
-    for (size_t i = 0; i < set->n_words; i++)
+    for (size_t i = 0; i < end / WORD; i++)
         count += (uint64_t)__builtin_popcountll(set->words[i]);
+    if (end % WORD != 0)
+        count += (uint64_t)__builtin_popcountll(set->words[end / WORD] & ((UINT64_C(1) << end % WORD) - 1));
     return count;
 }
 

@@ -24,6 +24,7 @@ void block_set_fini(struct block_set *set);                               /* may
 void block_set_add(struct block_set *set, uint64_t block); /* from any thread */
 bool block_set_has(const struct block_set *set, uint64_t block);
 uint64_t block_set_count(const struct block_set *set);
-uint64_t block_set_first_missing(const struct block_set *set); /* n: none is */
+uint64_t block_set_count_below(const struct block_set *set, uint64_t end); /* end <= n */
+uint64_t block_set_first_missing(const struct block_set *set);             /* n: none is */
 
 #endif

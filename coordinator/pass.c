@@ -34,7 +34,8 @@ struct pass {
     atomic_size_t n_running;
     atomic_bool is_stopping;      /* finish the block in hand, take no other */
     atomic_uint_least64_t n_done; /* blocks, of this rank */
-    uint64_t n_claimed;           /* blocks, of this rank; main thread only */
+    uint64_t n_resumed;           /* of them, before the last pause */
+    uint64_t n_claimed;           /* blocks, of this rank; what a pause abandons is not; main thread only */
     pthread_mutex_t mutex;        /* guards error, bad list, stages */
     struct error error;           /* of the first thread that failed */
     size_t bad_capacity;
@@ -143,9 +144,9 @@ static int push(void *context, uint64_t first, uint64_t count, struct error *err
         for (; n < sizeof run / sizeof *run && at < count; at++)
             if (!block_set_has(&pass->done, first + at))
                 run[n++] = first + at;
+        pass->n_claimed += n;
         if (n > 0 && source_request(pass->source, run, n, err) != 0)
             return -1;
-        pass->n_claimed += n;
     }
     return 0;
 }
@@ -181,11 +182,12 @@ static void abandon(void *context)
 }
 
 /* Of the blocks in hand the first. */
-static void progress(void *context, uint64_t *n_done, uint64_t *block)
+static void progress(void *context, uint64_t *n_done, uint64_t *n_held, uint64_t *block)
 {
     struct pass *pass = context;
 
     *n_done = atomic_load(&pass->n_done);
+    *n_held = pass->n_claimed - *n_done;
     *block = WATCH_NO_BLOCK;
     for (size_t i = 0; i < pass->request->n_threads; i++) {
         uint64_t at = atomic_load(&pass->threads[i].at);
@@ -194,15 +196,14 @@ static void progress(void *context, uint64_t *n_done, uint64_t *block)
     }
 }
 
-/* Rank 0 knows how many blocks it has handed out, and how many of its own are done; it takes the other ranks to be as
- * far with theirs. */
+/* Rank 0 takes the other ranks to be as far with their blocks as it is with its own. */
 static void tell(void *context, uint64_t claimed)
 {
     struct pass *pass = context;
-    double own = pass->n_claimed == 0 ? 0 : (double)atomic_load(&pass->n_done) / (double)pass->n_claimed;
-    double all = (double)claimed - pass->progress.skipped / (double)pass->request->block_size;
+    uint64_t own = pass->n_claimed - pass->n_resumed, done = atomic_load(&pass->n_done) - pass->n_resumed;
+    double blocks = progress_blocks(&pass->done, claimed, own == 0 ? 0 : (double)done / (double)own);
 
-    progress_tell(&pass->progress, own * all * (double)pass->request->block_size);
+    progress_tell(&pass->progress, blocks * (double)pass->request->block_size - pass->progress.skipped);
 }
 
 /* Collective. */
@@ -281,6 +282,7 @@ static int start(struct pass *pass, struct pass_thread *threads, struct error *e
     if (choose_depth(pass, &options, err) != 0)
         return -1;
     atomic_store(&pass->is_stopping, false);
+    pass->n_claimed = pass->n_resumed = atomic_load(&pass->n_done);
     pass->source = source_create(&options, err);
     if (pass->source == NULL)
         return -1;

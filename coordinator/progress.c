@@ -19,6 +19,11 @@ double progress_seconds(const struct progress *p)
     return clock_seconds() - p->started;
 }
 
+double progress_blocks(const struct block_set *done, uint64_t claimed, double own_fraction)
+{
+    return (double)block_set_count(done) + own_fraction * (double)(claimed - block_set_count_below(done, claimed));
+}
+
 void progress_tell(struct progress *p, double records)
 {
     double elapsed = progress_seconds(p), rate = records / elapsed, done = p->skipped + records;

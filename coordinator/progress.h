@@ -3,6 +3,8 @@
 #ifndef ETALON_PROGRESS_H
 #define ETALON_PROGRESS_H
 
+#include "coordinator/block_set.h"
+
 #include <stdbool.h>
 
 struct progress {
@@ -15,6 +17,9 @@ struct progress {
 
 struct progress progress_begin(const char *what, double total);
 double progress_seconds(const struct progress *progress); /* since the beginning */
+/* Blocks that are done, as far as rank 0 knows: those that were when blocks were last handed out anew, and of those
+ * handed out since, which are the others below `claimed`, the fraction that it has done of its own. */
+double progress_blocks(const struct block_set *done, uint64_t claimed, double own_fraction);
 /* records: done in this run. May be called as often as one likes. */
 void progress_tell(struct progress *progress, double records);
 /* Ends the line, if one is open. */

@@ -76,10 +76,10 @@ static void spread_stop(struct ledger *ledger, int ranks, const struct schedule_
 /* Tells and watches; returns whether nobody is to be watched any more. */
 static bool tell_watch(const struct schedule_work *work, struct watch *watch, bool is_idle)
 {
-    uint64_t n_done, block;
+    uint64_t n_done, n_held, block;
 
-    work->progress(work->context, &n_done, &block);
-    return watch_tell(watch, n_done, block, is_idle);
+    work->progress(work->context, &n_done, &n_held, &block);
+    return watch_tell(watch, n_done, n_held, block, is_idle);
 }
 
 int schedule_run(const struct comm *comm, uint64_t first_block, uint64_t n_blocks, const struct schedule_work *work,

@@ -18,8 +18,8 @@ struct schedule_work { /* what a rank's workers offer to the scheduler; called b
     bool (*is_done)(void *context);     /* all workers have stopped, by finishing or by failing */
     bool (*is_stopping)(void *context); /* a worker has failed, or the pass shall pause: claim no more */
     void (*abandon)(void *context);     /* another rank is stopping: end with the blocks in hand */
-    /* For the watch: blocks that are done, and one that is not yet (or WATCH_NO_BLOCK). */
-    void (*progress)(void *context, uint64_t *n_done, uint64_t *block);
+    /* For the watch: blocks that are done, that are claimed and not done yet, and one in hand (or WATCH_NO_BLOCK). */
+    void (*progress)(void *context, uint64_t *n_done, uint64_t *n_held, uint64_t *block);
     size_t ahead; /* claim when fewer than this many blocks are pending */
 };
 

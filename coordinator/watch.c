@@ -52,15 +52,15 @@ static void describe(const struct watch *watch, char *text, size_t size)
 static void warn(const struct watch *watch, double now)
 {
     const struct watch_word *other = &watch->other;
-    char who[128], since[32], where[64] = "it waits for blocks or their records";
+    char who[128], since[32], where[64] = "";
     bool is_silent = now - watch->heard >= watch->limit && watch->comm->size > 1, spoke;
 
     describe(watch, who, sizeof who);
     print_time(now - watch->moved, since);
     if (other->block != WATCH_NO_BLOCK)
         snprintf(where, sizeof where, "it is at block %" PRIu64, other->block);
-    else if (other->pid == 0)
-        where[0] = '\0';
+    else if (other->pid != 0)
+        snprintf(where, sizeof where, "it waits for %s", other->n_held > 0 ? "records of its blocks" : "blocks");
     spoke = log_speak_for_itself(true);
     log_warning("%s: %s has finished no block for %.0f s, since %s, after %" PRIu64 " blocks%s%s%s; the others wait",
                 watch->what, who, now - watch->moved, since, other->n_done, where[0] == '\0' ? "" : "; ", where,
@@ -85,7 +85,7 @@ static void note_progress(struct watch *watch, double now)
 
 static void hear(struct watch *watch, const struct watch_word *word, double now)
 {
-    bool has_moved = word->n_done != watch->other.n_done || word->is_last;
+    bool has_moved = word->n_done != watch->other.n_done || word->n_held == 0 || word->is_last;
 
     watch->other = *word;
     watch->heard = now;
@@ -102,7 +102,7 @@ static void tell(struct watch *watch, double now)
         hear(watch, &watch->own, now);
 }
 
-bool watch_tell(struct watch *watch, uint64_t n_done, uint64_t block, bool is_last)
+bool watch_tell(struct watch *watch, uint64_t n_done, uint64_t n_held, uint64_t block, bool is_last)
 {
     double now = clock_seconds(), silence;
     struct watch_word word;
@@ -111,6 +111,7 @@ bool watch_tell(struct watch *watch, uint64_t n_done, uint64_t block, bool is_la
         return true;
     if ((is_last && !watch->own.is_last) || (!is_last && now - watch->told >= watch->limit / words_in_limit)) {
         watch->own.n_done = n_done;
+        watch->own.n_held = n_held;
         watch->own.block = block;
         watch->own.is_last = is_last;
         tell(watch, now);

@@ -11,6 +11,7 @@ static void assert_is(const struct block_set *set, const bool *flags)
 
     for (uint64_t i = 0; i < set->n; i++) {
         assert_int_equal(block_set_has(set, i), flags[i]);
+        assert_int_equal(block_set_count_below(set, i), count);
         count += flags[i];
         first = !flags[i] && first == set->n ? i : first;
     }
