@@ -9,19 +9,21 @@ sed -i 's|list: pictures/calibration.txt|list: list.txt|; s|^output: .*|output: 
 "$ETALON" calibrate -q "$scratch/job.yaml" --set output=undisturbed --set limits.stall_seconds=0 >/dev/null || fail "undisturbed"
 
 said() { grep -qE "$1" "$scratch/stderr"; }
-begun() { said "calibration: at most"; } # the pass over the records
+begun() { [ "$(grep -c "calibration: at most" "$scratch/stderr")" -eq 3 ]; } # every rank, the pass over the records
 for rank in 0 2; do
   mpirun --oversubscribe --bind-to none -n 3 "$ETALON" calibrate -v "$scratch/job.yaml" >/dev/null 2>"$scratch/stderr" & run=$!
   wait_for 60 begun
-  sleep 0.1
+  sleep 0.5 # ranks agree that all have begun, and blocks are dealt out
   pid=$(for k in $(ranks_of $run); do
     if grep -zqx "OMPI_COMM_WORLD_RANK=$rank" "/proc/$k/environ"; then echo "$k"; fi
   done)
   [ -n "$pid" ] || fail "rank $rank has ended too soon"
   kill -STOP "$pid"
   wait_for 60 said "warning: .*calibration: rank $rank \($(hostname), pid $pid\) has finished no block for [1-9][0-9]* s, since [0-9:]*, after [0-9]* blocks; .*nothing is heard of it"
+  sleep 2 # the others come to the end of their blocks meanwhile
   kill -CONT "$pid"
   wait $run || { cat "$scratch/stderr" >&2; fail "rank $rank has stood still: the run has failed"; }
+  ! said "it waits for blocks[a-z ]*; the others wait" || { cat "$scratch/stderr" >&2; fail "a rank is named that has no block to do"; }
   said "calibration: rank $rank .* goes on after [1-9][0-9]* s" || { cat "$scratch/stderr" >&2; fail "that it goes on is not said"; }
   [ "$(bits "$scratch/out")" = "$(bits "$scratch/undisturbed")" ] || fail "rank $rank has stood still: other bits"
   rm -rf "$scratch/out"
