@@ -193,10 +193,11 @@ victim=$!
 new() { find night -name manifest.json -newer nets/net13/demo.onnx | wc -l; }
 some() { [ "$(new)" -ge 2 ]; }
 wait_for 120 some
-pkill -9 -P $victim 2>/dev/null || true
-kill -9 $victim 2>/dev/null || true
+launcher=$(pgrep -P $victim)
+all=$(ranks_of "$launcher"; echo "$launcher")
+kill -9 $all $victim 2>/dev/null || true
 wait $victim 2>/dev/null || true
-sleep 0.5
+for pid in $all; do while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done; done # they hold the zoo's lock to their end
 finished=$(find night -name manifest.json -newer nets/net13/demo.onnx | sort)
 stamps=$(stat -c %Y.%i $finished)
 [ "$(new)" -lt 8 ] || echo "note: all jobs were finished before the kill"
