@@ -99,6 +99,8 @@ struct zoo_night {
 /* From the results of all jobs, judged; `before` is the zoo.json of the night before (NULL: none). EX_OSERR. */
 int zoo_night_create(const struct zoo *zoo, const struct zoo_outcome *outcomes, const json_t *before,
                      const json_t *accepted, struct zoo_night *night, struct error *err);
+/* Did this job of a zoo.json fail? Then *outcome gets its code and text. */
+bool zoo_recall_failure(const json_t *job, struct zoo_outcome *outcome);
 /* A file of the zoo's folder, to be freed; NULL where it is not there. EX_DATAERR: it is damaged, EX_NOINPUT: it cannot
  * be read. Neither is taken for a file that is not there. */
 int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct error *err);
@@ -109,8 +111,22 @@ int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct erro
 void zoo_print(const struct zoo_night *night, FILE *out);
 /* Rank 0: zoo.json, history.json (a night in which nothing changed is left out), junit.xml and index.html. */
 int zoo_write(const struct zoo *zoo, const struct zoo_night *night, struct error *err);
-/* Rank 0: the results that are there now become the accepted ones, of jobs named like `only` (NULL: all). *n: how many.
- */
-int zoo_accept(const struct zoo *zoo, const char *only, size_t *n, struct error *err);
+/* --- zoo_history.c --- */
+
+/* Enters a night in which something changed. One that says what the last has said takes its place: it may be told again
+ * because a file that is written later has failed. EX_DATAERR: no list of nights. */
+int zoo_write_history(const struct zoo *zoo, const struct zoo_night *night, struct output *output, struct error *err);
+
+/* --- zoo_accept.c --- */
+
+struct zoo_acceptance {
+    size_t n;        /* jobs that were accepted */
+    size_t n_failed; /* jobs that were not, since they failed on the last night */
+    int code;        /* of the first of these */
+};
+
+/* Rank 0, holding the zoo's lock: the results that are there now become the accepted ones, of jobs named like `only`
+ * (NULL: all) that did not fail on the last night; a warning for each that did. */
+int zoo_accept(const struct zoo *zoo, const char *only, struct zoo_acceptance *acceptance, struct error *err);
 
 #endif

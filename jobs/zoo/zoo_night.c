@@ -23,6 +23,19 @@ int zoo_load(const struct zoo *zoo, const char *name, json_t **root, struct erro
     return *root != NULL ? 0 : error_in(err, "mend this file, or remove it to do without");
 }
 
+bool zoo_recall_failure(const json_t *job, struct zoo_outcome *outcome)
+{
+    const char *status = json_string_value(json_object_get(job, "status"));
+    const char *text = json_string_value(json_object_get(job, "error"));
+    json_int_t code = json_integer_value(json_object_get(job, "code"));
+
+    if (status == NULL || strcmp(status, "failed") != 0)
+        return false;
+    outcome->code = code > 0 && code < 128 ? (int32_t)code : EX_SOFTWARE;
+    snprintf(outcome->text, sizeof outcome->text, "%s", text == NULL ? "" : text);
+    return true;
+}
+
 static bool is_same(const json_t *results, const json_t *before)
 {
     const char *a = json_string_value(json_object_get(results, "fingerprint"));
@@ -60,18 +73,12 @@ static json_t *results_of(const struct zoo *zoo, size_t i, struct zoo_outcome *o
 /* The same of a job that this call has left alone: it is what the night before has found, a failure too. */
 static json_t *results_before(const struct zoo *zoo, size_t i, const json_t *before, struct zoo_outcome *outcome)
 {
-    const char *status = json_string_value(json_object_get(before, "status"));
-    const char *text = json_string_value(json_object_get(before, "error"));
-    json_int_t code = json_integer_value(json_object_get(before, "code"));
     struct error err = {0};
     json_t *results;
 
     if (read_results(zoo, i, &results, &err) != 0)
         zoo_note_failure(outcome, &err);
-    if (status != NULL && strcmp(status, "failed") == 0) {
-        outcome->code = code > 0 && code < 128 ? (int32_t)code : EX_SOFTWARE;
-        snprintf(outcome->text, sizeof outcome->text, "%s", text == NULL ? "" : text);
-    }
+    zoo_recall_failure(before, outcome);
     if (is_same(results, before))
         return results;
     json_decref(results); /* of a call that has not told of them */

@@ -4,8 +4,6 @@
 #include "coordinator/page.h"
 #include "formats/json_text.h"
 
-#include <fnmatch.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -336,90 +334,17 @@ static int write_printed(const struct zoo_night *night, void (*print)(const stru
 
 /* ---- files ---- */
 
-/* The night, less the jobs that are as they were. */
-static json_t *changes(const struct zoo_night *night)
-{
-    json_t *jobs = json_object(), *job;
-    const char *name;
-
-    json_object_foreach(json_object_get(night->root, "jobs"), name, job) if (is(job, "calibrated") || is(job, "failed"))
-        json_put(&jobs, name, json_incref(job));
-    return json_pack("{s:O, s:o}", "date", json_object_get(night->root, "date"), "jobs", jobs);
-}
-
-static int write_history(const struct zoo *zoo, const struct zoo_night *night, struct output *output, struct error *err)
-{
-    json_t *history, *nights;
-
-    if (night->n_run + night->n_failed == 0)
-        return 0;
-    if (zoo_load(zoo, "history.json", &history, err) != 0)
-        return -1;
-    if (history == NULL)
-        history = json_pack("{s:[]}", "nights");
-    nights = json_object_get(history, "nights");
-    if (history != NULL && !json_is_array(nights)) {
-        json_decref(history);
-        return error_set(err, EX_DATAERR, "%s/history.json: expected a list of nights; mend it, or remove it",
-                         zoo->output);
-    }
-    if (json_array_append_new(nights, changes(night)) != 0) {
-        json_decref(history);
-        history = NULL;
-    }
-    return json_file_write(history, output, NULL, "history.json", err);
-}
-
 int zoo_write(const struct zoo *zoo, const struct zoo_night *night, struct error *err)
 {
     struct output *output = output_open(zoo->output, err);
-    int rc = output == NULL ? -1 : write_history(zoo, night, output, err);
+    int rc = output == NULL ? -1 : write_printed(night, print_junit, "junit.xml", output, err);
 
-    if (rc == 0)
-        rc = write_printed(night, print_junit, "junit.xml", output, err);
     if (rc == 0)
         rc = write_printed(night, print_index, "index.html", output, err);
+    if (rc == 0)
+        rc = zoo_write_history(zoo, night, output, err);
     if (rc == 0) /* the last: what it tells of is told everywhere */
         rc = json_file_write(json_incref(night->root), output, NULL, "zoo.json", err);
-    output_close(output);
-    return rc;
-}
-
-/* Takes the results of the jobs that are chosen into `accepted`. */
-static int accept_results(const struct zoo *zoo, const char *only, json_t *accepted, size_t *n, struct error *err)
-{
-    for (size_t i = 0; i < zoo->n_jobs; i++) {
-        char folder[PATH_MAX];
-        json_t *results;
-
-        if (only != NULL && fnmatch(only, zoo->jobs[i].name, 0) != 0)
-            continue;
-        snprintf(folder, sizeof folder, "%s/%s", zoo->output, zoo->jobs[i].name);
-        if (zoo_results(folder, &results, err) != 0)
-            return -1;
-        if (results == NULL)
-            continue;
-        if (json_object_set_new(accepted, zoo->jobs[i].name, results) != 0)
-            return error_set(err, EX_OSERR, "cannot allocate memory for accepted.json");
-        ++*n;
-    }
-    return 0;
-}
-
-int zoo_accept(const struct zoo *zoo, const char *only, size_t *n, struct error *err)
-{
-    struct output *output = output_open(zoo->output, err);
-    json_t *accepted = NULL;
-    int rc = output == NULL ? -1 : zoo_load(zoo, "accepted.json", &accepted, err);
-
-    *n = 0;
-    if (rc == 0 && accepted == NULL)
-        accepted = json_object();
-    if (rc == 0)
-        rc = accept_results(zoo, only, accepted, n, err);
-    if (rc == 0)
-        rc = json_file_write(json_incref(accepted), output, NULL, "accepted.json", err);
-    json_decref(accepted);
     output_close(output);
     return rc;
 }

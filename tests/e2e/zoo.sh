@@ -120,8 +120,33 @@ says "1 calibrated, 0 unchanged, 1 failed; 1 gate failed"
 told failed "" none
 sed -i 's/nowhere/demo/' faults/none.yaml
 faults 1
+accepts() { expect "$1" "$2" "$ETALON" zoo accept faults.yaml; grep -qx "$3 of 2 jobs accepted as they are" "$scratch/stdout" || fail "accept"; }
+accepts 0 "" 2
+LC_ALL=C sed -i 's/Relu/Relv/g' faults/demo.onnx # its folder still holds what was good; nobody accepts that for it
+faults 69 --only part
+cp faulty/accepted.json before.json
+accepts 69 "part has failed and is not accepted: " 1
+cmp before.json faulty/accepted.json || fail "a job that failed was accepted"
+cp "$demo/demo.onnx" faults/
+faults 1
+
+# What a call could not finish telling is told again by the next, and once.
+nights() { grep -c '^      "date"' faulty/history.json; }
+before=$(nights)
+cp faulty/zoo.json before.json
+rm faulty/junit.xml
+mkdir faulty/junit.xml
+changed=(--set calibration.activations=percentile)
+faults 74 "${changed[@]}"
+rmdir faulty/junit.xml
+faults 1 "${changed[@]}"
+says "2 calibrated, 0 unchanged, 0 failed; 1 gate failed"
+cp before.json faulty/zoo.json # as if the last file had not been written
+faults 1 "${changed[@]}"
+says "2 calibrated, 0 unchanged, 0 failed; 1 gate failed"
+[ "$(nights)" -eq $((before + 1)) ] || fail "$before nights became $(nights)"
 rm faulty/zoo.json
-faults 1 --only part
+faults 1 "${changed[@]}" --only part
 told "not run" "" none
 
 # One model changes, for the better or the same: one job, in both its places.
@@ -183,6 +208,7 @@ done
 expect 73 "another etalon zoo is at work in this folder" flock night/.zoo.lock "$ETALON" zoo zoo.yaml
 expect 73 "another etalon zoo is at work in this folder" flock night/.zoo.lock "$ETALON" zoo zoo.yaml --part 0/2
 expect 73 "another etalon zoo is at work in this folder" flock -s night/.zoo.lock "$ETALON" zoo zoo.yaml
+expect 73 "another etalon zoo is at work in this folder" flock -s night/.zoo.lock "$ETALON" zoo accept zoo.yaml
 expect 0 "" flock -s night/.zoo.lock "$ETALON" zoo zoo.yaml --part 0/2
 
 # Killed in the middle: what was finished is not done again, and the end is the same.
