@@ -53,10 +53,8 @@ int64_t plan_output_offset(const struct plan *plan, int node, size_t channel)
 
     if (!output->hides_zero_point)
         return 0;
-    offset =
-        round_to_integer(output->codes.zero_point * ((double)output->scale[output->n_scales == 1 ? 0 : channel] / step),
-                         plan->profile->bias_rounding);
-    return (int64_t)fmin(fmax(offset, -MOST_OFFSET), MOST_OFFSET);
+    offset = output->codes.zero_point * ((double)output->scale[output->n_scales == 1 ? 0 : channel] / step);
+    return (int64_t)round_to_integer(fmin(fmax(offset, -MOST_OFFSET), MOST_OFFSET), plan->profile->bias_rounding);
 }
 
 int64_t plan_input_offset(const struct plan *plan, int node, size_t channel)
