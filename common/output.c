@@ -160,7 +160,7 @@ int output_remove(struct output *output, const char *name, struct error *err)
 
 int output_remove_like(struct output *output, const char *folder, const char *pattern, struct error *err)
 {
-    int fd = openat(output->dir, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(output->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
     int rc = 0;

@@ -69,8 +69,8 @@ void output_cancel(struct output *output);
  * the name of a file inside this folder; EX_IOERR. */
 int output_remove(struct output *output, const char *name, struct error *err);
 
-/* Removes the files of `folder`, which is inside this one and need not exist, whose names match a shell's `pattern`
- * ("0.*.h5"). EX_IOERR. */
+/* Removes the files of `folder`, which is inside this one, or behind a link in it as everywhere here, and need not
+ * exist, whose names match a shell's `pattern` ("0.*.h5"). EX_IOERR. */
 int output_remove_like(struct output *output, const char *folder, const char *pattern, struct error *err);
 
 /* The files written so far that are listed, in order of writing; borrowed until the next call. */

@@ -359,6 +359,25 @@ static void a_removed_file_takes_its_empty_folders_with_it(void **state)
     output_close(output);
 }
 
+static void files_like_a_pattern_are_removed_also_behind_a_link(void **state)
+{
+    struct error err = {0};
+    struct output *output = open_root();
+
+    (void)state;
+    assert_int_equal(mkdir(in_root("elsewhere"), 0777), 0);
+    assert_int_equal(symlink("elsewhere", in_root("linked")), 0);
+    assert_int_equal(output_write(output, "linked/0.1.h5", "1", 1, true, &err), 0);
+    assert_int_equal(output_write(output, "linked/1.1.h5", "2", 1, true, &err), 0);
+    assert_int_equal(output_remove_like(output, "linked", "0.*.h5", &err), 0);
+    assert_int_equal(access(in_root("elsewhere/0.1.h5"), F_OK), -1);
+    assert_content("elsewhere/1.1.h5", "2");
+    assert_int_equal(output_remove_like(output, "linked", "1.*.h5", &err), 0);
+    assert_int_equal(access(in_root("elsewhere/1.1.h5"), F_OK), -1);
+    assert_int_equal(output_remove_like(output, "nowhere", "*", &err), 0);
+    output_close(output);
+}
+
 static void a_folder_that_cannot_be_written_is_refused_at_once(void **state)
 {
     int status;
@@ -758,6 +777,7 @@ int main(void)
         TEST(missing_parents_are_made_and_a_file_in_the_way_is_refused),
         TEST(folders_made_for_nothing_are_removed_again),
         TEST(a_removed_file_takes_its_empty_folders_with_it),
+        TEST(files_like_a_pattern_are_removed_also_behind_a_link),
         TEST(a_folder_that_cannot_be_written_is_refused_at_once),
         TEST(only_temporaries_are_swept),
         TEST(a_sub_folder_with_a_lock_of_its_own_is_not_swept),
