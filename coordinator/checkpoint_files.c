@@ -102,15 +102,14 @@ void checkpoint_files_cut(const struct keep_subject *s, size_t n, size_t k, size
 
 /* ---- writing ---- */
 
-/* Rank 0. From now on this generation is none. */
-static int withdraw(const struct checkpoint_files *files, struct error *err)
+/* Rank 0. The index first: without it shards are nothing, but one without shards would have the next run refuse to
+ * begin. */
+static int remove_generation(struct output *output, size_t generation, struct error *err)
 {
     char name[NAME_BYTES];
 
-    name_index(files->next, name);
-    return output_remove(files->output, name, err) != 0
-               ? -1
-               : output_remove_like(files->output, folder, patterns[files->next], err);
+    name_index(generation, name);
+    return output_remove(output, name, err) != 0 ? -1 : output_remove_like(output, folder, patterns[generation], err);
 }
 
 /* Collective. shards[n] become known to every rank. */
@@ -119,7 +118,7 @@ static int write_shards(struct checkpoint_files *files, size_t n, const struct o
 {
     const struct comm *comm = files->comm;
     char name[NAME_BYTES];
-    int rc = comm_agree(comm, comm->rank == 0 ? withdraw(files, err) : 0, err);
+    int rc = comm_agree(comm, comm->rank == 0 ? remove_generation(files->output, files->next, err) : 0, err);
 
     if (rc == 0 && share != NULL) {
         name_shard(files->next, files->place, name);
@@ -154,13 +153,9 @@ int checkpoint_files_write(struct checkpoint_files *files, size_t n, const struc
 
 int checkpoint_files_remove(struct output *output, struct error *err)
 {
-    char name[NAME_BYTES];
-
-    for (size_t i = 0; i < GENERATIONS; i++) {
-        name_index(i, name);
-        if (output_remove_like(output, folder, patterns[i], err) != 0 || output_remove(output, name, err) != 0)
+    for (size_t i = 0; i < GENERATIONS; i++)
+        if (remove_generation(output, i, err) != 0)
             return -1;
-    }
     return 0;
 }
 
@@ -263,14 +258,6 @@ static int refuse_anothers(const struct checkpoint_files *files, const struct ca
                      output, folder, count_done(&other->archive), other->differences);
 }
 
-static bool is_second(const struct archive *archive)
-{
-    for (size_t i = 0; i < archive->n_values; i++)
-        if (archive->values[i].n_ranges > 0)
-            return true;
-    return archive->n_passes == 2;
-}
-
 /* GENERATIONS: none is left. */
 static size_t find_furthest(const struct candidates *candidates)
 {
@@ -281,9 +268,9 @@ static size_t find_furthest(const struct candidates *candidates)
 
         if (!g->is_ours)
             continue;
-        if (b == NULL ||
-            (is_second(&g->archive) != is_second(&b->archive) ? is_second(&g->archive)
-                                                              : count_done(&g->archive) > count_done(&b->archive)))
+        if (b == NULL || (keep_is_second(&g->archive) != keep_is_second(&b->archive)
+                              ? keep_is_second(&g->archive)
+                              : count_done(&g->archive) > count_done(&b->archive)))
             best = i;
     }
     return best;
@@ -305,11 +292,8 @@ static int read_shards(const struct checkpoint_files *files, size_t generation, 
     comm_share(&readers, n, &k, &count);
     if (count == 0)
         return 0;
-    found->share = observation_create_share(s->graph, s->request->calibration.bins, s->channel_bins, start_of(s, n, k),
-                                            start_of(s, n, k + count), err);
+    found->share = keep_create_share(s, start_of(s, n, k), start_of(s, n, k + count), found->is_second, err);
     rc = found->share == NULL ? -1 : 0;
-    if (rc == 0 && found->is_second && (found->share->ranges = ranges_create(found->share, err)) == NULL)
-        rc = -1;
     for (; rc == 0 && count > 0; k++, count--) {
         char name[NAME_BYTES], path[PATH_MAX];
 
@@ -323,13 +307,25 @@ static int read_shards(const struct checkpoint_files *files, size_t generation, 
     return rc;
 }
 
+/* Collective. The first shard has values, hence the cut of their parts; a rank may have read none that has. */
+static int unite_cuts(const struct comm *comm, struct observation *share, struct error *err)
+{
+    bool has_parts = share != NULL && share->parts != NULL;
+    struct observe_cut cut = {0};
+
+    if (comm->rank == 0 && has_parts)
+        cut = share->parts->cut;
+    comm_broadcast(comm, &cut, sizeof cut);
+    return comm_agree(comm, has_parts ? keep_take_cut(share, &cut, err) : 0, err);
+}
+
 /* Collective. What rank 0 has found of generation i becomes the ranks'. */
 static int take(struct checkpoint_files *files, size_t generation, struct archive *archive,
                 struct checkpoint_found *found, struct error *err)
 {
     const struct comm *comm = files->comm;
     const struct keep_subject *s = &files->subject;
-    uint64_t n_shards = archive->n_shards, second = comm->rank == 0 && is_second(archive);
+    uint64_t n_shards = archive->n_shards, second = comm->rank == 0 && keep_is_second(archive);
     struct archive_shard *shards = archive->shards;
     char name[NAME_BYTES], path[PATH_MAX];
     int rc;
@@ -349,6 +345,8 @@ static int take(struct checkpoint_files *files, size_t generation, struct archiv
     if (rc == 0 && n_shards > 0) {
         comm_broadcast(comm, shards, n_shards * sizeof *shards);
         rc = comm_agree(comm, read_shards(files, generation, shards, n_shards, found, err), err);
+        if (rc == 0)
+            rc = unite_cuts(comm, found->share, err);
     }
     if (comm->rank > 0)
         free(shards);

@@ -25,7 +25,8 @@ struct checkpoint_found {
     bool is_begun; /* else there is nothing, and the rest is empty */
     bool is_second;
     struct pass_progress progress; /* on every rank `done` and `end`, on rank 0 the rest */
-    struct observation *share;     /* what this rank has read of the statistics, NULL: nothing. All shares add up */
+    struct observation *share;     /* what this rank has read of the statistics, NULL: nothing. All shares add up, and
+                                      each has parts where whole values are counted, even a share of no values */
 };
 
 /* Collective. `output` is rank 0's. To be closed in any case, before it. EX_IOERR, EX_OSERR. */

@@ -170,6 +170,36 @@ int keep_read_checkpoint(const struct keep_subject *s, const char *path, bool *i
     return 0;
 }
 
+bool keep_is_second(const struct archive *archive)
+{
+    for (size_t i = 0; i < archive->n_values; i++)
+        if (archive->values[i].n_ranges > 0)
+            return true;
+    return archive->n_passes == 2;
+}
+
+static bool has_parts(const struct keep_subject *s)
+{
+    return observation_has_wholes(s->request->calibration.bins, s->channel_bins);
+}
+
+/* An archive may be without what no target needed; a run that goes on counts all of it, and its blocks are done: what
+ * a checkpoint lacks would be lost. A shard of no values lacks nothing. */
+static int take_counted(const struct keep_subject *s, const struct archive *archive, bool is_second,
+                        struct observation *o, struct error *err)
+{
+    if (keep_take_statistics(o, archive, err) != 0)
+        return -1;
+    if (archive->n_values > 0 && (o->parts != NULL) != has_parts(s))
+        return error_set(err, EX_DATAERR, "expected statistics %s parts, found them %s",
+                         has_parts(s) ? "with" : "without", has_parts(s) ? "without" : "with");
+    if (archive->extras != s->collects)
+        return error_set(err, EX_DATAERR, "expected extras %u, found %u", s->collects, archive->extras);
+    if (is_second && o->ranges == NULL)
+        return error_set(err, EX_DATAERR, "the counts of its second pass are missing, or of other channels");
+    return 0;
+}
+
 int keep_take_checkpoint(const struct keep_subject *s, const char *path, const struct archive *archive,
                          struct observation **out, struct pass_progress *progress, struct error *err)
 {
@@ -187,7 +217,7 @@ int keep_take_checkpoint(const struct keep_subject *s, const char *path, const s
         memcpy(progress->done.words, archive->done, archive->n_done * sizeof *archive->done);
     if (rc == 0 && archive->n_shards == 0) {
         *out = observation_create(s->graph, s->request->calibration.bins, s->channel_bins, err);
-        rc = *out == NULL ? -1 : keep_take_statistics(*out, archive, err);
+        rc = *out == NULL ? -1 : take_counted(s, archive, keep_is_second(archive), *out, err);
     }
     if (rc == 0)
         return 0;
@@ -197,19 +227,47 @@ int keep_take_checkpoint(const struct keep_subject *s, const char *path, const s
     return error_in(err, "%s", path);
 }
 
-/* Into a share that may not have parts and extras yet. */
+struct observation *keep_create_share(const struct keep_subject *s, size_t first, size_t last, bool is_second,
+                                      struct error *err)
+{
+    struct observation *share =
+        observation_create_share(s->graph, s->request->calibration.bins, s->channel_bins, first, last, err);
+    int rc = share == NULL ? -1 : observation_collect(share, s->collects, err);
+
+    if (rc == 0 && has_parts(s))
+        rc = observation_keep_parts(share, err);
+    if (rc == 0 && is_second && (share->ranges = ranges_create(share, err)) == NULL)
+        rc = -1;
+    if (rc == 0)
+        return share;
+    observation_destroy(share);
+    return NULL;
+}
+
+static bool is_cut(const struct observe_cut *cut)
+{
+    for (size_t p = 0; p < OBSERVE_PARTS; p++)
+        if (cut->n_blocks[p] > 0)
+            return true;
+    return false;
+}
+
+int keep_take_cut(struct observation *share, const struct observe_cut *cut, struct error *err)
+{
+    if (is_cut(&share->parts->cut) && memcmp(&share->parts->cut, cut, sizeof *cut) != 0)
+        return error_set(err, EX_DATAERR, "its parts are not of the same blocks as those of the other shards");
+    share->parts->cut = *cut;
+    return 0;
+}
+
+/* A shard of no values has no parts. */
 static int add_shard(struct observation *into, struct observation *shard, bool is_first, struct error *err)
 {
-    if (shard->extras != NULL && into->extras == NULL && observation_collect(into, shard->extras->kinds, err) != 0)
+    if (shard->parts != NULL && keep_take_cut(into, &shard->parts->cut, err) != 0)
         return -1;
-    if (shard->parts != NULL && into->parts == NULL && observation_keep_parts(into, err) != 0)
-        return -1;
-    if (shard->parts != NULL) {
-        into->parts->cut = shard->parts->cut;
-        if (!is_first)
-            memset(shard->parts->n_records, 0, sizeof shard->parts->n_records);
-    }
-    if (into->ranges != NULL && shard->ranges != NULL)
+    if (shard->parts != NULL && !is_first)
+        memset(shard->parts->n_records, 0, sizeof shard->parts->n_records);
+    if (into->ranges != NULL)
         ranges_merge(into->ranges, shard->ranges);
     return observation_merge(into, shard, err);
 }
@@ -230,7 +288,7 @@ int keep_read_shard(const struct keep_subject *s, const char *path, const struct
         rc = error_set(err, EX_DATAERR, "expected content with SHA-256 %s, found %s", shards[k].content_sha256, hex);
     if (rc == 0) {
         shard = observation_create_share(s->graph, s->request->calibration.bins, s->channel_bins, first, last, err);
-        rc = shard == NULL ? -1 : keep_take_statistics(shard, &archive, err);
+        rc = shard == NULL ? -1 : take_counted(s, &archive, into->ranges != NULL, shard, err);
     }
     if (rc == 0)
         rc = add_shard(into, shard, k == 0, err);
@@ -246,8 +304,15 @@ int keep_find_epoch(const struct keep_subject *s, const struct observation *o, u
     uint64_t blocks[OBSERVE_PARTS + 1];
 
     *end = n_blocks;
-    if (o->parts == NULL || !o->parts->cut.is_ranges)
+    if (o->parts == NULL)
         return 0;
+    if (!o->parts->cut.is_ranges) {
+        struct observe_cut cut = observe_cut_in_turn(n_blocks);
+
+        if (s->request->calibration.stop_when_stable > 0 || memcmp(&o->parts->cut, &cut, sizeof cut) != 0)
+            return error_set(err, EX_DATAERR, "parts of blocks in turn are not those of %" PRIu64 " blocks", n_blocks);
+        return 0;
+    }
     *end = o->parts->cut.first_block[OBSERVE_PARTS];
     for (unsigned halvings = 0; halvings < 64 && epochs_end(n_blocks, halvings) >= *end; halvings++) {
         epochs_cut(n_blocks, halvings, blocks);

@@ -168,6 +168,7 @@ int run_measure_with_checkpoint(struct run *run, struct error *err)
     struct keep_subject subject = {.request = q,
                                    .graph = run->graph,
                                    .channel_bins = channel_bins(q),
+                                   .collects = run_collects(q),
                                    .n_records = dataset_count(run->dataset),
                                    .statistics = run->statistics,
                                    .measurement = run->measurement,

@@ -6,6 +6,7 @@
 #include "coordinator/checkpoint_files.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { BINS = 1024, N_RECORDS = 100, BLOCK = 8 };
 
@@ -94,8 +95,10 @@ static void write_shards(struct setting *s, size_t n, struct archive_shard *shar
 
         checkpoint_files_cut(&s->subject, n, k, &first, &last);
         share = observation_create_share(s->graph, BINS, 0, first, last, NULL);
-        assert_int_equal(observation_keep_parts(share, NULL), 0);
-        share->parts->cut = s->whole->parts->cut;
+        if (s->whole->parts != NULL) {
+            assert_int_equal(observation_keep_parts(share, NULL), 0);
+            share->parts->cut = s->whole->parts->cut;
+        }
         assert_int_equal(observation_merge(share, s->whole, NULL), 0);
         snprintf(name, sizeof name, "checkpoint/0.%zu.h5", k);
         shards[k] = (struct archive_shard){0};
@@ -129,6 +132,20 @@ static void assert_is_whole(const struct setting *s, const struct observation *f
             assert_same(&found->parts->of[p][v], &s->whole->parts->of[p][v]);
     }
     assert_memory_equal(found->parts->n_records, s->whole->parts->n_records, sizeof found->parts->n_records);
+}
+
+/* What there is of generation 0 is refused, and set aside. */
+static void assert_none_loads(struct setting *s)
+{
+    struct checkpoint_found found;
+    struct error err = {0};
+
+    assert_int_equal(checkpoint_files_load(&s->files, false, &found, &err), -1);
+    assert_int_equal(err.code, EX_DATAERR);
+    assert_non_null(strstr(err.text, "no checkpoint loads"));
+    assert_int_equal(access(in_place(&s->place, "checkpoint/0.h5"), F_OK), -1);
+    assert_int_equal(access(in_place(&s->place, "checkpoint/0.h5.damaged"), F_OK), 0);
+    assert_int_equal(output_remove_like(s->output, "checkpoint", "*.damaged", NULL), 0);
 }
 
 static void shards_cut_all_values_evenly(void **state)
@@ -205,10 +222,7 @@ static void a_shard_of_another_moment_is_not_taken(void **state)
 {
     struct archive_shard shards[3], later[3];
     struct setting s = begin();
-    struct checkpoint_found found;
-    struct error err = {0};
     float x = 3;
-    char path[300];
 
     (void)state;
     open_files(&s);
@@ -220,13 +234,123 @@ static void a_shard_of_another_moment_is_not_taken(void **state)
         }
     write_shards(&s, 3, later);
     write_index(&s, 3, shards);
-    assert_int_equal(checkpoint_files_load(&s.files, false, &found, &err), -1);
-    assert_int_equal(err.code, EX_DATAERR);
-    assert_non_null(strstr(err.text, "no checkpoint loads"));
+    assert_none_loads(&s);
+    assert_int_equal(access(in_place(&s.place, "checkpoint/0.0.h5"), F_OK), -1);
+    end(&s);
+}
+
+/* A rank may read such shards only, and goes on with the others. */
+static void what_is_read_of_shards_without_values_has_parts(void **state)
+{
+    enum { N = 64 };
+    struct archive_shard shards[N];
+    struct setting s = begin();
+    struct observe_cut other = observe_cut_in_turn(1);
+    size_t n_empty = 0;
+
+    (void)state;
+    open_files(&s);
+    write_shards(&s, N, shards);
+    for (size_t k = 0; k < N; k++) {
+        struct observation *share;
+        char name[32];
+        size_t first, last;
+
+        snprintf(name, sizeof name, "checkpoint/0.%zu.h5", k);
+        checkpoint_files_cut(&s.subject, N, k, &first, &last);
+        share = keep_create_share(&s.subject, first, last, false, NULL);
+        assert_int_equal(keep_read_shard(&s.subject, in_place(&s.place, name), shards, k, first, last, share, NULL), 0);
+        assert_non_null(share->parts);
+        assert_int_equal(keep_take_cut(share, &s.whole->parts->cut, NULL), 0);
+        assert_memory_equal(&share->parts->cut, &s.whole->parts->cut, sizeof share->parts->cut);
+        assert_int_equal(keep_take_cut(share, &other, NULL), -1);
+        n_empty += shards[k].n_values == 0;
+        observation_destroy(share);
+    }
+    assert_true(n_empty > 0);
+    end(&s);
+}
+
+static void statistics_without_parts_are_not_gone_on_with(void **state)
+{
+    struct archive_shard shards[3];
+    struct setting s = begin();
+
+    (void)state;
+    open_files(&s);
+    observe_parts_destroy(s.whole->parts);
+    s.whole->parts = NULL;
+    write_shards(&s, 3, shards);
+    write_index(&s, 3, shards);
+    assert_none_loads(&s);
+    assert_int_equal(checkpoint_files_write(&s.files, 1, s.whole, &s.progress, 1, NULL), 0);
+    assert_none_loads(&s);
+    end(&s);
+}
+
+static void shards_whose_parts_are_of_other_blocks_are_not_taken(void **state)
+{
+    struct archive_shard shards[3], others[3];
+    struct setting s = begin();
+
+    (void)state;
+    open_files(&s);
+    write_shards(&s, 3, shards);
+    assert_int_equal(rename(in_place(&s.place, "checkpoint/0.0.h5"), in_place(&s.place, "kept.h5")), 0);
+    s.whole->parts->cut = observe_cut_in_turn(1);
+    write_shards(&s, 3, others);
+    assert_int_equal(rename(in_place(&s.place, "kept.h5"), in_place(&s.place, "checkpoint/0.0.h5")), 0);
+    others[0] = shards[0];
+    write_index(&s, 3, others);
+    assert_none_loads(&s);
+    end(&s);
+}
+
+/* Its blocks are done, so counts that are left out would be missing for good. */
+static void a_second_pass_without_its_counts_is_not_gone_on_with(void **state)
+{
+    struct archive_shard shards[3];
+    struct setting s = begin();
+    struct checkpoint_found found;
+    size_t v = 0;
+
+    (void)state;
+    open_files(&s);
+    write_shards(&s, 3, shards);
+    assert_int_equal(keep_write_index(&s.subject, &s.progress, shards, 3, 2, s.output, "checkpoint/0.h5", NULL), 0);
+    assert_none_loads(&s);
+    s.whole->ranges = ranges_create(s.whole, NULL);
+    assert_int_equal(checkpoint_files_write(&s.files, 1, s.whole, &s.progress, 2, NULL), 0);
+    assert_int_equal(checkpoint_files_load(&s.files, false, &found, NULL), 0);
+    assert_true(found.is_second);
+    assert_non_null(found.share->ranges);
+    observation_destroy(found.share);
+    pass_progress_fini(&found.progress);
+    while (s.whole->ranges->values[v].n == 0)
+        v++;
+    s.whole->ranges->values[v].n = 0;
+    s.files.next = 0;
+    assert_int_equal(checkpoint_files_write(&s.files, 1, s.whole, &s.progress, 2, NULL), 0);
+    assert_none_loads(&s);
+    end(&s);
+}
+
+/* An index that has lost shards would make the next run refuse to begin. */
+static void an_index_is_removed_before_its_shards(void **state)
+{
+    struct archive_shard shards[3];
+    struct setting s = begin();
+    char path[300];
+
+    (void)state;
+    open_files(&s);
+    write_shards(&s, 3, shards);
+    write_index(&s, 3, shards);
+    snprintf(path, sizeof path, "%s", in_place(&s.place, "checkpoint/0.9.h5"));
+    assert_int_equal(mkdir(path, 0777), 0); /* no file: ends the removal on its way */
+    assert_int_equal(checkpoint_files_remove(s.output, NULL), -1);
     assert_int_equal(access(in_place(&s.place, "checkpoint/0.h5"), F_OK), -1);
-    snprintf(path, sizeof path, "%s", in_place(&s.place, "checkpoint/0.h5.damaged"));
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(unlink(in_place(&s.place, "checkpoint/0.0.h5.damaged")), 0);
+    assert_int_equal(rmdir(path), 0);
     end(&s);
 }
 
@@ -258,6 +382,11 @@ int main(void)
         cmocka_unit_test(what_many_ranks_have_written_one_reads),
         cmocka_unit_test(shards_without_their_index_are_nothing),
         cmocka_unit_test(a_shard_of_another_moment_is_not_taken),
+        cmocka_unit_test(what_is_read_of_shards_without_values_has_parts),
+        cmocka_unit_test(statistics_without_parts_are_not_gone_on_with),
+        cmocka_unit_test(shards_whose_parts_are_of_other_blocks_are_not_taken),
+        cmocka_unit_test(a_second_pass_without_its_counts_is_not_gone_on_with),
+        cmocka_unit_test(an_index_is_removed_before_its_shards),
         cmocka_unit_test(another_jobs_checkpoint_is_refused_saying_what_differs),
     };
 
