@@ -3,11 +3,13 @@
 . "$(dirname "$0")/lib.sh"
 
 draw 10 0
-{ yes "calibration/disc/0000.jpg 0" || true; } | head -n "$(sized 10000 1000)" >"$scratch/list.txt"
+{ yes "calibration/disc/0000.jpg 0" || true; } | head -n "$(sized 20000 1000)" >"$scratch/list.txt"
 demo_job job 'targets: [onnx-qdq]\nevaluate: {skip: true}\nlimits: {stall_seconds: 1}'
 sed -i 's|list: pictures/calibration.txt|list: list.txt|; s|^output: .*|output: out|' "$scratch/job.yaml"
 "$ETALON" calibrate -q "$scratch/job.yaml" --set output=undisturbed --set limits.stall_seconds=0 >/dev/null || fail "undisturbed"
 
+run='' pid=''
+trap 'kill -KILL $pid $run 2>/dev/null || true; rm -rf "$scratch"' EXIT # a rank that was stopped would stay
 said() { grep -qE "$1" "$scratch/stderr"; }
 begun() { [ "$(grep -c "calibration: at most" "$scratch/stderr")" -eq 3 ]; } # every rank, the pass over the records
 for rank in 0 2; do
@@ -23,6 +25,7 @@ for rank in 0 2; do
   sleep 2 # the others come to the end of their blocks meanwhile
   kill -CONT "$pid"
   wait $run || { cat "$scratch/stderr" >&2; fail "rank $rank has stood still: the run has failed"; }
+  run='' pid=''
   ! said "it waits for blocks[a-z ]*; the others wait" || { cat "$scratch/stderr" >&2; fail "a rank is named that has no block to do"; }
   said "calibration: rank $rank .* goes on after [1-9][0-9]* s" || { cat "$scratch/stderr" >&2; fail "that it goes on is not said"; }
   [ "$(bits "$scratch/out")" = "$(bits "$scratch/undisturbed")" ] || fail "rank $rank has stood still: other bits"
