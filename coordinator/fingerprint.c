@@ -244,8 +244,8 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
     return 0;
 }
 
-int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation, char hex[65],
-                          struct error *err)
+int fingerprint_decisions(const struct run_request *q, const char *statistics, struct dataset *evaluation,
+                          bool has_records, char hex[65], struct error *err)
 {
     char digest[65] = "none";
     struct sha256 *state;
@@ -274,6 +274,8 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
         rc = fingerprint_target(q, statistics, q->targets[i], digest, err);
         add(state, "target %s\n", digest);
         add_settings(state, &q->target_settings, q->targets[i], false);
+        if (q->targets[i]->ships_records && !has_records)
+            add(state, "without records\n");
     }
     add(state, "batch %" PRId64 " separate %d\n", q->model.batch.size, q->model.batch.is_separate);
     for (size_t i = 0; i < q->model.batch.n_separate; i++)

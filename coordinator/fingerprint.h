@@ -20,8 +20,9 @@ int fingerprint_statistics(const char *measurement, const char *dataset, char he
 /* One target's decisions. Not the program's version: what was decided stays decided. */
 int fingerprint_target(const struct run_request *request, const char *statistics, const struct target *target,
                        char hex[65], struct error *err);
-/* Everything, the program's version too. `evaluation` may be NULL (skipped). */
+/* Everything, the program's version too. `evaluation` may be NULL (skipped). Without records, targets that ship some
+ * lack them. */
 int fingerprint_decisions(const struct run_request *request, const char *statistics, struct dataset *evaluation,
-                          char hex[65], struct error *err);
+                          bool has_records, char hex[65], struct error *err);
 
 #endif

@@ -192,8 +192,8 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     return rc;
 }
 
-/* Collective. What run_load and run_measure would have found, from the archive. */
-static int load_archive(struct run *run, struct archive *archive, struct error *err)
+/* Collective. What run_load and run_measure would have found, from the archive; records, if `measured` says where. */
+static int load_archive(struct run *run, const struct run_request *measured, struct archive *archive, struct error *err)
 {
     const struct run_request *q = run->request;
     size_t channel_bins = q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
@@ -207,7 +207,7 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
         memcpy(run->measurement, archive->measurement_fingerprint, sizeof run->measurement);
         memcpy(run->statistics, archive->statistics_fingerprint, sizeof run->statistics);
         memcpy(run->probe, archive->probe, sizeof run->probe);
-        rc = fingerprint_decisions(q, run->statistics, NULL, run->decisions, err);
+        rc = fingerprint_decisions(q, run->statistics, NULL, measured != NULL, run->decisions, err);
     }
     if (rc == 0)
         rc = keep_take(archive, run->graph, q->calibration.bins, channel_bins, &run->observation, &run->records,
@@ -216,7 +216,7 @@ static int load_archive(struct run *run, struct archive *archive, struct error *
     if (rc == 0)
         rc = run_equalize(run, err);
     if (rc == 0)
-        rc = run_take_preprocess(run, err);
+        rc = measured == NULL ? run_take_preprocess(run, err) : run_find_records(run, measured, err);
     return comm_agree(run->comm, rc, err);
 }
 
@@ -228,7 +228,18 @@ static bool has_plan(const struct run *run)
     return false;
 }
 
-int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err)
+static void tell_lacking_records(const struct run_request *q)
+{
+    for (size_t i = 0; i < q->n_targets; i++)
+        if (q->targets[i]->ships_records)
+            log_info(
+                "target %s: records of the calibration set, which it ships, are left out; --job names the job whose "
+                "dataset has them",
+                q->targets[i]->name);
+}
+
+int run_emit(const struct comm *comm, const struct run_request *request, const struct run_request *measured,
+             struct archive *archive, struct error *err)
 {
     struct run run = {.comm = comm, .request = request, .has_no_data = true, .mpi_before = comm_seconds()};
     double t0 = clock_seconds(), t1, t2;
@@ -239,7 +250,7 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
         rc = -1;
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
-        rc = load_archive(&run, archive, err);
+        rc = load_archive(&run, measured, archive, err);
     archive_fini(archive); /* the run has copies */
     memory_give_back();
     if (rc == 0)
@@ -250,6 +261,8 @@ int run_emit(const struct comm *comm, const struct run_request *request, struct 
         run_fini(&run);
         return rc;
     }
+    if (rc == 0 && measured == NULL)
+        tell_lacking_records(request);
     t1 = clock_seconds();
     if (rc == 0)
         rc = run_decide(&run, err);

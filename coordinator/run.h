@@ -139,9 +139,13 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
 /* Collective. Decisions and models again from an archive, which may be emptied by it: no data, no inference. What the
  * archive decided in the same way is taken from it, the rest is searched. A target whose decisions need data that the
  * archive has not recorded fails alone, like one that cannot express the model (EX_UNAVAILABLE). EX_DATAERR: another
- * model. The request's dataset, preprocessing and evaluation are not looked at; its bins and block are the archive's.
- */
-int run_emit(const struct comm *comm, const struct run_request *request, struct archive *archive, struct error *err);
+ * model. The request's evaluation is not looked at; its bins and block are the archive's.
+ *
+ * Records of the calibration set, for targets that ship some, are there if `measured` is not NULL: the request of the
+ * run that the archive is of. Both requests have its dataset and preprocessing then, of which nothing else is read than
+ * what is shipped and what tells that it is the archive's. EX_DATAERR: it is not. */
+int run_emit(const struct comm *comm, const struct run_request *request, const struct run_request *measured,
+             struct archive *archive, struct error *err);
 
 /* Collective. What would happen: model, dataset and targets, as text on `out` (rank 0). Of the dataset it reads the
  * records of its fingerprint, and runs the preprocessing on the first: EX_DATAERR if that is bad and the job allows no

@@ -39,8 +39,7 @@ static int open_evaluation(struct run *run, struct error *err)
     return open_dataset(run, joined, &run->evaluation_dataset, err);
 }
 
-/* Collective. */
-static int open_datasets(struct run *run, struct error *err)
+int run_open_datasets(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
 
@@ -141,8 +140,8 @@ static int check_ranks(struct run *run, struct error *err)
     if (rc == 0)
         rc = check_digest(comm, run->statistics, EX_DATAERR, "reads another model, dataset or job than rank 0", err);
     if (rc == 0)
-        rc = comm_agree(comm, fingerprint_decisions(q, run->statistics, run->evaluation_dataset, run->decisions, err),
-                        err);
+        rc = comm_agree(
+            comm, fingerprint_decisions(q, run->statistics, run->evaluation_dataset, true, run->decisions, err), err);
     if (rc == 0)
         rc = check_digest(comm, run->decisions, EX_DATAERR, "reads another evaluation set or job than rank 0", err);
     return rc;
@@ -158,14 +157,14 @@ int run_load(struct run *run, struct error *err)
     int rc = comm_agree(run->comm, engine_pin_isa(q->isa, err), err);
 
     if (rc == 0 && opens_first)
-        rc = open_datasets(run, err);
+        rc = run_open_datasets(run, err);
     if (rc == 0)
         rc = run_import_model(run, err);
     if (rc == 0)
         rc = run_take_data(run, err);
     rc = comm_agree(run->comm, rc, err);
     if (rc == 0 && run->dataset == NULL)
-        rc = open_datasets(run, err);
+        rc = run_open_datasets(run, err);
     if (rc == 0)
         rc = comm_agree(run->comm, bind(run, err), err);
     return rc == 0 ? check_ranks(run, err) : rc;

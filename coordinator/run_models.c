@@ -23,22 +23,6 @@ enum {
 
 /* ---- What a target is told */
 
-/* Of struct emit_records; context is a feed. */
-static int read_record(void *context, uint64_t record, float *const *rows, bool *is_bad, struct error *err)
-{
-    struct record_identity identity;
-    int64_t label;
-
-    *is_bad = false;
-    if (feed_read(context, record, rows, &label, &identity, err) == 0)
-        return 0;
-    if (err->code != EX_DATAERR)
-        return -1;
-    *is_bad = true;
-    *err = (struct error){0};
-    return 0;
-}
-
 /* Removes what a target has left that could not be finished. */
 static int remove_files(struct output *output, size_t first, struct error *err)
 {
@@ -110,19 +94,15 @@ static int write_dealt(struct run *run, const int *writer, const struct emit_rec
 /* With what the data set has to offer, where there is one. */
 static int write_own(struct run *run, const int *writer, struct output *output, struct error *err)
 {
-    struct emit_records records = {.read = read_record};
-    struct feed *feed;
+    struct record_reader reader;
     int rc;
 
     if (run->dataset == NULL)
         return write_dealt(run, writer, NULL, output, err);
-    feed = feed_create(run->dataset, run->inputs, run->graph->n_inputs, err);
-    if (feed == NULL)
+    if (record_reader_init(&reader, run, err) != 0)
         return -1;
-    records.n = dataset_count(run->dataset);
-    records.context = feed;
-    rc = write_dealt(run, writer, &records, output, err);
-    feed_destroy(feed);
+    rc = write_dealt(run, writer, &reader.records, output, err);
+    record_reader_fini(&reader);
     return rc;
 }
 

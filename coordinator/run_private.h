@@ -1,5 +1,5 @@
 /* run_private.h — one run, shared by the steps of it: run.c tells the stories, run_load.c, run_data.c, run_steps.c,
- * run_refine.c, run_models.c and run_write.c are what happens in them.
+ * run_refine.c, run_records.c, run_models.c and run_write.c are what happens in them.
  */
 #ifndef ETALON_RUN_PRIVATE_H
 #define ETALON_RUN_PRIVATE_H
@@ -43,7 +43,7 @@ struct run {
     char probe[65];                                                 /* measure_probe's digest */
     bool may_reuse; /* the folder has an archive of these statistics: of another job, or of this one with files missing
                      */
-    bool has_no_data;       /* emit: what needs records cannot be decided */
+    bool has_no_data; /* emit: what needs records cannot be decided, though there may be a dataset to ship some of */
     struct archive earlier; /* of an archive with these statistics: its targets and its equalization alone */
     struct run_times times;
     double mpi_before; /* comm_seconds, when the run began: a zoo has many */
@@ -57,6 +57,9 @@ void run_fini(struct run *run); /* all that the run has come to own */
 int run_import_model(struct run *run, struct error *err);
 /* Collective. Model and datasets, the same for all ranks, and the fingerprints. */
 int run_load(struct run *run, struct error *err);
+
+/* Collective. Those of the request, the evaluation's unless it is skipped. */
+int run_open_datasets(struct run *run, struct error *err);
 
 /* --- run_data.c --- */
 
@@ -91,6 +94,22 @@ int run_score(struct run *run, bool with_choices, struct error *err);
 /* Collective. The plans of the request's ready-made models. */
 int run_read_ready(struct run *run, struct error *err);
 void run_ready_fini(struct run_ready *ready);
+
+/* --- run_records.c --- */
+
+/* Collective, for emit: opens the request's dataset, and completes the request by what the model says of its data. They
+ * must be what the archive's statistics are of, whose fingerprints and records the run has; `measured` is the request
+ * of the run that took them. EX_DATAERR: other records, or read or preprocessed in another way. */
+int run_find_records(struct run *run, const struct run_request *measured, struct error *err);
+
+/* One rank's, for the targets that it writes. A record that is not the one that was measured is EX_DATAERR. */
+struct record_reader {
+    struct emit_records records; /* what a target is given; valid where the reader lies, until fini */
+    const struct run *run;
+    struct feed *feed;
+};
+int record_reader_init(struct record_reader *reader, const struct run *run, struct error *err);
+void record_reader_fini(struct record_reader *reader);
 
 /* --- run_models.c --- */
 

@@ -73,6 +73,7 @@ struct target {
      * of another network; EX_UNAVAILABLE. Messages start with the path. */
     bool (*holds_numbers)(const char *file);
     int (*read_numbers)(struct graph *network, const char *file, struct error *err);
+    bool ships_records;       /* of the calibration set (emit_records), beside the models */
     bool takes_batch;         /* writes graph->batch; without it, a graph with a batch of several records is refused */
     uint8_t weight;           /* writing it, in sizes of the fp32 model that are gone through; 0: unknown */
     bool writes_no_codes;     /* of weights, the vendor's tools make them: in emit the plan's may be NULL */

@@ -24,6 +24,8 @@ struct emit_request {
 /* The job that an archive was made by, less its data, with the archive's bins; nothing in it is the archive's.
  * EX_USAGE: a key that statistics depend on; EX_DATAERR: an archive without a job. */
 struct job *job_from_archive(const struct archive *archive, const struct emit_request *emit, struct error *err);
+/* The dataset and preprocessing of `source`, which must outlive `job`. */
+void job_take_data(struct job *job, const struct job *source);
 void job_destroy(struct job *job); /* NULL is allowed */
 
 /* What stands under `preprocess:`, given on the command line: "[{mean: 127.5}]", "{preset: vgg}". EX_CONFIG. */

@@ -128,3 +128,15 @@ struct job *job_from_archive(const struct archive *archive, const struct emit_re
     job_destroy(job);
     return NULL;
 }
+
+void job_take_data(struct job *job, const struct job *source)
+{
+    struct run_request *to = &job->request;
+    const struct run_request *from = &source->request;
+
+    to->dataset = from->dataset;
+    to->preprocess = from->preprocess;
+    to->n_preprocess_inputs = from->n_preprocess_inputs;
+    to->preprocess_inputs = from->preprocess_inputs;
+    to->may_take_preprocess = from->may_take_preprocess;
+}

@@ -213,7 +213,8 @@ int horizon_write_config(const struct horizon *h, struct error *err)
                        : "hb_mapper makertbin --model-type onnx --config config.yaml",
             horizon_setting(h, "dialect"));
     if (h->n_samples == 0)
-        fputs("# There is no cal_data_dir: these models were made from an archive, without the calibration data.\n",
+        fputs("# There is no cal_data_dir: no calibration tensors were asked for, or etalon emit had no --job to take "
+              "them from.\n",
               file.out);
     print_model(h, file.out);
     print_input(h, file.out);

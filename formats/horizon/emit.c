@@ -71,6 +71,7 @@ const struct target target_horizon = {
     .summary = "Horizon J6 (BPU Nash): float and Q/DQ ONNX, hb_compile's yaml and quant_config, calibration tensors",
     .profile = &profile,
     .is_read_back = true,
+    .ships_records = true,
     .options = horizon_options,
     .check_settings = horizon_check_settings,
     .check = check,

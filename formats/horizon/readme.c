@@ -50,7 +50,7 @@ int horizon_write_readme(const struct horizon *h, struct error *err)
                 "thresholds are in the Q/DQ model and thresholds.json alone.\n",
                 h->info->method, method.percentile);
     if (h->n_samples == 0)
-        fprintf(file.out, "\nThere are no calibration tensors: none were asked for, or these models come from an "
-                          "archive, without the data.\n");
+        fprintf(file.out, "\nThere are no calibration tensors: none were asked for, or etalon emit had no --job "
+                          "to take them from.\n");
     return text_file_end(&file, h->output, HORIZON, "README.md", err);
 }

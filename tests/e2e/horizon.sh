@@ -10,7 +10,7 @@ package() {
   "$PYTHON" "$here/check_horizon.py" "$scratch/$1/horizon-j6" ${2:+"$2" "$RUN_NETWORK"} || fail "$1"
 }
 
-draw 40 10
+draw 130 10
 keys='targets: [horizon-j6]\ntarget_options: {horizon-j6: {input_type_rt: RT, samples: 7, sample_format: both}}'
 demo_job nv12 "${keys/RT/nv12}"
 ranks 3 "$ETALON" calibrate -q "$scratch/nv12.yaml" >/dev/null || fail "calibrate"
@@ -40,6 +40,69 @@ for stage in optimized_float ptq_model; do
 done
 echo "ok: other boards, from the archive"
 
+# With the run's job also the tensors, and nothing else of the data: all bits of the run that measured.
+expect 0 "target horizon-j6: records of the calibration set, which it ships, are left out" emit auto
+with_job() { "$ETALON" emit "$scratch/$1/archive.h5" --job "$scratch/$1.yaml" -o "$scratch/$2" "${@:3}"; }
+for n in 0 3; do
+  ranks $n "$ETALON" emit -q "$scratch/nv12/archive.h5" --job "$scratch/nv12.yaml" -o "$scratch/again.$n" >/dev/null || fail "emit --job"
+  diff -r "$scratch"/{nv12,again.$n}/horizon-j6 || fail "emit --job on $n ranks: other bits"
+done
+expect 0 "" with_job nv12 kl $(option samples=100) --set calibration.activations=kl --set calibration.bias_correction=analytic
+[ "$(ls "$scratch"/kl/horizon-j6/calibration_data/*/*.npy | wc -l)" -eq 100 ] || fail "expected 100 tensors beside other decisions"
+list=$scratch/pictures/calibration.txt
+cp "$list" "$scratch/list"
+head -1 "$scratch/list" >>"$list"
+expect 0 "" with_job nv12 more # what has come since is not looked at
+head -129 "$scratch/list" >"$list"
+expect 65 "dataset: expected 130 records as the archive has, found 129" with_job nv12 x
+tac "$scratch/list" >"$list"
+expect 65 "its records are not those of the archive" with_job nv12 x
+cp "$scratch/list" "$list"
+# Record 37 is shipped (2/7 of 130), and none of the 64 that are the fingerprint's.
+picture=$scratch/pictures/$(sed -n 38p "$list" | cut -d' ' -f1)
+cp "$picture" "$scratch/picture"
+cp "$scratch/pictures/$(sed -n 39p "$list" | cut -d' ' -f1)" "$picture"
+expect 65 "record 37 of the dataset is not the one that was calibrated with" with_job nv12 x
+[ ! -e "$scratch/x/manifest.json" ] || fail "another record: results are called finished"
+rm -rf "$scratch/x"
+cp "$scratch/picture" "$picture"
+sed 's/mean: 127.5/mean: 127/' "$scratch/nv12.yaml" >"$scratch/nv13.yaml"
+expect 65 "preprocess, or how the dataset is read, is not that of the archive" "$ETALON" emit "$scratch/nv12/archive.h5" \
+  --job "$scratch/nv13.yaml" -o "$scratch/x"
+mv "$scratch/pictures" "$scratch/gone"
+expect 66 "pictures: cannot be opened" with_job nv12 x
+mv "$scratch/gone" "$scratch/pictures"
+[ ! -e "$scratch/x" ] || fail "a refused emit has left a folder"
+echo "ok: tensors from an archive and its job"
+
+# Inputs whose names would be one folder.
+"$PYTHON" "$here/two_inputs.py" "$scratch" 6 || fail "two inputs"
+"$PYTHON" - "$scratch/two.onnx" <<'RENAME' || fail "two inputs"
+import sys
+import onnx
+model, names = onnx.load(sys.argv[1]), {"left": "a/b", "right": "A_B_0"}
+for node in model.graph.node:
+    node.input[:] = [names.get(name, name) for name in node.input]
+for value in model.graph.input:
+    value.name = names[value.name]
+onnx.save(model, sys.argv[1])
+RENAME
+cat >"$scratch/two.yaml" <<'JOB'
+model: {file: two.onnx}
+dataset: {kind: images, path: ., inputs: {a/b: {path: left}, A_B_0: {path: right}}}
+preprocess: {a/b: [{channels: rgb}, {divide: 255}], A_B_0: [{channels: gray}]}
+targets: [horizon-j6]
+output: two
+JOB
+expect 0 "" "$ETALON" calibrate "$scratch/two.yaml"
+package two
+(cd "$scratch/two/horizon-j6/calibration_data" && find . -name '*.npy' | wc -l && ls) >"$scratch/folders"
+[ "$(paste -sd' ' "$scratch/folders")" = "12 A_B_0_2 a_b_0" ] || fail "folders of inputs: $(cat "$scratch/folders")"
+expect 0 "" with_job two two.again
+diff -r "$scratch"/two{,.again}/horizon-j6 || fail "two inputs: other bits"
+echo "ok: names of inputs that would be one folder"
+
+# --- what is refused
 # --- what is refused
 expect 69 "input_type_rt gray cannot serve a network of rgb inputs" emit x $(option input_type_rt=gray)
 expect 69 "input_source resizer gives nv12 or gray" emit x $(option input_type_rt=rgb) $(option input_source=resizer)
