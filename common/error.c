@@ -3,21 +3,27 @@
 
 #include "common/printable.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
-int error_set(struct error *err, int code, const char *format, ...)
+int error_setv(struct error *err, int code, const char *format, va_list args)
 {
     char raw[ERROR_TEXT_BYTES];
-    va_list args;
 
     if (err == NULL)
         return -1;
-    va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
-    va_end(args);
     err->code = code;
     printable_copy(err->text, sizeof err->text, raw);
+    return -1;
+}
+
+int error_set(struct error *err, int code, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    error_setv(err, code, format, args);
+    va_end(args);
     return -1;
 }
 

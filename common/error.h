@@ -7,6 +7,7 @@
 #ifndef ETALON_ERROR_H
 #define ETALON_ERROR_H
 
+#include <stdarg.h>
 #include <sysexits.h>
 
 enum { ERROR_TEXT_BYTES = 1024 };
@@ -20,6 +21,9 @@ struct error {
  * The text is made printable (printable.h): names come from strangers' files. What does not fit is cut and ends in
  * "...". */
 int error_set(struct error *err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The same for functions that take a format themselves. */
+int error_setv(struct error *err, int code, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
 
 /* Prepends "<formatted>: " to the text already there, keeps the code, returns -1. */
 int error_in(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -24,8 +24,8 @@ void exact_sum_add(struct exact_sum *sum, double x); /* finite x only; others ar
 void exact_sum_merge(struct exact_sum *into, const struct exact_sum *from);
 /* The canonical form: limbs 0..38 in [0, 2^32), the last one signed. Equal sums have equal bytes. */
 void exact_sum_normalise(struct exact_sum *sum);
-/* Has it that form, and is so far from overflow (the last limb below 2^48) that thousands of such can be added up? Looks
- * at limbs alone: for what comes from a file, which none of the above may be given before. */
+/* Has it that form, and is so far from overflow (the last limb below 2^48) that thousands of such can be added up?
+ * Looks at limbs alone: for what comes from a file, which none of the above may be given before. */
 bool exact_sum_is_normalised(const struct exact_sum *sum);
 double exact_sum_value(const struct exact_sum *sum); /* nearest double, half to even */
 

@@ -87,6 +87,20 @@ int import_axis(int64_t axis, size_t rank, size_t *out, struct error *err)
     return 0;
 }
 
+/* --- attributes --- */
+
+int import_choice(const char *name, const void *text, size_t length, const char *const *choices, int *out,
+                  struct error *err)
+{
+    for (int i = 0; choices[i] != NULL; i++)
+        if (length == strlen(choices[i]) && memcmp(text, choices[i], length) == 0) {
+            *out = i;
+            return 0;
+        }
+    return error_set(err, EX_UNAVAILABLE, "attribute \"%s\": \"%.*s\" is not supported", name,
+                     length > 64 ? 64 : (int)length, length == 0 ? "" : (const char *)text);
+}
+
 /* --- constants that parameterize a node --- */
 
 int import_constant(const struct graph *graph, int value, size_t slot, struct tensor *out, struct error *err)

@@ -48,6 +48,13 @@ int import_code_input(struct graph *graph, size_t n, const struct coding *coding
 /* An axis counted from the end when negative. EX_DATAERR outside [-rank, rank). */
 int import_axis(int64_t axis, size_t rank, size_t *out, struct error *err);
 
+/* --- attributes --- */
+
+/* The position of a text of the file, which does not end in a zero byte, among NULL-terminated choices: what attribute
+ * `name` says. EX_UNAVAILABLE: none of them. */
+int import_choice(const char *name, const void *text, size_t length, const char *const *choices, int *out,
+                  struct error *err);
+
 /* --- constants that parameterize a node: its input `slot` --- */
 
 /* EX_DATAERR when `value` is GRAPH_NONE, EX_UNAVAILABLE when it is computed at run time. */

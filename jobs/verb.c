@@ -31,8 +31,10 @@ static void print_overview(FILE *out)
     fprintf(out, "\nExample: mpirun -n 2 etalon calibrate job.yaml\n");
 }
 
-int verb_help(const char *usage, const char *text, const struct option *options)
+int verb_help(const struct comm *comm, const char *usage, const char *text, const struct option *options)
 {
+    if (comm->rank > 0)
+        return 0;
     printf("usage: etalon %s\n\n%s\n", usage, text);
     options_print(options, stdout);
     return 0;

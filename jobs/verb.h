@@ -21,7 +21,7 @@ extern const struct verb *const verbs[];
  */
 int verb_main(int argc, char **argv);
 
-/* Prints "usage: etalon <usage>", the text and the options on stdout; returns 0, to be returned by a verb. */
-int verb_help(const char *usage, const char *text, const struct option *options);
+/* Prints "usage: etalon <usage>", the text and the options on rank 0's stdout; returns 0, to be returned by a verb. */
+int verb_help(const struct comm *comm, const char *usage, const char *text, const struct option *options);
 
 #endif

@@ -24,7 +24,7 @@ done
 
 need_packages "${BUILD_PACKAGES[@]}" libonnx-testdata
 # What only some tests use. Whatever is missing in the end, they are skipped and say what they lack.
-optional=(python3-venv python3-torch protobuf-compiler hdf5-tools chromium iproute2 slurm-wlm munge shellcheck dpkg-dev file)
+optional=(python3-venv python3-torch protobuf-compiler hdf5-tools chromium iproute2 slurm-wlm munge shellcheck clang-format dpkg-dev file)
 need_packages "${optional[@]}" || echo "tests/run.sh: going on without ${optional[*]}" >&2
 
 # Independent readers live in a virtual environment of the build tree: only tests may use them.

@@ -1,6 +1,6 @@
 /* layout.c — see layout.h; jobs/doc/archive.md tells the same to readers of the file. */
 #include "formats/archive/layout.h"
-#include "common/memory.h"
+#include "formats/archive/store_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -72,56 +72,19 @@ static const struct store_column equalized_columns[] = {
     STORE_COLUMN(STORE_I32, struct archive_equalized, exponent, "log2"),
 };
 
-static const struct store_column target_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_target, name, NULL),
-};
-
-static const struct store_column decision_columns[] = {
-    STORE_COLUMN(STORE_U32, struct archive_decision, value, "row of /values"),
-    STORE_COLUMN(STORE_F32, struct archive_decision, threshold, "real"),
-    STORE_COLUMN(STORE_F32, struct archive_decision, scale, "real per step"),
-    STORE_COLUMN(STORE_I32, struct archive_decision, zero_point, "steps"),
-    STORE_COLUMN(STORE_I32, struct archive_decision, lo, "steps"),
-    STORE_COLUMN(STORE_I32, struct archive_decision, hi, "steps"),
-    STORE_COLUMN(STORE_TEXT, struct archive_decision, method, NULL),
-    STORE_COLUMN(STORE_F64, struct archive_decision, sqnr_db, "dB"),
-    STORE_COLUMN(STORE_F64, struct archive_decision, cosine, "1"),
-    STORE_COLUMN(STORE_U64, struct archive_decision, clipped, "elements"),
-    STORE_COLUMN(STORE_U64, struct archive_decision, elements, "elements"),
-};
-
-static const struct store_column channel_columns[] = {
-    STORE_COLUMN(STORE_U32, struct archive_channel, decision, "row of the decisions"),
-    STORE_COLUMN(STORE_F32, struct archive_channel, threshold, "real"),
-    STORE_COLUMN(STORE_F32, struct archive_channel, scale, "real per step"),
-};
-
-static const struct store_column layer_columns[] = {
-    STORE_COLUMN(STORE_TEXT, struct archive_layer, name, NULL),
-    STORE_COLUMN(STORE_U64, struct archive_layer, n_scales, "scales"),
-    STORE_COLUMN(STORE_U64, struct archive_layer, n_biases, "biases"),
-    STORE_COLUMN(STORE_TEXT, struct archive_layer, method, NULL),
-    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse, "real^2"),
-    STORE_COLUMN(STORE_F64, struct archive_layer, weight_mse_max_abs, "real^2"),
-};
-
-static const struct store_column fingerprint_column =
-    STORE_COLUMN(STORE_TEXT, struct archive_target, fingerprint, NULL);
-static const struct store_column weight_scale_column = {"weight_scale", STORE_F32, 0, sizeof(float), "real per step"};
-static const struct store_column bias_column = {"bias", STORE_F32, 0, sizeof(float), "real"};
-static const struct store_column code_column = {"code", STORE_U8, 0, 1, "steps + 128"};
-static const struct store_column job_column = {"job", STORE_U8, 0, 1, NULL};
-static const struct store_column done_column = {"blocks_done", STORE_U64, 0, sizeof(uint64_t), "64 blocks, a bit each"};
-static const struct store_column error_sums_column = {"error_sums", STORE_U64, 0, sizeof(uint64_t),
-                                                      "2^(32 i - 640) real^2"};
+static const struct store_column job_columns[] = {{"job", STORE_U8, 0, 1, NULL}};
+static const struct store_column done_columns[] = {
+    {"blocks_done", STORE_U64, 0, sizeof(uint64_t), "64 blocks, a bit each"}};
+static const struct store_column error_sums_columns[] = {
+    {"error_sums", STORE_U64, 0, sizeof(uint64_t), "2^(32 i - 640) real^2"}};
 static const struct store_column passes_column = {"n_passes", STORE_U64, offsetof(struct archive, n_passes),
                                                   sizeof(uint64_t), NULL};
 static const struct store_column shard_columns[] = {
     STORE_COLUMN(STORE_U64, struct archive_shard, n_values, "values"),
     STORE_COLUMN(STORE_TEXT, struct archive_shard, content_sha256, NULL),
 };
-static const struct store_column first_block_column = {"first_block", STORE_U64, 0, sizeof(uint64_t),
-                                                       "number of a block"};
+static const struct store_column first_block_columns[] = {
+    {"first_block", STORE_U64, 0, sizeof(uint64_t), "number of a block"}};
 static const struct store_column n_ranges_column = {"n", STORE_U64, 0, sizeof(uint64_t), NULL};
 static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t), NULL};
 static const struct store_column digest_column = {"content_sha256", STORE_TEXT, 0, SHA256_HEX_BYTES, NULL};
@@ -204,29 +167,40 @@ void archive_transfer_series(struct store *store, hid_t group, const struct arch
     store_columns(store, group, histogram_columns, COUNT(histogram_columns), series->first, series->stride, series->n);
 }
 
+struct histogram *archive_transfer_histograms(struct store *store, hid_t parent, const char *name,
+                                              struct histogram *histograms, size_t n)
+{
+    uint64_t bins = store->is_reading || n == 0 ? 0 : histograms[0].bins;
+    struct archive_series series = {.stride = sizeof *histograms, .n = n};
+    hid_t group = store_enter(store, parent, name);
+    char object[STORE_OBJECT_NAME_BYTES];
+    size_t found;
+
+    store_attribute(store, group, &bins_column, &bins, true);
+    found = store_count(store, group, "n", n);
+    if (!store->has_failed && found != n)
+        store_fail(store, EX_DATAERR, "group %s: expected %zu histograms, found %zu",
+                   store_object_name(group, NULL, object), n, found);
+    if (store->is_reading)
+        histograms = store_allocate(store, n, sizeof *histograms, "histograms");
+    series.first = (char *)histograms;
+    series.bins = bins;
+    if (!store->has_failed)
+        archive_transfer_series(store, group, &series);
+    store_leave(store, group);
+    return histograms;
+}
+
 /* ---- the parts of the archive ----------------------------------------------------------------------------------- */
 
 /* Channels of one value: a group named by the value's index, for names may hold anything. */
 static void transfer_channels(struct store *store, hid_t parent, size_t index, struct archive_value *value)
 {
-    uint64_t bins = value->per_channel != NULL ? value->per_channel[0].bins : 0;
-    struct archive_series series = {.stride = sizeof *value->per_channel, .n = value->channels};
     char name[24];
-    hid_t group;
 
     snprintf(name, sizeof name, "%06zu", index);
-    group = store_enter(store, parent, name);
-    store_attribute(store, group, &bins_column, &bins, true);
-    if (store_count(store, group, "n", value->channels) != value->channels)
-        store_fail(store, EX_DATAERR, "group /channels/%s: expected statistics of %zu channels", name, value->channels);
-    if (store->is_reading)
-        value->per_channel =
-            store_allocate(store, value->channels, sizeof *value->per_channel, "statistics of channels");
-    series.first = (char *)value->per_channel;
-    series.bins = bins;
-    if (!store->has_failed)
-        archive_transfer_series(store, group, &series);
-    store_leave(store, group);
+    if (value->channels > 0)
+        value->per_channel = archive_transfer_histograms(store, parent, name, value->per_channel, value->channels);
 }
 
 /* Sums of one value: a dataset named by the value's index, a row of limbs per channel (the last limb's sign wraps). */
@@ -287,69 +261,27 @@ static void transfer_ranges(struct store *store, struct archive *archive)
 static void transfer_values(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "values"), channels, sums;
-    size_t n = store_count(store, group, "name", archive->n_values);
 
-    if (store->is_reading) {
-        archive->values = store_allocate(store, n, sizeof *archive->values, "the values");
-        archive->n_values = archive->values != NULL ? n : 0;
-    }
-    store_columns(store, group, value_columns, COUNT(value_columns), archive->values, sizeof *archive->values, n);
+    STORE_LIST(store, group, value_columns, archive, values, "the values");
     if (!store->has_failed) {
         struct archive_series series = {(char *)archive->values + offsetof(struct archive_value, histogram),
-                                        sizeof *archive->values, n, archive->bins};
+                                        sizeof *archive->values, archive->n_values, archive->bins};
 
         archive_transfer_series(store, group, &series);
     }
     store_leave(store, group);
 
     channels = store_enter(store, store->file, "channels");
-    for (size_t i = 0; i < n && !store->has_failed; i++)
-        if (archive->values[i].channels > 0)
-            transfer_channels(store, channels, i, &archive->values[i]);
+    for (size_t i = 0; i < archive->n_values && !store->has_failed; i++)
+        transfer_channels(store, channels, i, &archive->values[i]);
     store_leave(store, channels);
 
     sums = store_enter(store, store->file, "sums");
-    for (size_t i = 0; i < n && !store->has_failed; i++)
+    for (size_t i = 0; i < archive->n_values && !store->has_failed; i++)
         if (archive->values[i].n_sums > 0)
             transfer_sums(store, sums, i, &archive->values[i]);
     store_leave(store, sums);
     transfer_ranges(store, archive);
-}
-
-/* A dataset that is one array of plain numbers: `items` when writing, memory for what the file holds when reading. */
-static void *transfer_array(struct store *store, hid_t group, const struct store_column *column, void *items, size_t *n)
-{
-    size_t count = store_count(store, group, column->name, *n);
-
-    if (store->is_reading) {
-        items = store_allocate(store, count, column->size, column->name);
-        *n = items != NULL ? count : 0;
-    }
-    store_columns(store, group, column, 1, items, column->size, count);
-    return items;
-}
-
-/* One part of all values: a group named by its number. */
-static void transfer_part(struct store *store, hid_t parent, size_t part, size_t n_values,
-                          struct histogram **histograms)
-{
-    uint64_t bins = !store->is_reading && n_values > 0 ? (*histograms)->bins : 0;
-    struct archive_series series = {.stride = sizeof **histograms, .n = n_values};
-    char name[24];
-    hid_t group;
-
-    snprintf(name, sizeof name, "%zu", part);
-    group = store_enter(store, parent, name);
-    store_attribute(store, group, &bins_column, &bins, true);
-    if (store_count(store, group, "n", n_values) != n_values)
-        store_fail(store, EX_DATAERR, "group /parts/%s: expected statistics of %zu values", name, n_values);
-    if (store->is_reading)
-        *histograms = store_allocate(store, n_values, sizeof **histograms, "statistics of a part");
-    series.first = (char *)*histograms;
-    series.bins = bins;
-    if (!store->has_failed)
-        archive_transfer_series(store, group, &series);
-    store_leave(store, group);
 }
 
 /* Where parts are ranges of blocks, which format version 1 knew alone. */
@@ -357,9 +289,10 @@ static void transfer_first_blocks(struct store *store, hid_t group, struct archi
 {
     size_t n = ARCHIVE_PARTS + 1;
 
-    if (store->is_reading ? !store_has(store, group, first_block_column.name) : archive->part_blocks == NULL)
+    if (store->is_reading ? !store_has(store, group, first_block_columns[0].name) : archive->part_blocks == NULL)
         return;
-    archive->part_blocks = transfer_array(store, group, &first_block_column, archive->part_blocks, &n);
+    archive->part_blocks = store_array(store, group, first_block_columns, 1, archive->part_blocks,
+                                       sizeof *archive->part_blocks, &n, "the first blocks of parts");
     if (!store->has_failed && n != ARCHIVE_PARTS + 1)
         store_fail(store, EX_DATAERR, "group /parts: expected %d block numbers, found %zu", ARCHIVE_PARTS + 1, n);
 }
@@ -380,8 +313,12 @@ static void transfer_parts(struct store *store, struct archive *archive)
         archive->parts = store_allocate(store, ARCHIVE_PARTS, sizeof *archive->parts, "the parts");
         archive->n_parts = archive->parts != NULL ? ARCHIVE_PARTS : 0;
     }
-    for (size_t p = 0; p < ARCHIVE_PARTS && !store->has_failed; p++)
-        transfer_part(store, group, p, archive->n_values, &archive->parts[p]);
+    for (size_t p = 0; p < ARCHIVE_PARTS && !store->has_failed; p++) {
+        char name[24];
+
+        snprintf(name, sizeof name, "%zu", p);
+        archive->parts[p] = archive_transfer_histograms(store, group, name, archive->parts[p], archive->n_values);
+    }
     store_leave(store, group);
 }
 
@@ -390,51 +327,34 @@ static void transfer_shards(struct store *store, hid_t parent, struct archive *a
 {
     static const char name[] = "shards";
     hid_t group;
-    size_t n;
 
     if (store->is_reading ? !store_has(store, parent, name) : archive->n_shards == 0)
         return;
     group = store_enter(store, parent, name);
     store_attribute(store, group, &passes_column, archive, true);
-    n = store_count(store, group, shard_columns[0].name, archive->n_shards);
-    if (store->is_reading) {
-        archive->shards = store_allocate(store, n, sizeof *archive->shards, "the shards");
-        archive->n_shards = archive->shards != NULL ? n : 0;
-    }
-    store_columns(store, group, shard_columns, COUNT(shard_columns), archive->shards, sizeof *archive->shards, n);
+    STORE_LIST(store, group, shard_columns, archive, shards, "the shards");
     store_leave(store, group);
 }
 
 /* Only in checkpoints. */
 static void transfer_done(struct store *store, hid_t group, struct archive *archive)
 {
-    if (store->is_reading ? !store_has(store, group, done_column.name) : archive->n_done == 0)
+    if (store->is_reading ? !store_has(store, group, done_columns[0].name) : archive->n_done == 0)
         return;
-    archive->done = transfer_array(store, group, &done_column, archive->done, &archive->n_done);
+    STORE_LIST(store, group, done_columns, archive, done, "the finished blocks");
     transfer_shards(store, group, archive);
-    if (store->is_reading ? store_has(store, group, error_sums_column.name) : archive->n_error_sums > 0)
-        archive->error_sums =
-            transfer_array(store, group, &error_sums_column, archive->error_sums, &archive->n_error_sums);
+    if (store->is_reading ? store_has(store, group, error_sums_columns[0].name) : archive->n_error_sums > 0)
+        STORE_LIST(store, group, error_sums_columns, archive, error_sums, "the error sums");
 }
 
 static void transfer_records(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "records"), bad;
-    size_t n = store_count(store, group, record_columns[0].name, archive->n_records), n_bad;
 
-    if (store->is_reading) {
-        archive->records = store_allocate(store, n, sizeof *archive->records, "the records");
-        archive->n_records = archive->records != NULL ? n : 0;
-    }
-    store_columns(store, group, record_columns, archive->version > 1 ? 2 : 1, archive->records,
-                  sizeof *archive->records, n);
+    archive->records = store_array(store, group, record_columns, archive->version > 1 ? 2 : 1, archive->records,
+                                   sizeof *archive->records, &archive->n_records, "the records");
     bad = store_enter(store, group, "bad");
-    n_bad = store_count(store, bad, bad_columns[0].name, archive->n_bad);
-    if (store->is_reading) {
-        archive->bad = store_allocate(store, n_bad, sizeof *archive->bad, "the bad records");
-        archive->n_bad = archive->bad != NULL ? n_bad : 0;
-    }
-    store_columns(store, bad, bad_columns, COUNT(bad_columns), archive->bad, sizeof *archive->bad, n_bad);
+    STORE_LIST(store, bad, bad_columns, archive, bad, "the bad records");
     store_leave(store, bad);
     transfer_done(store, group, archive);
     store_leave(store, group);
@@ -443,99 +363,8 @@ static void transfer_records(struct store *store, struct archive *archive)
 static void transfer_equalized(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "equalization");
-    size_t n = store_count(store, group, equalized_columns[0].name, archive->n_equalized);
 
-    if (store->is_reading) {
-        archive->equalized = store_allocate(store, n, sizeof *archive->equalized, "the equalization");
-        archive->n_equalized = archive->equalized != NULL ? n : 0;
-    }
-    store_columns(store, group, equalized_columns, COUNT(equalized_columns), archive->equalized,
-                  sizeof *archive->equalized, n);
-    store_leave(store, group);
-}
-
-/* Names of targets are names of groups. Ours are words; a stranger's must not be a path. */
-static bool is_group_name(const char *name)
-{
-    return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
-}
-
-/* Scales per channel; the group is there only where a value has such. */
-static void transfer_target_channels(struct store *store, hid_t parent, struct archive_target *target)
-{
-    static const char name[] = "channels";
-    hid_t group;
-    size_t n;
-
-    if (store->is_reading ? !store_has(store, parent, name) : target->n_channels == 0)
-        return;
-    group = store_enter(store, parent, name);
-    n = store_count(store, group, channel_columns[0].name, target->n_channels);
-    if (store->is_reading) {
-        target->channels = store_allocate(store, n, sizeof *target->channels, "the scales of channels");
-        target->n_channels = target->channels != NULL ? n : 0;
-    }
-    store_columns(store, group, channel_columns, COUNT(channel_columns), target->channels, sizeof *target->channels, n);
-    store_leave(store, group);
-}
-
-static void transfer_layers(struct store *store, hid_t parent, struct archive_target *target)
-{
-    hid_t group = store_enter(store, parent, "layers");
-    size_t n = store_count(store, group, layer_columns[0].name, target->n_layers);
-
-    if (store->is_reading) {
-        target->layers = store_allocate(store, n, sizeof *target->layers, "the layers");
-        target->n_layers = target->layers != NULL ? n : 0;
-    }
-    store_columns(store, group, layer_columns, COUNT(layer_columns), target->layers, sizeof *target->layers, n);
-    target->weight_scales =
-        transfer_array(store, group, &weight_scale_column, target->weight_scales, &target->n_weight_scales);
-    target->biases = transfer_array(store, group, &bias_column, target->biases, &target->n_biases);
-    if (store->is_reading ? store_has(store, group, code_column.name) : target->n_codes > 0)
-        target->codes = transfer_array(store, group, &code_column, target->codes, &target->n_codes);
-    store_leave(store, group);
-}
-
-static void transfer_target(struct store *store, hid_t parent, struct archive_target *target)
-{
-    hid_t group;
-    size_t n;
-
-    if (!is_group_name(target->name)) {
-        store_fail(store, store->is_reading ? EX_DATAERR : EX_SOFTWARE, "\"%s\" is not the name of a target",
-                   target->name);
-        return;
-    }
-    group = store_enter(store, parent, target->name);
-    store_attribute(store, group, &fingerprint_column, target, true);
-    n = store_count(store, group, decision_columns[0].name, target->n_decisions);
-    if (store->is_reading) {
-        target->decisions = store_allocate(store, n, sizeof *target->decisions, "the decisions");
-        target->n_decisions = target->decisions != NULL ? n : 0;
-    }
-    store_columns(store, group, decision_columns, COUNT(decision_columns), target->decisions, sizeof *target->decisions,
-                  n);
-    transfer_target_channels(store, group, target);
-    transfer_layers(store, group, target);
-    store_leave(store, group);
-}
-
-static void transfer_targets(struct store *store, struct archive *archive)
-{
-    hid_t names = store_enter(store, store->file, "target_names"), group;
-    size_t n = store_count(store, names, target_columns[0].name, archive->n_targets);
-
-    if (store->is_reading) {
-        archive->targets = store_allocate(store, n, sizeof *archive->targets, "the targets");
-        archive->n_targets = archive->targets != NULL ? n : 0;
-    }
-    store_columns(store, names, target_columns, COUNT(target_columns), archive->targets, sizeof *archive->targets, n);
-    store_leave(store, names);
-
-    group = store_enter(store, store->file, "targets");
-    for (size_t i = 0; i < n && !store->has_failed; i++)
-        transfer_target(store, group, &archive->targets[i]);
+    STORE_LIST(store, group, equalized_columns, archive, equalized, "the equalization");
     store_leave(store, group);
 }
 
@@ -545,11 +374,11 @@ void archive_transfer(struct store *store, struct archive *archive)
         store_attribute(store, store->file, &run_columns[i], archive, true);
     for (size_t i = 0; archive->version > 1 && i < COUNT(measurement_columns); i++)
         store_attribute(store, store->file, &measurement_columns[i], archive, true);
-    archive->job = transfer_array(store, store->file, &job_column, archive->job, &archive->n_job);
+    STORE_LIST(store, store->file, job_columns, archive, job, "the job");
     transfer_values(store, archive);
     transfer_parts(store, archive);
     archive_transfer_extras(store, archive);
     transfer_records(store, archive);
     transfer_equalized(store, archive);
-    transfer_targets(store, archive);
+    archive_transfer_targets(store, archive);
 }

@@ -19,8 +19,9 @@ void archive_transfer_preamble(struct store *store, struct archive_preamble *pre
  * archive_fini frees, also after a failure; values are believed only after the digest and archive_check. */
 void archive_transfer(struct store *store, struct archive *archive);
 
-/* Of it: what was counted beside histograms (layout_extras.c). */
+/* Of it: what was counted beside histograms (layout_extras.c), and what was decided for targets (layout_targets.c). */
 void archive_transfer_extras(struct store *store, struct archive *archive);
+void archive_transfer_targets(struct store *store, struct archive *archive);
 
 /* n histograms of equal bins, `stride` bytes apart from `first` on, as datasets of `group`. Reading initialises them.
  */
@@ -29,6 +30,10 @@ struct archive_series {
     size_t stride, n, bins;
 };
 void archive_transfer_series(struct store *store, hid_t group, const struct archive_series *series);
+/* The histograms of an array, which must be n, as the group `name` below `parent` with their bins. Returns the array;
+ * reading makes it. */
+struct histogram *archive_transfer_histograms(struct store *store, hid_t parent, const char *name,
+                                              struct histogram *histograms, size_t n);
 
 /* The last attribute, which is about the others. */
 void archive_transfer_digest(struct store *store, char hex[SHA256_HEX_BYTES]);

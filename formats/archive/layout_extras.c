@@ -29,29 +29,14 @@ static void transfer_extrema(struct store *store, hid_t group, struct archive *a
 /* Two histograms of equal bins, in a group named by the value's index. */
 static void transfer_top_two(struct store *store, hid_t parent, size_t index, struct archive_value *value)
 {
-    static const struct store_column bins_column = {"bins", STORE_U64, 0, sizeof(uint64_t), NULL};
-    uint64_t bins = store->is_reading ? 0 : value->top_two[0].bins;
-    struct archive_series series = {.stride = sizeof *value->top_two, .n = value->n_top_two};
     char name[24];
-    hid_t group;
 
     snprintf(name, sizeof name, "%06zu", index);
-    if (value->n_top_two != 2) {
+    if (value->n_top_two == 2)
+        value->top_two = archive_transfer_histograms(store, parent, name, value->top_two, 2);
+    else
         store_fail(store, EX_DATAERR, "group /extras/top_two/%s: expected 2 histograms, found %llu", name,
                    (unsigned long long)value->n_top_two);
-        return;
-    }
-    group = store_enter(store, parent, name);
-    store_attribute(store, group, &bins_column, &bins, true);
-    if (store_count(store, group, "n", value->n_top_two) != value->n_top_two)
-        store_fail(store, EX_DATAERR, "group /extras/top_two/%s: expected 2 histograms", name);
-    if (store->is_reading)
-        value->top_two = store_allocate(store, value->n_top_two, sizeof *value->top_two, "the two largest of records");
-    series.first = (char *)value->top_two;
-    series.bins = bins;
-    if (!store->has_failed)
-        archive_transfer_series(store, group, &series);
-    store_leave(store, group);
 }
 
 /* A row of limbs a channel, as of /sums. */

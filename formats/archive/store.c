@@ -16,16 +16,15 @@ enum { ROOT_ATTRIBUTES_MAX = 64 }; /* kept in the root's header rather than in a
 
 int store_fail(struct store *store, int code, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
     if (store->has_failed) /* the first failure is the one to tell */
         return -1;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     store->has_failed = true;
-    return error_set(store->err, code, "%s", text);
+    va_start(args, format);
+    error_setv(store->err, code, format, args);
+    va_end(args);
+    return -1;
 }
 
 /* The innermost entry knows what really happened. Where it is a failed system call it names time, file, descriptor and

@@ -68,6 +68,14 @@ size_t store_count(struct store *store, hid_t group, const char *name, size_t n)
  * text with zeros to its end. */
 void store_columns(struct store *store, hid_t group, const struct store_column *columns, size_t n_columns, void *items,
                    size_t stride, size_t n);
+/* The same with as many items as the file's first column has when reading (what = "the records"): returns memory for
+ * them, which the caller frees, and sets *n; NULL and 0 after a failure. When writing it returns `items`. */
+void *store_array(struct store *store, hid_t group, const struct store_column *columns, size_t n_columns, void *items,
+                  size_t stride, size_t *n, const char *what);
+/* The list owner->list of owner->n_list structs, or plain numbers, with an array of columns. */
+#define STORE_LIST(store, group, columns, owner, list, what)                                                           \
+    ((owner)->list = store_array(store, group, columns, sizeof(columns) / sizeof *(columns), (owner)->list,            \
+                                 sizeof *(owner)->list, &(owner)->n_##list, what))
 
 /* Rows of 64-bit counts: a two-dimensional dataset [n][width], compressed, one chunk a row. Reading checks the
  * dimensions against the expected ones, and these against the bytes in the file, before anything is allocated for them.

@@ -1,4 +1,4 @@
-/* store_private.h — what store.c lends to store_transfer.c.
+/* store_private.h — what store.c lends to the other files of this folder.
  */
 #ifndef ETALON_ARCHIVE_STORE_PRIVATE_H
 #define ETALON_ARCHIVE_STORE_PRIVATE_H

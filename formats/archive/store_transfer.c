@@ -348,6 +348,19 @@ void store_columns(struct store *store, hid_t group, const struct store_column *
     }
 }
 
+void *store_array(struct store *store, hid_t group, const struct store_column *columns, size_t n_columns, void *items,
+                  size_t stride, size_t *n, const char *what)
+{
+    size_t count = store_count(store, group, columns[0].name, *n);
+
+    if (store->is_reading) {
+        items = store_allocate(store, count, stride, what);
+        *n = items != NULL ? count : 0;
+    }
+    store_columns(store, group, columns, n_columns, items, stride, count);
+    return items;
+}
+
 /* ---- rows of counts --------------------------------------------------------------------------------------------- */
 
 void store_rows_begin(struct store *store, hid_t group, const char *name, const char *unit, size_t n, size_t width,

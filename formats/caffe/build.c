@@ -6,7 +6,6 @@
 #include "formats/import_graph.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 /* ---- Errors */
 
@@ -17,13 +16,11 @@ int caffe_error_in(const struct caffe_layer *layer, struct error *err)
 
 int caffe_error(const struct caffe_layer *layer, struct error *err, int code, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    error_setv(err, code, format, args);
     va_end(args);
-    error_set(err, code, "%s", text);
     return caffe_error_in(layer, err);
 }
 

@@ -17,15 +17,14 @@ static void *borrow(const void *borrowed)
 
 void caffe_cannot(struct caffe_writer *w, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
     if (w->err.code != 0)
         return;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    error_setv(&w->err, EX_UNAVAILABLE, format, args);
     va_end(args);
-    error_set(&w->err, EX_UNAVAILABLE, "node \"%s\" (%s): %s", w->node->name, w->node->type, text);
+    error_in(&w->err, "node \"%s\" (%s)", w->node->name, w->node->type);
 }
 
 static bool is_taken(const struct graph *graph, const char *name)

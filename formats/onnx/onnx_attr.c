@@ -109,19 +109,9 @@ int onnx_choice(const struct onnx_node *node, const char *name, const char *cons
                 struct error *err)
 {
     const Onnx__AttributeProto *attribute;
-    int length;
 
     if (find_typed(node, name, TYPE(STRING), &attribute, err) != 0)
         return -1;
     *out = fallback;
-    if (attribute == NULL)
-        return 0;
-    for (int i = 0; choices[i] != NULL; i++)
-        if (attribute->s.len == strlen(choices[i]) && memcmp(attribute->s.data, choices[i], attribute->s.len) == 0) {
-            *out = i;
-            return 0;
-        }
-    length = attribute->s.len > 64 ? 64 : (int)attribute->s.len;
-    return error_set(err, EX_UNAVAILABLE, "attribute \"%s\": \"%.*s\" is not supported", name, length,
-                     length == 0 ? "" : (const char *)attribute->s.data);
+    return attribute == NULL ? 0 : import_choice(name, attribute->s.data, attribute->s.len, choices, out, err);
 }

@@ -92,21 +92,11 @@ static int choose(const Tensorflow__NodeDef *proto, const char *name, const char
                   int *out, struct error *err)
 {
     const Tensorflow__AttrValue *attribute;
-    int length;
 
     if (find_typed(proto, name, CASE(S), &attribute, err) != 0)
         return -1;
     *out = fallback;
-    if (attribute == NULL)
-        return 0;
-    for (int i = 0; choices[i] != NULL; i++)
-        if (attribute->s.len == strlen(choices[i]) && memcmp(attribute->s.data, choices[i], attribute->s.len) == 0) {
-            *out = i;
-            return 0;
-        }
-    length = attribute->s.len > 64 ? 64 : (int)attribute->s.len;
-    return error_set(err, EX_UNAVAILABLE, "attribute \"%s\": \"%.*s\" is not supported", name, length,
-                     length == 0 ? "" : (const char *)attribute->s.data);
+    return attribute == NULL ? 0 : import_choice(name, attribute->s.data, attribute->s.len, choices, out, err);
 }
 
 int tf_choice(const struct tf_node *node, const char *name, const char *const *choices, int fallback, int *out,

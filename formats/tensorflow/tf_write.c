@@ -26,14 +26,13 @@ void tf_writer_fini(struct tf_writer *w)
 
 void tf_cannot(struct tf_writer *w, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
+    if (w->err.code != 0)
+        return;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    error_setv(&w->err, EX_UNAVAILABLE, format, args);
     va_end(args);
-    if (w->err.code == 0)
-        error_set(&w->err, EX_UNAVAILABLE, "%s", text);
 }
 
 static void *create(struct tf_writer *w, size_t n, size_t size)

@@ -4,7 +4,6 @@
 #include "formats/import_graph.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 int tnn_error_in(const struct tnn_layer *layer, struct error *err)
@@ -14,13 +13,11 @@ int tnn_error_in(const struct tnn_layer *layer, struct error *err)
 
 int tnn_error(const struct tnn_layer *layer, struct error *err, int code, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    error_setv(err, code, format, args);
     va_end(args);
-    error_set(err, code, "%s", text);
     return tnn_error_in(layer, err);
 }
 

@@ -44,16 +44,15 @@ void tnn_writer_fini(struct tnn_writer *writer)
 
 int tnn_writer_fail(struct tnn_writer *writer, int code, const char *format, ...)
 {
-    char text[ERROR_TEXT_BYTES];
     va_list args;
 
     if (writer->has_failed)
         return -1;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     writer->has_failed = true;
-    return error_set(writer->err, code, "%s", text);
+    va_start(args, format);
+    error_setv(writer->err, code, format, args);
+    va_end(args);
+    return -1;
 }
 
 /* ---- Layers */

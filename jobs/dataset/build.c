@@ -54,10 +54,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 3, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "dataset build FOLDER LIST OUTPUT [options]",
+        return verb_help(comm, "dataset build FOLDER LIST OUTPUT [options]",
                          "Writes a database of Caffe Datum messages from images (or, with --kind, other records).\n"
                          "LIST holds \"path label\" a line; \"-\" takes every image of FOLDER, sorted, without\n"
                          "labels. Under mpirun all ranks decode; the result is the same for any number.\n\n"

@@ -58,11 +58,10 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     size_t n_words;
     const struct option options[] = {DATASET_SOURCE_OPTIONS(&source), {0}};
 
-    (void)comm;
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("dataset index PATH [options]",
+        return verb_help(comm, "dataset index PATH [options]",
                          "Opens a dataset as a job does, and says how many records it has, and what that took.\n\n"
                          "Example: etalon dataset index train_lmdb\n",
                          options);

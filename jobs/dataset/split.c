@@ -83,10 +83,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 2, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "dataset split LMDB OUTPUT --parts N [options]",
+        return verb_help(comm, "dataset split LMDB OUTPUT --parts N [options]",
                          "Copies an LMDB into OUTPUT/part-00000-of-0000N and so on, records in order. Under mpirun\n"
                          "the ranks share the parts: one rank a node puts each part on its own disk.\n\n"
                          "Example: srun --ntasks-per-node=1 -N 4 etalon dataset split train_lmdb /scratch/train "

@@ -75,10 +75,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "dataset verify PATH [options]",
+        return verb_help(comm, "dataset verify PATH [options]",
                          "Reads and decodes every record, names the bad ones, and prints sizes, labels and a checksum\n"
                          "of the content. Under mpirun the ranks share the records. Exits with 65 if any is bad.\n\n"
                          "Example: mpirun -n 8 etalon dataset verify train_lmdb --check_size --labels 1000\n",

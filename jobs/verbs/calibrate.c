@@ -64,10 +64,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "calibrate JOB.yaml [options]",
+        return verb_help(comm, "calibrate JOB.yaml [options]",
                          "Measures activations over the calibration set, decides thresholds, simulates int8, and\n"
                          "writes one quantized model per target, archive.h5 and report.json.\n\n"
                          "Example: mpirun -n 4 etalon calibrate resnet20.yaml --set calibration.activations=kl\n",

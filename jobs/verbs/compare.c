@@ -103,11 +103,10 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {0},
     };
 
-    (void)comm;
     if (options_read(argc, argv, options, q.sides, COMPARE_SIDES, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("compare BEFORE AFTER [options]",
+        return verb_help(comm, "compare BEFORE AFTER [options]",
                          "Two runs side by side, largest movement first: accuracies, distributions of activations,\n"
                          "thresholds and scales of every target. Each is an archive, a report.json, or a folder of\n"
                          "results with both.\n\n"

@@ -182,7 +182,7 @@ static int check_data_options(const struct data_options *data, const struct expo
         exporter->name);
 }
 
-static int help(const struct option *options)
+static int help(const struct comm *comm, const struct option *options)
 {
     char text[1024];
     size_t n = (size_t)snprintf(text, sizeof text,
@@ -199,7 +199,7 @@ static int help(const struct option *options)
     if (n < sizeof text)
         snprintf(text + n, sizeof text - n, "  %-12s a PyTorch checkpoint in its older container: <name>.pth\n",
                  checkpoint_format);
-    return verb_help("convert FILE --to FORMAT --output FOLDER [options]", text, options);
+    return verb_help(comm, "convert FILE --to FORMAT --output FOLDER [options]", text, options);
 }
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
@@ -227,11 +227,10 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {0},
     };
 
-    (void)comm;
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return help(options);
+        return help(comm, options);
     if (n_words != 1 || folder == NULL)
         return error_set(err, EX_USAGE, "convert needs one model, and --output with a folder");
     if (name == NULL)

@@ -73,10 +73,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "emit ARCHIVE.h5 --model FILE --output DIR [options]",
+        return verb_help(comm, "emit ARCHIVE.h5 --model FILE --output DIR [options]",
                          "Decides and writes models again from the statistics of an archive: no data, no inference.\n"
                          "Without --set they are the bits of the run that wrote the archive.\n\n"
                          "Example: etalon emit out/resnet20/archive.h5 --model resnet20.onnx --output again \\\n"

@@ -75,10 +75,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "evaluate JOB.yaml [options]",
+        return verb_help(comm, "evaluate JOB.yaml [options]",
                          "Runs fp32 and every target of the job on the evaluation set and prints top-k accuracy,\n"
                          "agreement and per-layer error. Statistics come from the archive in the job's output folder\n"
                          "when it fits the job, otherwise from a pass over the calibration set. Writes nothing.\n\n"

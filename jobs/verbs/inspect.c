@@ -269,10 +269,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "inspect FILE [options]",
+        return verb_help(comm, "inspect FILE [options]",
                          "Prints a model (.onnx, .pb, .pbtxt, .prototxt, .tnnproto), a PyTorch checkpoint (.pth),\n"
                          "a dataset, or an archive; of a job, draws what its network is given.\n\n"
                          "Example: etalon inspect deploy.prototxt --weights net.caffemodel --normalised\n"

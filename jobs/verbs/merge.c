@@ -64,7 +64,6 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     bool wants_help = false;
     int rc = -1;
 
-    (void)comm;
     if (q != NULL) {
         const struct option options[] = {
             {"output", 'o', OPTION_TEXT, &q->output, "FILE", "the archive to write"},
@@ -77,7 +76,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = options_read(argc, argv, options, q->words, MAX_ARCHIVES, &q->n, &wants_help, err);
         if (rc == 0 && wants_help)
             rc = verb_help(
-                "merge ARCHIVE.h5 ... --output FILE [options]",
+                comm, "merge ARCHIVE.h5 ... --output FILE [options]",
                 "Adds up archives of disjoint records, in the records' order: what one run over all would have\n"
                 "measured, bit for bit where each but the last holds whole blocks. A folder of results stands for\n"
                 "its archive.h5. Models are made from it by etalon emit.\n\n"

@@ -15,12 +15,11 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     bool wants_help = false;
     size_t n_words;
 
-    (void)comm;
     if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return verb_help("methods", "Lists the methods for activations and for weights.\n\nExample: etalon methods\n",
-                         options);
+        return verb_help(comm, "methods",
+                         "Lists the methods for activations and for weights.\n\nExample: etalon methods\n", options);
     for (size_t i = 0; threshold_methods[i] != NULL; i++)
         printf("activations  %-17s  %-7s  %s\n", threshold_methods[i]->name,
                source(threshold_methods[i]->reads, threshold_methods[i]->wants), threshold_methods[i]->summary);

@@ -127,13 +127,12 @@ static int run_verb(const struct comm *comm, int argc, char **argv, struct error
     if (options_read(argc, argv, options, words, 1, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
-        return comm->rank > 0 ? 0
-                              : verb_help("report FOLDER [options]",
-                                          "Writes the page of a finished run again: accuracy of every target, error of "
-                                          "every layer, histograms\nwith the threshold of every method. It needs "
-                                          "report.json and archive.h5 of the folder.\n\n"
-                                          "Example: etalon report out/resnet20 --output resnet20.html\n",
-                                          options);
+        return verb_help(comm, "report FOLDER [options]",
+                         "Writes the page of a finished run again: accuracy of every target, error of "
+                         "every layer, histograms\nwith the threshold of every method. It needs "
+                         "report.json and archive.h5 of the folder.\n\n"
+                         "Example: etalon report out/resnet20 --output resnet20.html\n",
+                         options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "report needs one folder of results");
     return make(comm, words[0], path, err);

@@ -8,12 +8,11 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     bool wants_help = false;
     size_t n_words;
 
-    (void)comm;
     if (options_read(argc, argv, options, NULL, 0, &n_words, &wants_help, err) != 0)
         return -1;
     if (wants_help)
         return verb_help(
-            "targets",
+            comm, "targets",
             "Lists the accelerators and runtimes that models can be written for.\n\nExample: etalon targets\n",
             options);
     for (size_t i = 0; targets[i] != NULL; i++)

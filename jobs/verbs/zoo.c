@@ -179,10 +179,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     int rc = options_read(argc - accepts, argv + accepts, options, words, 2, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return comm->rank > 0
-                   ? 0
-                   : verb_help(
-                         "zoo [accept] ZOO.yaml [options]",
+        return verb_help(comm, "zoo [accept] ZOO.yaml [options]",
                          "Calibrates the jobs of a zoo whose results are not there or are no longer those of their\n"
                          "model, data and methods, holds all results against its gates, and writes zoo.json,\n"
                          "history.json, junit.xml and index.html. Exit code 1: a gate failed.\n"

@@ -16,37 +16,18 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "root_folder.h"
+
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-static char root[64]; /* a fresh folder for each test */
-
-static int make_root(void **state)
+static int make_root_without_a_job(void **state)
 {
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/etalon_output_XXXXXX");
     unsetenv("SLURM_JOB_ID");
     unsetenv("SLURM_RESTART_COUNT");
     unsetenv("FAULT");
     fault_reload();
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
-}
-
-static const char *in_root(const char *name)
-{
-    static char path[256];
-
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
+    return make_root(state);
 }
 
 static void put(const char *name, const char *text)
@@ -572,15 +553,31 @@ static void a_stale_lock_is_taken_over_and_no_other(void **state)
     output_close(open_root());
 }
 
+static void assert_taken_over(const struct error *err)
+{
+    assert_int_equal(err->code, EX_CANTCREAT);
+    if (strstr(err->text, "taken over by another start of this job") == NULL)
+        fail_msg("%s", err->text);
+}
+
+/* The folder in the hands of Slurm's job 77, with a file of it. */
+static struct output *open_as_job_77(void)
+{
+    struct output *output;
+    struct error err = {0};
+
+    setenv("SLURM_JOB_ID", "77", 1);
+    output = open_root();
+    assert_int_equal(output_write(output, "kept", "old", 3, true, &err), 0);
+    return output;
+}
+
 static void a_requeued_job_takes_the_folder_from_its_earlier_start(void **state)
 {
-    struct output *earlier, *later;
+    struct output *earlier = open_as_job_77(), *later;
     struct error err = {0};
 
     (void)state;
-    setenv("SLURM_JOB_ID", "77", 1);
-    earlier = open_root();
-    assert_int_equal(output_write(earlier, "kept", "old", 3, true, &err), 0);
     assert_refused(root, "job 77"); /* two steps of one start */
     setenv("SLURM_JOB_ID", "78", 1);
     setenv("SLURM_RESTART_COUNT", "1", 1);
@@ -589,8 +586,7 @@ static void a_requeued_job_takes_the_folder_from_its_earlier_start(void **state)
     later = open_root();
 
     assert_int_equal(output_write(earlier, "kept", "older", 5, true, &err), -1);
-    assert_int_equal(err.code, EX_CANTCREAT);
-    assert_non_null(strstr(err.text, "taken over by another start of this job"));
+    assert_taken_over(&err);
     assert_int_equal(output_remove(earlier, "kept", &err), -1);
     assert_content("kept", "old");
     output_close(earlier);
@@ -598,13 +594,6 @@ static void a_requeued_job_takes_the_folder_from_its_earlier_start(void **state)
     assert_int_equal(output_write(later, "kept", "new", 3, true, &err), 0);
     output_close(later);
     assert_content("kept", "new");
-}
-
-static void assert_taken_over(const struct error *err)
-{
-    assert_int_equal(err->code, EX_CANTCREAT);
-    if (strstr(err->text, "taken over by another start of this job") == NULL)
-        fail_msg("%s", err->text);
 }
 
 /* A verification, during which the folder changes hands; the temporary stays. */
@@ -620,13 +609,10 @@ static int loses_the_lock(const char *path, void *context, struct error *err)
 
 static void a_file_begun_before_the_folder_was_lost_gets_no_name(void **state)
 {
-    struct output *earlier, *later;
+    struct output *earlier = open_as_job_77(), *later;
     struct error err = {0};
 
     (void)state;
-    setenv("SLURM_JOB_ID", "77", 1);
-    earlier = open_root();
-    assert_int_equal(output_write(earlier, "kept", "old", 3, true, &err), 0);
     assert_non_null(output_begin(earlier, "kept", &err));
     assert_int_equal(output_commit(earlier, true, loses_the_lock, NULL, &err), -1);
     assert_taken_over(&err);
@@ -765,7 +751,7 @@ static void another_folder_of_the_same_name_is_not_joined(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root, remove_root)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_root_without_a_job, remove_root)
     const struct CMUnitTest tests[] = {
         TEST(a_written_file_has_its_bytes_size_and_digest),
         TEST(digests_agree_however_the_bytes_come),

@@ -165,7 +165,7 @@ static void a_threshold_moves_to_where_the_shift_leaves_weights_all_their_steps(
         struct setting before = new_setting(), after;
 
         add_net(&before, 10 * pow(1.1, i)); /* wide inputs: errors of weights count */
-        after = new_setting(); /* begins the same draws again */
+        after = new_setting();              /* begins the same draws again */
         add_net(&after, 10 * pow(1.1, i));
         before.profile = after.profile = sophon_bm1684_profile;
         find_thresholds(&before, false);

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "../common/root_folder.h"
+
 #include <float.h>
 #include <math.h>
 #include <signal.h>
@@ -19,32 +21,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static char root[64];
-
-static int make_root(void **state)
-{
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/etalon_archive_XXXXXX");
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static int remove_root(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
-}
-
-static const char *in_root(const char *name)
-{
-    static char path[256];
-
-    snprintf(path, sizeof path, "%s/%s", root, name);
-    return path;
-}
 
 /* ---- an archive with one of everything -------------------------------------------------------------------------- */
 
@@ -352,15 +328,6 @@ static char *read_bytes(const char *name, size_t *size)
     assert_int_equal(fread(bytes, 1, *size, file), *size);
     fclose(file);
     return bytes;
-}
-
-static void write_bytes(const char *name, const char *bytes, size_t size)
-{
-    FILE *file = fopen(in_root(name), "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(bytes, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
 }
 
 /* ---- writing and reading ---------------------------------------------------------------------------------------- */

@@ -11,7 +11,7 @@ static int try_text(const char *text, struct error *err)
     const struct model_request request = {.file = in_root("t.tnnproto"), .weights = in_root("t.tnnmodel")};
     struct graph *graph;
 
-    put("t.tnnproto", text, strlen(text));
+    write_bytes("t.tnnproto", text, strlen(text));
     graph = model_import(&request, err);
     graph_destroy(graph);
     return graph == NULL ? -1 : 0;
@@ -56,7 +56,7 @@ static void a_broken_text_is_refused_by_name(void **state)
     char *long_text;
 
     (void)state;
-    put("t.tnnmodel", no_resources, sizeof no_resources);
+    write_bytes("t.tnnmodel", no_resources, sizeof no_resources);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct error err = {0};
         int rc = try_text(cases[i].text, &err);
@@ -86,9 +86,9 @@ static struct node import_pooling(const char *pads, int64_t expected_size)
     struct graph *graph;
     struct node node;
 
-    put("t.tnnmodel", no_resources, sizeof no_resources);
+    write_bytes("t.tnnmodel", no_resources, sizeof no_resources);
     snprintf(text, sizeof text, HEADER "\"Pooling p 1 1 x y 0 2 2 %s ,\"", pads);
-    put("t.tnnproto", text, strlen(text));
+    write_bytes("t.tnnproto", text, strlen(text));
     graph = import_or_fail(in_root("t.tnnproto"));
     node = graph->nodes[0];
     assert_int_equal(node.attr.pool.output[0], expected_size);
@@ -133,7 +133,7 @@ static void a_damaged_model_is_an_error_or_a_model(void **state)
 
         memcpy(copy, file.data, file.size);
         copy[at] = (uint8_t)(copy[at] ^ (i < file.size ? 0 : 1 << (i % 8)));
-        put("damaged.tnnmodel", copy, size);
+        write_bytes("damaged.tnnmodel", copy, size);
         err = (struct error){0};
         graph = model_import(&request, &err);
         if (graph == NULL) {
@@ -155,11 +155,11 @@ static void weights_beside_the_proto_are_found_and_missing_ones_named(void **sta
     struct error err = {0};
 
     (void)state;
-    put("t.tnnproto", text, strlen(text));
+    write_bytes("t.tnnproto", text, strlen(text));
     assert_null(model_import(&request, &err));
     assert_int_equal(err.code, EX_CONFIG);
     assert_non_null(strstr(err.text, "model.weights"));
-    put("t.tnnmodel", no_resources, sizeof no_resources);
+    write_bytes("t.tnnmodel", no_resources, sizeof no_resources);
     graph = import_or_fail(request.file);
     assert_int_equal(graph->n_nodes, 1);
     graph_destroy(graph);

@@ -4,6 +4,7 @@
 
 #include "../common/random_graph.h"
 #include "../common/reference_executor.h"
+#include "../common/root_folder.h"
 
 #include "common/passes.h"
 #include "formats/model.h"
@@ -14,43 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static char root[64];
-
-static inline int make_root(void **state)
-{
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/etalon_tnn_XXXXXX");
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static inline int remove_root(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
-}
-
-static inline const char *in_root(const char *name)
-{
-    static char paths[4][300];
-    static size_t at;
-    char *path = paths[at++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", root, name);
-    return path;
-}
-
-static inline void put(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(in_root(name), "w");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
-}
 
 static inline struct graph *import_or_fail(const char *proto)
 {

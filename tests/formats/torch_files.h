@@ -3,38 +3,12 @@
 #ifndef ETALON_TESTS_TORCH_FILES_H
 #define ETALON_TESTS_TORCH_FILES_H
 
+#include "../common/root_folder.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static char root[64]; /* the folder of the running test */
-
-static inline int make_root(void **state)
-{
-    (void)state;
-    snprintf(root, sizeof root, "/tmp/etalon_torch_XXXXXX");
-    return mkdtemp(root) != NULL ? 0 : -1;
-}
-
-static inline int remove_root(void **state)
-{
-    char command[128];
-
-    (void)state;
-    snprintf(command, sizeof command, "rm -rf '%s'", root);
-    return system(command);
-}
-
-static inline const char *in_root(const char *name)
-{
-    static char paths[4][300];
-    static size_t at;
-    char *path = paths[at++ % 4];
-
-    snprintf(path, sizeof paths[0], "%s/%s", root, name);
-    return path;
-}
 
 /* Bytes that grow. */
 struct text {
@@ -60,15 +34,6 @@ static inline void put_number(struct text *text, uint64_t number, size_t width)
 static inline void put_string(struct text *text, const char *string)
 {
     put(text, string, strlen(string));
-}
-
-static inline void write_bytes(const char *name, const void *data, size_t size)
-{
-    FILE *file = fopen(in_root(name), "wb");
-
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, size, file), size);
-    assert_int_equal(fclose(file), 0);
 }
 
 /* The file, which is emptied. */

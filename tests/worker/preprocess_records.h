@@ -85,22 +85,13 @@ static inline struct shape chw(size_t channels, size_t height, size_t width)
 static inline struct preprocess_step resize_step(enum resize_fit fit, enum resize_filter filter, size_t height,
                                                  size_t width)
 {
-    struct preprocess_step step = {.kind = STEP_RESIZE};
-
-    step.resize.fit = fit;
-    step.resize.filter = filter;
-    step.resize.height = height;
-    step.resize.width = width;
-    return step;
+    return (struct preprocess_step){.kind = STEP_RESIZE,
+                                    .resize = {.fit = fit, .filter = filter, .height = height, .width = width}};
 }
 
 static inline struct preprocess_step crop_step(size_t height, size_t width)
 {
-    struct preprocess_step step = {.kind = STEP_CROP};
-
-    step.crop.height = height;
-    step.crop.width = width;
-    return step;
+    return (struct preprocess_step){.kind = STEP_CROP, .crop = {.height = height, .width = width}};
 }
 
 /* What the plan makes of the record, as bytes of H x W x C. */

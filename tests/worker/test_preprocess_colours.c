@@ -64,13 +64,8 @@ static void opencvs_gray_has_its_own_weights(void **state)
 static struct preprocess_step yuv_step(enum yuv_form from, enum yuv_form to, enum yuv_matrix matrix,
                                        enum yuv_range range)
 {
-    struct preprocess_step step = {.kind = STEP_YUV};
-
-    step.yuv.from = from;
-    step.yuv.to = to;
-    step.yuv.matrix = matrix;
-    step.yuv.range = range;
-    return step;
+    return (struct preprocess_step){.kind = STEP_YUV,
+                                    .yuv = {.from = from, .to = to, .matrix = matrix, .range = range}};
 }
 
 static void yuv_by_opencvs_integers_equals_opencv(void **state)
