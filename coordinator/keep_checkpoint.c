@@ -184,7 +184,8 @@ static bool has_parts(const struct keep_subject *s)
 }
 
 /* An archive may be without what no target needed; a run that goes on counts all of it, and its blocks are done: what
- * a checkpoint lacks would be lost. A shard of no values lacks nothing. */
+ * a checkpoint lacks would be lost. Counts of a second pass beside an index of the first, which tells which blocks are
+ * done, are of other blocks. A shard of no values lacks nothing. */
 static int take_counted(const struct keep_subject *s, const struct archive *archive, bool is_second,
                         struct observation *o, struct error *err)
 {
@@ -197,6 +198,8 @@ static int take_counted(const struct keep_subject *s, const struct archive *arch
         return error_set(err, EX_DATAERR, "expected extras %u, found %u", s->collects, archive->extras);
     if (is_second && o->ranges == NULL)
         return error_set(err, EX_DATAERR, "the counts of its second pass are missing, or of other channels");
+    if (!is_second && keep_is_second(archive))
+        return error_set(err, EX_DATAERR, "it has counts of a second pass, and its index is one of the first");
     return 0;
 }
 

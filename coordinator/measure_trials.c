@@ -20,8 +20,8 @@ struct counting { /* of the rank */
     size_t n_sums;
 };
 
-struct running { /* a trial on the block at hand: one simulator a candidate */
-    struct simulator *simulators[TRIAL_CANDIDATES];
+struct running {                   /* a trial on the block at hand */
+    struct simulator **simulators; /* one a candidate; NULL: not begun */
 };
 
 struct thread {
@@ -63,10 +63,10 @@ double measure_trials_output_db(const struct exact_sum *sums, size_t n_outputs)
 
 static void end_trial(const struct trial *trial, struct running *running)
 {
-    for (size_t i = 0; i < trial->n_candidates; i++) {
+    for (size_t i = 0; running->simulators != NULL && i < trial->n_candidates; i++)
         simulator_destroy(running->simulators[i]);
-        running->simulators[i] = NULL;
-    }
+    free(running->simulators);
+    running->simulators = NULL;
 }
 
 static void thread_free(const struct counting *c, struct thread *t)
@@ -166,6 +166,9 @@ static double noise(const float *x, const float *y, size_t n)
 
 static int begin_trial(struct thread *t, const struct trial *trial, struct running *running, struct error *err)
 {
+    running->simulators = memory_create(trial->n_candidates, sizeof(struct simulator *), "simulators", err);
+    if (running->simulators == NULL)
+        return -1;
     for (size_t i = 0; i < trial->n_candidates; i++) {
         running->simulators[i] =
             simulator_create_part(trial->candidates[i].plan, t->block->n_records, trial->runs, err);

@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Six of them: what min-max keeps too much of is far, what other methods miss is near. */
+/* What min-max keeps too much of is far, what other methods miss is near. */
 static const float factors[] = {0.5F, 0.63F, 0.8F, 0.9F, 1.12F, 1.25F};
+enum { N_FACTORS = sizeof factors / sizeof *factors };
 
 bool trial_holds(const struct trial *trial, int value)
 {
@@ -54,13 +55,13 @@ static bool is_new(const struct trial *trial, float threshold, float now)
     return true;
 }
 
+/* There is room for one more. */
 static int add_candidate(struct trial *trial, const struct plan *plan, float threshold, struct error *err)
 {
     struct plan_change change = {trial->job, threshold};
     struct trial_candidate *candidate = &trial->candidates[trial->n_candidates];
 
-    if (trial->n_candidates == TRIAL_CANDIDATES ||
-        !is_new(trial, threshold, plan->values[trial->job->places[0].value].threshold[0]))
+    if (!is_new(trial, threshold, plan->values[trial->job->places[0].value].threshold[0]))
         return 0;
     *candidate = (struct trial_candidate){threshold, plan_vary(plan, &change, 1, false, err)};
     if (candidate->plan == NULL)
@@ -86,7 +87,7 @@ static int add_factors(struct trial *trial, const struct plan *plan, struct erro
 {
     float now = plan->values[trial->job->places[0].value].threshold[0], limit = largest_magnitude(trial->job);
 
-    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+    for (size_t i = 0; i < N_FACTORS; i++) {
         float threshold = now * factors[i];
 
         if (factors[i] > 1 && threshold > limit)
@@ -95,6 +96,22 @@ static int add_factors(struct trial *trial, const struct plan *plan, struct erro
             return -1;
     }
     return 0;
+}
+
+static int find_candidates(struct trial *trial, const struct plan *plan, const struct threshold_method *method,
+                           struct error *err)
+{
+    size_t most = 0;
+
+    while (method->candidates != NULL && method->candidates[most] != NULL)
+        most++;
+    if (method->candidates == NULL)
+        most = N_FACTORS;
+    trial->candidates = memory_create(most, sizeof *trial->candidates, "a trial", err);
+    if (trial->candidates == NULL)
+        return -1;
+    return method->candidates != NULL ? add_methods(trial, plan, method->candidates, err)
+                                      : add_factors(trial, plan, err);
 }
 
 /* ---- windows ---- */
@@ -134,6 +151,7 @@ static void trial_fini(struct trial *trial)
 {
     for (size_t i = 0; i < trial->n_candidates; i++)
         plan_destroy(trial->candidates[i].plan);
+    free(trial->candidates);
     free(trial->runs);
     free(trial->judged);
 }
@@ -151,10 +169,7 @@ int trials_init(struct trials *trials, const struct plan *plan, const struct thr
             continue;
         trials->n++; /* so that trials_fini frees it */
         trial->job = &jobs[i];
-        if (find_window(trial, plan->graph, err) != 0)
-            return -1;
-        if ((method->candidates != NULL ? add_methods(trial, plan, method->candidates, err)
-                                        : add_factors(trial, plan, err)) != 0)
+        if (find_window(trial, plan->graph, err) != 0 || find_candidates(trial, plan, method, err) != 0)
             return -1;
         if (trial->n_judged > 0 && trial->n_candidates > 0)
             continue;

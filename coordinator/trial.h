@@ -14,7 +14,10 @@
 
 #include "coordinator/plan_decide.h"
 
-enum { TRIAL_CANDIDATES = 6 };
+struct trial_candidate {
+    float threshold;
+    struct plan *plan; /* with that threshold; all else is borrowed from the plan that is tried */
+};
 
 struct trial {
     const struct threshold_job *job;
@@ -23,10 +26,7 @@ struct trial {
     size_t n_judged;
     int *judged; /* values that the readers make, and outputs of the graph in the group */
     size_t n_candidates;
-    struct trial_candidate {
-        float threshold;
-        struct plan *plan; /* with that threshold; all else is borrowed from the plan that is tried */
-    } candidates[TRIAL_CANDIDATES];
+    struct trial_candidate *candidates; /* [n_candidates], all different */
 };
 
 /* All trials of one plan. */

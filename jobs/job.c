@@ -160,15 +160,6 @@ static const char *base_name(struct schema *r, const char *path)
 
 enum { TENSOR_BINS = 8192, CHANNEL_BINS = 2048 };
 
-/* Where channels have histograms, the tensor's is their sum: as fine as they are, it costs nothing. But its parts, by
- * which a pass knows when to stop, need counts of their own. */
-static size_t default_bins(const struct run_request *q)
-{
-    return q->calibration.granularity == GRANULARITY_PER_CHANNEL && q->calibration.stop_when_stable <= 0
-               ? q->calibration.channel_bins
-               : TENSOR_BINS;
-}
-
 static int check_stop(const struct run_request *q, struct error *err)
 {
     if (q->calibration.stop_when_stable <= 0)
@@ -267,7 +258,7 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
     if (check_tools(q, err) != 0)
         return -1;
     if (q->calibration.bins == 0)
-        q->calibration.bins = default_bins(q);
+        q->calibration.bins = TENSOR_BINS;
     if (check_stop(q, err) != 0)
         return -1;
     if (q->calibration.block == 0 && dataset_is_given(&q->dataset))

@@ -4,8 +4,9 @@
  *                     [--profile]
  *
  * Both run the same engine on the same blocks of 8 images, and take turns, each going first in every other round; the
- * data pass only: no reading, no decoding, no merging. Prints, per network, without and with histograms per channel (of
- * which the tensor's is the sum, as in a job with granularity: per-channel):
+ * data pass only: no reading, no decoding, no merging. Prints, per network, without histograms per channel, with them
+ * beside the tensor's (a job with granularity: per-channel), and with the tensor's as their sum (the same with equal
+ * bins):
  * the median over all rounds of (calibration / inference of that round), the quotient of the fastest runs, and
  * images/s. Time is the thread's own, so that slices given to others do not count; their use of the caches does, hence
  * the median. Then what the eight parts of statistics cost, in a pass of 1,000 images: at each change the counts are
@@ -159,14 +160,14 @@ static int profile(const struct bench *bench, size_t rounds, struct observation 
     return 0;
 }
 
-static void print_case(const char *network, size_t channel_bins, size_t rounds, struct times *times)
+static void print_case(const char *network, size_t bins, size_t channel_bins, size_t rounds, struct times *times)
 {
     double ratio = median(times->ratio, rounds), plain = median(times->plain_s, rounds);
     double observed = median(times->observed_s, rounds);
     char grain[48] = "per tensor";
 
     if (channel_bins > 0)
-        snprintf(grain, sizeof grain, "per channel, %zu bins", channel_bins);
+        snprintf(grain, sizeof grain, "per channel, %s", observation_has_wholes(bins, channel_bins) ? "both" : "sums");
     /* The medians have sorted the times: the first is the least. */
     printf("%-12s %-22s ratio %.3f (fastest %.3f), inference %7.2f images/s, calibration %7.2f images/s\n", network,
            grain, ratio, times->observed_s[0] / times->plain_s[0], BATCH / plain, BATCH / observed);
@@ -199,12 +200,11 @@ static int measure_parts(const struct bench *bench, struct observation *observat
     return rc;
 }
 
-static int measure_case(const struct bench *bench, const struct options *options, size_t channel_bins,
+static int measure_case(const struct bench *bench, const struct options *options, size_t bins, size_t channel_bins,
                         struct error *err)
 {
     static struct times times;
-    struct observation *observation =
-        observation_create(bench->graph, channel_bins > 0 ? channel_bins : options->bins, channel_bins, err);
+    struct observation *observation = observation_create(bench->graph, bins, channel_bins, err);
     double ignored;
     int rc = -1;
 
@@ -217,7 +217,7 @@ static int measure_case(const struct bench *bench, const struct options *options
     for (size_t round = 0; round < options->rounds; round++)
         if (time_round(bench, round, observation, &times, err) != 0)
             goto done;
-    print_case(bench->graph->name, channel_bins, options->rounds, &times);
+    print_case(bench->graph->name, bins, channel_bins, options->rounds, &times);
     if (channel_bins == 0 && measure_parts(bench, observation, median(times.observed_s, options->rounds), err) != 0)
         goto done;
     rc = options->is_profiled ? profile(bench, options->rounds, observation, err) : 0;
@@ -242,6 +242,18 @@ static int draw_images(struct bench *bench, struct error *err)
     return 0;
 }
 
+static int measure_cases(const struct bench *bench, const struct options *options, struct error *err)
+{
+    size_t bins = options->bins, channel_bins = options->channel_bins;
+
+    if (measure_case(bench, options, bins, 0, err) != 0)
+        return -1;
+    return channel_bins > 0 && (measure_case(bench, options, bins, channel_bins, err) != 0 ||
+                                measure_case(bench, options, channel_bins, channel_bins, err) != 0)
+               ? -1
+               : 0;
+}
+
 static int measure(const struct network *network, const struct options *options, struct error *err)
 {
     struct graph *graph = network->build(err);
@@ -254,8 +266,8 @@ static int measure(const struct network *network, const struct options *options,
     bench.engine = engine_create(graph, options->slice, NULL, err);
     bench.value_s = memory_create(graph->n_values, sizeof *bench.value_s, "a profile", err);
     if (bench.engine != NULL && bench.value_s != NULL && draw_images(&bench, err) == 0 &&
-        measure_case(&bench, options, 0, err) == 0)
-        rc = options->channel_bins > 0 ? measure_case(&bench, options, options->channel_bins, err) : 0;
+        measure_cases(&bench, options, err) == 0)
+        rc = 0;
     for (size_t block = 0; block < BLOCKS; block++)
         free(bench.images[block]);
     free(bench.value_s);

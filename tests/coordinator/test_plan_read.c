@@ -151,6 +151,31 @@ static void a_layer_without_some_of_its_codes_is_float(void **state)
     }
 }
 
+/* Codes of a bias can be added to the accumulator only where they count its steps. */
+static void a_layer_whose_bias_has_a_scale_of_its_own_is_float(void **state)
+{
+    static const struct {
+        float factor;
+        bool is_integer;
+    } cases[] = {{1, true}, {1.005F, true}, {0.995F, true}, {1.02F, false}, {0.98F, false}, {16, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setting s = new_written();
+        const struct plan_node *node = &s.plan->nodes[graph_find_node(s.graph, "c")];
+        struct coding *bias = coding_of(&s, "c", 2);
+        float scale[4];
+
+        assert_int_equal(bias->n_scales, 4);
+        memcpy(scale, node->acc_scale, sizeof scale);
+        scale[3] *= cases[i].factor; /* one channel is enough */
+        bias->scale = scale;
+        assert_int_equal(is_read_as_integers(&s, "c"), cases[i].is_integer);
+        assert_true(is_read_as_integers(&s, "a"));
+        end_setting(&s);
+    }
+}
+
 static void codes_that_no_integer_network_has_are_refused(void **state)
 {
     static const float zero[4] = {0}, three[3] = {1, 1, 1};
@@ -333,6 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(a_layer_without_some_of_its_codes_is_float),
+        cmocka_unit_test(a_layer_whose_bias_has_a_scale_of_its_own_is_float),
         cmocka_unit_test(codes_that_no_integer_network_has_are_refused),
         cmocka_unit_test(weights_that_something_was_folded_into_are_refused),
         cmocka_unit_test(values_are_matched_by_name_and_place),

@@ -230,12 +230,53 @@ static void a_trial_judges_what_reads_its_values(void **state)
     end_net(&n);
 }
 
+/* Not even the seventh: each threshold that a candidate finds, and that the group does not have yet, is tried. */
+static void no_candidate_of_a_method_is_left_out(void **state)
+{
+    static const char *const names[] = {"mse",        "minmax",   "octav",   "kl",          "aciq-laplace",
+                                        "aciq-gauss", "kl-s7310", "kl-ncnn", "kl-tpu-mlir", "ifmr",
+                                        "hfmg",       "admm",     NULL};
+    const struct threshold_method many = {.name = "many", .candidates = names};
+    struct threshold_job jobs[16];
+    struct net n;
+    struct trials trials;
+    struct error err;
+    size_t most = 0;
+
+    (void)state;
+    begin_net(&n, REQUANTIZE_RATIO, false);
+    assert_true(n.n_jobs <= sizeof jobs / sizeof *jobs);
+    memcpy(jobs, n.jobs, n.n_jobs * sizeof *jobs);
+    for (size_t i = 0; i < n.n_jobs; i++)
+        jobs[i].method = jobs[i].method == threshold_method_find("mse") ? &many : jobs[i].method;
+    assert_succeeds(trials_init(&trials, n.s.plan, jobs, n.n_jobs, &many, &err), err);
+    for (size_t i = 0; i < trials.n; i++)
+        for (const char *const *name = names; *name != NULL; name++) {
+            const struct trial *trial = &trials.list[i];
+            struct threshold_job job = *trial->job;
+            struct threshold_result result;
+            bool is_tried;
+
+            job.method = threshold_method_find(*name);
+            assert_succeeds(plan_threshold_search(&job, &result, &err), err);
+            is_tried = result.threshold == n.s.plan->values[job.places[0].value].threshold[0];
+            for (size_t k = 0; k < trial->n_candidates; k++)
+                is_tried = is_tried || trial->candidates[k].threshold == result.threshold;
+            assert_true(is_tried);
+            most = trial->n_candidates > most ? trial->n_candidates : most;
+        }
+    assert_true(most > 6); /* as many as `auto` has */
+    trials_fini(&trials);
+    end_net(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_varied_plan_is_the_one_that_its_thresholds_decide),
         cmocka_unit_test(a_part_computes_what_the_whole_does),
         cmocka_unit_test(a_trial_judges_what_reads_its_values),
+        cmocka_unit_test(no_candidate_of_a_method_is_left_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,12 +73,19 @@ advice="49 calibration records were used; its makers advise 50 or more"
 ! grep -q advise "$scratch/stderr" || fail "50 are not fewer than 50"
 echo "ok: a warning of few records"
 
-# --- channels counted instead of whole values have no parts; both counted, they have
-"$ETALON" calibrate -q "$scratch/job.yaml" --set dataset.limit=99 --set calibration.granularity=per-channel \
-  --set output=channels >/dev/null || fail "per channel"
-grep -q '"convergence": null' "$scratch/channels/report.json" || fail "per channel: nothing is known of convergence"
+# --- whole values counted beside their channels have parts, the same ones; but not where they have the bins of channels,
+# and are only the sums of these: everything else is as with both counted
+few=("$ETALON" calibrate -q "$scratch/job.yaml" --set dataset.limit=99)
+"${few[@]}" --set output=values >/dev/null || fail "per value"
+"${few[@]}" --set calibration.granularity=per-channel --set output=channels >/dev/null || fail "per channel"
+[ "$(convergence "$scratch/channels" | wc -l)" -gt 20 ] || fail "per channel: little is known of convergence"
+diff <(convergence "$scratch/values") <(convergence "$scratch/channels") >&2 ||
+  fail "counting channels, too, changes convergence"
 "${calibrate[@]}" -q --set calibration.granularity=per-channel --set output=both >/dev/null || fail "both"
-diff <(convergence "$scratch/job") <(convergence "$scratch/both") >&2 || fail "counting channels, too, changes convergence"
+diff <(convergence "$scratch/job") <(convergence "$scratch/both") >&2 || fail "per channel, another end or convergence"
+"${few[@]}" --set calibration.granularity=per-channel --set calibration.bins=2048 --set output=sums >/dev/null ||
+  fail "equal bins"
+grep -q '"convergence": null' "$scratch/sums/report.json" || fail "equal bins: nothing is known of convergence"
 echo "ok: per channel"
 
 expect 78 'the thresholds of "given" are the model'"'s" "${calibrate[@]}" --set calibration.activations=given

@@ -1,7 +1,7 @@
 """foreign_qdq.py make FLOAT.onnx INPUTS OUT.onnx NAME | check MODEL.onnx INPUTS CHOICES PERCENT: models of another quantizer.
 
 `make` has ONNX Runtime's static quantizer make a Q/DQ model, in one of its ways, of the records in INPUTS (float32, as
-tests/run_simulation.c writes them). `check` runs MODEL on INPUTS in ONNX Runtime: at least PERCENT of its arg-max must be
+tests/run_simulation.c writes them); "biases" have scales that are not those of the accumulators. `check` runs MODEL on INPUTS in ONNX Runtime: at least PERCENT of its arg-max must be
 those that `etalon evaluate --choices` has for the target.
 """
 import sys
@@ -18,6 +18,7 @@ WAYS = {
     "signed": {"per_channel": True, "activation_type": QuantType.QInt8},
     "symmetric": {"per_channel": True, "activation_type": QuantType.QInt8,
                   "extra_options": {"ActivationSymmetric": True}},
+    "biases": {"per_channel": True},
 }
 
 
@@ -34,11 +35,32 @@ class Reader(CalibrationDataReader):
         return next(self.feed, None)
 
 
+def coarsen_biases(path, factor):
+    """Codes of a `factor`-th, by scales that are `factor` times as large: almost the same biases."""
+    model = onnx.load(path)
+    constants = {constant.name: constant for constant in model.graph.initializer}
+    coarsened = 0
+
+    def replace(name, change):
+        constants[name].CopyFrom(onnx.numpy_helper.from_array(change(onnx.numpy_helper.to_array(constants[name])), name))
+
+    for node in model.graph.node:
+        codes = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if codes is not None and codes.data_type == onnx.TensorProto.INT32:
+            replace(node.input[0], lambda x: np.rint(x / factor).astype(np.int32))
+            replace(node.input[1], lambda x: (x * factor).astype(np.float32))
+            coarsened += 1
+    assert coarsened > 0
+    onnx.save(model, path)
+
+
 def make(path, inputs, out, way):
     quant_pre_process(path, out, skip_symbolic_shape=True)  # folds normalisations, as its manual advises
     model = onnx.load(out)
     quantize_static(model, out, Reader(model.graph.input[0].name, records(inputs, model)),
                     quant_format=QuantFormat.QDQ, **WAYS[way])
+    if way == "biases":
+        coarsen_biases(out, 16)
 
 
 def check(path, inputs, choices, percent):

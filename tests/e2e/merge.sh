@@ -102,7 +102,7 @@ expect 0 "72 records are in several archives and are counted as often" \
 for change in "calibration.block=16|calibration.block: expected as in the first archive 8, found 16" \
   "calibration.bins=1024|calibration.bins: expected as in the first archive" \
   "preprocess=[{mean: 3}]|preprocessing, how records are read, granularity or equalization differ" \
-  "calibration.granularity=per-channel|calibration.bins: expected as in the first archive 8192, found 2048" \
+  "calibration.granularity=per-channel|preprocessing, how records are read, granularity or equalization differ" \
   "calibration.activations=isotone|only one of the two has counted what is for isotone (" \
   "calibration.weights=grid-output|only one of the two has counted what is for grid-output (" \
   "model.outputs=[flat]|the model (SHA-256" \

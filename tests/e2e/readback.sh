@@ -78,7 +78,7 @@ demo_job demo "$targets\n$evaluate"
 all demo demo "${every[@]}"
 demo_job symmetric "$targets\ntarget_options: {onnx-qdq: {flavour: tensorrt}, cambricon-mlu270: {float: fp32}}\n$evaluate"
 all symmetric demo onnx-qdq cambricon-mlu270
-foreign demo "$demo/demo.onnx" default channels signed symmetric
+foreign demo "$demo/demo.onnx" default channels signed symmetric biases
 
 # What is no quantized model, or of another network, is refused in a sentence.
 quantized() { "$ETALON" evaluate "$scratch/demo.yaml" --quantized "$1"; }

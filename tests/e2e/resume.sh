@@ -90,7 +90,8 @@ stop USR1 # writes the other generation
 [ -s "$scratch/out/checkpoint/1.h5" ] || fail "one generation only: $(ls "$scratch/out/checkpoint")"
 newest=$(find "$scratch/out/checkpoint" -name '?.h5' -printf '%T@ %p\n' | sort -n | tail -1 | cut -d' ' -f2)
 [ -s "${newest%.h5}.2.h5" ] || fail "no shards: $(ls "$scratch/out/checkpoint")"
-printf damage | dd of="${newest%.h5}.2.h5" bs=1 seek=3000 conv=notrunc 2>/dev/null
+half=$(($(stat -c %s "${newest%.h5}.2.h5") / 2)) # where counts are: elsewhere bytes may be unused
+printf damage | dd of="${newest%.h5}.2.h5" bs=1 seek=$half conv=notrunc 2>/dev/null
 ranks 2 "${calibrate[@]}" "${wide[@]}" >/dev/null 2>"$scratch/stderr" ||
   { cat "$scratch/stderr" >&2; fail "a damaged shard must not stop a run"; }
 grep -q "${newest%.h5}.2.h5.*it is set aside as .*damaged" "$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "the damaged shard is not named"; }

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
+#include "worker/observe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -409,12 +410,13 @@ static void missing_keys_are_named(void **state)
     check_error(job_read("/nowhere/job.yaml", NULL, 0, &err), &err, EX_NOINPUT, "/nowhere/job.yaml");
 }
 
-static void a_tensor_is_as_fine_as_its_channels_unless_bins_are_given(void **state)
+static void whole_values_are_counted_beside_their_channels_unless_bins_are_equal(void **state)
 {
-    struct job *job = must_read("calibration: {channel_bins: 1024, granularity: per-channel}", NULL);
+    struct job *job = must_read("calibration: {granularity: per-channel}", NULL);
+    const struct run_request *q = job_request(job);
 
     (void)state;
-    assert_int_equal(job_request(job)->calibration.bins, 1024);
+    assert_true(observation_has_wholes(q->calibration.bins, q->calibration.channel_bins));
     job_destroy(job);
 }
 
@@ -549,7 +551,7 @@ int main(void)
         cmocka_unit_test(wrong_types_and_ranges_say_what_is_expected_and_found),
         cmocka_unit_test(numbers_must_fit_a_float),
         cmocka_unit_test(missing_keys_are_named),
-        cmocka_unit_test(a_tensor_is_as_fine_as_its_channels_unless_bins_are_given),
+        cmocka_unit_test(whole_values_are_counted_beside_their_channels_unless_bins_are_equal),
         cmocka_unit_test(set_overrides_adds_and_takes_lists),
         cmocka_unit_test(a_wrong_set_says_so),
         cmocka_unit_test(a_small_file_cannot_become_a_large_job),
