@@ -263,8 +263,14 @@ static int read_layer(struct plan *plan, size_t n, struct error *err)
     struct plan_layer layer = plan_layer_of(plan, (int)n);
     struct plan_node *out = &plan->nodes[n];
 
-    if (!has_usable_bias(plan, &layer)) /* a runtime computes such a layer in float */
-        return 0;
+    if (!has_usable_bias(plan, &layer)) /* a runtime computes such a layer in float, but for this one: */
+        return layer.node->op == OP_DENSE && coding_of(plan, layer.node, 2) != NULL
+                   ? fail(
+                         &layer, err,
+                         "its bias has a scale that is not its input's times its weights', which ONNX Runtime takes it "
+                         "for in a Gemm",
+                         (double)coding_of(plan, layer.node, 2)->scale[0])
+                   : 0;
     out->is_quantized = true;
     snprintf(out->method, sizeof out->method, "given");
     return read_weight_scales(plan, &layer, out, err) != 0 || read_weight_codes(plan, &layer, out, err) != 0 ||

@@ -176,6 +176,25 @@ static void a_layer_whose_bias_has_a_scale_of_its_own_is_float(void **state)
     }
 }
 
+/* The file says one thing, and ONNX Runtime computes another. */
+static void a_dense_layer_whose_bias_has_a_scale_of_its_own_is_refused(void **state)
+{
+    struct setting s = new_written();
+    struct coding *bias = coding_of(&s, "v", 2);
+    float scale[8];
+    struct error err;
+
+    (void)state;
+    assert_true(bias->n_scales <= sizeof scale / sizeof *scale);
+    for (size_t i = 0; i < bias->n_scales; i++)
+        scale[i] = 2 * bias->scale[i];
+    bias->scale = scale;
+    assert_null(plan_read(s.graph, &s.profile, &err));
+    assert_int_equal(err.code, EX_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "node \"v\": its bias has a scale"));
+    end_setting(&s);
+}
+
 static void codes_that_no_integer_network_has_are_refused(void **state)
 {
     static const float zero[4] = {0}, three[3] = {1, 1, 1};
@@ -359,6 +378,7 @@ int main(void)
         cmocka_unit_test(what_was_written_is_read_back),
         cmocka_unit_test(a_layer_without_some_of_its_codes_is_float),
         cmocka_unit_test(a_layer_whose_bias_has_a_scale_of_its_own_is_float),
+        cmocka_unit_test(a_dense_layer_whose_bias_has_a_scale_of_its_own_is_refused),
         cmocka_unit_test(codes_that_no_integer_network_has_are_refused),
         cmocka_unit_test(weights_that_something_was_folded_into_are_refused),
         cmocka_unit_test(values_are_matched_by_name_and_place),

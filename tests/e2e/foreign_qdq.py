@@ -1,7 +1,7 @@
 """foreign_qdq.py make FLOAT.onnx INPUTS OUT.onnx NAME | check MODEL.onnx INPUTS CHOICES PERCENT: models of another quantizer.
 
 `make` has ONNX Runtime's static quantizer make a Q/DQ model, in one of its ways, of the records in INPUTS (float32, as
-tests/run_simulation.c writes them); "biases" have scales that are not those of the accumulators. `check` runs MODEL on INPUTS in ONNX Runtime: at least PERCENT of its arg-max must be
+tests/run_simulation.c writes them); with "conv-biases" and "gemm-biases" those have scales that are not those of the accumulators. `check` runs MODEL on INPUTS in ONNX Runtime: at least PERCENT of its arg-max must be
 those that `etalon evaluate --choices` has for the target.
 """
 import sys
@@ -18,7 +18,8 @@ WAYS = {
     "signed": {"per_channel": True, "activation_type": QuantType.QInt8},
     "symmetric": {"per_channel": True, "activation_type": QuantType.QInt8,
                   "extra_options": {"ActivationSymmetric": True}},
-    "biases": {"per_channel": True},
+    "conv-biases": {"per_channel": True},
+    "gemm-biases": {"per_channel": True},
 }
 
 
@@ -35,22 +36,20 @@ class Reader(CalibrationDataReader):
         return next(self.feed, None)
 
 
-def coarsen_biases(path, factor):
-    """Codes of a `factor`-th, by scales that are `factor` times as large: almost the same biases."""
+def coarsen_biases(path, op, factor):
+    """Codes of a `factor`-th, by scales that are `factor` times as large: almost the same biases of these operators."""
     model = onnx.load(path)
     constants = {constant.name: constant for constant in model.graph.initializer}
-    coarsened = 0
+    biases = {node.input[2] for node in model.graph.node if node.op_type == op and len(node.input) > 2}
 
     def replace(name, change):
         constants[name].CopyFrom(onnx.numpy_helper.from_array(change(onnx.numpy_helper.to_array(constants[name])), name))
 
     for node in model.graph.node:
-        codes = constants.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
-        if codes is not None and codes.data_type == onnx.TensorProto.INT32:
+        if node.output[0] in biases:
             replace(node.input[0], lambda x: np.rint(x / factor).astype(np.int32))
             replace(node.input[1], lambda x: (x * factor).astype(np.float32))
-            coarsened += 1
-    assert coarsened > 0
+    assert biases
     onnx.save(model, path)
 
 
@@ -59,8 +58,8 @@ def make(path, inputs, out, way):
     model = onnx.load(out)
     quantize_static(model, out, Reader(model.graph.input[0].name, records(inputs, model)),
                     quant_format=QuantFormat.QDQ, **WAYS[way])
-    if way == "biases":
-        coarsen_biases(out, 16)
+    if way.endswith("-biases"):
+        coarsen_biases(out, way.removesuffix("-biases").capitalize(), 16)
 
 
 def check(path, inputs, choices, percent):

@@ -78,7 +78,11 @@ demo_job demo "$targets\n$evaluate"
 all demo demo "${every[@]}"
 demo_job symmetric "$targets\ntarget_options: {onnx-qdq: {flavour: tensorrt}, cambricon-mlu270: {float: fp32}}\n$evaluate"
 all symmetric demo onnx-qdq cambricon-mlu270
-foreign demo "$demo/demo.onnx" default channels signed symmetric biases
+foreign demo "$demo/demo.onnx" default channels signed symmetric conv-biases
+"$PYTHON" "$here/foreign_qdq.py" make "$demo/demo.onnx" "$scratch/demo.inputs/input.0" "$scratch/gemm.onnx" gemm-biases \
+  2>/dev/null || fail "gemm-biases"
+expect 69 "its bias has a scale that is not its input's times its weights'" \
+  "$ETALON" evaluate "$scratch/demo.yaml" --quantized "onnx-qdq=$scratch/gemm.onnx"
 
 # What is no quantized model, or of another network, is refused in a sentence.
 quantized() { "$ETALON" evaluate "$scratch/demo.yaml" --quantized "$1"; }
