@@ -50,7 +50,9 @@ int exporter_write_file(struct output *output, const char *base, const char *end
 /* What protobuf-c packs piece by piece; weights come in one piece, from where they are. */
 struct stream {
     ProtobufCBuffer buffer;
+    const char *name;
     FILE *file;
+    size_t size;
     int why; /* errno of the first failure */
 };
 
@@ -62,36 +64,61 @@ static void append(ProtobufCBuffer *buffer, size_t size, const uint8_t *data)
         stream->why = errno != 0 ? errno : EIO;
 }
 
-static int write_message(const char *path, const ProtobufCMessage *message, struct error *err)
+static int add_part(struct stream *stream, const ProtobufCMessage *message, struct error *err)
 {
-    struct stream stream = {.buffer = {append}, .file = fopen(path, "we")};
+    stream->size += protobuf_c_message_get_packed_size(message);
+    if (stream->size > INT32_MAX)
+        return error_set(err, EX_UNAVAILABLE, "%s would have %zu bytes or more, a protobuf file holds at most 2^31 - 1",
+                         stream->name, stream->size);
+    protobuf_c_message_pack_to_buffer(message, &stream->buffer);
+    return 0;
+}
+
+static int write_parts(const char *path, const char *name, size_t n, exporter_part *part, void *context,
+                       struct error *err)
+{
+    struct stream stream = {.buffer = {append}, .name = name, .file = fopen(path, "we")};
+    int rc = 0;
 
     if (stream.file == NULL)
         return error_set(err, EX_CANTCREAT, "%s: cannot be opened for writing: %s", path, strerror(errno));
     errno = 0;
-    protobuf_c_message_pack_to_buffer(message, &stream.buffer);
+    for (size_t i = 0; i < n && rc == 0 && stream.why == 0; i++) {
+        const ProtobufCMessage *message = part(context, i, err);
+
+        rc = message == NULL ? -1 : add_part(&stream, message, err);
+    }
     if (fclose(stream.file) != 0 && stream.why == 0)
         stream.why = errno;
-    return stream.why == 0 ? 0 : error_set(err, EX_IOERR, "%s: cannot be written: %s", path, strerror(stream.why));
+    if (rc == 0 && stream.why != 0)
+        return error_set(err, EX_IOERR, "%s: cannot be written: %s", path, strerror(stream.why));
+    return rc;
 }
 
-int exporter_write_message(struct output *output, const char *base, const char *ending, const ProtobufCMessage *message,
-                           struct error *err)
+int exporter_write_parts(struct output *output, const char *base, const char *ending, size_t n, exporter_part *part,
+                         void *context, struct error *err)
 {
-    size_t size = protobuf_c_message_get_packed_size(message);
-    const char *path;
-    char *name;
+    char *name = create_name(base, ending, err);
+    const char *path = name == NULL ? NULL : output_begin(output, name, err);
     int rc = -1;
 
-    if (size > INT32_MAX)
-        return error_set(err, EX_UNAVAILABLE, "%s%s would have %zu bytes, a protobuf file holds at most 2^31 - 1", base,
-                         ending, size);
-    name = create_name(base, ending, err);
-    path = name == NULL ? NULL : output_begin(output, name, err);
-    if (path != NULL && write_message(path, message, err) != 0)
+    if (path != NULL && write_parts(path, name, n, part, context, err) != 0)
         output_cancel(output);
     else if (path != NULL)
         rc = output_commit(output, true, NULL, NULL, err);
     free(name);
     return rc;
+}
+
+static const ProtobufCMessage *whole(void *context, size_t i, struct error *err)
+{
+    (void)i;
+    (void)err;
+    return *(const ProtobufCMessage **)context;
+}
+
+int exporter_write_message(struct output *output, const char *base, const char *ending, const ProtobufCMessage *message,
+                           struct error *err)
+{
+    return exporter_write_parts(output, base, ending, 1, whole, &message, err);
 }

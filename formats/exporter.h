@@ -38,5 +38,10 @@ int exporter_write_file(struct output *output, const char *base, const char *end
 /* `message` packed as <base><ending>, without a copy of it in memory. EX_UNAVAILABLE beyond the 2 GiB of protobuf. */
 int exporter_write_message(struct output *output, const char *base, const char *ending, const ProtobufCMessage *message,
                            struct error *err);
+/* The same of a message in n parts, of which not all need be in memory at once: packed one behind the other they are
+ * it. part(context, i, err) lends part i until it is called again; NULL with err set ends in that error. */
+typedef const ProtobufCMessage *exporter_part(void *context, size_t i, struct error *err);
+int exporter_write_parts(struct output *output, const char *base, const char *ending, size_t n, exporter_part *part,
+                         void *context, struct error *err);
 
 #endif

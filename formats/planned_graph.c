@@ -61,8 +61,8 @@ static int add_bias(struct planned_graph *planned, const struct plan_node *p, bo
     return 0;
 }
 
-static int replace_constants(struct planned_graph *planned, const struct plan_node *p, bool as_codes, struct node *node,
-                             struct error *err)
+static int replace_constants(struct planned_graph *planned, const struct plan_node *p, bool weights_too, bool as_codes,
+                             struct node *node, struct error *err)
 {
     int *inputs = arena_create_array(planned->arena, BIAS + 1, sizeof *inputs, err);
 
@@ -70,13 +70,12 @@ static int replace_constants(struct planned_graph *planned, const struct plan_no
         return -1;
     memcpy(inputs, node->inputs, node->n_inputs * sizeof *inputs);
     node->inputs = inputs;
-    if (as_codes && add_weight_codes(planned, p, node, err) != 0)
+    if (weights_too && add_weight_codes(planned, p, node, err) != 0)
         return -1;
     return (as_codes ? p->bias_codes != NULL : p->bias != NULL) ? add_bias(planned, p, as_codes, node, err) : 0;
 }
 
-int planned_graph_init(struct planned_graph *planned, const struct plan *plan, enum planned_constants what,
-                       struct error *err)
+int planned_graph_init(struct planned_graph *planned, const struct plan *plan, const bool *codes_of, struct error *err)
 {
     const struct graph *from = plan->graph;
     struct value *values;
@@ -93,7 +92,8 @@ int planned_graph_init(struct planned_graph *planned, const struct plan *plan, e
     planned->graph.nodes = memcpy(nodes, from->nodes, from->n_nodes * sizeof *nodes);
     for (size_t n = 0; n < from->n_nodes; n++)
         if (plan->nodes[n].is_quantized && plan->nodes[n].n_weight_scales > 0 &&
-            replace_constants(planned, &plan->nodes[n], what == PLANNED_CODES, &nodes[n], err) != 0)
+            replace_constants(planned, &plan->nodes[n], codes_of != NULL && codes_of[n], codes_of != NULL, &nodes[n],
+                              err) != 0)
             return -1;
     return 0;
 }

@@ -46,19 +46,43 @@ static void drop_parameters(Caffe__LayerParameter *layer)
     }
 }
 
+/* A network in parts: all but its layers, which are the last field of the message, and then layer by layer. */
+struct parts {
+    const struct caffe_writer *w;
+    caffe_fill *fill; /* NULL: layers are complete */
+    void *context;
+    Caffe__NetParameter net;
+    Caffe__LayerParameter layer, *list[1];
+};
+
+static const ProtobufCMessage *part(void *context, size_t i, struct error *err)
+{
+    struct parts *p = context;
+
+    if (i == 0) {
+        p->net = p->w->net;
+        p->net.n_layer = 0;
+        return &p->net.base;
+    }
+    caffe__net_parameter__init(&p->net);
+    p->layer = *p->w->net.layer[i - 1];
+    drop_parameters(&p->layer);
+    p->net.n_layer = 1;
+    p->net.layer = p->list;
+    p->list[0] = &p->layer;
+    return p->fill != NULL && p->fill(p->context, i - 1, &p->layer, err) != 0 ? NULL : &p->net.base;
+}
+
+int caffe_write_filled(const struct caffe_writer *w, caffe_fill *fill, void *context, const char *base,
+                       const char *ending, struct output *output, struct error *err)
+{
+    struct parts parts = {.w = w, .fill = fill, .context = context};
+
+    return exporter_write_parts(output, base, ending, 1 + w->net.n_layer, part, &parts, err);
+}
+
 int caffe_write_weights(const struct caffe_writer *w, const char *base, const char *ending, struct output *output,
                         struct error *err)
 {
-    Caffe__NetParameter net = w->net;
-    Caffe__LayerParameter *layers = arena_create_array(w->arena, net.n_layer, sizeof *layers, err);
-
-    net.layer = arena_create_array(w->arena, net.n_layer, sizeof *net.layer, err);
-    if (layers == NULL || net.layer == NULL)
-        return -1;
-    for (size_t i = 0; i < net.n_layer; i++) {
-        layers[i] = *w->net.layer[i];
-        drop_parameters(&layers[i]);
-        net.layer[i] = &layers[i];
-    }
-    return exporter_write_message(output, base, ending, &net.base, err);
+    return caffe_write_filled(w, NULL, NULL, base, ending, output, err);
 }

@@ -15,5 +15,10 @@ int caffe_write_text(const struct caffe_writer *w, const char *base, const char 
 /* <base><ending>, a caffemodel: layers without their parameters. */
 int caffe_write_weights(const struct caffe_writer *w, const char *base, const char *ending, struct output *output,
                         struct error *err);
+/* The same of layers that are completed one by one: fill(context, i, layer, err) is given a copy of layer i, without
+ * its parameters; its blobs are the writer's own. What it puts there need only last until it is called again. */
+typedef int caffe_fill(void *context, size_t i, Caffe__LayerParameter *layer, struct error *err);
+int caffe_write_filled(const struct caffe_writer *w, caffe_fill *fill, void *context, const char *base,
+                       const char *ending, struct output *output, struct error *err);
 
 #endif

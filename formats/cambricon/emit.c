@@ -85,7 +85,7 @@ static int emit(const char *folder, const struct plan *plan, const struct emit_i
 
     if (n >= (int)sizeof e.base - 8)
         return error_set(err, EX_CANTCREAT, "the name of model \"%s\" is too long for a file", info->model_name);
-    rc = planned_graph_init(&planned, plan, PLANNED_BIASES, err);
+    rc = planned_graph_init(&planned, plan, NULL, err);
     e.graph = &planned.graph;
     if (rc == 0)
         rc = emit_all(&e, err);

@@ -154,9 +154,9 @@ static int write_float(const struct emitter *e, struct sophon_net *net, struct e
 /* For who makes integers of floats and our thresholds: floats that become our integers. */
 static int write_tuned(const struct emitter *e, struct sophon_net *net, const struct graph *codes, struct error *err)
 {
-    if (sophon_net_init(net, e->plan, codes, err) != 0 || sophon_put_reals(net, err) != 0 ||
-        write_text(e, net, "_deploy_fp32_tuned.prototxt", err) != 0 ||
-        write_weights(e, net, "_tuned.fp32umodel", err) != 0 || use_data_layers(e, net, false, err) != 0)
+    if (sophon_net_init(net, e->plan, codes, err) != 0 || write_text(e, net, "_deploy_fp32_tuned.prototxt", err) != 0 ||
+        sophon_write_reals(net, e->base, "_tuned.fp32umodel", e->output, err) != 0 ||
+        use_data_layers(e, net, false, err) != 0)
         return -1;
     sophon_put_choices(net);
     return write_text(e, net, "_test_fp32_tuned.prototxt", err);
@@ -172,7 +172,7 @@ static int write_integers(const struct emitter *e, struct sophon_net *net, const
         move_int8_scale(net, err) != 0 || write_text(e, net, "_test_int8_unique_top.prototxt", err) != 0)
         return -1;
     net->writer.net.has_int8_scale = true;
-    return sophon_put_integers(net, err) != 0 ? -1 : write_weights(e, net, ".int8umodel", err);
+    return sophon_put_steps(net, err) != 0 ? -1 : sophon_write_integers(net, e->base, ".int8umodel", e->output, err);
 }
 
 static int emit_float(const struct emitter *e, struct error *err)
@@ -185,18 +185,21 @@ static int emit_float(const struct emitter *e, struct error *err)
 }
 
 /* Of the plan's codes. */
-static int emit_planned(const struct emitter *e,
-                        int (*write)(const struct emitter *, struct sophon_net *, const struct graph *, struct error *),
-                        struct error *err)
+static int emit_planned(const struct emitter *e, struct error *err)
 {
-    struct planned_graph planned;
-    struct sophon_net net = {0};
-    int rc = planned_graph_init(&planned, e->plan, PLANNED_CODES, err);
+    struct planned_graph planned = {0};
+    struct sophon_net tuned = {0}, integers = {0};
+    bool *codes_of = sophon_find_restated(e->plan, err);
+    int rc = codes_of == NULL || planned_graph_init(&planned, e->plan, codes_of, err) != 0 ||
+                     write_tuned(e, &tuned, &planned.graph, err) != 0 ||
+                     write_integers(e, &integers, &planned.graph, err) != 0
+                 ? -1
+                 : 0;
 
-    if (rc == 0)
-        rc = write(e, &net, &planned.graph, err);
-    sophon_net_fini(&net);
+    sophon_net_fini(&tuned);
+    sophon_net_fini(&integers);
     planned_graph_fini(&planned);
+    free(codes_of);
     return rc;
 }
 
@@ -218,8 +221,7 @@ static int emit(const struct plan *plan, const struct emit_info *info, struct ou
 
     if (n >= (int)sizeof e.base)
         return error_set(err, EX_CANTCREAT, "the name of model \"%s\" is too long for a file", info->model_name);
-    if (emit_float(&e, err) != 0 || emit_planned(&e, write_tuned, err) != 0 ||
-        emit_planned(&e, write_integers, err) != 0)
+    if (emit_float(&e, err) != 0 || emit_planned(&e, err) != 0)
         return -1;
     return exporter_write_file(output, sophon_bm1684_profile.name, "/README", readme, sizeof readme - 1, err);
 }

@@ -8,6 +8,7 @@
 #ifndef ETALON_SOPHON_H
 #define ETALON_SOPHON_H
 
+#include "common/output.h"
 #include "common/plan.h"
 #include "formats/caffe/write.h"
 
@@ -38,12 +39,21 @@ bool sophon_is_float(const struct plan *plan, const struct sophon_layer *layer);
 float sophon_int8_scale(const struct plan *plan);
 /* For the vendor's own calibrator: the plan's thresholds, and the layers that stay in float. */
 void sophon_put_choices(struct sophon_net *net);
-/* Puts what the integers stand for in the place of a network of codes: floats of which the chip's rule makes them
- * again.
- */
-int sophon_put_reals(struct sophon_net *net, struct error *err);
-/* Makes integers of the weights of a network of codes, with scales and shifts, thresholds of blobs beside them. */
-int sophon_put_integers(struct sophon_net *net, struct error *err);
+/* For ours: thresholds and steps of blobs, and how operands are brought to the steps of what is made of them. */
+int sophon_put_steps(struct sophon_net *net, struct error *err);
+
+/* --- weights.c: of networks of codes --- */
+
+/* codes_of (planned_graph.h) for a network of codes, to be freed with free(): the nodes whose weights Caffe's writer
+ * restates. Of all others the codes lie as the weights do, and are taken from the plan layer by layer. NULL: EX_OSERR,
+ * or as sophon_net_init. */
+bool *sophon_find_restated(const struct plan *plan, struct error *err);
+/* <base><ending>, a caffemodel with what the integers stand for: floats of which the chip's rule makes them again. */
+int sophon_write_reals(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+                       struct error *err);
+/* The same with the integers, with scales and shifts. */
+int sophon_write_integers(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+                          struct error *err);
 
 /* --- tables.c: text for tpu-mlir; to be freed with free() --- */
 

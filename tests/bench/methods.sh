@@ -7,41 +7,17 @@
 #
 # By default every granularity, every network and every method of `etalon methods`.
 set -euo pipefail
-shopt -s inherit_errexit
-source=$(cd "$(dirname "$0")/../.." && pwd)
-etalon=$source/build/release/etalon data=$source/../shared/data threads=1 granularities="mixed per-tensor per-channel"
-networks="resnet20 mobilenet025 lenet"
-while getopts e:d:j:g:n: option; do
-  case $option in
-    e) etalon=$OPTARG ;;
-    d) data=$OPTARG ;;
-    j) threads=$OPTARG ;;
-    g) granularities=$OPTARG ;;
-    n) networks=$OPTARG ;;
-    *) exit 64 ;;
-  esac
-done
-shift $((OPTIND - 1))
-[ -d "$data" ] || { echo "skipped: $data, the real networks, is absent"; exit 77; }
+granularities="mixed per-tensor per-channel" networks="resnet20 mobilenet025 lenet"
+declare -A option_of=([g]=granularities [n]=networks)
+. "$(dirname "$0")/real.sh"
 methods=("$@")
 [ $# -gt 0 ] || mapfile -t methods < <("$etalon" methods | awk '$1 == "activations" && $2 != "given" {print $2}')
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/etalon-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
 
-awk 'NR % 15 == 8 && n++ < 64' "$data/cifar10/calibration.txt" >"$scratch/calibration.txt"
 sed 's/.* //' "$data/cifar10/evaluation.txt" >"$scratch/cifar.labels"
-cifar="dataset: {kind: images, path: $data/cifar10, list: calibration.txt}
-evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt}}"
-cat >"$scratch/resnet20.yaml" <<JOB
-model: {file: $data/resnet20/resnet20_opset13.onnx}
-$cifar
-preprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]
-JOB
-cat >"$scratch/mobilenet025.yaml" <<JOB
-model: {file: $data/mobilenet025/mobilenet025_cifar10_opset13.onnx}
-$cifar
-preprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]
-JOB
+for network in resnet20 mobilenet025; do
+  { cifar $network && echo "evaluate: {dataset: {kind: images, path: $data/cifar10, list: $data/cifar10/evaluation.txt}}"; } \
+    >"$scratch/$network.yaml"
+done
 cat >"$scratch/lenet.yaml" <<JOB
 model: {file: $data/lenet/lenet_train_test.prototxt, weights: $data/lenet/lenet_iter_10000.caffemodel, inputs: {data: [1, 1, 28, 28]}}
 dataset: {kind: lmdb, path: $data/lmdb/mnist_test1000_lmdb, limit: 64}

@@ -7,40 +7,13 @@
 #
 # EVERY: only every so many records of the evaluation set, default 4. By default two passes and mse, kl and minmax.
 set -euo pipefail
-shopt -s inherit_errexit
-source=$(cd "$(dirname "$0")/../.." && pwd)
-etalon=$source/build/release/etalon data=$source/../shared/data threads=1 every=4 passes=2
-targets="onnx-qdq tnn sophon-bm1684 cambricon-mlu270"
-while getopts e:d:j:n:p:t: option; do
-  case $option in
-    e) etalon=$OPTARG ;;
-    d) data=$OPTARG ;;
-    j) threads=$OPTARG ;;
-    n) every=$OPTARG ;;
-    p) passes=$OPTARG ;;
-    t) targets=$OPTARG ;;
-    *) exit 64 ;;
-  esac
-done
-shift $((OPTIND - 1))
-[ -d "$data" ] || { echo "skipped: $data, the real networks, is absent"; exit 77; }
+every=4 passes=2 targets="onnx-qdq tnn sophon-bm1684 cambricon-mlu270"
+declare -A option_of=([n]=every [p]=passes [t]=targets)
+. "$(dirname "$0")/real.sh"
 methods=("$@")
 [ $# -gt 0 ] || methods=(mse kl minmax)
-scratch=$(mktemp -d "${TMPDIR:-/tmp}/etalon-bench.XXXXXX")
-trap 'rm -rf "$scratch"' EXIT
-
-awk 'NR % 15 == 8 && n++ < 64' "$data/cifar10/calibration.txt" >"$scratch/calibration.txt"
 awk -v every="$every" 'NR % every == 0' "$data/cifar10/evaluation.txt" >"$scratch/evaluation.txt"
-cifar="dataset: {kind: images, path: $data/cifar10, list: calibration.txt}"
 other="{kind: images, path: $data/cifar10, list: $scratch/evaluation.txt}"
-declare -A job=(
-  [resnet20]="model: {file: $data/resnet20/resnet20_opset13.onnx}
-$cifar
-preprocess: [{channels: rgb}, {divide: 255}, {mean: [0.485, 0.456, 0.406]}, {divide: [0.229, 0.224, 0.225]}]"
-  [mobilenet025]="model: {file: $data/mobilenet025/mobilenet025_cifar10_opset13.onnx}
-$cifar
-preprocess: [{channels: rgb}, {resize: {height: 128, width: 128, filter: bilinear}}, {divide: 127.5}, {mean: 1}]"
-)
 
 # figures NETWORK METHOD PASSES SET: "agreement sqnr" of every target, a line each. The plans of one run are in its archive.
 figures() {
@@ -56,7 +29,7 @@ figures() {
 echo "| network | activations | target | these records, dB | others, dB | agreement, % |"
 echo "|---|---|---|---|---|---|"
 for network in resnet20 mobilenet025; do
-  printf '%s\ntargets: [%s]\noutput: out\n' "${job[$network]}" "${targets// /, }" >"$scratch/$network.yaml"
+  printf '%s\ntargets: [%s]\noutput: out\n' "$(cifar $network)" "${targets// /, }" >"$scratch/$network.yaml"
   for method in "${methods[@]}"; do
     for n in 0 "$passes"; do
       "$etalon" calibrate -q "$scratch/$network.yaml" --set evaluate.skip=true --set "output=$scratch/$network-$method-$n" \
