@@ -10,15 +10,15 @@
 
 /* Sums run in so many lanes, on every machine: in one, each addition waits for the last. */
 enum { LANES = 8 };
-typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
-typedef float narrow_lanes __attribute__((vector_size(LANES * sizeof(float))));
-typedef int64_t bit_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef double double_lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef float float_lanes __attribute__((vector_size(LANES * sizeof(float))));
+typedef int64_t int64_lanes __attribute__((vector_size(LANES * sizeof(int64_t))));
 
 struct error_sums {
     double signal, noise, product, simulated, largest;
 };
 
-static double sum_lanes(const lanes *x)
+static double sum_lanes(const double_lanes *x)
 {
     double sum = 0;
 
@@ -30,26 +30,26 @@ static double sum_lanes(const lanes *x)
 /* n is a multiple of LANES. */
 ISA_CLONES static void add_errors(const float *x, const float *y, size_t n, struct error_sums *sums)
 {
-    lanes signal = {0}, noise = {0}, product = {0}, simulated = {0}, largest = {0};
-    const bit_lanes sign = (bit_lanes){0} + INT64_MIN;
+    double_lanes signal = {0}, noise = {0}, product = {0}, simulated = {0}, largest = {0};
+    const int64_lanes sign = (int64_lanes){0} + INT64_MIN;
 
     for (size_t i = 0; i < n; i += LANES) {
-        narrow_lanes p, q;
-        lanes a, b, d;
-        bit_lanes magnitude, is_larger;
+        float_lanes p, q;
+        double_lanes a, b, d;
+        int64_lanes magnitude, is_larger;
 
         memcpy(&p, x + i, sizeof p);
         memcpy(&q, y + i, sizeof q);
-        a = __builtin_convertvector(p, lanes);
-        b = __builtin_convertvector(q, lanes);
+        a = __builtin_convertvector(p, double_lanes);
+        b = __builtin_convertvector(q, double_lanes);
         d = a - b;
         signal += a * a;
         noise += d * d;
         product += a * b;
         simulated += b * b;
-        magnitude = (bit_lanes)d & ~sign;
-        is_larger = (lanes)magnitude > largest;
-        largest = (lanes)((magnitude & is_larger) | ((bit_lanes)largest & ~is_larger));
+        magnitude = (int64_lanes)d & ~sign;
+        is_larger = (double_lanes)magnitude > largest;
+        largest = (double_lanes)((magnitude & is_larger) | ((int64_lanes)largest & ~is_larger));
     }
     sums->signal = sum_lanes(&signal);
     sums->noise = sum_lanes(&noise);

@@ -191,18 +191,18 @@ static void run_block(struct sim_conv *c, const char *image, size_t first, size_
 }
 
 /* 16 neighbouring channels. Loops over arrays were left scalar by GCC 12: 4 times as slow on MobileNet's 3 x 3. */
-typedef int16_t narrow_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int16_t))));
-typedef int32_t lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int32_t))));
-typedef int64_t wide_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int64_t))));
+typedef int16_t int16_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int16_t))));
+typedef int32_t int32_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int32_t))));
+typedef int64_t int64_lanes __attribute__((vector_size(INT_GEMM_LANES * sizeof(int64_t))));
 
 /* Through memory: vectors of this size have no settled way to be returned. */
-ISA_INLINE void multiply_lanes(const int16_t *x, const int16_t *w, lanes *product)
+ISA_INLINE void multiply_lanes(const int16_t *x, const int16_t *w, int32_lanes *product)
 {
-    narrow_lanes a, b;
+    int16_lanes a, b;
 
     memcpy(&a, x, sizeof a);
     memcpy(&b, w, sizeof b);
-    *product = __builtin_convertvector(a, lanes) * __builtin_convertvector(b, lanes);
+    *product = __builtin_convertvector(a, int32_lanes) * __builtin_convertvector(b, int32_lanes);
 }
 
 /* sums[o] = sum over n taps of rows[t][channel + o] x taps[t][channel + o], o < channels rounded up to whole lanes;
@@ -211,7 +211,7 @@ ISA_CLONES static void add_taps(const int16_t *const *rows, const int16_t *const
                                 size_t channels, int32_t *sums)
 {
     for (size_t o = 0; o < channels; o += INT_GEMM_LANES) {
-        lanes product, sum = {0};
+        int32_lanes product, sum = {0};
 
         for (size_t t = 0; t < n; t++) {
             multiply_lanes(rows[t] + channel + o, taps[t] + channel + o, &product);
@@ -225,12 +225,12 @@ ISA_CLONES static void add_wide_taps(const int16_t *const *rows, const int16_t *
                                      size_t channels, int64_t *sums)
 {
     for (size_t o = 0; o < channels; o += INT_GEMM_LANES) {
-        wide_lanes sum = {0};
-        lanes product;
+        int64_lanes sum = {0};
+        int32_lanes product;
 
         for (size_t t = 0; t < n; t++) {
             multiply_lanes(rows[t] + channel + o, taps[t] + channel + o, &product);
-            sum += __builtin_convertvector(product, wide_lanes);
+            sum += __builtin_convertvector(product, int64_lanes);
         }
         memcpy(sums + o, &sum, sizeof sum);
     }

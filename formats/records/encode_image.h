@@ -27,6 +27,8 @@ struct image_pixels {
 /* Replaces what `out` held. EX_DATAERR: larger than the format can say (JPEG: 65500 a side). EX_OSERR. */
 int encode_png(const struct image_pixels *image, struct encoded_image *out, struct error *err);
 int encode_jpeg(const struct image_pixels *image, struct encoded_image *out, struct error *err);
+/* At another quality, 1 to 100. */
+int encode_jpeg_at(const struct image_pixels *image, int quality, struct encoded_image *out, struct error *err);
 
 struct image_encoder {
     const char *name; /* also the extension of its files */

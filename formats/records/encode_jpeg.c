@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { QUALITY = 95 }; /* cv::imencode's default */
+enum { DEFAULT_QUALITY = 95 }; /* cv::imencode's */
 
 struct jpeg_failure {
     struct jpeg_error_mgr manager; /* first: libjpeg knows this part */
@@ -26,14 +26,14 @@ static void on_message(j_common_ptr common)
 }
 
 /* Leaves by longjmp on a fatal error. */
-static void write_image(struct jpeg_compress_struct *jpeg, const struct image_pixels *image)
+static void write_image(struct jpeg_compress_struct *jpeg, const struct image_pixels *image, int quality)
 {
     jpeg->image_width = (JDIMENSION)image->width;
     jpeg->image_height = (JDIMENSION)image->height;
     jpeg->input_components = (int)image->channels;
     jpeg->in_color_space = image->channels == 1 ? JCS_GRAYSCALE : image->is_bgr ? JCS_EXT_BGR : JCS_RGB;
     jpeg_set_defaults(jpeg);
-    jpeg_set_quality(jpeg, QUALITY, TRUE);
+    jpeg_set_quality(jpeg, quality, TRUE);
     jpeg_start_compress(jpeg, TRUE);
     while (jpeg->next_scanline < jpeg->image_height) {
         /* libjpeg only reads it */
@@ -54,7 +54,8 @@ static int copy_out(const uint8_t *bytes, size_t size, struct encoded_image *out
 }
 
 /* Leaves 0 with the file in *written, or -1 with err; apart, so that no variable lives across the longjmp. */
-static int compress(const struct image_pixels *image, unsigned char **written, unsigned long *size, struct error *err)
+static int compress(const struct image_pixels *image, int quality, unsigned char **written, unsigned long *size,
+                    struct error *err)
 {
     struct jpeg_compress_struct jpeg;
     struct jpeg_failure failure;
@@ -72,12 +73,12 @@ static int compress(const struct image_pixels *image, unsigned char **written, u
     }
     jpeg_create_compress(&jpeg);
     jpeg_mem_dest(&jpeg, written, size);
-    write_image(&jpeg, image);
+    write_image(&jpeg, image, quality);
     jpeg_destroy_compress(&jpeg);
     return 0;
 }
 
-int encode_jpeg(const struct image_pixels *image, struct encoded_image *out, struct error *err)
+int encode_jpeg_at(const struct image_pixels *image, int quality, struct encoded_image *out, struct error *err)
 {
     unsigned char *written = NULL;
     unsigned long size = 0;
@@ -87,9 +88,14 @@ int encode_jpeg(const struct image_pixels *image, struct encoded_image *out, str
     if (image->height > JPEG_MAX_DIMENSION || image->width > JPEG_MAX_DIMENSION)
         return error_set(err, EX_DATAERR, "expected at most %ld pixels a side for JPEG, found %zu x %zu",
                          JPEG_MAX_DIMENSION, image->height, image->width);
-    rc = compress(image, &written, &size, err);
+    rc = compress(image, quality, &written, &size, err);
     if (rc == 0)
         rc = copy_out(written, size, out, err);
     free(written);
     return rc;
+}
+
+int encode_jpeg(const struct image_pixels *image, struct encoded_image *out, struct error *err)
+{
+    return encode_jpeg_at(image, DEFAULT_QUALITY, out, err);
 }

@@ -18,7 +18,6 @@
 #include "jobs/options.h"
 
 #include <errno.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,63 +25,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jpeglib.h>
-
 enum { PATH_BYTES = 4096, MAX_PICTURES = 1000000, QUALITY = 90 };
 
 /* ---- one file ---- */
 
-/* libjpeg ends the process on errors unless error_exit jumps away. */
-struct jpeg_failure {
-    struct jpeg_error_mgr manager; /* first: libjpeg hands back a pointer to it */
-    jmp_buf resume;
-};
-
-static void jpeg_fail(j_common_ptr jpeg)
-{
-    longjmp(((struct jpeg_failure *)jpeg->err)->resume, 1);
-}
-
-static int encode(const struct picture *picture, FILE *file)
-{
-    struct jpeg_compress_struct jpeg;
-    struct jpeg_failure failure;
-
-    jpeg.err = jpeg_std_error(&failure.manager);
-    failure.manager.error_exit = jpeg_fail;
-    jpeg_create_compress(&jpeg);
-    if (setjmp(failure.resume) != 0) {
-        jpeg_destroy_compress(&jpeg);
-        return -1;
-    }
-    jpeg_stdio_dest(&jpeg, file);
-    jpeg.image_width = jpeg.image_height = PICTURE_SIDE;
-    jpeg.input_components = 3;
-    jpeg.in_color_space = JCS_RGB;
-    jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, QUALITY, TRUE);
-    jpeg_start_compress(&jpeg, TRUE);
-    for (size_t row = 0; row < PICTURE_SIDE; row++) {
-        JSAMPROW pixels = (JSAMPROW)picture->rgb[row];
-
-        jpeg_write_scanlines(&jpeg, &pixels, 1);
-    }
-    jpeg_finish_compress(&jpeg);
-    jpeg_destroy_compress(&jpeg);
-    return 0;
-}
-
-static int write_picture(const char *path, const struct picture *picture, struct error *err)
+static int write_bytes(const char *path, const struct encoded_image *image, struct error *err)
 {
     FILE *file = fopen(path, "wb");
-    int rc;
+    bool failed;
 
     if (file == NULL)
         return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
-    rc = encode(picture, file);
-    if (fclose(file) != 0 || rc != 0)
-        return error_set(err, EX_IOERR, "%s: cannot be written", path);
-    return 0;
+    failed = fwrite(image->bytes, 1, image->size, file) != image->size;
+    return fclose(file) != 0 || failed ? error_set(err, EX_IOERR, "%s: cannot be written", path) : 0;
+}
+
+static int write_picture(const char *path, const struct picture *picture, struct encoded_image *file, struct error *err)
+{
+    const struct image_pixels pixels = {&picture->rgb[0][0][0], 3, PICTURE_SIDE, PICTURE_SIDE, false};
+
+    return encode_jpeg_at(&pixels, QUALITY, file, err) != 0 ? -1 : write_bytes(path, file, err);
 }
 
 /* ---- one split ---- */
@@ -116,21 +78,23 @@ static int make_folders(const char *out, const char *split, struct error *err)
 
 static int write_pictures(const char *out, const struct split *split, uint64_t seed, FILE *list, struct error *err)
 {
+    struct encoded_image file = {0};
     struct picture picture;
     char path[PATH_BYTES];
+    int rc = 0;
 
-    for (uint64_t i = 0; i < split->n; i++) {
+    for (uint64_t i = 0; rc == 0 && i < split->n; i++) {
         size_t label = (size_t)(i % PICTURE_CLASSES);
         int inside = snprintf(path, sizeof path, "%s/", out);
 
         snprintf(path + inside, sizeof path - (size_t)inside, "%s/%s/%04llu.jpg", split->name, picture_class(label),
                  (unsigned long long)(i / PICTURE_CLASSES));
         picture_draw(seed, i, label, &picture);
-        if (write_picture(path, &picture, err) != 0)
-            return -1;
+        rc = write_picture(path, &picture, &file, err);
         fprintf(list, "%s %zu\n", path + inside, label); /* fclose tells whether it was written */
     }
-    return 0;
+    free(file.bytes);
+    return rc;
 }
 
 static int write_split(const char *out, const struct split *split, uint64_t seed, struct error *err)
@@ -152,17 +116,6 @@ static int write_split(const char *out, const struct split *split, uint64_t seed
 }
 
 /* ---- one split of scenes ---- */
-
-static int write_bytes(const char *path, const struct encoded_image *image, struct error *err)
-{
-    FILE *file = fopen(path, "wb");
-    bool failed;
-
-    if (file == NULL)
-        return error_set(err, EX_CANTCREAT, "%s: %s", path, strerror(errno));
-    failed = fwrite(image->bytes, 1, image->size, file) != image->size;
-    return fclose(file) != 0 || failed ? error_set(err, EX_IOERR, "%s: cannot be written", path) : 0;
-}
 
 static void name_scene(char path[PATH_BYTES], const char *out, const char *split, uint64_t number, const char *kind)
 {
