@@ -14,4 +14,7 @@ int fold_parameters(struct graph *graph, int node, struct error *err);
  * RESHAPE, or are refused (EX_UNAVAILABLE). May add a node. */
 int fold_lower(struct graph *graph, int node, struct error *err);
 
+/* The node's attributes become those of a slice that takes all of `rank` axes; for the files behind these two. */
+void fold_begin_slice(struct node *node, size_t rank);
+
 #endif

@@ -149,8 +149,10 @@ struct sums_checkpoint *sums_checkpoint_open(const struct comm *comm, const stru
     uint64_t n_blocks = (n_records + request->calibration.block - 1) / request->calibration.block;
     int rc = comm_agree(comm, c == NULL ? -1 : 0, err);
 
-    if (rc != 0)
+    if (rc != 0) {
+        free(c);
         return NULL;
+    }
     c->comm = comm;
     c->request = request;
     c->n_records = n_records;

@@ -1,5 +1,4 @@
-/* weights_private.h — what an opened .caffemodel is, for weights.c and integers.c.
- */
+/* weights_private.h — what an opened .caffemodel is, for the files that read it. */
 #ifndef ETALON_CAFFE_WEIGHTS_PRIVATE_H
 #define ETALON_CAFFE_WEIGHTS_PRIVATE_H
 

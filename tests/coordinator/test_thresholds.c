@@ -1,95 +1,5 @@
 /* Tests of thresholds.h and of the searches behind it: known answers, invariants, plain references. */
-#include "coordinator/thresholds.h"
-
-#include "../common/draw.h"
-#include "common/plan.h"
-#include "coordinator/thresholds/kl.h"
-
-#include <float.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-enum sample { NORMAL, RELU, LAPLACE, UNIFORM, PIXELS, OUTLIERS, N_KINDS };
-
-static float random_value(enum sample kind)
-{
-    double normal = draw_normal(), u = draw_uniform(0, 1);
-
-    switch (kind) {
-    case RELU:
-        return (float)fmax(normal, 0);
-    case LAPLACE:
-        return (float)copysign(-log(1 - u), normal);
-    case UNIFORM:
-        return (float)(2 * u - 1);
-    case PIXELS: /* 256 different values: E(T) is jagged */
-        return (float)(floor(u * 256) / 58.0 - 2.1);
-    case OUTLIERS:
-        return (float)(u < 1e-4 ? normal * 300 : normal);
-    default:
-        return (float)normal;
-    }
-}
-
-static struct histogram observed(enum sample kind, size_t bins, size_t n, double unit)
-{
-    struct histogram h = {0};
-    struct error err = {0};
-
-    assert_int_equal(histogram_init(&h, bins, &err), 0);
-    for (size_t i = 0; i < n; i++) {
-        float x = (float)((double)random_value(kind) * unit);
-
-        assert_int_equal(histogram_observe(&h, &x, 1, &err), 0);
-    }
-    return h;
-}
-
-static struct histogram of_values(size_t bins, const float *x, size_t n)
-{
-    struct histogram h = {0};
-    struct error err = {0};
-
-    assert_int_equal(histogram_init(&h, bins, &err), 0);
-    assert_int_equal(histogram_observe(&h, x, n, &err), 0);
-    return h;
-}
-
-static const struct threshold_method *method(const char *name)
-{
-    const struct threshold_method *found = threshold_method_find(name);
-
-    assert_non_null(found);
-    return found;
-}
-
-static struct threshold_request request_of(const struct histogram *h)
-{
-    return (struct threshold_request){.histogram = h, .steps = 127, .percentile = 0.999};
-}
-
-static float search(const char *name, const struct threshold_request *request)
-{
-    struct error err = {0};
-    struct threshold_found found = {-1, NULL};
-
-    assert_int_equal(method(name)->search(method(name), request, &found, &err), 0);
-    return found.threshold;
-}
-
-static float decide(const char *name, const struct threshold_request *request, char decided[PLAN_METHOD_BYTES])
-{
-    struct error err = {0};
-    float threshold = -1;
-
-    assert_int_equal(threshold_decide(method(name), request, &threshold, decided, &err), 0);
-    return threshold;
-}
+#include "threshold_samples.h"
 
 /* E(T) by brute force: the midpoints of `parts` slices of each bin, each rounded to its code. */
 static double sliced_error(const struct threshold_request *request, double threshold, int parts)
@@ -196,172 +106,6 @@ static void mse_is_precise_with_large_counts(void **state)
 
     assert_true(found <= least_squared_error(&request) * (1 + 1e-6));
     free(h.positive);
-}
-
-/* The two histograms of calibration.md section 3. ModelOpt, whose levels are the even ones, first levels bin 0 down to
- * bin 1. */
-static void known_counts(uint64_t counts[KL_BINS], bool with_gaps, bool is_model_opt)
-{
-    for (uint64_t k = 0; k < KL_BINS; k++)
-        counts[k] = with_gaps && k >= 256 && k % 3 == 2 ? 0 : ((uint64_t)1 << 34) / ((k + 16) * (k + 16) * (k + 16));
-    if (is_model_opt)
-        counts[0] = counts[1];
-}
-
-static void kl_gives_the_known_answers(void **state)
-{
-    static const struct {
-        bool with_gaps;
-        enum kl_grouping grouping;
-        size_t step, kept;
-        double divergence;
-    } rows[] = {
-        {false, KL_CHUNKS, 1, 383, 0.0076834}, {false, KL_CHUNKS, 128, 384, 0.0122124},
-        {true, KL_CHUNKS, 1, 383, 0.0055140},  {true, KL_CHUNKS, 128, 256, 0.0098178},
-        {false, KL_EVEN, 1, 384, 0.0101978},   {true, KL_EVEN, 1, 383, 0.0077649},
-    };
-    uint64_t counts[KL_BINS];
-
-    (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct kl_request request = {counts, KL_BINS, 128, rows[i].step, rows[i].grouping, false, 0};
-        struct error err = {0};
-        double divergence;
-        size_t kept;
-
-        known_counts(counts, rows[i].with_gaps, rows[i].grouping == KL_EVEN);
-        assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
-        assert_int_equal(kept, rows[i].kept);
-        assert_true(fabs(divergence - rows[i].divergence) < 6e-8);
-    }
-}
-
-/* D(i) term by term, as the slides describe it. */
-static double plain_divergence(const struct kl_request *r, size_t i)
-{
-    double p[KL_BINS], q[KL_BINS], p_sum = 0, q_sum = 0, d = 0;
-
-    for (size_t k = 0; k < i; k++)
-        p[k] = (double)r->counts[k];
-    for (size_t k = i; k < r->bins; k++)
-        p[i - 1] += (double)r->counts[k];
-    for (size_t g = 0; g < r->levels; g++) {
-        size_t chunk = i / r->levels, first = g * chunk, end = g + 1 == r->levels ? i : first + chunk;
-        double mass = 0, filled = 0;
-
-        if (r->grouping == KL_EVEN) {
-            for (first = 0; first * r->levels / i < g; first++)
-                ;
-            for (end = first; end < i && end * r->levels / i == g; end++)
-                ;
-        }
-        for (size_t k = first; k < end; k++) {
-            mass += (double)r->counts[k];
-            filled += r->counts[k] > 0;
-        }
-        for (size_t k = first; k < end; k++)
-            q[k] = r->counts[k] > 0 ? mass / filled : 0;
-    }
-    for (size_t k = 0; k < i; k++) {
-        p_sum += p[k];
-        q_sum += q[k];
-    }
-    for (size_t k = 0; k < i; k++) {
-        if (p[k] > 0)
-            d += q[k] > 0 ? p[k] / p_sum * log(p[k] / p_sum / (q[k] / q_sum)) : INFINITY;
-    }
-    return d;
-}
-
-static void kl_equals_the_direct_sum(void **state)
-{
-    static const struct {
-        size_t bins, levels;
-        enum kl_grouping grouping;
-        double filled, decay; /* bins in which the counts fall by a factor of e */
-    } rows[] = {
-        {512, 128, KL_EVEN, 0.5, 40},   {512, 128, KL_CHUNKS, 0.5, 40}, {300, 100, KL_EVEN, 0.9, 40},
-        {64, 64, KL_EVEN, 0.5, 40},     {512, 7, KL_EVEN, 0.05, 40},    {511, 256, KL_EVEN, 0.02, 40},
-        {40, 2, KL_CHUNKS, 0.3, 40},    {1000, 128, KL_EVEN, 1, 30},    {1000, 128, KL_EVEN, 1, 120},
-        {1000, 128, KL_EVEN, 1, 500},   {1000, 128, KL_EVEN, 1, 1e9},   {1000, 60, KL_EVEN, 1, -200},
-        {1500, 128, KL_EVEN, 0.99, 60},
-    };
-    uint64_t counts[KL_BINS];
-
-    (void)state;
-    draw_state = 3;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct kl_request request = {counts, rows[i].bins, rows[i].levels, 1, rows[i].grouping, false, 0};
-        double divergence, least = INFINITY;
-        struct error err = {0};
-        size_t kept;
-
-        for (size_t k = 0; k < request.bins; k++)
-            counts[k] = draw_uniform(0, 1) < rows[i].filled
-                            ? (uint64_t)(draw_uniform(0, 1) * 1e6 * exp(-(double)k / rows[i].decay))
-                            : 0;
-        counts[request.bins - 1] = 1;
-        for (size_t n = request.levels; n <= request.bins; n++)
-            least = fmin(least, plain_divergence(&request, n));
-        assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
-        assert_true(fabs(divergence - least) < 1e-12);
-        assert_true(plain_divergence(&request, kept) - least < 1e-12);
-    }
-}
-
-/* With all the mass in the last bin every other candidate clips into an empty one. */
-static void kl_passes_over_infinite_divergences(void **state)
-{
-    uint64_t counts[KL_BINS] = {0};
-    struct kl_request request = {counts, KL_BINS, 128, 1, KL_EVEN, false, 0};
-    struct error err = {0};
-    double divergence;
-    size_t kept;
-
-    (void)state;
-    counts[2000] = 7;
-    assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
-    assert_int_equal(kept, 2001);
-    assert_true(fabs(divergence) < 1e-12);
-    request.bins = 2000; /* nothing at all */
-    assert_int_equal(kl_search(&request, &kept, &divergence, &err), 0);
-    assert_int_equal(kept, 2000);
-}
-
-static void rebinning_keeps_every_count(void **state)
-{
-    static const size_t bins[] = {2, 64, 2048, 8192, 65536};
-
-    (void)state;
-    draw_state = 4;
-    for (size_t i = 0; i < sizeof bins / sizeof *bins; i++) {
-        for (int kind = 0; kind < N_KINDS; kind++) {
-            struct histogram h = observed((enum sample)kind, bins[i], 2000, 1.7);
-            struct threshold_request request = request_of(&h);
-            uint64_t counts[KL_BINS], total = 0;
-            struct error err = {0};
-            struct magnitudes m;
-
-            assert_int_equal(magnitudes_init(&m, &request, &err), 0);
-            kl_rebin(&m, counts);
-            for (size_t k = 0; k < KL_BINS; k++) {
-                double end = m.limit * ((double)k + 1) / KL_BINS;
-                uint64_t below = 0, up_to = 0;
-
-                /* No edge is off by more than the bin it cuts. */
-                total += counts[k];
-                for (size_t fine = 0; fine < m.bins; fine++) {
-                    below += (double)fine + 1 <= end ? m.count[fine] : 0;
-                    up_to += (double)fine < end ? m.count[fine] : 0;
-                }
-                if (bins[i] <= 8192)
-                    assert_true(below <= total && total <= up_to);
-            }
-            assert_true(total == m.total);
-            magnitudes_fini(&m);
-            histogram_fini(&h);
-        }
-    }
 }
 
 static int ascending(const void *a, const void *b)
@@ -677,22 +421,6 @@ static void nothing_but_zeros_gets_scale_one(void **state)
     histogram_fini(&h);
 }
 
-/* 100,000 values spread over [0, 1), `n` at 10. */
-static struct histogram outliers_far_away(int n)
-{
-    struct histogram h = {0};
-    struct error err = {0};
-
-    draw_state = 8;
-    assert_int_equal(histogram_init(&h, 2048, &err), 0);
-    for (int i = 0; i < 100000 + n; i++) {
-        float x = i < n ? 10 : (float)draw_uniform(0, 1);
-
-        assert_int_equal(histogram_observe(&h, &x, 1, &err), 0);
-    }
-    return h;
-}
-
 /* More than half of the least error is clipping, and the way down to it leads over larger errors. */
 static void mse_looks_far_below_an_outlier(void **state)
 {
@@ -707,81 +435,6 @@ static void mse_looks_far_below_an_outlier(void **state)
         assert_true(found <= least_squared_error(&request) * (1 + 1e-6));
         histogram_fini(&h);
     }
-}
-
-static void the_guard_rejects_a_threshold_that_clips_the_energy(void **state)
-{
-    struct histogram h = {0};
-    struct threshold_request request = request_of(&h);
-    char decided[PLAN_METHOD_BYTES];
-
-    (void)state;
-    draw_state = 9;
-    h = observed(NORMAL, 8192, 20000, 1);
-    request.steps = 1; /* so coarse that mse's error is no better than half */
-    request.percentile = 0.9;
-    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) > 0.01);
-    assert_true(threshold_squared_error(&request, (double)search("percentile", &request)) <
-                1.5 * threshold_squared_error(&request, (double)search("mse", &request)));
-    assert_true(decide("percentile", &request, decided) == search("mse", &request));
-    assert_string_equal(decided, "mse (guard)");
-    histogram_fini(&h);
-}
-
-static void the_guard_rejects_a_threshold_with_twice_the_error(void **state)
-{
-    struct histogram h = {0};
-    struct threshold_request request = request_of(&h);
-    char decided[PLAN_METHOD_BYTES];
-
-    (void)state;
-    draw_state = 10;
-    h = observed(NORMAL, 8192, 20000, 1);
-    request.percentile = 0.99;
-    assert_true(threshold_clipped_energy(&request, (double)search("percentile", &request)) < 0.01);
-    assert_true(decide("percentile", &request, decided) == search("mse", &request));
-    assert_string_equal(decided, "mse (guard)");
-    histogram_fini(&h);
-}
-
-static void the_guard_leaves_other_thresholds_alone(void **state)
-{
-    struct histogram h = {0};
-    struct threshold_request request = request_of(&h);
-    char decided[PLAN_METHOD_BYTES];
-
-    (void)state;
-    draw_state = 11;
-    h = observed(NORMAL, 8192, 20000, 1);
-    request.percentile = 0.9999;
-    decide("percentile", &request, decided);
-    assert_string_equal(decided, "percentile");
-    decide("kl", &request, decided);
-    assert_string_equal(decided, "kl");
-    histogram_fini(&h);
-
-    h = outliers_far_away(1); /* min-max is what was asked for: it clips nothing, however large its error */
-    request.steps = 40;
-    assert_true(threshold_squared_error(&request, 10) >
-                2 * threshold_squared_error(&request, (double)search("mse", &request)));
-    assert_true(decide("minmax", &request, decided) == 10);
-    assert_string_equal(decided, "minmax");
-    histogram_fini(&h);
-}
-
-static void clipped_energy_is_a_fraction(void **state)
-{
-    static const float x[] = {1.5F, 1.5F, -3.5F, 0};
-    struct histogram h = of_values(4, x, 4);
-    struct threshold_request request = request_of(&h);
-
-    (void)state;
-    assert_true(threshold_clipped_energy(&request, 3.5) == 0);
-    assert_true(fabs(threshold_clipped_energy(&request, 2.5) - 1 / (2 * 2.25 + 12.25)) < 1e-15);
-    assert_true(threshold_clipped_energy(&request, 0) == 1);
-    request.is_unsigned = true; /* the negative value is lost whatever the threshold */
-    assert_true(fabs(threshold_clipped_energy(&request, 3.5) - 12.25 / (2 * 2.25 + 12.25)) < 1e-15);
-    histogram_fini(&h);
 }
 
 static void methods_are_found_by_name(void **state)
@@ -801,10 +454,6 @@ int main(void)
         cmocka_unit_test(squared_error_of_one_bin_is_the_textbook_integral),
         cmocka_unit_test(mse_finds_the_least_squared_error_of_all_edges),
         cmocka_unit_test(mse_is_precise_with_large_counts),
-        cmocka_unit_test(kl_gives_the_known_answers),
-        cmocka_unit_test(kl_equals_the_direct_sum),
-        cmocka_unit_test(kl_passes_over_infinite_divergences),
-        cmocka_unit_test(rebinning_keeps_every_count),
         cmocka_unit_test(percentile_is_within_one_bin_of_the_order_statistic),
         cmocka_unit_test(percentile_ranks_are_exact),
         cmocka_unit_test(percentile_counts_zeros),
@@ -818,10 +467,6 @@ int main(void)
         cmocka_unit_test(odd_statistics_get_a_normal_scale),
         cmocka_unit_test(nothing_but_zeros_gets_scale_one),
         cmocka_unit_test(mse_looks_far_below_an_outlier),
-        cmocka_unit_test(the_guard_rejects_a_threshold_that_clips_the_energy),
-        cmocka_unit_test(the_guard_rejects_a_threshold_with_twice_the_error),
-        cmocka_unit_test(the_guard_leaves_other_thresholds_alone),
-        cmocka_unit_test(clipped_energy_is_a_fraction),
         cmocka_unit_test(methods_are_found_by_name),
     };
 
