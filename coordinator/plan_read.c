@@ -4,13 +4,18 @@
 #include "coordinator/plan_layer.h"
 #include "coordinator/plan_mark.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A weight was made as code x scale in float32 and so is a whole number of scales, but for a few units of 2^-24. */
-static const double WHOLE = 1e-3;
+/* A weight was made as code x scale in float32 and so is a whole number of scales, but for some 2^-24 of itself: of a
+ * code of 16 bits that is 0.002 steps. */
+static bool is_whole(double exact, double code)
+{
+    return fabs(exact - code) <= 1e-3 + fabs(code) * FLT_EPSILON;
+}
 
 enum { LARGEST_CODE = 32767 }; /* of what plans hold */
 
@@ -199,7 +204,7 @@ static int read_weight_codes(const struct plan *plan, const struct plan_layer *l
 
         if (!(fabs(code) <= plan->profile->weight_limit + 1))
             return fail(layer, err, "the simulator has no weight code as large as this", exact);
-        if (!(fabs(exact - code) <= WHOLE))
+        if (!is_whole(exact, code))
             return fail(layer, err, "a weight is no whole number of its scale: something was folded into it", exact);
         out->weight_codes[i] = (int16_t)code;
     }

@@ -244,6 +244,28 @@ static void weights_that_something_was_folded_into_are_refused(void **state)
     end_setting(&s);
 }
 
+/* A float is off by up to 2^-24 of itself: of such codes that is 0.002 steps. */
+static void weights_of_16_bits_are_whole_numbers_of_their_scales(void **state)
+{
+    struct setting s = new_written();
+    size_t n = (size_t)graph_find_node(s.graph, "c");
+    const struct value *w = &s.graph->values[s.graph->nodes[n].inputs[1]];
+    size_t elements = (size_t)shape_elements(&w->shape), n_scales = s.plan->nodes[n].n_weight_scales;
+    struct error err = {0};
+    struct plan *back;
+
+    (void)state;
+    s.profile.weight_limit = INT16_MAX;
+    for (size_t i = 0; i < elements; i++)
+        ((float *)w->data)[i] = (float)(INT16_MAX - (int)i) * w->coding->scale[i / (elements / n_scales)];
+    back = plan_read(s.graph, &s.profile, &err);
+    assert_succeeds(back == NULL ? -1 : 0, err);
+    for (size_t i = 0; i < elements; i++)
+        assert_int_equal(back->nodes[n].weight_codes[i], INT16_MAX - (int)i);
+    plan_destroy(back);
+    end_setting(&s);
+}
+
 static void values_are_matched_by_name_and_place(void **state)
 {
     struct setting a = new_setting(), b = new_setting();
@@ -381,6 +403,7 @@ int main(void)
         cmocka_unit_test(a_dense_layer_whose_bias_has_a_scale_of_its_own_is_refused),
         cmocka_unit_test(codes_that_no_integer_network_has_are_refused),
         cmocka_unit_test(weights_that_something_was_folded_into_are_refused),
+        cmocka_unit_test(weights_of_16_bits_are_whole_numbers_of_their_scales),
         cmocka_unit_test(values_are_matched_by_name_and_place),
         cmocka_unit_test(inputs_and_outputs_are_matched_with_each_other_whatever_the_rest_is_called),
         cmocka_unit_test(an_output_that_the_model_computes_on_the_way_is_refused),

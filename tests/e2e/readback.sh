@@ -23,7 +23,7 @@ back() {
 # The files of each target that are read back, for a name that they begin with.
 files() {
   case $1 in
-    onnx-qdq) echo "$2.onnx" ;;
+    onnx-qdq | onnx-qdq-int16) echo "$2.onnx" ;;
     tnn) echo "$2.quantized.tnnproto $2.quantized.tnnmodel" ;;
     ascend) echo "$2_quantized.pb" ;;
     horizon-j6) echo "$2_ptq_model.onnx" ;;
@@ -78,6 +78,8 @@ demo_job demo "$targets\n$evaluate"
 all demo demo "${every[@]}"
 demo_job symmetric "$targets\ntarget_options: {onnx-qdq: {flavour: tensorrt}, cambricon-mlu270: {float: fp32}}\n$evaluate"
 all symmetric demo onnx-qdq cambricon-mlu270
+demo_job wide "targets: [onnx-qdq-int16]\ntarget_options: {onnx-qdq-int16: {weights: int16}}\n$evaluate"
+all wide demo onnx-qdq-int16
 foreign demo "$demo/demo.onnx" default channels signed symmetric conv-biases
 "$PYTHON" "$here/foreign_qdq.py" make "$demo/demo.onnx" "$scratch/demo.inputs/input.0" "$scratch/gemm.onnx" gemm-biases \
   2>/dev/null || fail "gemm-biases"
@@ -109,6 +111,29 @@ $targets"
     "$data/mobilenet025/mobilenet025_cifar10_opset13.onnx" "$cifar" >"$scratch/mobilenet.yaml"
   all resnet20 resnet20_opset13 "${every[@]}"
   caffe resnet20 resnet20_opset13
+  # 16 bits of everything, whose weights no file of 8 bits holds: what ONNX's checker and ONNX Runtime say of the file, and
+  # that nothing is lost.
+  sed 's/^targets:.*/targets: [onnx-qdq-int16]\ntarget_options: {onnx-qdq-int16: {weights: int16}}/; s/^output: .*/output: wide20/' \
+    "$scratch/resnet20.yaml" >"$scratch/wide20.yaml"
+  all wide20 resnet20_opset13 onnx-qdq-int16
+  wide=onnx-qdq-int16/resnet20_opset13.onnx
+  "$ETALON" emit -q "$scratch/wide20/archive.h5" --job "$scratch/wide20.yaml" -o "$scratch/wide20.again" >/dev/null || fail "wide20: emit"
+  cmp "$scratch/wide20/$wide" "$scratch/wide20.again/$wide" || fail "wide20: emit writes another model"
+  "$ETALON" evaluate -q "$scratch/wide20.yaml" --choices "$scratch/wide20.choices" >/dev/null || fail "wide20: evaluate"
+  "$PYTHON" - "$scratch/wide20/$wide" "$scratch/wide20/report.json" <<'WIDE' || fail "wide20"
+import json, sys
+import numpy as np, onnx
+model = onnx.load(sys.argv[1])
+onnx.checker.check_model(model, full_check=True)
+codes = [t for t in model.graph.initializer if t.name.endswith("/quantized")]
+assert len(codes) == 22 and all(np.abs(onnx.numpy_helper.to_array(t).astype(int)).max() == 32767 for t in codes), len(codes)
+report = json.load(open(sys.argv[2]))
+fp32, wide = report["fp32"], report["targets"]["onnx-qdq-int16"]
+print(f"  fp32 {fp32['top1']}, 16 bits {wide['top1']}, agreement {wide['agreement']}, SQNR {wide['sqnr_db']:.1f} dB")
+assert abs(wide["top1"] - fp32["top1"]) <= 0.2 and wide["agreement"] >= 99.8, wide
+WIDE
+  "$PYTHON" "$here/check_agreement.py" "$scratch/wide20/$wide" "$scratch/wide20.choices" onnx-qdq-int16 resnet "$data" 99.8 fc \
+    plain || fail "wide20: other choices in ONNX Runtime"
   foreign resnet20 "$data/resnet20/resnet20_opset13.onnx" channels symmetric
   many=$(sized 200 4)
   all mobilenet mobilenet025_cifar10_opset13 "${every[@]}"
