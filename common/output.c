@@ -275,10 +275,19 @@ int output_write(struct output *output, const char *name, const void *data, size
     return publish(output, &file, is_listed, err);
 }
 
-int output_write_path(const char *path, const void *data, size_t size, struct error *err)
+int output_check_path(const char *path, bool may_replace, struct error *err)
 {
     const char *name;
-    struct output *output = output_open_for(path, &name, err);
+    struct output *output = output_open_for(path, may_replace, &name, err);
+
+    output_close(output);
+    return output == NULL ? -1 : 0;
+}
+
+int output_write_path(const char *path, bool may_replace, const void *data, size_t size, struct error *err)
+{
+    const char *name;
+    struct output *output = output_open_for(path, may_replace, &name, err);
     int rc = output == NULL ? -1 : output_write(output, name, data, size, false, err);
 
     output_close(output);

@@ -34,8 +34,9 @@ int output_make_folders(const char *folder, size_t *made_at, struct error *err);
 struct output *output_open(const char *folder, struct error *err);
 /* The folder that the file `path` lies in, or will lie in: others may work at files or in sub-folders beside it, so
  * temporaries of this file only are swept. *name: its name there, within `path`. EX_USAGE: not the name of a file;
- * EX_CANTCREAT: as output_open, or what is there already is a folder or a device, which a file must not replace. */
-struct output *output_open_for(const char *path, const char **name, struct error *err);
+ * EX_CANTCREAT: as output_open; a file is there already and must not be replaced ("use --force"); or what is there is a
+ * folder or a device, which no file may replace. */
+struct output *output_open_for(const char *path, bool may_replace, const char **name, struct error *err);
 /* Releases the lock, removes temporaries, and the folders that output_open made where they are still empty. NULL is
  * allowed. */
 void output_close(struct output *output);
@@ -54,8 +55,10 @@ int output_adopt(struct output *output, const struct output_file *file, struct e
 int output_write(struct output *output, const char *name, const void *data, size_t size, bool is_listed,
                  struct error *err);
 
+/* Before hours of work: could output_write_path write there? Its errors. */
+int output_check_path(const char *path, bool may_replace, struct error *err);
 /* One file anywhere, by the same way; as output_open_for. */
-int output_write_path(const char *path, const void *data, size_t size, struct error *err);
+int output_write_path(const char *path, bool may_replace, const void *data, size_t size, struct error *err);
 
 /* For writers that need a real file (HDF5): the path of an empty temporary in the destination folder, valid until the
  * matching commit or cancel; then sync, digest, rename. `verify` (optional) reads the temporary back before the rename.

@@ -94,7 +94,7 @@ struct output *output_open(const char *folder, struct error *err)
     return open_folder(folder, SWEEP_DEPTH, NULL, err);
 }
 
-struct output *output_open_for(const char *path, const char **name, struct error *err)
+struct output *output_open_for(const char *path, bool may_replace, const char **name, struct error *err)
 {
     const char *slash = strrchr(path, '/');
     char folder[PATH_MAX] = ".";
@@ -107,6 +107,10 @@ struct output *output_open_for(const char *path, const char **name, struct error
     }
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         error_set(err, EX_CANTCREAT, "%s: is no file that could be replaced", path);
+        return NULL;
+    }
+    if (!may_replace && stat(path, &info) == 0) {
+        error_set(err, EX_CANTCREAT, "%s: exists; use --force to replace it", path);
         return NULL;
     }
     if (slash != NULL)

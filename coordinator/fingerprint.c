@@ -2,6 +2,7 @@
 #include "coordinator/fingerprint.h"
 
 #include "common/preprocess_text.h"
+#include "common/printed.h"
 #include "formats/records/elements.h"
 
 #include <inttypes.h>
@@ -45,20 +46,19 @@ static int add_file(struct sha256 *state, const char *name, const char *path, st
 /* A chain is the text that means it: kinds and keys that a later version adds leave the others' fingerprints alone. */
 static int add_plan(struct sha256 *state, const struct preprocess_plan *plan, struct error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    int rc = out == NULL ? -1 : 0;
+    struct printed identity;
+    size_t size;
+    char *text;
 
-    if (rc == 0) {
-        preprocess_print_identity(plan, out);
-        rc = ferror(out) != 0 ? -1 : 0;
-        rc = fclose(out) != 0 ? -1 : rc;
-    }
-    if (rc == 0)
-        sha256_add(state, text, size);
+    if (printed_begin(&identity, "a fingerprint of preprocessing", err) != 0)
+        return -1;
+    preprocess_print_identity(plan, identity.out);
+    text = printed_end(&identity, &size, err);
+    if (text == NULL)
+        return -1;
+    sha256_add(state, text, size);
     free(text);
-    return rc == 0 ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a fingerprint of preprocessing");
+    return 0;
 }
 
 static int add_plans(struct sha256 *state, const struct run_request *q, struct error *err)

@@ -2,6 +2,7 @@
 #include "coordinator/keep_job.h"
 
 #include "common/preprocess_text.h"
+#include "common/printed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,20 +55,17 @@ static void print_chains(const struct run_request *request, FILE *out)
 /* The request's text is one map, "{...}". */
 char *keep_job_text(const struct run_request *request, struct error *err)
 {
-    char *text = NULL;
-    size_t size, length = strlen(request->text);
-    FILE *out = open_memstream(&text, &size);
+    size_t length = strlen(request->text);
+    struct printed job;
 
-    if (out != NULL && length > 0 && is_kept(request)) {
-        fprintf(out, "%.*s,\"preprocess\":", (int)length - 1, request->text);
-        print_chains(request, out);
-        fputc('}', out);
-    } else if (out != NULL) {
-        fputs(request->text, out);
+    if (printed_begin(&job, "the job in an archive", err) != 0)
+        return NULL;
+    if (length > 0 && is_kept(request)) {
+        fprintf(job.out, "%.*s,\"preprocess\":", (int)length - 1, request->text);
+        print_chains(request, job.out);
+        fputc('}', job.out);
+    } else {
+        fputs(request->text, job.out);
     }
-    if (out != NULL && fclose(out) == 0)
-        return text;
-    free(text);
-    error_set(err, EX_OSERR, "cannot allocate memory for the job in an archive");
-    return NULL;
+    return printed_end(&job, NULL, err);
 }

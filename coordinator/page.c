@@ -2,6 +2,7 @@
 #include "coordinator/page.h"
 
 #include "common/memory.h"
+#include "common/printed.h"
 #include "coordinator/compare_methods.h"
 #include "coordinator/run.h"
 #include "formats/json_text.h"
@@ -184,21 +185,14 @@ static void print_page(const char *data, FILE *out)
 char *page_text(const struct page *page, size_t *size, struct error *err)
 {
     char *data = json_of(page, err), *text = NULL;
-    FILE *out;
-    bool has_failed;
+    struct printed printed;
 
-    if (data == NULL)
-        return NULL;
-    out = open_memstream(&text, size);
-    if (out != NULL)
-        print_page(data, out);
+    if (data != NULL && printed_begin(&printed, "report.html", err) == 0) {
+        print_page(data, printed.out);
+        text = printed_end(&printed, size, err);
+    }
     free(data);
-    has_failed = out == NULL || (ferror(out) != 0) | (fclose(out) != 0);
-    if (!has_failed)
-        return text;
-    free(text);
-    error_set(err, EX_OSERR, "no memory for report.html");
-    return NULL;
+    return text;
 }
 
 int page_compare(const struct comm *comm, struct page *page, double percentile, struct error *err)

@@ -7,6 +7,7 @@
 #include "common/memory.h"
 #include "common/preprocess_text.h"
 #include "common/printable.h"
+#include "common/printed.h"
 #include "coordinator/finished.h"
 #include "coordinator/fingerprint.h"
 #include "coordinator/keep.h"
@@ -127,29 +128,18 @@ static void print_choices(const struct run *run, FILE *out)
 
 static int write_choices(const struct run *run, const char *path, struct error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    bool has_failed;
+    struct printed choices;
+    size_t size;
+    char *text;
     int rc;
 
-    if (out != NULL)
-        print_choices(run, out);
-    has_failed = out == NULL || (ferror(out) != 0) | (fclose(out) != 0);
-    rc = has_failed ? error_set(err, EX_OSERR, "cannot allocate memory for %s", path)
-                    : output_write_path(path, text, size, err);
+    if (printed_begin(&choices, path, err) != 0)
+        return -1;
+    print_choices(run, choices.out);
+    text = printed_end(&choices, &size, err);
+    rc = text == NULL ? -1 : output_write_path(path, run->request->force, text, size, err);
     free(text);
     return rc;
-}
-
-/* Before hours of work: can the file be written when they are over? */
-static int check_path(const char *path, struct error *err)
-{
-    const char *name;
-    struct output *output = output_open_for(path, &name, err);
-
-    output_close(output);
-    return output == NULL ? -1 : 0;
 }
 
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
@@ -159,7 +149,7 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
     int rc = request->evaluate.is_skipped ? error_set(err, EX_CONFIG, "evaluate.skip is true in the job") : 0;
 
     if (rc == 0 && comm->rank == 0 && choices != NULL)
-        rc = check_path(choices, err);
+        rc = output_check_path(choices, request->force, err);
     rc = comm_agree(comm, rc, err);
     if (rc == 0)
         rc = run_load(&run, err);

@@ -106,7 +106,7 @@ struct run_request {
     uint64_t max_bad_records;
     uint64_t stall_seconds;       /* without a finished block, until a rank is named in a warning; 0: never */
     const char *output;           /* folder */
-    bool force;                   /* do it again, replacing a finished folder whatever its fingerprints */
+    bool force;                   /* do it again, replacing a finished folder whatever its fingerprints; and files */
     bool may_replace;             /* a finished folder with other fingerprints, but leave the same as it is */
     bool starts_anew;             /* from the first block, whatever checkpoint there is */
     uint64_t checkpoint_interval; /* seconds; 0: by what a checkpoint costs */
@@ -131,7 +131,7 @@ int run_is_finished(const struct comm *comm, const struct run_request *request, 
  * the archive in request->output when it fits the job, else from a pass over the data. Ready-made models need none:
  * EX_UNAVAILABLE naming file and node where one cannot be read back, EX_DATAERR where it is of another network. Writes
  * nothing but, where `choices` is not NULL, a text file of that name: one line a record with its number and the arg-max
- * of each network.
+ * of each network. EX_CANTCREAT: it is there already, and request->force is not set.
  */
 int run_evaluate(const struct comm *comm, const struct run_request *request, bool as_json, const char *choices,
                  FILE *out, struct error *err);
@@ -153,7 +153,8 @@ int run_emit(const struct comm *comm, const struct run_request *request, const s
 int run_describe(const struct comm *comm, const struct run_request *request, FILE *out, struct error *err);
 
 /* Collective. Draws what the network is given for n records, at least 1, evenly spaced, as the contact sheet `path`, a
- * PNG; a line a tile on `out` (rank 0). EX_UNAVAILABLE: the network has no input that is a picture. */
+ * PNG; a line a tile on `out` (rank 0). EX_UNAVAILABLE: the network has no input that is a picture; EX_CANTCREAT: the
+ * file is there already, and request->force is not set. */
 int run_sheet(const struct comm *comm, const struct run_request *request, size_t n, const char *path, FILE *out,
               struct error *err);
 

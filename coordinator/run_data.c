@@ -6,6 +6,7 @@
 #include "common/memory.h"
 #include "common/preprocess_preset.h"
 #include "common/preprocess_text.h"
+#include "common/printed.h"
 #include "formats/model_data.h"
 #include "worker/preprocess_files.h"
 
@@ -22,15 +23,16 @@ static unsigned parts_left_out(const struct run_request *q)
 
 static int take_preprocess(struct run_request *q, const struct model_data *data, struct error *err)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
+    struct printed flow;
+    char *text;
 
-    if (out == NULL)
-        return error_set(err, EX_OSERR, "cannot allocate memory for a message");
-    preprocess_print_flow(&data->preprocess, out);
-    if (fclose(out) == 0)
-        log_info("%s: preprocess, from %s: %s", q->model.file, data->origin, text);
+    if (printed_begin(&flow, "a message", err) != 0)
+        return -1;
+    preprocess_print_flow(&data->preprocess, flow.out);
+    text = printed_end(&flow, NULL, err);
+    if (text == NULL)
+        return -1;
+    log_info("%s: preprocess, from %s: %s", q->model.file, data->origin, text);
     free(text);
     q->preprocess = data->preprocess;
     return 0;

@@ -55,14 +55,14 @@ static int draw_tiles(const struct run *run, size_t input, size_t n, struct cont
     return rc;
 }
 
-static int write_png(const struct contact_sheet *sheet, const char *path, struct error *err)
+static int write_png(const struct contact_sheet *sheet, const char *path, bool may_replace, struct error *err)
 {
     struct image_pixels pixels = contact_sheet_pixels(sheet);
     struct encoded_image file = {0};
     int rc = encode_png(&pixels, &file, err);
 
     if (rc == 0)
-        rc = output_write_path(path, file.bytes, file.size, err);
+        rc = output_write_path(path, may_replace, file.bytes, file.size, err);
     free(file.bytes);
     return rc;
 }
@@ -90,7 +90,7 @@ static int draw(const struct run *run, size_t n, const char *path, FILE *out, st
             shape_text(shape, text));
     rc = draw_tiles(run, input, n, sheet, out, err);
     if (rc == 0)
-        rc = write_png(sheet, path, err);
+        rc = write_png(sheet, path, run->request->force, err);
     contact_sheet_destroy(sheet);
     return rc;
 }

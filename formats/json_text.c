@@ -1,10 +1,10 @@
 /* json_text.c — see json_text.h. */
 #include "formats/json_text.h"
 
+#include "common/bytes.h"
 #include "common/printable.h"
 #include "formats/text_file.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,16 +50,14 @@ double json_number_at(const json_t *object, const char *key)
 
 json_t *json_file_read(const char *path, struct error *err)
 {
-    FILE *file = fopen(path, "rb");
     json_error_t why = {0};
+    struct bytes file;
     json_t *root;
 
-    if (file == NULL) {
-        error_set(err, EX_NOINPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    if (bytes_read(path, JSON_FILE_BYTES, &file, err) != 0)
         return NULL;
-    }
-    root = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
-    fclose(file);
+    root = json_loadb((const char *)file.data, file.size, JSON_REJECT_DUPLICATES, &why);
+    bytes_free(&file);
     if (json_is_object(root))
         return root;
     if (root == NULL)

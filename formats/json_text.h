@@ -18,7 +18,8 @@ void json_put(json_t **object, const char *key, json_t *item);
 /* A number of an object; NaN where there is none, or no object. */
 double json_number_at(const json_t *object, const char *key);
 /* The object that a file holds, to be freed. EX_NOINPUT: cannot be opened; EX_DATAERR: no JSON (with its line), no
- * object, or a key twice. */
+ * object, a key twice, or more than JSON_FILE_BYTES. */
+enum { JSON_FILE_BYTES = 1 << 28 };
 json_t *json_file_read(const char *path, struct error *err);
 /* Takes root, whose keys keep their order; floats have nine digits. Writes <folder>/<name>. EX_OSERR, EX_CANTCREAT,
  * EX_IOERR. */

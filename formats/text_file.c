@@ -7,8 +7,10 @@
 int text_file_begin(struct text_file *file, struct error *err)
 {
     *file = (struct text_file){0};
-    file->out = open_memstream(&file->text, &file->size);
-    return file->out != NULL ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a text");
+    if (printed_begin(&file->printed, "a text", err) != 0)
+        return -1;
+    file->out = file->printed.out;
+    return 0;
 }
 
 int text_file_write(struct output *output, const char *folder, const char *name, const char *text, size_t size,
@@ -25,13 +27,11 @@ int text_file_write(struct output *output, const char *folder, const char *name,
 int text_file_end(struct text_file *file, struct output *output, const char *folder, const char *name,
                   struct error *err)
 {
-    bool is_whole = ferror(file->out) == 0;
-    int rc;
+    size_t size;
+    char *text = printed_end(&file->printed, &size, err);
+    int rc = text == NULL ? -1 : text_file_write(output, folder, name, text, size, err);
 
-    is_whole = fclose(file->out) == 0 && is_whole;
-    rc = is_whole ? text_file_write(output, folder, name, file->text, file->size, err)
-                  : error_set(err, EX_OSERR, "cannot allocate memory for %s", name);
-    free(file->text);
+    free(text);
     return rc;
 }
 

@@ -11,12 +11,11 @@
 
 #include "common/output.h"
 
-#include <stdio.h>
+#include "common/printed.h"
 
 struct text_file {
     FILE *out; /* in memory */
-    char *text;
-    size_t size;
+    struct printed printed;
 };
 
 int text_file_begin(struct text_file *file, struct error *err); /* EX_OSERR */

@@ -1,6 +1,7 @@
 /* results.c — see results.h. */
 #include "jobs/results.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,15 +14,4 @@ int results_file(const char *word, const char *name, char path[PATH_MAX], struct
     if (snprintf(path, PATH_MAX, "%s%s%s", word, is_folder ? "/" : "", is_folder ? name : "") >= PATH_MAX)
         return error_set(err, EX_USAGE, "%s: the path is too long", word);
     return 0;
-}
-
-struct output *results_open(const char *path, bool force, const char **name, struct error *err)
-{
-    struct stat info;
-
-    if (!force && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
-        error_set(err, EX_CANTCREAT, "%s: exists; use --force to replace it", path);
-        return NULL;
-    }
-    return output_open_for(path, name, err);
 }

@@ -122,6 +122,13 @@ int schema_number(struct schema *r, const struct yaml *node, void *target)
     return 0;
 }
 
+const char *schema_set(struct schema *r, const char *key, const struct yaml *value)
+{
+    const char *text = yaml_print(value, r->arena, r->err);
+
+    return text == NULL ? NULL : arena_format(r->arena, r->err, "%s=%s", key, text);
+}
+
 int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
                 size_t *index)
 {

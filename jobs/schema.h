@@ -44,6 +44,9 @@ int schema_later(struct schema *r, const struct yaml *node, void *target); /* co
 
 int schema_shape(struct schema *r, const struct yaml *node, void *target); /* struct shape: 1 to 8 dims above 0 */
 
+/* "key=value", as --set has it; in the arena. NULL with EX_OSERR. */
+const char *schema_set(struct schema *r, const char *key, const struct yaml *value);
+
 /* One of n words; *index becomes its place. */
 int schema_word(struct schema *r, const struct yaml *node, const char *what, const char *const *words, size_t n,
                 size_t *index);

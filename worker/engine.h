@@ -55,7 +55,8 @@ size_t engine_memory_bytes(const struct engine *engine); /* activations + scratc
 const char *engine_isa(void);
 /* Pins it ("native", "sse41", "avx2", "avx512_core", ...), before the first engine is created and before engine_isa is
  * asked: the library decides once per process, and the same name again is no more than a question. EX_CONFIG unknown,
- * EX_UNAVAILABLE beyond this machine, EX_SOFTWARE too late. */
+ * EX_UNAVAILABLE beyond this machine, or this process is limited to another one already; EX_SOFTWARE: our own mistake,
+ * the library was used before. */
 int engine_pin_isa(const char *isa, struct error *err);
 
 #endif

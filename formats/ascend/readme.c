@@ -55,29 +55,31 @@ static void print_name(FILE *out, const char *name)
     fputc('\'', out);
 }
 
-/* The nodes of the folded graph that give its outputs, as a list of Python's. */
-static int list_outputs(const struct tf_writer *w, struct text_file *list, struct error *err)
+/* The nodes of the folded graph that give its outputs, as a list of Python's; to be freed. */
+static char *list_outputs(const struct tf_writer *w, struct error *err)
 {
-    if (text_file_begin(list, err) != 0)
-        return -1;
+    struct printed list;
+
+    if (printed_begin(&list, "a page", err) != 0)
+        return NULL;
     for (size_t i = 0; i < w->graph->n_outputs; i++) {
         const struct tf_forms *forms = &w->forms[w->graph->outputs[i]];
 
-        fputs(i == 0 ? "" : ", ", list->out);
-        print_name(list->out, forms->plain != NULL ? forms->plain : forms->last);
+        fputs(i == 0 ? "" : ", ", list.out);
+        print_name(list.out, forms->plain != NULL ? forms->plain : forms->last);
     }
-    return fclose(list->out) == 0 ? 0 : error_set(err, EX_OSERR, "cannot allocate memory for a page");
+    return printed_end(&list, NULL, err);
 }
 
 int ascend_write_readme(const struct tf_writer *w, const char *model, struct output *output, const char *folder,
                         struct error *err)
 {
-    struct text_file list = {0};
-    int rc = list_outputs(w, &list, err);
+    char *list = list_outputs(w, err);
+    int rc = list == NULL
+                 ? -1
+                 : text_file_write_readme(output, folder, page,
+                                          (const struct text_mark[]){{"<model>", model}, {"<outputs>", list}}, 2, err);
 
-    if (rc == 0)
-        rc = text_file_write_readme(output, folder, page,
-                                    (const struct text_mark[]){{"<model>", model}, {"<outputs>", list.text}}, 2, err);
-    free(list.text);
+    free(list);
     return rc;
 }

@@ -60,7 +60,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     struct option_list sets = {0}, quantized = {0};
     struct run_request *request = NULL;
     char *memory = NULL;
-    bool json = false, wants_help = false;
+    bool json = false, force = false, wants_help = false;
     const char *words[1], *choices = NULL;
     size_t n_words;
     const struct option options[] = {
@@ -68,6 +68,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"quantized", 0, OPTION_LIST, &quantized, "TARGET=FILE[,WEIGHTS]",
          "a ready-made quantized model, instead of the job's targets; may be repeated"},
         {"choices", 0, OPTION_TEXT, &choices, "FILE", "write every record's arg-max of every network there"},
+        {"force", 0, OPTION_FLAG, &force, NULL, "replace that file"},
         {"json", 0, OPTION_FLAG, &json, NULL, "print what report.json would hold"},
         {0},
     };
@@ -91,6 +92,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         rc = -1;
     if (rc == 0) {
         *request = *job_request(job);
+        request->force = force;
         rc = take_ready(quantized.items, quantized.n, request, &memory, err);
     }
     rc = comm_agree(comm, rc, err);

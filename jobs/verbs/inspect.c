@@ -26,7 +26,7 @@ enum { DEFAULT_TILES = 64, MAX_TILES = 10000 };
 
 struct inspect_options {
     struct model_options model;
-    bool with_passes, with_thresholds, as_json;
+    bool with_passes, with_thresholds, as_json, force;
     const char *sheet, *tiles; /* of a job */
 };
 
@@ -244,8 +244,10 @@ static int inspect_job(const struct comm *comm, const char *path, const struct i
     if (rc == 0 && (job = job_read(path, NULL, 0, err)) == NULL)
         rc = -1;
     rc = comm_agree(comm, rc, err);
-    if (rc == 0)
+    if (rc == 0) {
+        job_request(job)->force = options->force;
         rc = run_sheet(comm, job_request(job), (size_t)n, options->sheet, stdout, err);
+    }
     job_destroy(job);
     return rc;
 }
@@ -263,6 +265,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"json", 0, OPTION_FLAG, &q.as_json, NULL, "the same as JSON"},
         {"sheet", 0, OPTION_TEXT, &q.sheet, "FILE.png", "of a job: what its network is given, as a picture"},
         {"tiles", 0, OPTION_TEXT, &q.tiles, "N", "records on it, evenly spaced (default 64)"},
+        {"force", 0, OPTION_FLAG, &q.force, NULL, "replace the file of --sheet"},
         {0},
     };
 

@@ -33,7 +33,7 @@ static int find_files(struct merge_words *q, struct arena *arena, struct error *
 static int write_merged(const struct merge_words *q, const struct archive *merged, struct error *err)
 {
     const char *name;
-    struct output *output = results_open(q->output, q->force, &name, err);
+    struct output *output = output_open_for(q->output, q->force, &name, err);
     int rc = output == NULL ? -1 : archive_write(merged, output, name, false, err);
 
     output_close(output);

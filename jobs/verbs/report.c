@@ -2,6 +2,7 @@
 #include "common/bytes.h"
 #include "common/memory.h"
 #include "coordinator/page.h"
+#include "formats/json_text.h"
 #include "jobs/archive_view.h"
 #include "jobs/verb.h"
 
@@ -10,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { MAX_REPORT_BYTES = 1 << 28 };
 
 /* A file of the folder as text, to be freed. */
 static char *read_text(const char *folder, const char *name, struct error *err)
@@ -24,7 +23,7 @@ static char *read_text(const char *folder, const char *name, struct error *err)
         error_set(err, EX_NOINPUT, "%s: the path is too long", folder);
         return NULL;
     }
-    if (bytes_read(path, MAX_REPORT_BYTES, &bytes, err) != 0)
+    if (bytes_read(path, JSON_FILE_BYTES, &bytes, err) != 0)
         return NULL;
     text = memory_create(bytes.size + 1, 1, "a report", err);
     if (text != NULL)
@@ -66,25 +65,26 @@ static int fill(const struct archive *archive, struct page *page, struct error *
     return 0;
 }
 
-static int write_page(const struct page *page, const char *folder, const char *path, struct error *err)
+static int write_page(const struct page *page, const char *folder, const char *path, bool force, struct error *err)
 {
     char beside[PATH_MAX];
     size_t size;
     char *text;
     int rc;
 
-    if (path == NULL) {
+    if (path == NULL) { /* the run's own page, again */
         snprintf(beside, sizeof beside, "%s/report.html", folder);
         path = beside;
+        force = true;
     }
     text = page_text(page, &size, err);
-    rc = text == NULL ? error_in(err, "%s", folder) : output_write_path(path, text, size, err);
+    rc = text == NULL ? error_in(err, "%s", folder) : output_write_path(path, force, text, size, err);
     free(text);
     return rc;
 }
 
 /* Collective: ranks share the searches. */
-static int make(const struct comm *comm, const char *folder, const char *path, struct error *err)
+static int make(const struct comm *comm, const char *folder, const char *path, bool force, struct error *err)
 {
     struct archive archive = {0};
     struct page page = {0};
@@ -92,7 +92,7 @@ static int make(const struct comm *comm, const char *folder, const char *path, s
     double percentile = 0;
     int rc = -1;
 
-    if (report != NULL) {
+    if (report != NULL && (path == NULL || comm->rank > 0 || output_check_path(path, force, err) == 0)) {
         snprintf(name, sizeof name, "%s/archive.h5", folder);
         rc = archive_read(name, &archive, err);
     }
@@ -106,7 +106,7 @@ static int make(const struct comm *comm, const char *folder, const char *path, s
     if (rc == 0)
         rc = page_compare(comm, &page, percentile, err);
     if (rc == 0)
-        rc = comm_agree(comm, comm->rank == 0 ? write_page(&page, folder, path, err) : 0, err);
+        rc = comm_agree(comm, comm->rank == 0 ? write_page(&page, folder, path, force, err) : 0, err);
     page_fini(&page);
     archive_fini(&archive);
     free(report);
@@ -117,10 +117,11 @@ static int make(const struct comm *comm, const char *folder, const char *path, s
 static int run_verb(const struct comm *comm, int argc, char **argv, struct error *err)
 {
     const char *path = NULL, *words[1];
-    bool wants_help = false;
+    bool force = false, wants_help = false;
     size_t n_words;
     const struct option options[] = {
         {"output", 'o', OPTION_TEXT, &path, "FILE.html", "where the page goes (default: report.html in the folder)"},
+        {"force", 0, OPTION_FLAG, &force, NULL, "replace that file"},
         {0},
     };
 
@@ -135,7 +136,7 @@ static int run_verb(const struct comm *comm, int argc, char **argv, struct error
                          options);
     if (n_words != 1)
         return error_set(err, EX_USAGE, "report needs one folder of results");
-    return make(comm, words[0], path, err);
+    return make(comm, words[0], path, force, err);
 }
 
 const struct verb verb_report = {"report", "the page of a finished run, again", true, run_verb};

@@ -41,7 +41,7 @@ struct zoo {
 };
 
 /* Reads ZOO.yaml; sets[0..n_sets) are for every job. EX_NOINPUT: the file, or a glob without files; EX_CONFIG
- * naming line and column, two jobs of one name. */
+ * naming line and column, two jobs of one name, a key or value of the matrix that no job can be read with. */
 struct zoo *zoo_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
 void zoo_destroy(struct zoo *zoo); /* NULL is allowed */
 
@@ -114,7 +114,9 @@ int zoo_write(const struct zoo *zoo, const struct zoo_night *night, struct error
 /* --- zoo_history.c --- */
 
 /* Enters a night in which something changed. One that says what the last has said takes its place: it may be told again
- * because a file that is written later has failed. EX_DATAERR: no list of nights. */
+ * because a file that is written later has failed. The last ZOO_HISTORY_NIGHTS are kept, and of long ones no more than
+ * ZOO_HISTORY_BYTES of JSON without blanks, but the night itself in any case. EX_DATAERR: no list of nights. */
+enum { ZOO_HISTORY_NIGHTS = 1000, ZOO_HISTORY_BYTES = 1 << 24 };
 int zoo_write_history(const struct zoo *zoo, const struct zoo_night *night, struct output *output, struct error *err);
 
 /* --- zoo_accept.c --- */
@@ -126,7 +128,8 @@ struct zoo_acceptance {
 };
 
 /* Rank 0, holding the zoo's lock: the results that are there now become the accepted ones, of jobs named like `only`
- * (NULL: all) that did not fail on the last night; a warning for each that did. */
+ * (NULL: all) that did not fail on the last night; a warning for each that did. Of all, what was accepted of a job that
+ * is none of the zoo's any more is dropped, which a line says. */
 int zoo_accept(const struct zoo *zoo, const char *only, struct zoo_acceptance *acceptance, struct error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Did it fail on the last night? Then its folder may hold what an earlier night has left. */
 static bool has_failed(const char *name, const json_t *night, struct zoo_acceptance *acceptance)
@@ -44,6 +45,30 @@ static int accept_results(const struct zoo *zoo, const char *only, const json_t 
     return 0;
 }
 
+static bool is_job(const struct zoo *zoo, const char *name)
+{
+    for (size_t i = 0; i < zoo->n_jobs; i++)
+        if (strcmp(zoo->jobs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Else a job that comes back years later would be compared with what nobody remembers. */
+static void drop_strangers(const struct zoo *zoo, json_t *accepted)
+{
+    json_t *results;
+    const char *name;
+    void *next;
+
+    json_object_foreach_safe(accepted, next, name, results)
+    {
+        if (is_job(zoo, name))
+            continue;
+        log_info("%s is no job of this zoo any more: what was accepted of it is dropped", name);
+        json_object_del(accepted, name);
+    }
+}
+
 int zoo_accept(const struct zoo *zoo, const char *only, struct zoo_acceptance *acceptance, struct error *err)
 {
     struct output *output = output_open(zoo->output, err);
@@ -57,6 +82,8 @@ int zoo_accept(const struct zoo *zoo, const char *only, struct zoo_acceptance *a
         accepted = json_object();
     if (rc == 0)
         rc = accept_results(zoo, only, night, accepted, acceptance, err);
+    if (rc == 0 && only == NULL)
+        drop_strangers(zoo, accepted);
     if (rc == 0)
         rc = json_file_write(json_incref(accepted), output, NULL, "accepted.json", err);
     json_decref(night);

@@ -51,6 +51,21 @@ static bool is_same(const json_t *a, const json_t *b)
     return are_same;
 }
 
+/* From the newest back, until there are too many or they are too long: what lies before is dropped. */
+static void forget_oldest(json_t *nights)
+{
+    size_t n = json_array_size(nights), n_kept = 0, bytes = 0;
+
+    while (n_kept < n && n_kept < ZOO_HISTORY_NIGHTS) {
+        bytes += json_dumpb(json_array_get(nights, n - 1 - n_kept), NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        if (n_kept > 0 && bytes > ZOO_HISTORY_BYTES)
+            break;
+        n_kept++;
+    }
+    for (size_t i = n_kept; i < n; i++)
+        json_array_remove(nights, 0);
+}
+
 int zoo_write_history(const struct zoo *zoo, const struct zoo_night *night, struct output *output, struct error *err)
 {
     json_t *history, *nights, *latest;
@@ -75,6 +90,8 @@ int zoo_write_history(const struct zoo *zoo, const struct zoo_night *night, stru
     if (json_array_append_new(nights, latest) != 0) {
         json_decref(history);
         history = NULL;
+    } else {
+        forget_oldest(nights);
     }
     return json_file_write(history, output, NULL, "history.json", err);
 }

@@ -1,6 +1,7 @@
 /* zoo_read.c — ZOO.yaml; see zoo.h. */
 #include "jobs/schema.h"
 #include "jobs/zoo/zoo.h"
+#include "jobs/zoo/zoo_matrix.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,12 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_JOBS = 10000, MAX_AXES = 8 };
+enum { MAX_JOBS = 10000 };
 
 /* What stands in the file, before jobs are made of it. */
 struct zoo_plan {
     struct zoo *zoo;
-    const struct yaml *jobs, *matrix;
+    const struct yaml *jobs, *axes; /* the latter NULL: no matrix */
+    struct zoo_matrix matrix;
     const char *const *sets; /* of the command line */
     size_t n_sets;
     struct zoo_gates gates;
@@ -167,71 +169,73 @@ struct entry {
     struct zoo_gates gates;
 };
 
-static const char *set_text(struct schema *r, const char *key, const struct yaml *value)
+/* What the file sets of the job itself, and room for n_more behind it. */
+static const char **own_sets(struct schema *r, const struct entry *entry, size_t n_more, size_t *n)
 {
-    const char *text = yaml_print(value, r->arena, r->err);
+    size_t n_own = entry->set == NULL ? 0 : entry->set->n;
+    const char **sets = arena_create_array(r->arena, n_own + n_more, sizeof *sets, r->err);
 
-    return text == NULL ? NULL : arena_format(r->arena, r->err, "%s=%s", key, text);
-}
-
-/* "[tnn]" -> "tnn", for names. */
-static const char *place_name(struct schema *r, const struct yaml *value)
-{
-    const char *text = value->kind == YAML_SCALAR ? value->text : yaml_print(value, r->arena, r->err);
-    char *copy = text == NULL ? NULL : arena_copy_string(r->arena, text, r->err), *to = copy;
-
-    if (copy == NULL)
-        return NULL;
-    for (const char *c = copy; *c != '\0'; c++)
-        if (strchr("[]{}\" ", *c) == NULL)
-            *to++ = (char)(*c == ',' || *c == '/' ? '+' : *c);
-    *to = '\0';
-    return copy;
+    for (*n = 0; sets != NULL && *n < n_own; ++*n)
+        if ((sets[*n] = schema_set(r, entry->set->keys[*n]->text, entry->set->items[*n])) == NULL)
+            return NULL;
+    return sets;
 }
 
 /* The job at one place of the matrix: place[a] of axis a. */
 static int make_job(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file,
                     const size_t *place)
 {
-    size_t n_axes = plan->matrix == NULL ? 0 : plan->matrix->n, n_own = entry->set == NULL ? 0 : entry->set->n, n = 0;
-    const char **sets = arena_create_array(r->arena, plan->n_sets + n_own + n_axes + 1, sizeof *sets, r->err);
+    const struct zoo_matrix *matrix = &plan->matrix;
+    size_t n;
+    const char **sets = own_sets(r, entry, matrix->n_axes + plan->n_sets + 1, &n);
     const char *name = entry->name != NULL ? entry->name : name_of(r, file);
     struct zoo_job job = {.file = file, .sets = sets, .gates = entry->gates};
     struct yaml output = {.kind = YAML_SCALAR};
 
     if (sets == NULL || name == NULL)
         return -1;
-    for (size_t i = 0; i < n_own; i++)
-        if ((sets[n++] = set_text(r, entry->set->keys[i]->text, entry->set->items[i])) == NULL)
-            return -1;
-    for (size_t a = 0; a < n_axes; a++) {
-        const struct yaml *value = plan->matrix->items[a]->items[place[a]];
-        const char *word = place_name(r, value);
+    for (size_t a = 0; a < matrix->n_axes; a++) {
+        const struct zoo_value *value = &matrix->axes[a].values[place[a]];
 
-        if ((sets[n++] = set_text(r, plan->matrix->keys[a]->text, value)) == NULL || word == NULL ||
-            (name = arena_format(r->arena, r->err, "%s%c%s", name, a == 0 ? '@' : '+', word)) == NULL)
+        sets[n++] = value->set;
+        if ((name = arena_format(r->arena, r->err, "%s%c%s", name, a == 0 ? '@' : '+', value->name)) == NULL)
             return -1;
     }
     for (size_t i = 0; i < plan->n_sets; i++)
         sets[n++] = plan->sets[i];
     job.name = clean_copy(r, name);
     output.text = job.name == NULL ? NULL : arena_format(r->arena, r->err, "%s/%s", plan->zoo->output, job.name);
-    if (output.text == NULL || (sets[n++] = set_text(r, "output", &output)) == NULL)
+    if (output.text == NULL || (sets[n++] = schema_set(r, "output", &output)) == NULL)
         return -1;
     job.n_sets = n;
     return add_job(r, plan, &job);
 }
 
+static int try_matrix(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file)
+{
+    size_t n;
+    const char **sets = own_sets(r, entry, plan->n_sets + 1, &n);
+
+    if (sets == NULL)
+        return -1;
+    for (size_t i = 0; i < plan->n_sets; i++)
+        sets[n++] = plan->sets[i];
+    sets[n++] = "output=.";
+    return zoo_matrix_try(r, &plan->matrix, file, plan->zoo->defaults, sets, n);
+}
+
 static int make_jobs(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file)
 {
-    size_t place[MAX_AXES] = {0}, n_axes = plan->matrix == NULL ? 0 : plan->matrix->n;
+    size_t place[ZOO_MAX_AXES] = {0};
 
+    if (try_matrix(r, plan, entry, file) != 0)
+        return -1;
     for (;;) {
-        size_t a = n_axes;
+        size_t a = plan->matrix.n_axes;
 
         if (make_job(r, plan, entry, file, place) != 0)
             return -1;
-        while (a > 0 && ++place[a - 1] == plan->matrix->items[a - 1]->n)
+        while (a > 0 && ++place[a - 1] == plan->matrix.axes[a - 1].n)
             place[--a] = 0;
         if (a == 0)
             return 0;
@@ -283,18 +287,6 @@ static int expand(struct schema *r, struct zoo_plan *plan, const struct yaml *no
     return rc;
 }
 
-static int check_matrix(struct schema *r, const struct yaml *matrix)
-{
-    if (matrix == NULL)
-        return 0;
-    if (matrix->n > MAX_AXES)
-        return schema_wrong(r, matrix, "at most 8 keys");
-    for (size_t a = 0; a < matrix->n; a++)
-        if (matrix->items[a]->kind != YAML_LIST || matrix->items[a]->n == 0)
-            return schema_wrong(r, matrix->items[a], "a list of values");
-    return 0;
-}
-
 /* Jobs lie in folders of their own, from which a relative path would lead elsewhere. */
 static int make_absolute(struct schema *r, const char **path)
 {
@@ -313,7 +305,7 @@ static int fill(struct schema *r, struct zoo_plan *plan, const struct yaml *root
     struct zoo *zoo = plan->zoo;
     const struct schema_field fields[] = {
         {"jobs", read_list, &plan->jobs},      {"defaults", read_map, &zoo->defaults},
-        {"matrix", read_map, &plan->matrix},   {"gates", read_gates, &plan->gates},
+        {"matrix", read_map, &plan->axes},     {"gates", read_gates, &plan->gates},
         {"output", schema_path, &zoo->output}, {"ranks_per_job", schema_size, &zoo->ranks_per_job},
     };
     static const char *const needed[] = {"jobs", "output"};
@@ -323,12 +315,12 @@ static int fill(struct schema *r, struct zoo_plan *plan, const struct yaml *root
     for (size_t i = 0; i < COUNT(needed); i++)
         if (yaml_get(root, needed[i]) == NULL)
             return error_set(r->err, EX_CONFIG, "the key \"%s\" is missing", needed[i]);
-    if (check_matrix(r, plan->matrix) != 0 || make_absolute(r, &zoo->output) != 0)
+    if (zoo_matrix_read(r, plan->axes, &plan->matrix) != 0 || make_absolute(r, &zoo->output) != 0)
         return -1;
     for (size_t i = 0; i < plan->jobs->n; i++)
         if (expand(r, plan, plan->jobs->items[i]) != 0)
             return -1;
-    return 0;
+    return zoo_matrix_check(r, &plan->matrix);
 }
 
 struct zoo *zoo_read(const char *path, const char *const *sets, size_t n_sets, struct error *err)

@@ -1,6 +1,7 @@
 /* zoo_write.c — a night for people, for dashboards and for those who keep accounts; see zoo.h. */
 #include "jobs/zoo/zoo.h"
 
+#include "common/printed.h"
 #include "coordinator/page.h"
 #include "formats/json_text.h"
 
@@ -317,17 +318,16 @@ static void print_junit(const struct zoo_night *night, FILE *out)
 static int write_printed(const struct zoo_night *night, void (*print)(const struct zoo_night *, FILE *),
                          const char *name, struct output *output, struct error *err)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    bool has_failed;
+    struct printed page;
+    size_t size;
+    char *text;
     int rc;
 
-    if (out != NULL)
-        print(night, out);
-    has_failed = out == NULL || (ferror(out) != 0) | (fclose(out) != 0);
-    rc = has_failed ? error_set(err, EX_OSERR, "cannot allocate memory for %s", name)
-                    : output_write(output, name, text, size, false, err);
+    if (printed_begin(&page, name, err) != 0)
+        return -1;
+    print(night, page.out);
+    text = printed_end(&page, &size, err);
+    rc = text == NULL ? -1 : output_write(output, name, text, size, false, err);
     free(text);
     return rc;
 }

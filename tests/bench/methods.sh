@@ -38,7 +38,7 @@ declare -A targets=([mixed]="onnx-qdq tnn" [per-tensor]="onnx-qdq tnn" [per-chan
 # cells NETWORK GRANULARITY METHOD: " agreement, loss |" of each target
 cells() {
   local column=3 target
-  "$etalon" evaluate --json -q "$scratch/$1.yaml" --choices "$scratch/choices" --set "engine.threads=$threads" \
+  "$etalon" evaluate --json -q "$scratch/$1.yaml" --choices "$scratch/choices" --force --set "engine.threads=$threads" \
     --set "calibration.granularity=$2" --set "calibration.activations=$3" --set "output=$scratch/$1-$2" \
     --set "targets=[${targets[$2]// /, }]" >"$scratch/report.json"
   for target in ${targets[$2]}; do
@@ -56,7 +56,7 @@ for network in $networks; do
   labels=cifar
   if [ "$network" = lenet ]; then # no list of labels: fp32 stands for them, so the loss is what disagrees
     labels=fp32
-    "$etalon" evaluate -q "$scratch/$network.yaml" --choices "$scratch/choices" --set "output=$scratch/$network-fp32" >/dev/null
+    "$etalon" evaluate -q "$scratch/$network.yaml" --choices "$scratch/choices" --force --set "output=$scratch/$network-fp32" >/dev/null
     tail -n +2 "$scratch/choices" | awk '{print $2}' >"$scratch/fp32.labels"
   fi
   printf '\n%s: agreement %%, change of top-1 in points\n\n' "$network"

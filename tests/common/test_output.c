@@ -461,11 +461,25 @@ static void one_file_anywhere_sweeps_only_its_own_temporaries(void **state)
     put(".x.html.gz.0.7.tmp", "");
     put(".y.html.0.7.tmp", "");
     put("tnn/.x.html.0.7.tmp", "");
-    assert_int_equal(output_write_path(in_root("x.html"), "abc", 3, &err), 0);
+    assert_int_equal(output_write_path(in_root("x.html"), false, "abc", 3, &err), 0);
     assert_content("x.html", "abc");
     assert_int_equal(access(in_root(".x.html.0.7.tmp"), F_OK), -1);
     assert_int_equal(count_temporaries("."), 2);
     assert_int_equal(count_temporaries("tnn"), 1);
+}
+
+static void a_file_is_replaced_only_where_it_may(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(output_write_path(in_root("x.html"), false, "abc", 3, &err), 0);
+    assert_int_equal(output_write_path(in_root("x.html"), false, "def", 3, &err), -1);
+    assert_int_equal(err.code, EX_CANTCREAT);
+    assert_non_null(strstr(err.text, "x.html: exists; use --force to replace it"));
+    assert_content("x.html", "abc");
+    assert_int_equal(output_write_path(in_root("x.html"), true, "def", 3, &err), 0);
+    assert_content("x.html", "def");
 }
 
 /* As root, a rename would put a file in the place of /dev/null. */
@@ -482,14 +496,14 @@ static void what_is_no_file_is_not_replaced_by_one(void **state)
         struct stat before, after;
 
         assert_int_equal(lstat(in_root(names[i]), &before), 0);
-        assert_int_equal(output_write_path(in_root(names[i]), "abc", 3, &err), -1);
+        assert_int_equal(output_write_path(in_root(names[i]), true, "abc", 3, &err), -1);
         assert_int_equal(err.code, EX_CANTCREAT);
         assert_non_null(strstr(err.text, "is no file that could be replaced"));
         assert_int_equal(lstat(in_root(names[i]), &after), 0);
         assert_true(before.st_ino == after.st_ino);
     }
     assert_int_equal(count_temporaries("."), 0);
-    assert_int_equal(output_write_path(in_root("folder/"), "abc", 3, &err), -1);
+    assert_int_equal(output_write_path(in_root("folder/"), true, "abc", 3, &err), -1);
     assert_int_equal(err.code, EX_USAGE);
 }
 
@@ -769,6 +783,7 @@ int main(void)
         TEST(a_sub_folder_with_a_lock_of_its_own_is_not_swept),
         TEST(a_lock_taken_during_a_sweep_protects_the_folder_and_those_below),
         TEST(one_file_anywhere_sweeps_only_its_own_temporaries),
+        TEST(a_file_is_replaced_only_where_it_may),
         TEST(what_is_no_file_is_not_replaced_by_one),
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),

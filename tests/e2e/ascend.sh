@@ -54,7 +54,7 @@ tensorflow() {
   "$TENSORFLOW" "$here/check_ascend.py" structure "$folder" "$name" 2>"$scratch/stderr" ||
     { cat "$scratch/stderr" >&2; fail "$name: structure"; }
   [ -n "$2" ] || return 0
-  ranks 2 "$ETALON" evaluate -q "$scratch/$name.yaml" --choices "$scratch/choices" >/dev/null || fail "$name: evaluate"
+  ranks 2 "$ETALON" evaluate -q "$scratch/$name.yaml" --choices "$scratch/choices" --force >/dev/null || fail "$name: evaluate"
   "$TENSORFLOW" "$here/check_ascend.py" choices "$folder" "$name" "$scratch/choices" "$2" "$data" "$3" "$3" \
     2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "$name: other choices in TensorFlow"; }
 }

@@ -36,3 +36,8 @@ expect 64 "--sheet FILE.png shows" "$ETALON" inspect plain.yaml
 expect 64 "--sheet needs a job" "$ETALON" inspect pictures --sheet x.png
 expect 64 "expected 1 to 10000" "$ETALON" inspect plain.yaml --sheet x.png --tiles 0
 expect 73 "" "$ETALON" inspect plain.yaml --sheet "bad.txt/x.png"
+cp bad.png before.png
+expect 73 "bad.png: exists; use --force to replace it" "$ETALON" inspect plain.yaml --sheet bad.png --tiles 5
+cmp bad.png before.png || fail "a picture was replaced"
+expect 0 "" "$ETALON" inspect plain.yaml --sheet bad.png --tiles 5 --force
+if cmp -s bad.png before.png; then fail "a picture was not replaced"; fi

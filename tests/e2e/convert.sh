@@ -144,7 +144,7 @@ choices() {
   local file weights; read -r file weights <<<"$1"
   printf 'model: {file: %s%s%s}\n%s\ntargets: ["null"]\noutput: none\n' "$file" "${weights:+, weights: $weights}" \
     "${3:+, inputs: $3}" "$2" >"$scratch/job.yaml"
-  "$ETALON" evaluate -q "$scratch/job.yaml" --choices "$scratch/choices" >/dev/null || fail "$file: evaluate"
+  "$ETALON" evaluate -q "$scratch/job.yaml" --choices "$scratch/choices" --force >/dev/null || fail "$file: evaluate"
   awk 'NR > 1 {print $2}' "$scratch/choices"
 }
 

@@ -39,7 +39,7 @@ outputs "$slim" slim_tnn_float 0.9999999
 
 # Our engine finds its largest coordinate where ONNX Runtime finds it.
 "$ETALON" evaluate -q "$scratch/rfb_onnx_float.yaml" --set "$float" --set 'model.outputs=[boxes]' \
-  --choices "$scratch/choices" >/dev/null
+  --choices "$scratch/choices" --force >/dev/null
 "$PYTHON" "$here/check_agreement.py" "$rfb" "$scratch/choices" fp32 ultraface "$data" 99 boxes || fail "fp32 boxes"
 
 # int8

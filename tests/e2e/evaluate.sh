@@ -13,3 +13,9 @@ evaluate --set evaluate.layers=false >"$scratch/bare"
 head -c "$(stat -c %s "$scratch/bare")" "$scratch/full" | cmp - "$scratch/bare" || fail "another table without layers"
 evaluate --set evaluate.layers=false --json >"$scratch/bare.json"
 [ "$(grep -o '"cosine"' "$scratch/bare.json" | wc -l)" = 2 ] || fail "errors of layers that were not compared"
+
+echo mine >"$scratch/choices"
+expect 73 "choices: exists; use --force to replace it" "$ETALON" evaluate -q "$scratch/demo.yaml" --choices "$scratch/choices"
+grep -qx mine "$scratch/choices" || fail "a file was replaced"
+evaluate --choices "$scratch/choices" --force >/dev/null
+[ "$(wc -l <"$scratch/choices")" = 65 ] || fail "evaluate --choices --force"

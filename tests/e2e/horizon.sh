@@ -166,7 +166,7 @@ target_options: {horizon-j6: {samples: 0}}
 output: choice_$1
 JOB
   ranks 2 "$ETALON" calibrate -q "$scratch/choice_$1.yaml" >/dev/null || fail "$1: calibrate"
-  ranks 2 "$ETALON" evaluate -q "$scratch/choice_$1.yaml" --choices "$scratch/choices" >/dev/null || fail "$1: evaluate"
+  ranks 2 "$ETALON" evaluate -q "$scratch/choice_$1.yaml" --choices "$scratch/choices" --force >/dev/null || fail "$1: evaluate"
   "$PYTHON" "$here/check_agreement.py" "$scratch/choice_$1"/horizon-j6/*_ptq_model.onnx "$scratch/choices" horizon-j6 "$4" \
     "$data" 97 "$5" plain || fail "$1: other choices in ONNX Runtime"
   [ "${SANITIZED:-0}" = 1 ] || "$PYTHON" -c 'import json, sys

@@ -16,9 +16,14 @@ looks_right demo "$n_methods" "${REPORT_SCREENSHOTS:-}"
 
 # The verb writes the same page, for any number of ranks; it needs no run.json.
 for n in 0 2; do
-  ranks $n "$ETALON" report "$scratch/demo" --output "$scratch/again.html" || fail "report"
-  cmp "$scratch/demo/report.html" "$scratch/again.html" || fail "another page by $n ranks"
+  ranks $n "$ETALON" report "$scratch/demo" --output "$scratch/again.$n.html" || fail "report"
+  cmp "$scratch/demo/report.html" "$scratch/again.$n.html" || fail "another page by $n ranks"
 done
+echo mine >"$scratch/mine.html"
+expect 73 "mine.html: exists; use --force to replace it" "$ETALON" report "$scratch/demo" -o "$scratch/mine.html"
+grep -qx mine "$scratch/mine.html" || fail "a file was replaced"
+expect 0 "" "$ETALON" report "$scratch/demo" -o "$scratch/mine.html" --force
+cmp "$scratch/demo/report.html" "$scratch/mine.html" || fail "report --force"
 rm "$scratch/demo/run.json"
 "$ETALON" report "$scratch/demo" || fail "report without run.json"
 looks_right demo "$n_methods"

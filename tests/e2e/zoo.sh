@@ -237,6 +237,20 @@ sed 's/^gates:.*/gates: {agrement: 90}/' zoo.yaml >bad.yaml
 expect 78 'bad.yaml: line 12, column 9: key "agrement" does not exist; the nearest is "agreement"' "$ETALON" zoo bad.yaml
 sed 's|nets/\*/job.yaml|nets/*/job.yml|' zoo.yaml >bad.yaml
 expect 66 "no file is called" "$ETALON" zoo bad.yaml
+# A word of the matrix that is wrong for every job is the zoo's fault, at its place; what is wrong for some fails these.
+sed 's/^  calibration.activations:.*/  calibration.activatons: [mse, percentile]/' zoo.yaml >bad.yaml
+expect 78 'bad.yaml: line 11, column 3: matrix: no job can be read with calibration.activatons="mse": ' "$ETALON" zoo bad.yaml
+grep -q 'key "activatons" does not exist; the nearest is "activations"' "$scratch/stderr" || fail "the nearest key is not told"
+sed 's/^  calibration.activations:.*/  calibration.activations: [mse, mzse]/' zoo.yaml >bad.yaml
+expect 78 'bad.yaml: line 11, column 34: matrix: no job can be read with calibration.activations="mzse": ' "$ETALON" zoo bad.yaml
+mkdir some
+for i in 1 2; do cp single.yaml some/$i.yaml; done
+sed -i 's|nets/net01|../nets/net01|' some/?.yaml
+echo 'targets: [tnn]' >>some/1.yaml
+sed '/^  - nets/d; s|^  - {file.*|  - some/?.yaml|; s|^output:.*|output: some/night|; s|^  calibration.activations: .*|  target_options.tnn: [{mode: tool-exact}]|' \
+  zoo.yaml >some.yaml
+expect 78 "1 job of the zoo failed" "$ETALON" zoo some.yaml
+says "1 calibrated, 0 unchanged, 1 failed; 0 gates failed"
 printf 'jobs: []\noutput: night\n' >bad.yaml
 expect 78 "expected one job at least" "$ETALON" zoo bad.yaml
 printf 'jobs: [single.yaml, ./single.yaml]\noutput: night\n' >bad.yaml
@@ -265,8 +279,30 @@ for damage in '{}' '{"nights": 5}'; do
 done
 echo '[]' >night/history.json
 expect 65 "night/history.json: expected a JSON object" "$ETALON" zoo zoo.yaml
+truncate -s 257M night/history.json
+expect 65 "night/history.json" "$ETALON" zoo zoo.yaml
 cp whole.json night/history.json
 zoo 0 0
+
+# Of nights without end the last thousand are kept.
+"$PYTHON" -c 'import json; json.dump({"nights": [{"date": str(i), "jobs": {}} for i in range(1200)]}, open("night/history.json", "w"))'
+change same nets/net01/demo.onnx
+zoo 0 0
+"$PYTHON" - <<'LAST' || fail "other nights than the last thousand"
+import json
+nights = json.load(open("night/history.json"))["nights"]
+assert len(nights) == 1000 and nights[0]["date"] == "201" and len(nights[-1]["jobs"]) == 4, (len(nights), nights[0])
+LAST
+cp whole.json night/history.json
+
+# A job that is taken out is nobody's to compare with, once all the others are accepted.
+sed '/name: alone/d' zoo.yaml >fewer.yaml
+accepted() { "$PYTHON" -c 'import json; print(" ".join(n for n in json.load(open("night/accepted.json")) if "alone" in n))'; }
+expect 0 "" "$ETALON" zoo accept fewer.yaml --only 'nets/*'
+[ "$(accepted)" = "alone@mse alone@percentile" ] || fail "accept --only has dropped what it was not asked about"
+expect 0 "alone@mse is no job of this zoo any more" "$ETALON" zoo accept fewer.yaml
+[ "$(accepted)" = "" ] || fail "a job that is none of the zoo's is still accepted"
+"$ETALON" zoo accept zoo.yaml >/dev/null || fail "accept"
 
 # Jobs that several ranks share: as many at once as there are groups, and the same bits.
 sed 's|^jobs:|jobs: [nets/net0?/job.yaml]\nold:|; /^  - /d; /^matrix/,/^  calib/d; s|^output:.*|output: shared\nranks_per_job: 2|' zoo.yaml |
