@@ -34,6 +34,9 @@ struct profile {
     bool saturates_low_at_minus_127;  /* informative: threshold T maps to this many steps either way */
     int32_t signed_steps;             /* scale = threshold / signed_steps: 127, or 32767 for codes of 16 bits */
     int32_t unsigned_steps;           /* 255, or 127 where unsigned is not available */
+    /* Every value has a zero point of its own: that of signed_codes may lie anywhere in their range. Codes of 8 bits.
+     */
+    bool affine_activations;
     /* The arithmetic knows no zero points, but biases can make up for one: unsigned_codes serve where that works, see
      * plan_value.hides_zero_point. */
     bool zero_points_in_biases;

@@ -203,6 +203,7 @@ static struct plan_choices make_choices(const struct run_request *q, const struc
                                    .node_methods = wishes->methods,
                                    .node_is_float = wishes->is_float,
                                    .weights = q->calibration.weights,
+                                   .fixes_zero_points = q->calibration.zero_points == ZERO_POINTS_FIXED,
                                    .weights_per_tensor = q->calibration.granularity == GRANULARITY_PER_TENSOR,
                                    .ranges = observation->ranges,
                                    .extras = observation->extras};

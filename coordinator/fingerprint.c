@@ -231,6 +231,9 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
         add(state, "rounding output 1\n");
     if (q->calibration.refine > 0)
         add(state, "refine %u 1\n", q->calibration.refine);
+    if (target_profile(target, &q->target_settings)->affine_activations &&
+        q->calibration.zero_points == ZERO_POINTS_FIXED) /* earlier archives keep what they decided */
+        add(state, "zero points fixed 1\n");
     if (target_profile(target, &q->target_settings)->requantization == REQUANTIZE_SHIFT)
         add(state, "thresholds fitted to shifts 1\n");
     for (size_t i = 0; i < q->calibration.n_overrides; i++) {

@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Products of a code and a weight, 255 x 127 each, of which 32 bits hold the sum and a bias as large again. */
+enum { LONGEST_SUM = INT32_MAX / (UINT8_MAX * INT8_MAX) / 2 };
+
 static bool has_unsigned_codes(const struct profile *profile)
 {
     const struct code_range *a = &profile->signed_codes, *b = &profile->unsigned_codes;
@@ -37,12 +40,27 @@ static void find_unsigned(const struct plan_groups *groups, const struct histogr
     }
 }
 
+/* keeps_zero[value]: a layer reads it whose sums could pass 32 bits if all codes lay on one side of zero. */
+static void find_long_sums(const struct plan *plan, bool *keeps_zero)
+{
+    for (size_t n = 0; n < plan->graph->n_nodes; n++) {
+        struct plan_layer layer;
+
+        if (!plan_has_weights(plan, n))
+            continue;
+        layer = plan_layer_of(plan, (int)n);
+        if (layer.row > LONGEST_SUM)
+            keeps_zero[layer.node->inputs[0]] = true;
+    }
+}
+
 /* What jobs are made from. */
 struct job_maker {
     const struct plan_groups *groups;
     const struct plan_choices *choices;
     const struct histogram *const *histograms;
     const bool *is_unsigned;            /* [n_values] by family */
+    const bool *keeps_zero;             /* [n_values] see find_long_sums */
     struct scale_place *places;         /* [n_scales] in the arena, of all jobs */
     const struct histogram **of_places; /* [n_scales] in the arena, of all jobs */
 };
@@ -98,35 +116,30 @@ static void collect_extras(const struct job_maker *maker, struct threshold_job *
         job->request.top_two = &extras->top_two[job->scale_from];
 }
 
-/* What the model's own file says of a scale; of a value that has one here and several there, the largest. */
-static float given_threshold(const struct value *value, bool is_per_channel, size_t channel)
+/* What the model's own file says of one of its scales. */
+static void take_given(struct given_scale *given, const struct coding *coding, size_t channel)
 {
-    const size_t n = value->coding == NULL ? 0 : value->coding->n_scales;
-    float largest = 0;
+    double scale = (double)coding->scale[channel], zero = coding->codes.zero_point;
 
-    if (n == 1 || (is_per_channel && channel < n))
-        return coding_threshold(value->coding, n == 1 ? 0 : channel);
-    for (size_t i = 0; i < n; i++)
-        largest = fmaxf(coding_threshold(value->coding, i), largest);
-    return largest;
+    given->threshold = fmaxf(coding_threshold(coding, channel), given->threshold);
+    given->low = fmin(scale * (coding->codes.lo - zero), given->low);
+    given->high = fmax(scale * (coding->codes.hi - zero), given->high);
 }
 
-static float given_of_job(const struct job_maker *maker, const struct threshold_job *job)
+/* Of a value that has one scale here and several there, the largest; of several values, too. */
+static struct given_scale given_of_job(const struct job_maker *maker, const struct threshold_job *job)
 {
-    float largest = 0;
+    struct given_scale given = {0};
 
     for (size_t i = 0; i < job->n_places; i++) {
-        const struct value *value = &maker->groups->plan->graph->values[job->places[i].value];
-        float given = given_threshold(value, job->is_per_channel, job->places[i].channel);
+        const struct coding *coding = maker->groups->plan->graph->values[job->places[i].value].coding;
+        const size_t n = coding == NULL ? 0 : coding->n_scales, channel = job->places[i].channel;
+        bool is_one = job->is_per_channel && channel < n;
 
-        largest = given > largest ? given : largest;
+        for (size_t c = is_one ? channel : 0; c < (is_one ? channel + 1 : n); c++)
+            take_given(&given, coding, c);
     }
-    return largest;
-}
-
-static bool is_given(const struct threshold_method *method, float given)
-{
-    return given > 0 && strcmp(method->name, "given") == 0;
+    return given;
 }
 
 /* Codes of 16 bits: a step is 2^-15 of the largest magnitude, so clipping has nothing to win, and the searches are made
@@ -141,6 +154,7 @@ static void choose_method(const struct job_maker *maker, struct threshold_job *j
 {
     const struct plan_choices *choices = maker->choices;
     const struct threshold_method *override = NULL;
+    bool is_given = plan_threshold_is_given(choices->activations, job);
 
     for (size_t i = 0; i < job->n_places; i++) {
         int value = job->places[i].value, producer = maker->groups->plan->graph->values[value].producer;
@@ -151,16 +165,32 @@ static void choose_method(const struct job_maker *maker, struct threshold_job *j
     }
     if (has_wide_codes(job)) {
         job->decides_arg_max = false;
-        job->method =
-            is_given(choices->activations, job->given) ? choices->activations : threshold_method_find("minmax");
+        job->method = is_given ? choices->activations : threshold_method_find("minmax");
         return;
     }
-    job->decides_arg_max = job->decides_arg_max && override == NULL && !is_given(choices->activations, job->given);
+    job->decides_arg_max = job->decides_arg_max && override == NULL && !is_given;
     if (override == NULL && choices->activations->keeps_order && job->request.top_two != NULL)
         job->decides_arg_max = false;
     job->method = override != NULL       ? override
                   : job->decides_arg_max ? threshold_method_find("minmax")
                                          : choices->activations;
+}
+
+/* A model's own codes are right for logits as well. */
+static bool may_move_zero(const struct job_maker *maker, const struct threshold_job *job)
+{
+    bool is_given = plan_threshold_is_given(job->method, job);
+
+    if (!maker->groups->plan->profile->affine_activations || maker->choices->fixes_zero_points ||
+        job->request.is_unsigned || job->is_per_channel)
+        return false;
+    for (size_t i = 0; i < job->n_places; i++) {
+        int value = job->places[i].value;
+
+        if (maker->keeps_zero[value] || (maker->groups->decides_arg_max[value] && !is_given))
+            return false;
+    }
+    return true;
 }
 
 static void make_job(const struct job_maker *maker, size_t root, struct threshold_job *job)
@@ -173,6 +203,7 @@ static void make_job(const struct job_maker *maker, size_t root, struct threshol
 
     *job = (struct threshold_job){
         .is_per_channel = groups->is_per_channel[value],
+        .codes = is_unsigned ? profile->unsigned_codes : profile->signed_codes,
         .request = {.percentile = maker->choices->percentile,
                     .is_unsigned = is_unsigned,
                     .steps = is_unsigned ? profile->unsigned_steps : profile->signed_steps},
@@ -184,6 +215,7 @@ static void make_job(const struct job_maker *maker, size_t root, struct threshol
     collect_histograms(maker, maker->of_places + first, job);
     collect_extras(maker, job);
     choose_method(maker, job);
+    job->moves_zero = may_move_zero(maker, job);
 }
 
 /* One job a group of scales, in the order of their roots. */
@@ -216,76 +248,32 @@ int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histog
                         struct error *err)
 {
     struct plan_groups groups = {0};
-    bool *is_unsigned;
+    bool *is_unsigned, *keeps_zero;
     int rc;
 
     plan_mark(plan, histograms, choices->node_is_float);
     if (plan->profile->is_tool_exact)
         return plan_tool_jobs(plan, choices, jobs, n_jobs, err);
     is_unsigned = memory_create(plan->graph->n_values, sizeof *is_unsigned, "signs of values", err);
-    rc = is_unsigned == NULL ? -1 : 0;
+    keeps_zero = memory_create(plan->graph->n_values, sizeof *keeps_zero, "zero points of values", err);
+    rc = is_unsigned == NULL || keeps_zero == NULL ? -1 : 0;
     if (rc == 0)
         rc = plan_groups_init(&groups, plan, histograms, choices->channel_histograms, err);
     if (rc == 0) {
-        struct job_maker maker = {
-            .groups = &groups, .choices = choices, .histograms = histograms, .is_unsigned = is_unsigned};
+        struct job_maker maker = {.groups = &groups,
+                                  .choices = choices,
+                                  .histograms = histograms,
+                                  .is_unsigned = is_unsigned,
+                                  .keeps_zero = keeps_zero};
 
         find_unsigned(&groups, histograms, is_unsigned);
+        find_long_sums(plan, keeps_zero);
         rc = make_jobs(&maker, plan->arena, jobs, n_jobs, err);
     }
     plan_groups_fini(&groups);
     free(is_unsigned);
+    free(keeps_zero);
     return rc;
-}
-
-uint64_t plan_threshold_cost(const struct threshold_job *job)
-{
-    if (job->range_counts != NULL)
-        return RANGE_BINS;
-    return is_given(job->method, job->given) ? 1 : job->n_histograms * job->histograms[0]->bins;
-}
-
-static int search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
-{
-    struct threshold_request request = job->request;
-    struct histogram together = {0};
-    int rc = 0;
-
-    if (is_given(job->method, job->given)) { /* whatever was observed: that is what the file's codes mean */
-        result->threshold = job->given;
-        snprintf(result->method, sizeof result->method, "given");
-        return 0;
-    }
-    request.histogram = job->histograms[0];
-    if (job->n_histograms > 1) {
-        rc = histogram_init(&together, job->histograms[0]->bins, err);
-        for (size_t i = 0; rc == 0 && i < job->n_histograms; i++)
-            rc = histogram_merge(&together, job->histograms[i], err);
-        request.histogram = &together;
-    }
-    if (rc == 0)
-        rc = threshold_decide(job->method, &request, &result->threshold, result->method, err);
-    if (rc == 0 && job->is_per_channel && strcmp(result->method, "zero") == 0) {
-        result->threshold = PLAN_DEAD_SCALE * (float)job->request.steps;
-        snprintf(result->method, sizeof result->method, "dead");
-    }
-    if (rc == 0 && job->decides_arg_max && strcmp(result->method, "minmax") == 0)
-        snprintf(result->method, sizeof result->method, "minmax (logits)");
-    histogram_fini(&together);
-    return rc;
-}
-
-int plan_threshold_search(const struct threshold_job *job, struct threshold_result *result, struct error *err)
-{
-    *result = (struct threshold_result){0};
-    if (job->range_counts != NULL) {
-        plan_tool_search(job, result);
-        return 0;
-    }
-    if (search(job, result, err) != 0)
-        return -1;
-    result->scale = result->threshold / (float)job->request.steps;
-    return 0;
 }
 
 /* An undecided value of n scales. */
@@ -299,7 +287,7 @@ static int reserve_scales(struct plan *plan, const struct threshold_job *job, in
     *value = (struct plan_value){
         .is_quantized = true,
         .is_unsigned = job->request.is_unsigned,
-        .codes = job->request.is_unsigned ? plan->profile->unsigned_codes : plan->profile->signed_codes,
+        .codes = job->codes,
         .hides_zero_point = job->request.is_unsigned && plan->profile->zero_points_in_biases,
         .n_scales = n,
         .scale = numbers,
@@ -319,6 +307,7 @@ static void set_scale(const struct plan *plan, struct scale_place place, const s
         value->scale_from = job->scale_from;
         memcpy(value->method, result->method, sizeof value->method);
     }
+    value->codes.zero_point = job->codes.zero_point + result->zero_moved;
     value->threshold[channel] = result->threshold;
     value->scale[channel] = profile_kept_scale(plan->profile, result->scale);
 }

@@ -25,7 +25,8 @@
 /* What the job asks for. Arrays may be NULL: nothing is overridden. */
 struct plan_choices {
     const struct threshold_method *activations;
-    double percentile; /* fraction kept, for that method */
+    double percentile;      /* fraction kept, for that method */
+    bool fixes_zero_points; /* where the profile has them, even if it may move them */
     const struct threshold_method *const
         *node_methods;         /* [n_nodes] for the values a node makes; NULL entries: unchanged */
     const bool *node_is_float; /* [n_nodes] stays in float */
@@ -53,9 +54,15 @@ struct scale_place {
 /* One scale and all that share it. Lives in the plan's arena. */
 struct threshold_job {
     const struct threshold_method *method;
-    bool decides_arg_max;             /* min-max because of that, "minmax (logits)" */
-    bool is_per_channel;              /* places are channels; else whole values */
-    float given;                      /* what the model brings along for any of the places, the largest; 0: nothing */
+    bool decides_arg_max; /* min-max because of that, "minmax (logits)" */
+    bool is_per_channel;  /* places are channels; else whole values */
+    /* What the model brings along for any of the places, the largest; all 0: nothing. */
+    struct given_scale {
+        float threshold;
+        double low, high; /* the reals of the outermost codes */
+    } given;
+    struct code_range codes; /* of the values; where moves_zero, the search decides the zero point */
+    bool moves_zero;
     struct threshold_request request; /* its histogram is NULL: those below count together */
     size_t n_places, n_histograms;
     const struct scale_place *places; /* in execution order */
@@ -69,6 +76,7 @@ struct threshold_job {
 
 struct threshold_result {
     float threshold, scale;
+    int32_t zero_moved; /* the zero point, from that of the job's codes on */
     char method[PLAN_METHOD_BYTES];
 };
 
@@ -84,10 +92,18 @@ struct threshold_result {
  * concat, mean and average pool) are never clipped: min-max, unless node_methods says otherwise; and keep one scale.
  * A profile that follows a tool has its own rules: plan_tool.h.
  * The method "given" takes what the graph's values bring along, of a group the largest.
- * Codes are unsigned where the target has such and no value of the group was ever negative. EX_OSERR. */
+ * Codes are unsigned where the target has such and no value of the group was ever negative. Of others the search
+ * decides the zero point too (zero_point.h), if the profile and the job let it, a value has one scale, and no layer
+ * reads it whose sums could then pass 32 bits. Where values decide the arg-max it stays in the middle: the largest of
+ * the few records seen is not the largest of all, and the other sign's codes are room for it. EX_OSERR. */
 int plan_threshold_jobs(struct plan *plan, const struct histogram *const *histograms,
                         const struct plan_choices *choices, const struct threshold_job **jobs, size_t *n_jobs,
                         struct error *err);
+/* Does this method take what the model brings along? */
+static inline bool plan_threshold_is_given(const struct threshold_method *method, const struct threshold_job *job)
+{
+    return method->reads == THRESHOLD_FROM_MODEL && job->given.threshold > 0;
+}
 /* What a search costs beside the others, by the same method: counts that it walks. */
 uint64_t plan_threshold_cost(const struct threshold_job *job);
 /* A channel without any value but 0 gets the scale 2^-100, "dead": small, for the weights that meet it share a scale

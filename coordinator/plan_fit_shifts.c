@@ -160,8 +160,8 @@ static int only_layer(const struct plan *plan, const struct threshold_job *job)
 
 static bool can_fit(const struct plan *plan, const struct threshold_job *job, int n)
 {
-    return n != GRAPH_NONE && plan->graph->nodes[n].op != OP_DECONV && !job->is_per_channel && job->given == 0 &&
-           job->range_counts == NULL;
+    return n != GRAPH_NONE && plan->graph->nodes[n].op != OP_DECONV && !job->is_per_channel &&
+           job->given.threshold == 0 && job->range_counts == NULL;
 }
 
 int plan_fit_shifts(struct plan *plan, const struct histogram *const *histograms, const struct threshold_job *jobs,

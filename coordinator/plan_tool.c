@@ -46,6 +46,7 @@ static struct threshold_job make_job(const struct plan *plan, const struct plan_
     struct threshold_job job = {
         .method = keeps_all ? threshold_method_find("minmax") : choices->activations,
         .is_per_channel = ranges->n > 1,
+        .codes = plan->profile->signed_codes,
         .request = {.steps = plan->profile->signed_steps},
         .n_places = 1,
         .places = places,

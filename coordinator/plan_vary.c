@@ -74,8 +74,9 @@ static int change(struct plan *plan, const struct plan_change *change, bool *is_
 
         if (own_value(plan, (size_t)v, err) != 0)
             return -1;
-        value->threshold[0] = change->threshold;
-        value->scale[0] = profile_kept_scale(plan->profile, change->threshold / (float)change->job->request.steps);
+        value->threshold[0] = change->result.threshold;
+        value->scale[0] = profile_kept_scale(plan->profile, change->result.scale);
+        value->codes.zero_point = change->job->codes.zero_point + change->result.zero_moved;
         name_change(value);
         is_changed[v] = true;
     }

@@ -8,7 +8,7 @@
 /* What the scale of a group of whole values becomes. */
 struct plan_change {
     const struct threshold_job *job; /* not is_per_channel */
-    float threshold;                 /* finite, > 0 */
+    struct threshold_result result;  /* its method is not read */
 };
 
 /* `base` with n changes, whose methods get " +sim" at their end: layers that read or make such a value are coded again

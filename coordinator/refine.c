@@ -77,7 +77,7 @@ static int vary(struct contender *c, struct error *err)
         const struct trial_candidate *candidate = best_candidate(trial, sums);
 
         if (candidate != NULL)
-            changes[n++] = (struct plan_change){trial->job, candidate->threshold};
+            changes[n++] = (struct plan_change){trial->job, candidate->result};
         sums += trial->n_judged * measure_trials_row(trial);
     }
     if (n > 0) {

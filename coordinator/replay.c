@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "coordinator/plan_layer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,14 +65,24 @@ void replay_destroy(struct replay *replay)
     free(replay);
 }
 
-/* The archive keeps a scale beside each threshold: they must be this profile's. A tool rounds both from one number. */
-static int check_scale(const struct plan *plan, int value, float threshold, float scale, int32_t steps,
+/* The archive keeps a scale beside each threshold: they must be this profile's. A tool rounds both from one number;
+ * where the zero point was moved, a search found both. */
+static int check_scale(const struct plan *plan, const struct threshold_job *job, const struct threshold_result *result,
                        struct error *err)
 {
-    if (!plan->profile->is_tool_exact && profile_kept_scale(plan->profile, threshold / (float)steps) != scale)
+    const char *name = plan->graph->values[job->places[0].value].name;
+    int32_t zero = job->codes.zero_point + result->zero_moved;
+    float scale = result->scale;
+
+    if (zero < job->codes.lo || zero > job->codes.hi || !(scale > 0) || !isfinite(scale))
+        return error_set(err, EX_DATAERR, "value \"%s\": the target has no codes %d to %d of scale %g around %d", name,
+                         job->codes.lo, job->codes.hi, (double)scale, zero);
+    if (!plan->profile->is_tool_exact && result->zero_moved == 0)
+        scale = profile_kept_scale(plan->profile, result->threshold / (float)job->request.steps);
+    if (scale != result->scale)
         return error_set(err, EX_DATAERR,
                          "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
-                         plan->graph->values[value].name, (double)threshold, steps, (double)scale);
+                         name, (double)result->threshold, job->request.steps, (double)result->scale);
     return 0;
 }
 
@@ -90,7 +101,9 @@ static int answer(const struct replay *replay, const struct plan *plan, const st
     threshold = place->n_channels > 0 ? place->channels[at.channel].threshold : place->decision->threshold;
     scale = place->n_channels > 0 ? place->channels[at.channel].scale : place->decision->scale;
     *result = (struct threshold_result){.threshold = threshold, .scale = scale};
-    return check_scale(plan, at.value, threshold, scale, job->request.steps, err);
+    if (job->moves_zero)
+        result->zero_moved = place->decision->zero_point - job->codes.zero_point;
+    return check_scale(plan, job, result, err);
 }
 
 int replay_thresholds(const struct replay *replay, const struct plan *plan, const struct threshold_job *jobs,

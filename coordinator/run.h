@@ -35,6 +35,12 @@ enum weight_rounding {
     WEIGHT_ROUNDING_OUTPUT,  /* by what a few records show them to do to outputs (round_weights.h) */
 };
 
+/* Where real zero lies among the codes of a value of both signs. */
+enum zero_points {
+    ZERO_POINTS_AUTO,  /* where the least error is, on targets that let it lie anywhere (zero_point.h) */
+    ZERO_POINTS_FIXED, /* in the middle */
+};
+
 /* Channels between layers, before anything is measured (common/equalize.h). */
 enum equalization_choice {
     EQUALIZATION_AUTO, /* WEIGHTS where weights have one scale a tensor in every target */
@@ -59,6 +65,7 @@ struct run_request {
         const struct threshold_method *activations;
         const struct weight_method *weights;
         enum granularity granularity;
+        enum zero_points zero_points;
         size_t bins, channel_bins; /* powers of two */
         size_t block;              /* records per engine call; 0: the data layer's batch, or the default */
         double percentile;         /* fraction kept */

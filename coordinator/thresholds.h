@@ -35,6 +35,8 @@ struct threshold_method {
     unsigned wants;       /* kinds of extras that the data pass must have counted for it; 0: histograms will do */
     bool keeps_order;     /* promises the order of outputs, whatever it clips: the guard has no say */
     bool minimizes_error; /* promises no more squared error than max|x|; the guard holds it to that */
+    bool searches_ends;   /* where codes may lie unevenly around zero, their ends are those of the least squared error
+                           * (zero_point.h); else those of the values within the threshold */
     const char *const *candidates; /* of a method that chooses among others: their names, NULL-terminated */
     const void *parameters;        /* of methods that share one search: the row of their table */
     /* What TNN's own tool keeps under this method: the last of RANGE_BINS bins (worker/ranges.h). NULL: it has none. */

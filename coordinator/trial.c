@@ -44,26 +44,38 @@ static float largest_magnitude(const struct threshold_job *job)
     return largest;
 }
 
-/* A threshold that the group does not have yet, and that makes a scale that is a normal float. */
-static bool is_new(const struct trial *trial, float threshold, float now)
+static const struct plan_value *present(const struct trial *trial, const struct plan *plan)
 {
-    if (threshold == now || !(threshold / (float)trial->job->request.steps >= FLT_MIN))
+    return &plan->values[trial->job->places[0].value];
+}
+
+/* Codes that the group does not have yet, of a scale that is a normal float. */
+static bool is_new(const struct trial *trial, const struct plan *plan, const struct threshold_result *result)
+{
+    const struct plan_value *now = present(trial, plan);
+
+    if (!(result->scale >= FLT_MIN) ||
+        (result->threshold == now->threshold[0] && profile_kept_scale(plan->profile, result->scale) == now->scale[0]))
         return false;
-    for (size_t i = 0; i < trial->n_candidates; i++)
-        if (trial->candidates[i].threshold == threshold)
+    for (size_t i = 0; i < trial->n_candidates; i++) {
+        const struct threshold_result *other = &trial->candidates[i].result;
+
+        if (other->threshold == result->threshold && other->scale == result->scale)
             return false;
+    }
     return true;
 }
 
 /* There is room for one more. */
-static int add_candidate(struct trial *trial, const struct plan *plan, float threshold, struct error *err)
+static int add_candidate(struct trial *trial, const struct plan *plan, const struct threshold_result *result,
+                         struct error *err)
 {
-    struct plan_change change = {trial->job, threshold};
+    struct plan_change change = {trial->job, *result};
     struct trial_candidate *candidate = &trial->candidates[trial->n_candidates];
 
-    if (!is_new(trial, threshold, plan->values[trial->job->places[0].value].threshold[0]))
+    if (!is_new(trial, plan, result))
         return 0;
-    *candidate = (struct trial_candidate){threshold, plan_vary(plan, &change, 1, false, err)};
+    *candidate = (struct trial_candidate){*result, plan_vary(plan, &change, 1, false, err)};
     if (candidate->plan == NULL)
         return -1;
     trial->n_candidates++;
@@ -77,22 +89,35 @@ static int add_methods(struct trial *trial, const struct plan *plan, const char 
         struct threshold_result result;
 
         job.method = threshold_method_find(*names);
-        if (plan_threshold_search(&job, &result, err) != 0 || add_candidate(trial, plan, result.threshold, err) != 0)
+        if (plan_threshold_search(&job, &result, err) != 0 || add_candidate(trial, plan, &result, err) != 0)
             return -1;
     }
     return 0;
 }
 
+/* A zero point that was moved stays, and so zero is exact whatever the scale. */
+static struct threshold_result at_threshold(const struct trial *trial, const struct plan_value *now, float threshold)
+{
+    int32_t moved = now->codes.zero_point - trial->job->codes.zero_point;
+
+    return (struct threshold_result){.threshold = threshold,
+                                     .scale = moved == 0 ? threshold / (float)trial->job->request.steps
+                                                         : now->scale[0] * (threshold / now->threshold[0]),
+                                     .zero_moved = moved};
+}
+
 static int add_factors(struct trial *trial, const struct plan *plan, struct error *err)
 {
-    float now = plan->values[trial->job->places[0].value].threshold[0], limit = largest_magnitude(trial->job);
+    float now = present(trial, plan)->threshold[0], limit = largest_magnitude(trial->job);
 
     for (size_t i = 0; i < N_FACTORS; i++) {
         float threshold = now * factors[i];
+        struct threshold_result result;
 
         if (factors[i] > 1 && threshold > limit)
             threshold = limit > now ? limit : now;
-        if (add_candidate(trial, plan, threshold, err) != 0)
+        result = at_threshold(trial, present(trial, plan), threshold);
+        if (add_candidate(trial, plan, &result, err) != 0)
             return -1;
     }
     return 0;

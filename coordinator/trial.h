@@ -6,8 +6,8 @@
  * that came before and the weights that come next, of all of which a histogram knows nothing.
  *
  * Candidates are the thresholds of the methods that the job's method chooses among (auto), else the present threshold
- * times a few factors. Groups that a search has not decided are left alone: those of an override, of the model's file,
- * of the rule for logits, of codes of 16 bits, and scales of single channels.
+ * times a few factors, its zero point kept. Groups that a search has not decided are left alone: those of an override,
+ * of the model's file, of the rule for logits, of codes of 16 bits, and scales of single channels.
  */
 #ifndef ETALON_TRIAL_H
 #define ETALON_TRIAL_H
@@ -15,7 +15,7 @@
 #include "coordinator/plan_decide.h"
 
 struct trial_candidate {
-    float threshold;
+    struct threshold_result result;
     struct plan *plan; /* with that threshold; all else is borrowed from the plan that is tried */
 };
 

@@ -50,11 +50,20 @@ static bool begins_with_one_of(const char *text, const char *const *words, size_
 /* The keys that may change: how statistics become models. The first that is none is refused. */
 static int check_sets(const char *const *sets, size_t n_sets, struct error *err)
 {
-    static const char *const changeable[] = {
-        "calibration.activations", "calibration.weights",         "calibration.granularity", "calibration.percentile",
-        "calibration.overrides",   "calibration.bias_correction", "calibration.rounding",    "calibration.refine",
-        "model.input_batch",       "model.separate_batch",        "model.separate_name",     "targets",
-        "target_options"};
+    static const char *const changeable[] = {"calibration.activations",
+                                             "calibration.weights",
+                                             "calibration.granularity",
+                                             "calibration.percentile",
+                                             "calibration.overrides",
+                                             "calibration.bias_correction",
+                                             "calibration.rounding",
+                                             "calibration.refine",
+                                             "calibration.zero_points",
+                                             "model.input_batch",
+                                             "model.separate_batch",
+                                             "model.separate_name",
+                                             "targets",
+                                             "target_options"};
 
     static const char *const idle[] = {"engine", "evaluate", "checkpoint", "limits", "output"}; /* no network runs */
 

@@ -40,6 +40,17 @@ static int read_granularity(struct schema *r, const struct yaml *node, void *tar
     return 0;
 }
 
+static int read_zero_points(struct schema *r, const struct yaml *node, void *target)
+{
+    static const char *const words[] = {[ZERO_POINTS_AUTO] = "auto", [ZERO_POINTS_FIXED] = "fixed"};
+    size_t index;
+
+    if (schema_word(r, node, "zero points", words, COUNT(words), &index) != 0)
+        return -1;
+    *(enum zero_points *)target = (enum zero_points)index;
+    return 0;
+}
+
 static int read_bins(struct schema *r, const struct yaml *node, void *target)
 {
     uint64_t bins = 0;
@@ -183,6 +194,7 @@ int schema_calibration(struct schema *r, const struct yaml *node, void *target)
         {"activations", read_threshold_method, &request->calibration.activations},
         {"weights", read_weight_method, &request->calibration.weights},
         {"granularity", read_granularity, &request->calibration.granularity},
+        {"zero_points", read_zero_points, &request->calibration.zero_points},
         {"bins", read_bins, &request->calibration.bins},
         {"channel_bins", read_bins, &request->calibration.channel_bins},
         {"block", read_block, &request->calibration.block},

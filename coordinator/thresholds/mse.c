@@ -63,5 +63,6 @@ const struct threshold_method threshold_method_mse = {
     .name = "mse",
     .summary = "least squared error of the histogram, exact bin integral, all edges (default)",
     .minimizes_error = true,
+    .searches_ends = true,
     .search = search,
 };

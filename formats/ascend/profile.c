@@ -21,13 +21,14 @@ static bool allows(const struct graph *graph, const struct node *node)
 
 /* offset, steps: of what is never negative. The device rounds half to even, the CPU kernel of the vendor's TensorFlow
  * half away from zero. BiasAdd follows AscendDequant, in float. */
-#define PROFILE(id, offset, steps)                                                                                     \
+#define PROFILE(id, is_affine, offset, steps)                                                                          \
     const struct profile id = {                                                                                        \
         .name = "ascend",                                                                                              \
         .signed_codes = {.lo = -128, .hi = 127, .zero_point = 0},                                                      \
         .unsigned_codes = {.lo = -128, .hi = 127, .zero_point = (offset)},                                             \
         .signed_steps = 127,                                                                                           \
         .unsigned_steps = (steps),                                                                                     \
+        .affine_activations = (is_affine),                                                                             \
         .activation_rounding = ROUND_HALF_EVEN,                                                                        \
         .rounding_is_unknown = true,                                                                                   \
         .other_activation_rounding = ROUND_HALF_AWAY,                                                                  \
@@ -44,5 +45,5 @@ static bool allows(const struct graph *graph, const struct node *node)
         .allows = allows,                                                                                              \
     }
 
-PROFILE(ascend_profile, -128, 255);
-PROFILE(ascend_symmetric_profile, 0, 127);
+PROFILE(ascend_profile, true, -128, 255);
+PROFILE(ascend_symmetric_profile, false, 0, 127);

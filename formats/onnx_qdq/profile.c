@@ -3,12 +3,13 @@
 
 const struct profile onnx_qdq_profile = {
     .name = "onnx-qdq",
-    /* uint8 both ways. A value that is never negative has all 255 steps; a signed one is symmetric around 128, so code
-     * 0 is -128 / 127 of its threshold. */
+    /* uint8 always, and any zero point. A value that is never negative has all 255 steps; a signed one whose zero stays
+     * in the middle is symmetric around 128, so code 0 is -128 / 127 of its threshold. */
     .signed_codes = {.lo = 0, .hi = 255, .zero_point = 128},
     .unsigned_codes = {.lo = 0, .hi = 255, .zero_point = 0},
     .signed_steps = 127,
     .unsigned_steps = 255,
+    .affine_activations = true,
     .activation_rounding = ROUND_HALF_EVEN, /* QuantizeLinear's definition */
     /* int8, symmetric: code -128 is not used (the runtime's own tool does the same). */
     .weight_limit = 127,

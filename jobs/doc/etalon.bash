@@ -7,7 +7,7 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   dataset.dtype dataset.layout dataset.channels dataset.member dataset.orientation dataset.inputs preprocess
   calibration.activations calibration.weights calibration.granularity calibration.bins calibration.channel_bins
   calibration.stop_when_stable
-  calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.refine calibration.equalization calibration.passes calibration.overrides
+  calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.refine calibration.zero_points calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.onnx-qdq.flavour target_options.onnx-qdq-int16.weights target_options.ascend.activation_offset target_options.ncnn.winograd
   target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
   target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float
@@ -39,6 +39,7 @@ _etalon_values() {
     target_options.onnx-qdq-int16.weights) echo int8 int16 ;;
     target_options.cambricon-*.float) echo fp16 fp32 ;;
     calibration.rounding) echo auto nearest output ;;
+    calibration.zero_points) echo auto fixed ;;
     calibration.equalization) echo auto weights none ;;
     dataset.kind | evaluate.dataset.kind | evaluate.segmentation.labels.kind) echo images lmdb leveldb tar npy bin txt idx ;;
     dataset.orientation) echo stored exif ;;

@@ -37,6 +37,8 @@ static void plan_value(struct plan *plan, size_t v)
     struct plan_value *p = &plan->values[v];
 
     p->codes = plan->profile->signed_codes;
+    if (plan->profile->affine_activations)
+        p->codes.zero_point = p->codes.lo + (int32_t)draw_below((size_t)(p->codes.hi - p->codes.lo) + 1);
     p->n_scales = 1;
     p->scale = numbers(plan, 1);
     p->threshold = numbers(plan, 1);

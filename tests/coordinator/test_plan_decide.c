@@ -107,6 +107,65 @@ static void a_residual_network_is_planned_as_the_profile_says(void **state)
     end_setting(&s);
 }
 
+static void zero_points_move_where_that_gains_and_is_allowed(void **state)
+{
+    (void)state;
+    for (int is_fixed = 0; is_fixed < 2; is_fixed++) {
+        struct setting s = new_setting();
+        struct residual n = add_residual(&s);
+        struct plan_choices choices = {.activations = threshold_method_find("minmax"), .fixes_zero_points = is_fixed};
+        const struct threshold_job *jobs;
+        struct threshold_result results[MAX_VALUES];
+        struct histogram *h = &s.storage[n.c];
+        const float low = -0.25F, high = 30;
+        size_t n_jobs;
+        struct error err;
+
+        /* One sign is rare: of "c", of the logits, and of what the concat reads; and of an input all are alike. */
+        assert_succeeds(histogram_observe(h, &high, 1, &err), err);
+        assert_succeeds(histogram_observe(&s.storage[n.v], &(float){200}, 1, &err), err);
+        assert_succeeds(histogram_observe(&s.storage[n.b], &low, 1, &err), err);
+        s.profile.affine_activations = true;
+        begin_plan(&s);
+        assert_succeeds(plan_threshold_jobs(s.plan, s.histograms, &choices, &jobs, &n_jobs, &err), err);
+        for (size_t i = 0; i < n_jobs; i++)
+            assert_succeeds(plan_threshold_search(&jobs[i], &results[i], &err), err);
+        assert_succeeds(plan_apply_thresholds(s.plan, jobs, n_jobs, results, &err), err);
+        assert_int_equal(s.plan->values[n.c].codes.zero_point != 0, !is_fixed);
+        assert_int_equal(s.plan->values[n.b].codes.zero_point != 0, !is_fixed);
+        assert_int_equal(s.plan->values[n.t].codes.zero_point, s.plan->values[n.b].codes.zero_point);
+        assert_int_equal(s.plan->values[n.s].codes.zero_point, s.plan->values[n.b].codes.zero_point);
+        assert_true(s.plan->values[n.t].scale[0] == s.plan->values[n.b].scale[0]);
+        assert_int_equal(s.plan->values[n.x].codes.zero_point, 0);
+        assert_int_equal(s.plan->values[n.v].codes.zero_point, 0);
+        assert_true(s.plan->values[n.c].threshold[0] == high);
+        if (!is_fixed)
+            assert_true((float)(127 - s.plan->values[n.c].codes.zero_point) * s.plan->values[n.c].scale[0] >=
+                        0.999F * high);
+        end_setting(&s);
+    }
+}
+
+static void a_long_sum_keeps_the_zero_point_of_what_it_reads(void **state)
+{
+    (void)state;
+    for (int is_long = 0; is_long < 2; is_long++) {
+        struct setting s = new_setting();
+        const int64_t length = is_long ? 33156 : 33155;
+        int x = observe(&s, add_input(s.graph, "x", SHAPE(1, length)), 1, false);
+        int y = observe(&s, add_dense(s.graph, "y", x, length, 2), 1, false);
+        int z = observe(&s, add_dense(s.graph, "z", y, 2, 2), 1, false);
+        struct error err;
+
+        assert_true(graph_add_output(s.graph, z, &err) >= 0);
+        assert_succeeds(histogram_observe(&s.storage[x], &(float){100}, 1, &err), err);
+        s.profile.affine_activations = true;
+        decide(&s, "minmax", "maxabs");
+        assert_int_equal(s.plan->values[x].codes.zero_point != 0, !is_long);
+        end_setting(&s);
+    }
+}
+
 static void codes_are_signed_where_the_target_has_no_other(void **state)
 {
     struct setting s = new_setting();
@@ -574,6 +633,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_residual_network_is_planned_as_the_profile_says),
+        cmocka_unit_test(zero_points_move_where_that_gains_and_is_allowed),
+        cmocka_unit_test(a_long_sum_keeps_the_zero_point_of_what_it_reads),
         cmocka_unit_test(codes_are_signed_where_the_target_has_no_other),
         cmocka_unit_test(one_negative_value_makes_a_group_signed),
         cmocka_unit_test(a_map_of_logits_before_its_average_pool_is_not_clipped),

@@ -63,6 +63,7 @@ static void begin_net(struct net *n, enum requantization requantization, bool st
     n->s.profile.requantization = requantization;
     n->s.profile.stores_reciprocals = stores_reciprocals;
     n->s.profile.largest_shift = 10;
+    n->s.profile.affine_activations = requantization != REQUANTIZE_SHIFT;
     make_graph(&n->s);
     begin_plan(&n->s);
     assert_succeeds(plan_threshold_jobs(n->s.plan, n->s.histograms, &choices, &n->jobs, &n->n_jobs, &err), err);
@@ -109,14 +110,15 @@ static void a_varied_plan_is_the_one_that_its_thresholds_decide(void **state)
 
         begin_net(&n, all[k].requantization, all[k].stores_reciprocals);
         for (size_t i = 0; i < n.n_jobs; i++) {
-            struct plan_change change = {&n.jobs[i], n.results[i].threshold * 0.6F};
+            float threshold = n.results[i].threshold * 0.6F;
             struct threshold_result before = n.results[i];
+            struct plan_change change = {
+                &n.jobs[i], {threshold, threshold / (float)n.jobs[i].request.steps, n.jobs[i].moves_zero ? -7 : 0, ""}};
             struct error err;
             struct plan *varied = plan_vary(n.s.plan, &change, 1, true, &err);
 
             assert_non_null(varied);
-            n.results[i].threshold = change.threshold;
-            n.results[i].scale = change.threshold / (float)n.jobs[i].request.steps;
+            n.results[i] = change.result;
             decide_again(&n);
             for (size_t node = 0; node < n.s.graph->n_nodes; node++)
                 if (n.s.plan->nodes[node].weight_codes != NULL) {
@@ -128,6 +130,7 @@ static void a_varied_plan_is_the_one_that_its_thresholds_decide(void **state)
                 const struct plan_value *value = &varied->values[v];
 
                 assert_true(value->scale[0] == n.s.plan->values[v].scale[0]);
+                assert_int_equal(value->codes.zero_point, n.s.plan->values[v].codes.zero_point);
                 assert_non_null(strstr(value->method, " +sim"));
             }
             plan_destroy(varied);
@@ -219,7 +222,7 @@ static void a_trial_judges_what_reads_its_values(void **state)
         assert_int_equal(trial->n_judged, 2);
         assert_true(trial->judged[0] == sum || trial->judged[1] == sum);
         for (size_t k = 0; k < trial->n_candidates; k++)
-            assert_true(trial->candidates[k].threshold != n.s.plan->values[a].threshold[0]);
+            assert_true(trial->candidates[k].result.threshold != n.s.plan->values[a].threshold[0]);
     }
     assert_true(is_found);
     trials_fini(&trials);
@@ -261,7 +264,7 @@ static void no_candidate_of_a_method_is_left_out(void **state)
             assert_succeeds(plan_threshold_search(&job, &result, &err), err);
             is_tried = result.threshold == n.s.plan->values[job.places[0].value].threshold[0];
             for (size_t k = 0; k < trial->n_candidates; k++)
-                is_tried = is_tried || trial->candidates[k].threshold == result.threshold;
+                is_tried = is_tried || trial->candidates[k].result.threshold == result.threshold;
             assert_true(is_tried);
             most = trial->n_candidates > most ? trial->n_candidates : most;
         }

@@ -24,7 +24,7 @@ pages_of() { (cd "$manual/$1" && printf '%s\n' *.md) | sed 's/\.md$//' | grep -v
 "$ETALON" methods | awk '{print $2}' | sort -u >"$scratch/methods" # a word may name two methods, of activations and of weights
 same verbs "$scratch/verbs" <(pages_of verbs)
 same targets "$scratch/targets" <(pages_of targets)
-same methods "$scratch/methods" <(pages_of methods 'bias-correction|equalization|refinement|rounding')
+same methods "$scratch/methods" <(pages_of methods 'bias-correction|equalization|refinement|rounding|zero-points')
 for list in targets methods; do # their lists are quoted whole
   "$ETALON" "$list" >"$scratch/said"
   same "the list that \`etalon $list\` prints" "$scratch/said" <(grep -Fxf "$scratch/said" "$manual/verbs/$list.md")

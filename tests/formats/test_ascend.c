@@ -39,6 +39,8 @@ static void plan_input(struct plan *plan, int value)
     p->is_quantized = true;
     p->is_unsigned = draw_below(2) == 0;
     p->codes = p->is_unsigned ? plan->profile->unsigned_codes : plan->profile->signed_codes;
+    if (!p->is_unsigned)
+        p->codes.zero_point = (int32_t)draw_below(256) - 128;
     p->n_scales = 1;
     p->scale = numbers(plan, 1);
     p->scale[0] = (float)draw_uniform(0.01, 0.1);

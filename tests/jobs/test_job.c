@@ -96,6 +96,7 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(q->calibration.block, 8);
     assert_int_equal(q->calibration.bias_correction, BIAS_CORRECTION_SIMULATED);
     assert_int_equal(q->calibration.rounding, WEIGHT_ROUNDING_NEAREST);
+    assert_int_equal(q->calibration.zero_points, ZERO_POINTS_AUTO);
     assert_int_equal(q->calibration.n_overrides, 0);
     assert_int_equal(q->evaluate.n_top_k, 2);
     assert_int_equal(q->evaluate.top_k[0], 1);
@@ -150,6 +151,7 @@ static void every_key_reaches_the_request(void **state)
                   "  {channels: bgr}, {mean: [104, 117, 123]}, {scale: 0.5}, {divide: [2, 4, 8]}]\n"
                   "calibration: {activations: kl, weights: admm, granularity: per-channel, bins: 4096,\n"
                   "  channel_bins: 512, block: 3, percentile: 0.5, bias_correction: analytic, passes: one,\n"
+                  "  zero_points: fixed,\n"
                   "  overrides: [{node: 'fc*', precision: float}, {node: conv1, activations: minmax}]}\n"
                   "target_options: {tnn: {mode: corrected}, onnx-qdq: {flavour: tensorrt}}\n"
                   "evaluate: {top_k: [3], dataset: {kind: lmdb, path: val, limit: 7}}\n"
@@ -178,6 +180,7 @@ static void every_key_reaches_the_request(void **state)
     assert_int_equal(q->calibration.block, 3);
     assert_true(q->calibration.percentile == 0.5);
     assert_int_equal(q->calibration.bias_correction, BIAS_CORRECTION_ANALYTIC);
+    assert_int_equal(q->calibration.zero_points, ZERO_POINTS_FIXED);
     assert_int_equal(q->calibration.n_overrides, 2);
     assert_string_equal(q->calibration.overrides[0].node, "fc*");
     assert_int_equal(q->calibration.overrides[0].precision, PRECISION_FLOAT);

@@ -43,6 +43,8 @@ static void quantize_value(struct setting *s, int v, double scale)
 
     p->is_quantized = true;
     p->codes = is_unsigned ? s->profile->unsigned_codes : s->profile->signed_codes;
+    if (s->profile->affine_activations)
+        p->codes.zero_point = p->codes.lo + (int32_t)draw_below((size_t)(p->codes.hi - p->codes.lo) + 1);
     p->n_scales = 1;
     p->scale = arena_create_array(s->plan->arena, 1, sizeof *p->scale, NULL);
     p->scale[0] = (float)scale;
