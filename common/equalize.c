@@ -384,19 +384,48 @@ static int multiply_inputs(struct graph *g, const struct node *node, const struc
     return 0;
 }
 
+/* The layer that reads what changes; GRAPH_NONE with err set: the graph is another's. */
+static int reader_of(const struct graph *g, const struct equalized_value *v, struct error *err)
+{
+    int producer = g->values[v->value].producer, reader = producer == GRAPH_NONE ? GRAPH_NONE : next_layer(g, producer);
+
+    if (reader == GRAPH_NONE || g->values[v->value].shape.dims[1] != (int64_t)v->n_channels) {
+        error_set(err, EX_DATAERR, "value \"%s\" is not one of %zu channels between two layers",
+                  g->values[v->value].name, v->n_channels);
+        return GRAPH_NONE;
+    }
+    return reader;
+}
+
 int equalization_apply(struct graph *g, const struct equalization *equalization, struct error *err)
 {
     for (size_t k = 0; k < equalization->n; k++) {
         const struct equalized_value *v = &equalization->values[k];
-        int producer = g->values[v->value].producer,
-            reader = producer == GRAPH_NONE ? GRAPH_NONE : next_layer(g, producer);
+        int reader = reader_of(g, v, err);
 
-        if (reader == GRAPH_NONE || g->values[v->value].shape.dims[1] != (int64_t)v->n_channels)
-            return error_set(err, EX_DATAERR, "value \"%s\" is not one of %zu channels between two layers",
-                             g->values[v->value].name, v->n_channels);
-        if (divide_outputs(g, &g->nodes[producer], v->exponents, err) != 0 ||
+        if (reader == GRAPH_NONE ||
+            divide_outputs(g, &g->nodes[g->values[v->value].producer], v->exponents, err) != 0 ||
             multiply_inputs(g, &g->nodes[reader], v, err) != 0)
             return -1;
+    }
+    return 0;
+}
+
+int equalization_trace(const struct graph *g, const struct equalization *equalization,
+                       const struct equalized_value **of_value, struct error *err)
+{
+    for (size_t v = 0; v < g->n_values; v++)
+        of_value[v] = NULL;
+    for (size_t k = 0; k < equalization->n; k++) {
+        int reader = reader_of(g, &equalization->values[k], err), value = equalization->values[k].value;
+
+        if (reader == GRAPH_NONE)
+            return -1;
+        of_value[value] = &equalization->values[k];
+        while (g->nodes[reader].inputs[0] != value) {
+            value = g->nodes[only_reader(g, value)].outputs[0];
+            of_value[value] = &equalization->values[k];
+        }
     }
     return 0;
 }

@@ -45,4 +45,18 @@ int equalization_search(const struct graph *graph, const double *const *maxima, 
 /* Rewrites the constants. EX_DATAERR: the graph has no such layers (an archive of another). */
 int equalization_apply(struct graph *graph, const struct equalization *equalization, struct error *err);
 
+/* Which values change by that: of_value[n_values] becomes what the value's channels are divided by, of a layer's output
+ * and of all that passes its channels on to the next layer; NULL: it stays. Errors as equalization_apply. */
+int equalization_trace(const struct graph *graph, const struct equalization *equalization,
+                       const struct equalized_value **of_value, struct error *err);
+/* Of such a value, of this shape: channel `channel` is divided by 2^this. Flattened images have several channels for
+ * one of the layer. */
+int32_t equalized_exponent(const struct equalized_value *equalized, const struct shape *shape, size_t channel);
+
+/* The graph, which computes every value that changes a second time, as it will be: for those who look at the values of
+ * both networks, which cost one run. What is added lies behind the graph's values and borrows its constants;
+ * beside[n_values] tells where (GRAPH_NONE: the value stays). EX_OSERR. */
+struct graph *equalization_watch(const struct graph *graph, const struct equalized_value *const *of_value, int *beside,
+                                 struct error *err);
+
 #endif

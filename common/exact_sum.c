@@ -35,6 +35,33 @@ void exact_sum_normalise(struct exact_sum *sum)
     sum->limb[LAST] += carry;
 }
 
+/* A normalised sum, by fewer bits than a limb has. */
+static void shift_up(struct exact_sum *sum, int bits)
+{
+    for (size_t i = 0; i < EXACT_SUM_LIMBS; i++)
+        sum->limb[i] = (int64_t)((uint64_t)sum->limb[i] << bits);
+    exact_sum_normalise(sum);
+}
+
+static void shift_down(struct exact_sum *sum, int bits)
+{
+    for (size_t i = 0; i < LAST; i++)
+        sum->limb[i] =
+            sum->limb[i] >> bits | (int64_t)((uint64_t)sum->limb[i + 1] << (LIMB_BITS - bits) & (uint64_t)LIMB_MASK);
+    sum->limb[LAST] >>= bits; /* arithmetic: floor */
+}
+
+void exact_sum_scale(struct exact_sum *sum, int exponent)
+{
+    enum { STEP = LIMB_BITS - 8 }; /* a limb and its carry stay within int64 */
+
+    exact_sum_normalise(sum);
+    for (int left = exponent; left > 0; left -= STEP)
+        shift_up(sum, left < STEP ? left : STEP);
+    for (int left = -exponent; left > 0; left -= STEP)
+        shift_down(sum, left < STEP ? left : STEP);
+}
+
 bool exact_sum_is_normalised(const struct exact_sum *sum)
 {
     for (size_t i = 0; i < LAST; i++)

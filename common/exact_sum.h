@@ -22,6 +22,8 @@ struct exact_sum {
 void exact_sum_add(struct exact_sum *sum, double x); /* finite x only; others are ignored by contract of the caller */
 /* into[i] += from[i]: also what a reduction over ranks may do to the raw limbs, after exact_sum_normalise on each. */
 void exact_sum_merge(struct exact_sum *into, const struct exact_sum *from);
+/* sum x 2^exponent, normalised: as if every number added had been larger by it. Bits below 2^-640 are cut. */
+void exact_sum_scale(struct exact_sum *sum, int exponent);
 /* The canonical form: limbs 0..38 in [0, 2^32), the last one signed. Equal sums have equal bytes. */
 void exact_sum_normalise(struct exact_sum *sum);
 /* Has it that form, and is so far from overflow (the last limb below 2^48) that thousands of such can be added up?

@@ -289,6 +289,11 @@ int graph_keep_bytes(struct graph *graph, struct bytes *bytes, struct error *err
 int graph_add_value(struct graph *graph, const char *name, enum dtype dtype, const struct shape *shape_or_null,
                     struct error *err);
 int graph_add_constant(struct graph *graph, const char *name, const struct tensor *borrowed, struct error *err);
+/* The same graph once more, value by value and node by node under the same indices. Constants and codings are borrowed:
+ * `from` is destroyed later. graph_begin_copy is without nodes, for those who add others between them. EX_OSERR. */
+struct graph *graph_copy(const struct graph *from, struct error *err);
+struct graph *graph_begin_copy(const struct graph *from, struct error *err);
+int graph_copy_node(struct graph *copy, const struct graph *from, size_t node, struct error *err);
 /* A new constant with zeroed data in the arena, returned in *data for the caller to fill: for what is computed from
  * other constants. All of them together may take 64 MiB plus 16 times the bytes of the constants added by
  * graph_add_constant (EX_DATAERR beyond): a small file cannot make us compute a large one. */

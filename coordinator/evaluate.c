@@ -8,6 +8,7 @@
 #include "coordinator/reduce.h"
 #include "worker/simulate.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 struct lockstep { /* of the whole rank; threads merge into `result` when they end */
@@ -33,6 +34,7 @@ struct lockstep_thread {
     struct engine *original;    /* NULL unless asked */
     struct evaluation mine;
     float *plain;          /* one fp32 value in plain order */
+    float *divided;        /* the same, as an equalized network has it */
     const float **outputs; /* [evaluation_networks]: the networks' first outputs of a block, fp32 first */
 };
 
@@ -123,6 +125,7 @@ static void thread_destroy(void *context, void *state)
     engine_destroy(t->original);
     evaluation_fini(&t->mine);
     free(t->plain);
+    free(t->divided);
     free(t->outputs);
     free(t);
 }
@@ -143,11 +146,12 @@ static void *thread_create(void *context, struct error *err)
         largest = n > (int64_t)largest ? (size_t)n : largest;
     }
     t->plain = memory_create(largest * shared->request->pass.block_size, sizeof *t->plain, "an activation", err);
+    t->divided = memory_create(largest * shared->request->pass.block_size, sizeof *t->divided, "an activation", err);
     t->outputs = memory_create(2 + shared->n_targets, sizeof *t->outputs, "outputs", err);
     t->followers = create_followers(shared, err);
     if (shared->request->with_local_errors)
         t->alone = create_followers(shared, err);
-    if (t->plain != NULL && t->outputs != NULL && t->followers != NULL &&
+    if (t->plain != NULL && t->divided != NULL && t->outputs != NULL && t->followers != NULL &&
         (!shared->request->with_local_errors || t->alone != NULL) && create_original(shared, t, err) == 0 &&
         evaluation_init(&t->mine, shared, err) == 0)
         return t;
@@ -175,10 +179,29 @@ static int advance(const struct lockstep *shared, struct follower *follower, siz
     return 0;
 }
 
-/* Brings target `i` to its value `own`, and compares. *is_there: it is alive; a graph of its own may compute in another
- * order. */
+/* t->plain as target `i` has it. */
+static const float *as_target_has_it(const struct lockstep_thread *t, size_t i, int value, const struct view *view)
+{
+    const struct equalized_value *const *equalized = t->shared->request->equalized[i];
+    const float *from = t->plain;
+    float *to = t->divided;
+
+    if (equalized == NULL || equalized[value] == NULL)
+        return t->plain;
+    for (size_t r = 0; r < view->records; r++)
+        for (size_t c = 0; c < view->channels; c++) {
+            float factor = ldexpf(1, -equalized_exponent(equalized[value], &t->shared->graph->values[value].shape, c));
+
+            for (size_t k = 0; k < view->spatial; k++)
+                *to++ = *from++ * factor;
+        }
+    return t->divided;
+}
+
+/* Brings target `i` to its value `own`, and compares it with fp32. *is_there: it is alive; a graph of its own may
+ * compute in another order. */
 static int follow(const struct lockstep_thread *t, struct follower *follower, size_t i, int own, size_t n,
-                  struct value_error *e, bool *is_there, struct error *err)
+                  const float *fp32, struct value_error *e, bool *is_there, struct error *err)
 {
     const float *simulated;
 
@@ -187,7 +210,7 @@ static int follow(const struct lockstep_thread *t, struct follower *follower, si
     simulated = simulator_value(follower->simulator, own);
     *is_there = simulated != NULL;
     if (*is_there)
-        value_error_add(e, t->plain, simulated, n, simulator_code_use(follower->simulator, own, e->used));
+        value_error_add(e, fp32, simulated, n, simulator_code_use(follower->simulator, own, e->used));
     return 0;
 }
 
@@ -209,18 +232,20 @@ static int compare(void *context, int node, int value, const struct view *view, 
     for (size_t i = 0; i < t->shared->n_targets; i++) {
         size_t at = i * t->mine.n_values + (size_t)value;
         int own = place_of(t->shared, i, value);
+        const float *fp32;
         bool is_there;
 
         if (own == GRAPH_NONE)
             continue;
-        if (follow(t, &t->followers[i], i, own, n, &t->mine.errors[at], &is_there, err) != 0)
+        fp32 = as_target_has_it(t, i, value, view);
+        if (follow(t, &t->followers[i], i, own, n, fp32, &t->mine.errors[at], &is_there, err) != 0)
             return -1;
         if (t->alone == NULL)
             continue;
-        if (follow(t, &t->alone[i], i, own, n, &t->mine.local[at], &is_there, err) != 0)
+        if (follow(t, &t->alone[i], i, own, n, fp32, &t->mine.local[at], &is_there, err) != 0)
             return -1;
         if (is_there)
-            simulator_replace(t->alone[i].simulator, own, t->plain);
+            simulator_replace(t->alone[i].simulator, own, fp32);
     }
     return 0;
 }

@@ -6,6 +6,7 @@
 #ifndef ETALON_EVALUATE_H
 #define ETALON_EVALUATE_H
 
+#include "common/equalize.h"
 #include "common/plan.h"
 #include "coordinator/pass.h"
 #include "worker/metrics/metric.h"
@@ -30,6 +31,9 @@ struct evaluate_request {
     /* [n_targets], of the pass's graph, or of graphs that plan_match_values knows how to compare with it: then errors
      * are those of the values that they have as well. */
     struct plan *const *plans;
+    /* [n_targets]: NULL, or, where a plan's graph is equalized and the pass's is not, by what its values are divided
+     * (equalization_trace of the latter): so is fp32, before the two are compared. */
+    const struct equalized_value *const *const *equalized;
     const struct graph *original; /* the network as it was imported, to be run in fp32 as well; NULL: not */
     bool with_choices, with_local_errors;
     bool skips_layers; /* errors of outputs alone: nothing else is turned, copied or compared */

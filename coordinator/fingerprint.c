@@ -181,8 +181,8 @@ int fingerprint_measurement(const struct run_request *q, const char *model, cons
         add(state, "two passes\n");
     if (run_collects(q) != 0)
         add(state, "extras %u\n", run_collects(q));
-    add(state, "equalized %d\n", q->calibration.equalization == EQUALIZATION_WEIGHTS);
-    if (q->calibration.equalization == EQUALIZATION_WEIGHTS && run_has_short_biases(q))
+    add(state, "equalized %d\n", (int)run_equalized_targets(q));
+    if (run_has_short_biases(q))
         add(state, "biases kept\n");
     if (q->calibration.stop_when_stable > 0) /* then how many records are used depends on thresholds */
         add(state, "stop when stable %a activations %s percentile %a\n", q->calibration.stop_when_stable,
@@ -216,9 +216,10 @@ static void add_settings(struct sha256 *state, const struct target_settings *set
     }
 }
 
-int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target, char hex[65],
-                       struct error *err)
+int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target,
+                       bool is_equalized_apart, char hex[65], struct error *err)
 {
+    const struct profile *profile = target_profile(target, &q->target_settings);
     struct sha256 *state = sha256_create(err);
 
     if (state == NULL)
@@ -227,14 +228,16 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
     add(state, "activations %s weights %s granularity %d percentile %a bias correction %d\n",
         q->calibration.activations->name, q->calibration.weights->name, (int)q->calibration.granularity,
         q->calibration.percentile, (int)q->calibration.bias_correction);
-    if (q->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
+    if (is_equalized_apart)
+        add(state, "equalized apart 1\n");
+    if (run_rounds_by_output(q, profile))
         add(state, "rounding output 1\n");
     if (q->calibration.refine > 0)
         add(state, "refine %u 1\n", q->calibration.refine);
-    if (target_profile(target, &q->target_settings)->affine_activations &&
+    if (profile->affine_activations &&
         q->calibration.zero_points == ZERO_POINTS_FIXED) /* earlier archives keep what they decided */
         add(state, "zero points fixed 1\n");
-    if (target_profile(target, &q->target_settings)->requantization == REQUANTIZE_SHIFT)
+    if (profile->requantization == REQUANTIZE_SHIFT)
         add(state, "thresholds fitted to shifts 1\n");
     for (size_t i = 0; i < q->calibration.n_overrides; i++) {
         add_text(state, "override", q->calibration.overrides[i].node);
@@ -274,7 +277,9 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
             rc = add_segmentation(state, q, err);
     }
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
-        rc = fingerprint_target(q, statistics, q->targets[i], digest, err);
+        bool equalizes = run_equalizes(q, target_profile(q->targets[i], &q->target_settings));
+
+        rc = fingerprint_target(q, statistics, q->targets[i], equalizes, digest, err);
         add(state, "target %s\n", digest);
         add_settings(state, &q->target_settings, q->targets[i], false);
         if (q->targets[i]->ships_records && !has_records)

@@ -89,20 +89,25 @@ void keep_free_parts(struct archive *archive)
     free(archive->parts);
 }
 
-static int list_equalized(const struct equalization *equalization, const uint32_t *index, struct archive *archive,
-                          struct error *err)
+/* beside: as equalization_watch, where statistics are of the values before and after; NULL: after. */
+static int list_equalized(const struct equalization *equalization, const int *beside, const uint32_t *index,
+                          struct archive *archive, struct error *err)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < equalization->n; i++)
         n += equalization->values[i].n_channels;
+    archive->is_equalized_apart = beside != NULL;
     archive->equalized = memory_create(n, sizeof *archive->equalized, "an archive", err);
     if (archive->equalized == NULL)
         return -1;
-    for (size_t i = 0; i < equalization->n; i++)
-        for (size_t c = 0; c < equalization->values[i].n_channels; c++)
-            archive->equalized[archive->n_equalized++] =
-                (struct archive_equalized){index[equalization->values[i].value], equalization->values[i].exponents[c]};
+    for (size_t i = 0; i < equalization->n; i++) {
+        const struct equalized_value *v = &equalization->values[i];
+
+        for (size_t c = 0; c < v->n_channels; c++)
+            archive->equalized[archive->n_equalized++] = (struct archive_equalized){
+                index[v->value], v->exponents[c], beside == NULL ? 0 : index[beside[v->value]]};
+    }
     return 0;
 }
 
@@ -140,7 +145,7 @@ int keep_archive(const struct report *report, const struct observation *observat
 {
     struct archive archive = keep_begin(report->request, report->statistics_fingerprint, report->decisions_fingerprint);
     const struct pass_result *records = report->records;
-    uint32_t *index = memory_create(report->graph->n_values, sizeof *index, "an archive", err);
+    uint32_t *index = memory_create(observation->graph->n_values, sizeof *index, "an archive", err);
     int rc = index == NULL ? -1 : 0;
 
     archive.records_used = records->n_used;
@@ -159,7 +164,7 @@ int keep_archive(const struct report *report, const struct observation *observat
     if (rc == 0)
         rc = keep_list_records(records->identities, records->n_records, records->bad, records->n_bad, &archive, err);
     if (rc == 0)
-        rc = list_equalized(report->equalization, index, &archive, err);
+        rc = list_equalized(report->equalization, report->beside, index, &archive, err);
     if (rc == 0) {
         archive.targets = memory_create(report->n_targets, sizeof *archive.targets, "an archive", err);
         rc = archive.targets == NULL ? -1 : 0;
@@ -316,8 +321,7 @@ int keep_copy_records(const struct archive *archive, struct record_identity **id
     return 0;
 }
 
-/* *found: there is such a file, it has this fingerprint, and is no checkpoint. */
-static int open_kept(const char *path, const char *fingerprint, struct archive *archive, bool *found, struct error *err)
+int keep_open(const char *path, const char *fingerprint, struct archive *archive, bool *found, struct error *err)
 {
     *found = false;
     if (access(path, F_OK) != 0 && errno == ENOENT)
@@ -343,37 +347,36 @@ int keep_take(struct archive *archive, const struct graph *graph, size_t bins, s
         pass_result_fini(records);
         return -1;
     }
-    *decisions = (struct archive){.n_targets = archive->n_targets,
-                                  .targets = archive->targets,
-                                  .n_equalized = archive->n_equalized,
-                                  .equalized = archive->equalized};
-    archive->n_targets = archive->n_equalized = 0;
+    *decisions = (struct archive){.n_targets = archive->n_targets, .targets = archive->targets};
+    archive->n_targets = 0;
     archive->targets = NULL;
-    archive->equalized = NULL;
     return 0;
 }
 
-/* The graph's value behind a row of the archive. */
-static int value_of_row(const struct observation *o, uint32_t row)
+/* The graph's value behind a row of the archive; GRAPH_NONE. */
+static int value_of_row(const struct graph *graph, uint32_t row)
 {
-    for (size_t v = 0; v < o->graph->n_values; v++)
-        if (o->tensor[v].bins > 0 && row-- == 0)
+    for (size_t v = 0; v < graph->n_values; v++)
+        if (observation_covers(graph, (int)v) && row-- == 0)
             return (int)v;
     return GRAPH_NONE;
 }
 
-int keep_take_equalization(const struct archive *decisions, const struct observation *observation,
-                           struct equalization *out, struct error *err)
+int keep_take_equalization(const struct archive *archive, const struct graph *graph, struct equalization *out,
+                           struct error *err)
 {
-    out->values = memory_create(decisions->n_equalized, sizeof *out->values, "equalization", err);
+    out->values = memory_create(archive->n_equalized, sizeof *out->values, "equalization", err);
     if (out->values == NULL)
         return -1;
-    for (size_t i = 0; i < decisions->n_equalized;) {
+    for (size_t i = 0; i < archive->n_equalized;) {
         struct equalized_value *to = &out->values[out->n++];
-        const struct archive_equalized *rows = &decisions->equalized[i];
+        const struct archive_equalized *rows = &archive->equalized[i];
 
-        to->value = value_of_row(observation, rows->value);
-        while (i < decisions->n_equalized && decisions->equalized[i].value == rows->value) {
+        to->value = value_of_row(graph, rows->value);
+        if (to->value == GRAPH_NONE)
+            return error_set(err, EX_DATAERR, "an equalized channel is of value %u, which the model does not have",
+                             rows->value);
+        while (i < archive->n_equalized && archive->equalized[i].value == rows->value) {
             to->n_channels++;
             i++;
         }
@@ -384,21 +387,4 @@ int keep_take_equalization(const struct archive *decisions, const struct observa
             to->exponents[c] = rows[c].exponent;
     }
     return 0;
-}
-
-int keep_load(const char *path, const struct graph *graph, const char *fingerprint, size_t bins, size_t channel_bins,
-              struct observation **out, struct pass_result *records, struct archive *decisions, struct error *err)
-{
-    struct archive archive = {0};
-    bool found;
-    int rc;
-
-    *out = NULL;
-    if (open_kept(path, fingerprint, &archive, &found, err) != 0)
-        return -1;
-    if (!found)
-        return 0;
-    rc = keep_take(&archive, graph, bins, channel_bins, out, records, decisions, err);
-    archive_fini(&archive);
-    return rc == 0 ? 0 : error_in(err, "%s", path);
 }

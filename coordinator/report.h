@@ -33,6 +33,7 @@ struct report {
     const struct pass_result *records;   /* of the calibration set */
     const struct evaluation *evaluation; /* NULL: skipped */
     const struct equalization *equalization;
+    const int *beside; /* apart.h; NULL: the equalization is of the graph itself */
     const struct convergence *convergence;
     size_t n_targets;
     struct report_target *targets;

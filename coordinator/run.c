@@ -26,7 +26,8 @@ void run_fini(struct run *run)
     }
     evaluation_fini(&run->evaluation);
     convergence_fini(&run->convergence);
-    observation_destroy(run->observation);
+    apart_fini(&run->apart);
+    observation_destroy(run->measured);
     pass_result_fini(&run->records);
     archive_fini(&run->earlier);
     equalization_fini(&run->equalization);
@@ -80,7 +81,7 @@ int run_calibrate(const struct comm *comm, const struct run_request *request, FI
     }
     t1 = clock_seconds();
     if (rc == 0)
-        rc = run_measure_with_checkpoint(&run, err);
+        rc = run_measure(&run, run.may_reuse && !request->starts_anew, err);
     t2 = clock_seconds();
     if (rc == 0)
         rc = run_decide(&run, err);
@@ -186,7 +187,6 @@ int run_evaluate(const struct comm *comm, const struct run_request *request, boo
 static int load_archive(struct run *run, const struct run_request *measured, struct archive *archive, struct error *err)
 {
     const struct run_request *q = run->request;
-    size_t channel_bins = q->calibration.granularity == GRANULARITY_PER_CHANNEL ? q->calibration.channel_bins : 0;
     int rc = run_import_model(run, err);
 
     if (rc == 0 && strcmp(run->model, archive->model_fingerprint) != 0)
@@ -200,11 +200,12 @@ static int load_archive(struct run *run, const struct run_request *measured, str
         rc = fingerprint_decisions(q, run->statistics, NULL, measured != NULL, run->decisions, err);
     }
     if (rc == 0)
-        rc = keep_take(archive, run->graph, q->calibration.bins, channel_bins, &run->observation, &run->records,
-                       &run->earlier, err);
+        rc = run_take_archive(run, archive, err);
     rc = comm_agree(run->comm, rc, err); /* before anything collective: a rank may be without the model */
     if (rc == 0)
         rc = run_equalize(run, err);
+    if (rc == 0)
+        rc = run_see(run, err);
     if (rc == 0)
         rc = measured == NULL ? run_take_preprocess(run, err) : run_find_records(run, measured, err);
     return comm_agree(run->comm, rc, err);

@@ -30,7 +30,7 @@ enum bias_correction {
 
 /* How weights become codes of their scale. */
 enum weight_rounding {
-    WEIGHT_ROUNDING_AUTO,    /* OUTPUT where weights have one scale a tensor and a simulation needs the data anyway */
+    WEIGHT_ROUNDING_AUTO,    /* each target its own: run_rounds_by_output */
     WEIGHT_ROUNDING_NEAREST, /* to the nearest */
     WEIGHT_ROUNDING_OUTPUT,  /* by what a few records show them to do to outputs (round_weights.h) */
 };
@@ -41,9 +41,9 @@ enum zero_points {
     ZERO_POINTS_FIXED, /* in the middle */
 };
 
-/* Channels between layers, before anything is measured (common/equalize.h). */
+/* Channels between layers (common/equalize.h). */
 enum equalization_choice {
-    EQUALIZATION_AUTO, /* WEIGHTS where weights have one scale a tensor in every target */
+    EQUALIZATION_AUTO, /* each target its own: run_equalizes */
     EQUALIZATION_NONE,
     EQUALIZATION_WEIGHTS, /* to like ranges of weights */
 };
@@ -71,10 +71,10 @@ struct run_request {
         double percentile;         /* fraction kept */
         double stop_when_stable;   /* relative movement of thresholds at which the pass ends; 0: never (measure.h) */
         enum bias_correction bias_correction;
-        enum weight_rounding rounding; /* never AUTO once the job is read */
-        unsigned refine;               /* passes in which the simulation judges other thresholds (refine.h); 0: none */
+        enum weight_rounding rounding;
+        unsigned refine;     /* passes in which the simulation judges other thresholds (refine.h); 0: none */
         bool has_two_passes; /* ranges first, then a vendor's own bins (ranges.h), in fp32 of TNN's own last bits */
-        enum equalization_choice equalization; /* never AUTO once the job is read */
+        enum equalization_choice equalization;
         size_t n_overrides;
         struct {
             const char *node;                           /* glob over node names */
@@ -121,7 +121,14 @@ struct run_request {
 
 /* What its methods want to know beside histograms: bits of EXTRAS_* (worker/extras.h). */
 unsigned run_collects(const struct run_request *request);
-/* Is there a target whose biases have fewer bits than its accumulators? */
+/* Does a target of this profile want an equalized network, and codes chosen by outputs? By default where weights have
+ * one scale a tensor, and the latter where a simulation needs the data anyway. */
+bool run_equalizes(const struct run_request *request, const struct profile *profile);
+bool run_rounds_by_output(const struct run_request *request, const struct profile *profile);
+/* Where all do, or none, one network is measured; else both (apart.h). */
+enum equalized_targets { EQUALIZED_NONE, EQUALIZED_ALL, EQUALIZED_SOME };
+enum equalized_targets run_equalized_targets(const struct run_request *request);
+/* Is there a target that equalizes, and whose biases have fewer bits than its accumulators? */
 bool run_has_short_biases(const struct run_request *request);
 
 /* Collective. The whole job; its table goes to `out` (rank 0; NULL: nowhere). Returns -1 with EX_UNAVAILABLE when all

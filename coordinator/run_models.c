@@ -239,7 +239,7 @@ static int write_archive(struct run *run, struct error *err)
 {
     struct report report = run_report(run);
 
-    return keep_archive(&report, run->observation, run->output, err);
+    return keep_archive(&report, run->measured, run->output, err);
 }
 
 /* The codes of all plans are several times the model, and one plan is written at a time. */

@@ -4,6 +4,7 @@
 #ifndef ETALON_RUN_PRIVATE_H
 #define ETALON_RUN_PRIVATE_H
 
+#include "coordinator/apart.h"
 #include "coordinator/checkpoint.h"
 #include "coordinator/evaluate.h"
 #include "coordinator/report.h"
@@ -21,12 +22,14 @@ struct run {
     struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS];
     struct metric_task task; /* of the evaluation */
     struct class_map classes;
-    struct output *output;            /* rank 0 of calibrate only */
-    struct checkpoint *checkpoint;    /* of calibrate, while it measures */
-    bool keeps_checkpoints;           /* calibrate, on every rank */
-    struct equalization equalization; /* what was done to the graph before it was measured */
-    struct observation *observation;
-    struct convergence convergence; /* of its thresholds, once run_decide has begun */
+    struct output *output;                 /* rank 0 of calibrate only */
+    struct checkpoint *checkpoint;         /* of calibrate, while it measures */
+    bool keeps_checkpoints;                /* calibrate, on every rank */
+    struct equalization equalization;      /* what was done to the graph before it was measured */
+    struct apart apart;                    /* where some targets want the graph equalized, and others do not */
+    struct observation *measured;          /* of apart.watched, or of the graph */
+    const struct observation *observation; /* of the graph: the same, or apart.plain */
+    struct convergence convergence;        /* of its thresholds, once run_decide has begun */
     struct pass_result records;
     struct evaluation evaluation;
     bool is_evaluated;
@@ -75,13 +78,18 @@ int run_take_data(struct run *run, struct error *err);
 
 /* --- run_steps.c: collective --- */
 
+/* What an archive has measured, and how its network was equalized; its decisions. Local. */
+int run_take_archive(struct run *run, struct archive *archive, struct error *err);
 /* The channels between layers brought to like ranges, where the job asks for it: as the archive has it that was
  * taken, else found anew. Before anything is measured. */
 int run_equalize(struct run *run, struct error *err);
-/* Statistics; those of the archive in the output folder where `may_reuse` and they fit. */
+/* Once all is measured: what each network's share of it is. */
+int run_see(struct run *run, struct error *err);
+/* Statistics; those of the archive in the output folder where `may_reuse` and they fit. Where the run keeps
+ * checkpoints: from the one in the output folder, if there is one; keeps one there until the results are written. */
 int run_measure(struct run *run, bool may_reuse, struct error *err);
-/* From the checkpoint in the output folder, if there is one; keeps one there until the results are written. */
-int run_measure_with_checkpoint(struct run *run, struct error *err);
+/* Is it decided about apart.graph, rather than about the graph, what becomes of target `i`? */
+bool run_is_apart(const struct run *run, size_t i);
 struct pass_request run_pass_over(const struct run *run, struct dataset *dataset, const struct feed_input *inputs,
                                   const char *what);
 /* How thresholds converge, and a plan per target. A target that cannot express the model is noted; the others go on. */

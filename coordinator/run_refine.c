@@ -20,23 +20,57 @@ static bool lacks_rounding(const struct plan *plan)
     return false;
 }
 
-/* Collective. Of what follows thresholds, all that needs the data. */
-static int finish_plans(void *context, struct plan *const *plans, size_t n, struct error *err)
+/* The networks that plans are of. */
+struct network {
+    const struct graph *graph;
+    const struct observation *observation;
+};
+
+static size_t list_networks(const struct run *run, struct network networks[2])
 {
-    struct run *run = context;
+    networks[0] = (struct network){run->graph, run->observation};
+    networks[1] = (struct network){run->apart.graph, run->apart.observation};
+    return run->apart.graph == NULL ? 1 : 2;
+}
+
+/* Collective. The same of plans of one network. */
+static int finish_of_network(const struct run *run, const struct network *network, struct plan *const *plans, size_t n,
+                             struct error *err)
+{
     enum bias_correction correction = run->request->calibration.bias_correction;
     struct plan *rounded[RUN_MAX_TARGETS];
     size_t n_rounded = 0;
     int rc = 0;
 
     for (size_t i = 0; i < n; i++)
-        if (lacks_rounding(plans[i]))
+        if (run_rounds_by_output(run->request, plans[i]->profile) && lacks_rounding(plans[i]))
             rounded[n_rounded++] = plans[i];
-    if (n_rounded > 0 && run->request->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
-        rc = round_weights(run->comm, run->observation, run->dataset, run->inputs, correction != BIAS_CORRECTION_NONE,
-                           rounded, n_rounded, err);
+    if (n_rounded > 0)
+        rc = round_weights(run->comm, network->observation, run->dataset, run->inputs,
+                           correction != BIAS_CORRECTION_NONE, rounded, n_rounded, err);
     if (rc == 0 && correction == BIAS_CORRECTION_SIMULATED)
-        rc = correct_biases(run->comm, run->graph, run->dataset, run->inputs, plans, n, err);
+        rc = correct_biases(run->comm, network->graph, run->dataset, run->inputs, plans, n, err);
+    return rc;
+}
+
+/* Collective. Of what follows thresholds, all that needs the data. */
+static int finish_plans(void *context, struct plan *const *plans, size_t n, struct error *err)
+{
+    const struct run *run = context;
+    struct network networks[2];
+    size_t n_networks = list_networks(run, networks);
+    int rc = 0;
+
+    for (size_t k = 0; rc == 0 && k < n_networks; k++) {
+        struct plan *of_network[RUN_MAX_TARGETS];
+        size_t n_of = 0;
+
+        for (size_t i = 0; i < n; i++)
+            if (plans[i]->graph == networks[k].graph)
+                of_network[n_of++] = plans[i];
+        if (n_of > 0)
+            rc = finish_of_network(run, &networks[k], of_network, n_of, err);
+    }
     return rc;
 }
 
@@ -85,8 +119,9 @@ static int next_epoch(void *context, void *const *states, size_t n, uint64_t *en
     return 0;
 }
 
-/* Collective. plans[0..n) of the open targets. */
-static int refine(struct run *run, struct refine_plan *plans, size_t n, struct error *err)
+/* Collective. plans[0..n) of open targets, of one network; sums are kept there. */
+static int refine(struct run *run, const struct network *network, struct sums_checkpoint *checkpoint,
+                  struct refine_plan *plans, size_t n, struct error *err)
 {
     const struct observe_parts *parts = run->observation->parts;
     bool ends_early = parts != NULL && parts->cut.is_ranges;
@@ -94,20 +129,19 @@ static int refine(struct run *run, struct refine_plan *plans, size_t n, struct e
     struct refine_request request = {.pass = run_pass_over(run, run->dataset, run->inputs, "refinement"),
                                      .method = run->request->calibration.activations,
                                      .passes = run->request->calibration.refine,
+                                     .checkpoint = checkpoint,
                                      .finish = finish_plans,
                                      .context = run};
-    int rc = open_sums(run, &request.checkpoint, err);
 
+    request.pass.graph = network->graph;
     if (ends_early)
         request.pass.epochs = &epoch;
-    if (rc == 0)
-        rc = refine_plans(run->comm, &request, plans, n, err);
-    sums_checkpoint_close(request.checkpoint);
-    return rc;
+    return refine_plans(run->comm, &request, plans, n, err);
 }
 
-/* Collective. There is an open target. */
-static int refine_targets(struct run *run, struct error *err)
+/* Collective. The open targets of one network; there may be none. */
+static int refine_network(struct run *run, const struct network *network, struct sums_checkpoint *checkpoint,
+                          struct error *err)
 {
     struct refine_plan plans[RUN_MAX_TARGETS];
     struct report_target *open[RUN_MAX_TARGETS];
@@ -118,21 +152,35 @@ static int refine_targets(struct run *run, struct error *err)
     for (size_t i = 0; rc == 0 && i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];
 
-        if (!is_open(t))
+        if (!is_open(t) || t->plan->graph != network->graph)
             continue;
         open[n] = t;
         plans[n] = (struct refine_plan){.plan = t->plan};
-        rc = decide_list_jobs(run->request, t->target, run->observation, &holders[n], &plans[n].jobs, &plans[n].n_jobs,
-                              err);
+        rc = decide_list_jobs(run->request, t->target, network->observation, &holders[n], &plans[n].jobs,
+                              &plans[n].n_jobs, err);
         n += rc == 0;
     }
     rc = comm_agree(run->comm, rc, err);
-    if (rc == 0)
-        rc = refine(run, plans, n, err);
+    if (rc == 0 && n > 0)
+        rc = refine(run, network, checkpoint, plans, n, err);
     for (size_t i = 0; i < n; i++) {
         open[i]->plan = plans[i].plan;
         plan_destroy(holders[i]);
     }
+    return rc;
+}
+
+/* Collective. There is an open target. */
+static int refine_targets(struct run *run, struct error *err)
+{
+    struct sums_checkpoint *checkpoint = NULL;
+    struct network networks[2];
+    size_t n = list_networks(run, networks);
+    int rc = open_sums(run, &checkpoint, err);
+
+    for (size_t k = 0; rc == 0 && k < n; k++)
+        rc = refine_network(run, &networks[k], checkpoint, err);
+    sums_checkpoint_close(checkpoint);
     return rc;
 }
 

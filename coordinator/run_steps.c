@@ -18,24 +18,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool run_has_short_biases(const struct run_request *q)
-{
-    for (size_t i = 0; i < q->n_targets; i++)
-        if (target_profile(q->targets[i], &q->target_settings)->bias_limit > 0)
-            return true;
-    return false;
-}
-
-unsigned run_collects(const struct run_request *q)
-{
-    unsigned kinds = q->calibration.activations->wants | q->calibration.weights->wants;
-
-    for (size_t i = 0; i < q->calibration.n_overrides; i++)
-        if (q->calibration.overrides[i].activations != NULL)
-            kinds |= q->calibration.overrides[i].activations->wants;
-    return kinds;
-}
-
 /* The first method that wants one of these kinds. */
 static const char *name_of_wants(const struct run_request *q, unsigned kinds)
 {
@@ -69,57 +51,118 @@ struct pass_request run_pass_over(const struct run *run, struct dataset *dataset
                                  .what = what};
 }
 
+int run_take_archive(struct run *run, struct archive *archive, struct error *err)
+{
+    const struct run_request *q = run->request;
+    struct equalization *to = archive->is_equalized_apart ? &run->apart.equalization : &run->equalization;
+
+    if (keep_take_equalization(archive, run->graph, to, err) != 0 || apart_watch(&run->apart, run->graph, err) != 0)
+        return -1;
+    return keep_take(archive, run->apart.watched == NULL ? run->graph : run->apart.watched, q->calibration.bins,
+                     channel_bins(q), &run->measured, &run->records, &run->earlier, err);
+}
+
+/* Local. *is_found: the folder has an archive of these statistics. */
+static int take_earlier(struct run *run, bool *is_found, struct error *err)
+{
+    struct archive archive = {0};
+    char path[4096];
+    int rc;
+
+    snprintf(path, sizeof path, "%s/archive.h5", run->request->output);
+    rc = keep_open(path, run->statistics, &archive, is_found, err);
+    if (rc == 0 && *is_found) {
+        rc = run_take_archive(run, &archive, err) == 0 ? 0 : error_in(err, "%s", path);
+        archive_fini(&archive);
+    }
+    return rc;
+}
+
 /* Collective. The statistics of an earlier run, where every rank sees its archive: an output folder on one host's disk
  * is no reason for the others to wait for ever. */
 static int reuse(struct run *run, struct error *err)
 {
-    const struct run_request *q = run->request;
-    char path[4096];
-    int32_t is_missing;
-    int rc;
+    bool is_found = false;
+    int rc = comm_agree(run->comm, take_earlier(run, &is_found, err), err);
+    int32_t is_missing = !is_found;
 
-    snprintf(path, sizeof path, "%s/archive.h5", q->output);
-    rc = keep_load(path, run->graph, run->statistics, q->calibration.bins, channel_bins(q), &run->observation,
-                   &run->records, &run->earlier, err);
-    rc = comm_agree(run->comm, rc, err);
     if (rc != 0)
         return rc;
-    is_missing = run->observation == NULL;
     comm_max_int32(run->comm, &is_missing, 1);
     if (!is_missing) {
-        log_info("statistics come from %s", path);
-        return pass_check_bad(&run->records, q->max_bad_records, err);
+        log_info("statistics come from %s/archive.h5", run->request->output);
+        return pass_check_bad(&run->records, run->request->max_bad_records, err);
     }
-    observation_destroy(run->observation);
-    run->observation = NULL;
+    observation_destroy(run->measured);
+    run->measured = NULL;
+    apart_fini(&run->apart);
+    equalization_fini(&run->equalization);
     pass_result_fini(&run->records);
     archive_fini(&run->earlier);
     return 0;
 }
 
+/* Collective. What the targets that want it have in common. */
+static int find_equalization(struct run *run, struct error *err)
+{
+    enum equalized_targets which = run_equalized_targets(run->request);
+    struct equalization *to = which == EQUALIZED_SOME ? &run->apart.equalization : &run->equalization;
+    int rc;
+
+    if (which == EQUALIZED_NONE)
+        return 0;
+    rc = equalize_find(run->comm, run->graph, run->dataset, run->inputs, run_has_short_biases(run->request), to, err);
+    return rc == 0 ? apart_watch(&run->apart, run->graph, err) : rc;
+}
+
 int run_equalize(struct run *run, struct error *err)
 {
-    int rc = 0;
+    size_t n;
+    int rc = run->measured == NULL ? find_equalization(run, err) : 0;
 
-    if (run->observation != NULL)
-        rc = keep_take_equalization(&run->earlier, run->observation, &run->equalization, err);
-    else if (run->request->calibration.equalization == EQUALIZATION_WEIGHTS)
-        rc = equalize_find(run->comm, run->graph, run->dataset, run->inputs, run_has_short_biases(run->request),
-                           &run->equalization, err);
     if (rc == 0)
         rc = equalization_apply(run->graph, &run->equalization, err);
-    if (rc == 0 && run->equalization.n > 0)
-        log_info("the channels of %zu values between layers are equalized", run->equalization.n);
     rc = comm_agree(run->comm, rc, err);
-    if (rc == 0) /* from here on nobody changes a constant */
+    if (rc == 0) { /* from here on nobody changes a constant */
         node_share_constants(run->comm, run->graph, &run->constants);
+        rc = comm_agree(run->comm, apart_rewrite(&run->apart, run->graph, err), err);
+    }
+    n = run->equalization.n + run->apart.equalization.n;
+    if (rc == 0 && n > 0)
+        log_info("the channels of %zu values between layers are equalized%s", n,
+                 run->apart.watched == NULL ? "" : ", for targets of one scale a weight tensor");
     return rc;
+}
+
+int run_see(struct run *run, struct error *err)
+{
+    int rc = comm_agree(run->comm, apart_see(&run->apart, run->graph, run->measured, err), err);
+
+    run->observation = run->apart.plain == NULL ? run->measured : run->apart.plain;
+    return rc;
+}
+
+bool run_is_apart(const struct run *run, size_t i)
+{
+    const struct run_request *q = run->request;
+
+    return run->apart.watched != NULL && run_equalizes(q, target_profile(q->targets[i], &q->target_settings));
+}
+
+/* The pass that measures. */
+static struct pass_request pass_over_watched(const struct run *run, const char *what)
+{
+    struct pass_request request = run_pass_over(run, run->dataset, run->inputs, what);
+
+    if (run->apart.watched != NULL)
+        request.graph = run->apart.watched;
+    return request;
 }
 
 static int measure_once(struct run *run, const char *what, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct measure_request request = {.pass = run_pass_over(run, run->dataset, run->inputs, what),
+    struct measure_request request = {.pass = pass_over_watched(run, what),
                                       .bins = q->calibration.bins,
                                       .channel_bins = channel_bins(q),
                                       .collects = run_collects(q),
@@ -129,44 +172,36 @@ static int measure_once(struct run *run, const char *what, struct error *err)
                                       .checkpoint = run->checkpoint};
 
     request.pass.is_serial = q->calibration.has_two_passes;
-    return measure_run(run->comm, &request, &run->observation, &run->records, err);
+    return measure_run(run->comm, &request, &run->measured, &run->records, err);
 }
 
 /* Both passes see what TNN's tool would see, to the last bit. */
 static int measure_twice(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
-    struct pass_request request = run_pass_over(run, run->dataset, run->inputs, "calibration, second pass");
+    struct pass_request request = pass_over_watched(run, "calibration, second pass");
     int rc = run->checkpoint != NULL && checkpoint_is_second(run->checkpoint)
-                 ? measure_resume(run->comm, run->graph, q->calibration.bins, channel_bins(q), run_collects(q),
-                                  run->checkpoint, &run->observation, err)
+                 ? measure_resume(run->comm, request.graph, q->calibration.bins, channel_bins(q), run_collects(q),
+                                  run->checkpoint, &run->measured, err)
                  : measure_once(run, "calibration, first pass", err);
 
     request.is_serial = true;
     if (rc == 0 && run->checkpoint != NULL)
         checkpoint_end_first(run->checkpoint);
     pass_result_fini(&run->records); /* the second pass sees the same records */
-    return rc == 0 ? measure_ranges(run->comm, &request, run->observation, run->checkpoint, &run->records, err) : rc;
+    return rc == 0 ? measure_ranges(run->comm, &request, run->measured, run->checkpoint, &run->records, err) : rc;
 }
 
-int run_measure(struct run *run, bool may_reuse, struct error *err)
+static int measure(struct run *run, struct error *err)
 {
-    const struct run_request *q = run->request;
-    int rc = may_reuse ? reuse(run, err) : 0;
-
-    check_cores(run->comm, q->threads);
-    if (rc == 0)
-        rc = run_equalize(run, err);
-    if (rc == 0 && run->observation == NULL)
-        rc = q->calibration.has_two_passes ? measure_twice(run, err) : measure_once(run, "calibration", err);
-    return rc;
+    return run->request->calibration.has_two_passes ? measure_twice(run, err) : measure_once(run, "calibration", err);
 }
 
-int run_measure_with_checkpoint(struct run *run, struct error *err)
+static int measure_with_checkpoint(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
     struct keep_subject subject = {.request = q,
-                                   .graph = run->graph,
+                                   .graph = run->apart.watched == NULL ? run->graph : run->apart.watched,
                                    .channel_bins = channel_bins(q),
                                    .collects = run_collects(q),
                                    .n_records = dataset_count(run->dataset),
@@ -179,10 +214,22 @@ int run_measure_with_checkpoint(struct run *run, struct error *err)
     run->checkpoint = checkpoint_open(run->comm, &subject, run->output, err);
     if (run->checkpoint == NULL)
         return -1;
-    rc = run_measure(run, run->may_reuse && !q->starts_anew, err);
+    rc = measure(run, err);
     checkpoint_close(run->checkpoint);
     run->checkpoint = NULL;
     return rc;
+}
+
+int run_measure(struct run *run, bool may_reuse, struct error *err)
+{
+    int rc = may_reuse ? reuse(run, err) : 0;
+
+    check_cores(run->comm, run->request->threads);
+    if (rc == 0)
+        rc = run_equalize(run, err);
+    if (rc == 0 && run->measured == NULL)
+        rc = run->keeps_checkpoints ? measure_with_checkpoint(run, err) : measure(run, err);
+    return rc == 0 ? run_see(run, err) : rc;
 }
 
 static struct plan *simulated_plan(const struct run *run, size_t i)
@@ -190,15 +237,22 @@ static struct plan *simulated_plan(const struct run *run, size_t i)
     return run->request->n_ready > 0 ? run->ready[i].plan : run->targets[i].plan;
 }
 
+/* What is evaluated: as of an evaluate_request. */
+struct scored {
+    struct plan **plans;
+    const struct equalized_value *const **equalized;
+};
+
 /* The plans that exist, in the order of targets, with their places in the evaluation. */
-static size_t list_plans(struct run *run, struct plan *plans[RUN_MAX_TARGETS])
+static size_t list_plans(struct run *run, struct scored scored)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL) {
             run->targets[i].evaluation = n;
-            plans[n++] = simulated_plan(run, i);
+            scored.equalized[n] = run_is_apart(run, i) ? run->apart.of_value : NULL;
+            scored.plans[n++] = simulated_plan(run, i);
         }
     return n;
 }
@@ -221,7 +275,7 @@ static struct plan *make_variant(const struct plan *plan, struct report_target *
 }
 
 /* Behind the n plans of the targets. */
-static size_t list_variants(struct run *run, struct plan **plans, size_t n)
+static size_t list_variants(struct run *run, struct scored scored, size_t n)
 {
     for (size_t i = 0; i < run->request->n_targets; i++) {
         struct report_target *t = &run->targets[i];
@@ -230,7 +284,8 @@ static size_t list_variants(struct run *run, struct plan **plans, size_t n)
         if (!t->has_variant)
             continue;
         t->variant = n;
-        plans[n++] = make_variant(simulated_plan(run, i), t, &run->variants[i]);
+        scored.equalized[n] = scored.equalized[t->evaluation];
+        scored.plans[n++] = make_variant(simulated_plan(run, i), t, &run->variants[i]);
     }
     return n;
 }
@@ -280,12 +335,14 @@ static int check_extras(const struct run *run, struct error *err)
 }
 
 /* Collective. A target's plan, checked; EX_UNAVAILABLE where the target cannot express the model. */
-static int decide_target(struct run *run, struct report_target *t, struct error *err)
+static int decide_target(struct run *run, size_t i, struct error *err)
 {
-    bool is_tool_exact = target_profile(t->target, &run->request->target_settings)->is_tool_exact;
+    struct report_target *t = &run->targets[i];
+    const struct profile *profile = target_profile(t->target, &run->request->target_settings);
+    bool is_tool_exact = profile->is_tool_exact, is_apart = run_is_apart(run, i);
     const struct archive_target *earlier;
-    int rc =
-        comm_agree(run->comm, fingerprint_target(run->request, run->statistics, t->target, t->fingerprint, err), err);
+    int rc = comm_agree(
+        run->comm, fingerprint_target(run->request, run->statistics, t->target, is_apart, t->fingerprint, err), err);
 
     if (rc != 0)
         return rc;
@@ -298,7 +355,7 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
             "bias_correction: simulated needs the calibration data, and the archive has not recorded it for "
             "this target and these methods; analytic and none need the archive alone "
             "(--set calibration.bias_correction=analytic)");
-    if (run->has_no_data && earlier == NULL && run->request->calibration.rounding == WEIGHT_ROUNDING_OUTPUT)
+    if (run->has_no_data && earlier == NULL && run_rounds_by_output(run->request, profile))
         return error_set(err, EX_UNAVAILABLE,
                          "rounding: output needs the calibration data, and the archive has not recorded it for this "
                          "target and these methods; nearest needs the archive alone "
@@ -310,7 +367,8 @@ static int decide_target(struct run *run, struct report_target *t, struct error 
                          "refine: %u needs the calibration data, and the archive has not recorded it for this target "
                          "and these methods; 0 needs the archive alone (--set calibration.refine=0)",
                          run->request->calibration.refine);
-    rc = decide_plan(run->comm, run->request, t->target, run->observation, earlier, &t->plan, err);
+    rc = decide_plan(run->comm, run->request, t->target, is_apart ? run->apart.observation : run->observation, earlier,
+                     &t->plan, err);
     if (rc == 0)
         rc = comm_agree(run->comm, check_target(run, t->target, t->plan, err), err);
     return rc;
@@ -345,7 +403,7 @@ int run_decide(struct run *run, struct error *err)
 
         t->target = run->request->targets[i];
         warn_of_few_records(run, t->target);
-        if (decide_target(run, t, err) == 0)
+        if (decide_target(run, i, err) == 0)
             continue;
         if (err->code != EX_UNAVAILABLE)
             return error_in(err, "target %s", t->target->name);
@@ -362,11 +420,14 @@ int run_score(struct run *run, bool with_choices, struct error *err)
 {
     const struct run_request *q = run->request;
     struct plan *plans[2 * RUN_MAX_TARGETS];
+    const struct equalized_value *const *equalized[2 * RUN_MAX_TARGETS];
+    struct scored scored = {plans, equalized};
     struct evaluate_request request = {
         .pass = run_pass_over(run, run->evaluation_dataset, run->evaluation_inputs, "evaluation"),
         .task = run->task,
-        .n_targets = list_variants(run, plans, list_plans(run, plans)),
+        .n_targets = list_variants(run, scored, list_plans(run, scored)),
         .plans = plans,
+        .equalized = equalized,
         .original = run->original,
         .with_choices = with_choices,
         .with_local_errors = q->evaluate.with_local_errors,

@@ -12,7 +12,9 @@
 #include "formats/record.h"
 
 enum {
-    ARCHIVE_VERSION = 2,
+    ARCHIVE_VERSION = 3,
+    /* What is written where nothing asks for more (is_equalized_apart does), for the sake of older programs. */
+    ARCHIVE_USUAL_VERSION = 2,
     ARCHIVE_NAME_BYTES = 256,
     ARCHIVE_METHOD_BYTES = 24,
     ARCHIVE_PARTS = 8,
@@ -64,6 +66,7 @@ struct archive_layer { /* one node with coded weights: codes follow from the sca
 struct archive_equalized { /* one channel of a value that was divided by 2^exponent before statistics were taken */
     uint32_t value;        /* index into values */
     int32_t exponent;
+    uint32_t beside; /* is_equalized_apart: `value` was not, its statistics after division are those of this one */
 };
 
 struct archive_target {
@@ -96,7 +99,7 @@ struct archive_bad_record {
 };
 
 struct archive {
-    uint32_t version; /* as it was read; what is written is of ARCHIVE_VERSION */
+    uint32_t version; /* as it was read; what is written is of the least that can tell it */
     char etalon_version[32], statistics_fingerprint[65], decisions_fingerprint[65], isa[32];
     char model[ARCHIVE_NAME_BYTES];
     char model_fingerprint[65]; /* of the model's files and what was asked of its graph */
@@ -129,6 +132,7 @@ struct archive {
     uint64_t *error_sums;
     size_t n_job; /* bytes of what the job says of model, preprocessing, methods and targets, without any path */
     uint8_t *job; /* YAML, UTF-8, no zero at its end */
+    bool is_equalized_apart; /* some targets are decided about an equalized network, others about the user's */
     size_t n_equalized;
     struct archive_equalized *equalized; /* by value, all channels of one in order */
     size_t n_targets;

@@ -118,7 +118,7 @@ static int read_job(struct schema *r, const struct yaml *root)
 }
 
 /* What TNN's tool does not know would not be its numbers. */
-static int check_tool(const struct run_request *q, struct error *err)
+static int check_tool(const struct run_request *q, const struct profile *profile, struct error *err)
 {
     static const char mode[] = "target_options.tnn.mode: tool-exact";
 
@@ -130,7 +130,7 @@ static int check_tool(const struct run_request *q, struct error *err)
     if (q->calibration.weights->in_tnn == NULL)
         return error_set(err, EX_CONFIG, "%s: expected calibration.weights maxabs or admm, found %s", mode,
                          q->calibration.weights->name);
-    if (q->calibration.equalization == EQUALIZATION_WEIGHTS)
+    if (run_equalizes(q, profile))
         return error_set(err, EX_CONFIG, "%s needs calibration.equalization: none", mode);
     for (size_t i = 0; i < q->calibration.n_overrides; i++)
         if (q->calibration.overrides[i].activations != NULL)
@@ -141,9 +141,12 @@ static int check_tool(const struct run_request *q, struct error *err)
 
 static int check_tools(const struct run_request *q, struct error *err)
 {
-    for (size_t i = 0; i < q->n_targets; i++)
-        if (target_profile(q->targets[i], &q->target_settings)->is_tool_exact && check_tool(q, err) != 0)
+    for (size_t i = 0; i < q->n_targets; i++) {
+        const struct profile *profile = target_profile(q->targets[i], &q->target_settings);
+
+        if (profile->is_tool_exact && check_tool(q, profile, err) != 0)
             return -1;
+    }
     return 0;
 }
 
@@ -182,31 +185,6 @@ static int check_stop(const struct run_request *q, struct error *err)
                          "channels: expected calibration.bins other than channel_bins, found %zu",
                          q->calibration.bins);
     return 0;
-}
-
-/* As the job wants it, or as none of its targets has more. */
-static bool weights_have_one_scale(const struct run_request *q)
-{
-    bool is_one = true;
-
-    for (size_t i = 0; i < q->n_targets; i++)
-        is_one = is_one && !target_profile(q->targets[i], &q->target_settings)->per_channel_weights;
-    return is_one || q->calibration.granularity == GRANULARITY_PER_TENSOR;
-}
-
-/* One scale a tensor leaves steps that are coarse for most channels: there it gained on every network. Elsewhere
- * figures differ by less than their errors. Without a simulation nothing else needs the data. */
-static enum weight_rounding default_rounding(const struct run_request *q)
-{
-    return weights_have_one_scale(q) && q->calibration.bias_correction == BIAS_CORRECTION_SIMULATED
-               ? WEIGHT_ROUNDING_OUTPUT
-               : WEIGHT_ROUNDING_NEAREST;
-}
-
-/* With a scale for each output channel there is nothing to gain, and activations get less even. */
-static enum equalization_choice default_equalization(const struct run_request *q)
-{
-    return weights_have_one_scale(q) ? EQUALIZATION_WEIGHTS : EQUALIZATION_NONE;
 }
 
 static void set_defaults(struct run_request *q)
@@ -253,8 +231,6 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
             return -1;
     if (read_job(&r, root) != 0)
         return -1;
-    if (q->calibration.equalization == EQUALIZATION_AUTO)
-        q->calibration.equalization = default_equalization(q);
     if (check_tools(q, err) != 0)
         return -1;
     if (q->calibration.bins == 0)
@@ -263,8 +239,6 @@ int job_fill(struct job *job, struct yaml *root, const char *folder, const char 
         return -1;
     if (q->calibration.block == 0 && dataset_is_given(&q->dataset))
         q->calibration.block = RUN_DEFAULT_BLOCK;
-    if (q->calibration.rounding == WEIGHT_ROUNDING_AUTO)
-        q->calibration.rounding = default_rounding(q);
     q->model_name = base_name(&r, q->model.file);
     q->text = job_text(root, job->arena, err);
     return q->model_name == NULL || q->text == NULL ? -1 : 0;

@@ -6,8 +6,8 @@
 #ifndef ETALON_OBSERVE_H
 #define ETALON_OBSERVE_H
 
+#include "common/equalize.h"
 #include "common/exact_sum.h"
-#include "common/graph.h"
 #include "common/histogram.h"
 #include "worker/extras.h"
 #include "worker/observe_parts.h"
@@ -24,6 +24,7 @@ struct observation {
     struct extras *extras;       /* NULL, or as observation_collect has made them */
     struct ranges *ranges;       /* what a second pass has counted; NULL: there was none */
     /* private */
+    const struct observation *lender;     /* of observation_lend; NULL: it has its own */
     struct histogram *counted;            /* where whole values are counted: tensor, or as observation_count_in says */
     uint8_t *derived;                     /* [n_values] what observation_derive will fill: bits of DERIVED_* */
     struct histogram_channels **counters; /* [n_values] of channels */
@@ -83,6 +84,15 @@ int observation_move(struct observation *into, size_t part, struct histogram *wh
 int observation_derive(struct observation *observation, struct error *err);
 /* The same for parts that are not the observation's own, but of its graph. */
 int observation_derive_parts(const struct observation *observation, struct observe_parts *parts, struct error *err);
+
+/* What a pass over `graph` would have seen, from what one over equalization_watch's copy of it has, complete: the same
+ * bits. beside NULL: of the network itself; else of the equalized one, a copy of `graph`, with beside and of_value of
+ * equalization_watch. Everything but sums of what changes is the lender's, who lives on; there are no ranges then, as
+ * nothing that follows a vendor's tool is equalized. It may be read only; observation_return instead of
+ * observation_destroy. EX_OSERR. */
+struct observation *observation_lend(const struct observation *of, const struct graph *graph, const int *beside,
+                                     const struct equalized_value *const *of_value, struct error *err);
+void observation_return(struct observation *observation); /* NULL is allowed */
 
 /* into += from: same graph, same bins; values, channels, parts and extras where both have them. */
 int observation_merge(struct observation *into, const struct observation *from, struct error *err);

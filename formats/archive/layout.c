@@ -70,6 +70,7 @@ static const struct store_column bad_columns[] = {
 static const struct store_column equalized_columns[] = {
     STORE_COLUMN(STORE_U32, struct archive_equalized, value, "row of /values"),
     STORE_COLUMN(STORE_I32, struct archive_equalized, exponent, "log2"),
+    STORE_COLUMN(STORE_U32, struct archive_equalized, beside, "row of /values"), /* from format version 3 on */
 };
 
 static const struct store_column job_columns[] = {{"job", STORE_U8, 0, 1, NULL}};
@@ -364,7 +365,11 @@ static void transfer_equalized(struct store *store, struct archive *archive)
 {
     hid_t group = store_enter(store, store->file, "equalization");
 
-    STORE_LIST(store, group, equalized_columns, archive, equalized, "the equalization");
+    if (store->is_reading)
+        archive->is_equalized_apart = archive->version > 2;
+    archive->equalized =
+        store_array(store, group, equalized_columns, archive->is_equalized_apart ? 3 : 2, archive->equalized,
+                    sizeof *archive->equalized, &archive->n_equalized, "the equalization");
     store_leave(store, group);
 }
 

@@ -165,6 +165,9 @@ static int check_equalized(const struct archive *archive, size_t i, struct error
     if (row->exponent < -EQUALIZATION_MAX_EXPONENT || row->exponent > EQUALIZATION_MAX_EXPONENT)
         return error_set(err, EX_DATAERR, "equalized channel %zu: expected an exponent of -%d to %d, found %d", i,
                          EQUALIZATION_MAX_EXPONENT, EQUALIZATION_MAX_EXPONENT, row->exponent);
+    if (archive->is_equalized_apart && (row->beside <= row->value || row->beside >= archive->n_values))
+        return error_set(err, EX_DATAERR, "equalized channel %zu: value %u of %zu is not beside %u", i, row->beside,
+                         archive->n_values, row->value);
     return 0;
 }
 

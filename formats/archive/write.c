@@ -6,11 +6,12 @@
 
 static int write_file(const char *path, const struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err)
 {
-    struct archive_preamble preamble = {.format_version = ARCHIVE_VERSION};
+    uint32_t version = archive->is_equalized_apart ? ARCHIVE_VERSION : ARCHIVE_USUAL_VERSION;
+    struct archive_preamble preamble = {.format_version = version};
     struct archive content = *archive; /* the transfer works both ways and so takes no const; it only reads here */
     struct store store;
 
-    content.version = ARCHIVE_VERSION;
+    content.version = version;
     if (store_create(&store, path, err) != 0)
         return -1;
     snprintf(preamble.format, sizeof preamble.format, "%s", archive_format);

@@ -1,5 +1,6 @@
 /* test_equalize.c — equalization brings ranges together and changes no bit of what a network computes. */
 #include "random_graph.h"
+#include "uneven_chain.h"
 #include "reference_executor.h"
 
 #include "common/equalize.h"
@@ -8,83 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { SIDE = 5, N_INPUT = CHANNELS * 5 * 6, MAX_VALUES = 4096 };
-
-/* Weights of which every output channel has a range of its own, from 1/100 to 100. */
-static int uneven_weights(struct graph *g, struct shape shape)
-{
-    size_t n = (size_t)shape_elements(&shape), row = n / (size_t)shape.dims[0];
-    double spread = 1;
-    float data[4096];
-
-    assert_true(n <= 4096);
-    for (size_t i = 0; i < n; i++) {
-        spread = i % row == 0 ? pow(100, draw_uniform(-1, 1)) : spread;
-        data[i] = (float)(draw_uniform(-1, 1) * spread);
-    }
-    return add_floats(g, shape, data);
-}
-
-static int uneven_conv(struct graph *g, int x, int64_t out, int64_t group, struct activation fused)
-{
-    struct shape s = shape_of(g, x);
-    int y = add_node(
-        g, OP_CONV, NULL,
-        INTS(x, uneven_weights(g, SHAPE(out, s.dims[1] / group, 3, 3)), random_floats(g, SHAPE(out), -0.1, 0.1)));
-
-    last_node(g)->attr.conv.window = make_window(3, 1, 1);
-    last_node(g)->attr.conv.group = group;
-    last_node(g)->fused = fused;
-    return settled(g, y);
-}
-
-static int uneven_dense(struct graph *g, int x, int64_t out)
-{
-    return settled(g, add_node(g, OP_DENSE, NULL,
-                               INTS(x, uneven_weights(g, SHAPE(out, shape_of(g, x).dims[1])),
-                                    random_floats(g, SHAPE(out), -0.1, 0.1))));
-}
-
-static int flatten(struct graph *g, int x)
-{
-    struct shape s = shape_of(g, x), flat = SHAPE(1, shape_elements(&s));
-    int y = add_value(g, NULL);
-
-    assert_true(graph_add_node(g, OP_RESHAPE, NULL, NULL, &x, 1, &y, 1, NULL) >= 0);
-    g->values[y].shape = flat;
-    g->values[y].has_shape = true;
-    return y;
-}
-
-static int max_pool(struct graph *g, int x)
-{
-    struct shape s = shape_of(g, x);
-    int y = add_node(g, OP_POOL, NULL, INTS(x));
-
-    last_node(g)->attr.pool.kind = POOL_MAX;
-    last_node(g)->attr.pool.window = make_window(2, 1, 0);
-    last_node(g)->attr.pool.output[0] = s.dims[2] - 1;
-    last_node(g)->attr.pool.output[1] = s.dims[3] - 1;
-    return settled(g, y);
-}
-
-/* conv + f, depthwise conv + f, max pool, conv + relu, flatten, dense. */
-static struct graph *chain(uint64_t seed, struct activation f)
-{
-    const struct activation relu = {.kind = ACTIVATION_RELU};
-    struct graph *g = new_graph();
-    struct error err = {0};
-    int x = add_input(g, "x", SHAPE(1, CHANNELS, SIDE, 6));
-
-    draw_state = seed;
-    x = uneven_conv(g, x, 6, 1, f);
-    x = uneven_conv(g, x, 6, 6, f);
-    x = uneven_conv(g, max_pool(g, x), 4, 2, relu);
-    x = uneven_dense(g, flatten(g, x), 3);
-    assert_true(graph_add_output(g, x, &err) >= 0);
-    assert_succeeds(graph_validate(g, &err), err);
-    return g;
-}
+enum { N_INPUT = UNEVEN_INPUT, MAX_VALUES = 4096 };
 
 /* ---- maxima ---- */
 
@@ -186,7 +111,7 @@ static void a_chain_keeps_every_bit_and_gets_even(void **state)
 
     (void)state;
     for (uint64_t seed = 1; seed < 30; seed++) {
-        struct graph *before = chain(seed, relu), *after = chain(seed, relu);
+        struct graph *before = uneven_chain(seed, relu), *after = uneven_chain(seed, relu);
 
         assert_int_equal(assert_same_bits(before, after), 3);
         /* Each exponent is rounded by half at most: of ranges on both sides that is a factor of 2, and of what the
@@ -237,7 +162,7 @@ static void a_clip_is_never_reached_by_what_did_not_reach_it_before(void **state
 
     (void)state;
     for (uint64_t seed = 1; seed < 60; seed++) {
-        struct graph *before = chain(seed, relu6), *after = chain(seed, relu6);
+        struct graph *before = uneven_chain(seed, relu6), *after = uneven_chain(seed, relu6);
 
         n += assert_same_bits(before, after); /* with these very inputs: a clip that moved would show */
         graph_destroy(before);
@@ -249,7 +174,7 @@ static void a_clip_is_never_reached_by_what_did_not_reach_it_before(void **state
 static void channels_whose_reach_is_unknown_are_left_alone(void **state)
 {
     const struct activation relu6 = {.kind = ACTIVATION_CLIP, .alpha = 0, .beta = 6};
-    struct graph *g = chain(1, relu6);
+    struct graph *g = uneven_chain(1, relu6);
     double unknown[] = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
     const double *maxima[MAX_VALUES];
     struct equalization found;
@@ -295,7 +220,7 @@ static void biases_stay_within_the_largest_where_they_are_to_be_kept(void **stat
 
     (void)state;
     for (uint64_t seed = 1; seed < 30; seed++) {
-        struct graph *g = chain(seed, (struct activation){.kind = ACTIVATION_RELU});
+        struct graph *g = uneven_chain(seed, (struct activation){.kind = ACTIVATION_RELU});
 
         assert_int_equal(count_raised_biases(g, true), 0);
         raised += count_raised_biases(g, false);
@@ -329,7 +254,7 @@ static void what_more_than_one_layer_reads_is_left_alone(void **state)
     struct equalization found;
     struct error err = {0};
     struct graph *g = new_graph();
-    int x = add_input(g, "x", SHAPE(1, CHANNELS, SIDE, 6)), a, shared;
+    int x = add_input(g, "x", SHAPE(1, CHANNELS, UNEVEN_SIDE, 6)), a, shared;
 
     (void)state;
     draw_state = 5;
@@ -350,7 +275,7 @@ static void what_more_than_one_layer_reads_is_left_alone(void **state)
 
 static void an_equalization_of_another_graph_is_refused(void **state)
 {
-    struct graph *g = chain(1, (struct activation){.kind = ACTIVATION_RELU});
+    struct graph *g = uneven_chain(1, (struct activation){.kind = ACTIVATION_RELU});
     int32_t exponents[5] = {1, 1, 1, 1, 1};
     struct equalized_value value = {g->nodes[0].outputs[0], 5, exponents};
     struct equalization wrong = {1, &value};

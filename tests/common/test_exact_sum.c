@@ -274,9 +274,29 @@ static void what_no_sum_leaves_is_told_without_adding_it(void **unused)
     }
 }
 
+static void scaling_is_as_if_every_number_had_been_scaled(void **unused)
+{
+    (void)unused;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct exact_sum plain = {0}, scaled = {0};
+        size_t n = draw_below(100);
+        int exponent = (int)draw_below(129) - 64;
+
+        for (size_t i = 0; i < n; i++) {
+            double x = ldexp(draw_uniform(-1, 1), (int)draw_below(400) - 300); /* bits from 2^-400 up: none is cut */
+
+            exact_sum_add(&plain, x);
+            exact_sum_add(&scaled, ldexp(x, exponent));
+        }
+        exact_sum_scale(&plain, exponent);
+        assert_same(plain, scaled);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(scaling_is_as_if_every_number_had_been_scaled),
         cmocka_unit_test(neither_order_nor_grouping_matters),
         cmocka_unit_test(what_is_added_and_taken_away_leaves_nothing),
         cmocka_unit_test(sums_equal_128_bit_integers),

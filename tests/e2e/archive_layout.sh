@@ -11,6 +11,7 @@ echo "calibration/cut.jpg 0" >>"$scratch/pictures/calibration.txt"
 { yes "calibration/disc/0000.jpg 0" || true; } | head -n "$(sized 40000 4000)" >"$scratch/pictures/long.txt"
 demo_job plain 'limits: {max_bad_records: 1}\ntargets: [onnx-qdq, tnn]\nevaluate: {dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}'
 demo_job tensor 'limits: {max_bad_records: 1}\ntargets: [tnn]\ncalibration: {granularity: per-tensor, activations: isotone, weights: grid-output}\nevaluate: {skip: true}'
+demo_job beside 'limits: {max_bad_records: 1}\ntargets: [tnn, sophon-bm1684]\nevaluate: {skip: true}'
 demo_job twice 'limits: {max_bad_records: 1}
 calibration: {passes: two, activations: kl-tnn, weights: admm, granularity: per-channel}
 target_options: {tnn: {mode: tool-exact}}\ntargets: [tnn]\nevaluate: {skip: true}'
@@ -20,7 +21,7 @@ sed -i 's|pictures/calibration.txt|pictures/long.txt|' "$scratch/stopped.yaml"
 demo_job refined 'targets: [tnn]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}\ncalibration: {activations: minmax, refine: 1}'
 head -n "$(sized 1500 300)" "$scratch/pictures/long.txt" >"$scratch/pictures/short.txt"
 sed -i 's|pictures/calibration.txt|pictures/short.txt|' "$scratch/refined.yaml"
-for job in plain tensor twice stable; do
+for job in plain tensor beside twice stable; do
   "$ETALON" calibrate -q "$scratch/$job.yaml" >/dev/null || fail "$job"
 done
 "$ETALON" merge -q "$scratch/plain" -o "$scratch/merged.h5" >/dev/null || fail "merge"
@@ -36,7 +37,7 @@ stopped stopped '?.h5' mpirun --oversubscribe --bind-to none -n 2 # an index and
 stopped refined 'refine*.h5'
 
 check() { "$PYTHON" "$here/check_layout.py" "$@"; }
-archives=("$scratch"/{plain,tensor,twice,stable}/archive.h5 "$scratch/merged.h5" "$(ls "$scratch"/stopped/checkpoint/?.h5 | head -n 1)"
+archives=("$scratch"/{plain,tensor,beside,twice,stable}/archive.h5 "$scratch/merged.h5" "$(ls "$scratch"/stopped/checkpoint/?.h5 | head -n 1)"
   "$(ls "$scratch"/stopped/checkpoint/?.1.h5 | head -n 1)" "$(ls "$scratch"/refined/checkpoint/refine*.h5 | head -n 1)")
 check "$SOURCE/jobs/doc/archive.md" "${archives[@]}" || fail "the layout"
 

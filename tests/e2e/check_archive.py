@@ -195,8 +195,9 @@ if "extras" in file:
     for group in sorted(extras["squares"]):
         add_item(f"/extras/squares/{group}")
 for name in ("/records/digest /records/key /records/bad/ordinal /records/bad/reason /equalization/value /equalization/exponent "
-             "/target_names/name").split():
-    add_item(name)
+             "/equalization/beside /target_names/name").split():
+    if name != "/equalization/beside" or name in file:
+        add_item(name)
 for target in targets:
     add_attribute(file["targets"][target], f"/targets/{target}", "fingerprint")
     for key in DECISIONS:

@@ -40,6 +40,19 @@ for file in README demo_qtable; do [ -s "$scratch/demo/sophon-bm1684/$file" ] ||
 ranks 3 "$ETALON" emit -q "$scratch/demo/archive.h5" --model "$demo/demo.onnx" --output "$scratch/again" >/dev/null || fail "emit"
 diff -r "$scratch/demo/sophon-bm1684" "$scratch/again/sophon-bm1684" || fail "emit writes other files"
 
+# Beside targets that want another network, the same; as from that job's archive, and on three ranks.
+demo_job beside "targets: [onnx-qdq, sophon-bm1684]\nevaluate: {dataset: {kind: images, path: pictures, list: pictures/evaluation.txt}}"
+for n in 0 3; do
+  ranks $n "$ETALON" calibrate -q "$scratch/beside.yaml" --set "output=$scratch/beside.$n" >/dev/null || fail "beside others"
+  diff -r "$scratch/demo/sophon-bm1684" "$scratch/beside.$n/sophon-bm1684" || fail "beside others other integers, $n ranks"
+done
+[ "$(bits "$scratch/beside.0")" = "$(bits "$scratch/beside.3")" ] || fail "beside others: other bits on 3 ranks"
+ranks 2 "$ETALON" emit -q "$scratch/beside.0/archive.h5" --model "$demo/demo.onnx" --output "$scratch/emitted" >/dev/null ||
+  fail "beside others: emit"
+for target in onnx-qdq sophon-bm1684; do
+  diff -r "$scratch/beside.0/$target" "$scratch/emitted/$target" || fail "beside others: emit writes another $target"
+done
+
 if [ -d "$data" ]; then
   cat >"$scratch/resnet20.yaml" <<END
 model: {file: $data/resnet20/resnet20_torch_opset13_bn.onnx}

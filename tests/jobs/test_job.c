@@ -95,7 +95,8 @@ static void defaults_are_those_of_the_manual(void **state)
     assert_int_equal(q->calibration.channel_bins, 2048);
     assert_int_equal(q->calibration.block, 8);
     assert_int_equal(q->calibration.bias_correction, BIAS_CORRECTION_SIMULATED);
-    assert_int_equal(q->calibration.rounding, WEIGHT_ROUNDING_NEAREST);
+    assert_int_equal(q->calibration.rounding, WEIGHT_ROUNDING_AUTO);
+    assert_int_equal(q->calibration.equalization, EQUALIZATION_AUTO);
     assert_int_equal(q->calibration.zero_points, ZERO_POINTS_AUTO);
     assert_int_equal(q->calibration.n_overrides, 0);
     assert_int_equal(q->evaluate.n_top_k, 2);
