@@ -73,7 +73,7 @@ static void judge_thresholds(const struct comparison *c, struct compare_gate *ga
     judge_decisions(c, gate, judge_movement);
 }
 
-/* A value of which neither run tells, dead or without noise, is as good as it was. */
+/* A value of which neither run tells is as good as it was, and one without noise as good as it can be. */
 static void judge_noise(struct compare_gate *gate, const char *target, const struct compared_decision *d)
 {
     double before = d->at[BEFORE].sqnr_db, after = d->at[AFTER].sqnr_db;
@@ -81,7 +81,7 @@ static void judge_noise(struct compare_gate *gate, const char *target, const str
     if (isnan(before) != isnan(after))
         miss(gate, target, d->value);
     else
-        consider(gate, before - after, target, d->value);
+        consider(gate, after == INFINITY ? 0 : before - after, target, d->value);
 }
 
 static void judge_sqnr(const struct comparison *c, struct compare_gate *gate)

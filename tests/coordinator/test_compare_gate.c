@@ -44,6 +44,26 @@ static void a_target_without_a_common_value_fails(void **state)
     }
 }
 
+static void a_value_without_noise_passes_and_one_that_got_noise_fails(void **state)
+{
+    static const struct {
+        double before, after;
+        bool has_failed;
+    } rows[] = {{INFINITY, INFINITY, false}, {30, INFINITY, false}, {INFINITY, 90, true}, {30, 29.9, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct compared_decision decision = common;
+        struct compared_target target = {
+            .name = "a", .is_there = {true, true}, .n_decisions = 1, .decisions = &decision};
+        struct comparison comparison = {.targets = &target, .n_targets = 1};
+
+        decision.at[BEFORE].sqnr_db = rows[i].before;
+        decision.at[AFTER].sqnr_db = rows[i].after;
+        assert_int_equal(judge(&comparison, "sqnr=0.5").has_failed, rows[i].has_failed);
+    }
+}
+
 static void a_value_that_is_not_counted_any_more_fails(void **state)
 {
     struct compared_value value = {.name = "x", .distance = 0.5};
@@ -63,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_target_without_a_common_value_fails),
+        cmocka_unit_test(a_value_without_noise_passes_and_one_that_got_noise_fails),
         cmocka_unit_test(a_value_that_is_not_counted_any_more_fails),
     };
 
