@@ -15,11 +15,13 @@
 
 _Static_assert(OP_COUNT <= 32, "operators fit a mask of 32 bits");
 
-/* Scale and zero point: one of each, or one along an axis; and the codes there are. */
+/* Scale and zero point: one of each, or one for each place along an axis, or for each block of neighbours along it and
+ * each place along all others; and the codes there are. */
 struct coding_tensors {
     struct tensor scale;
     struct tensor zero_point; /* no data: 0 */
     size_t axis;
+    int64_t block; /* 0: no blocks; the last one may be short */
     int64_t lo, hi;
 };
 
@@ -44,23 +46,44 @@ static int code_range(int64_t data_type, int64_t *lo, int64_t *hi, struct error 
     return error_set(err, EX_UNAVAILABLE, "codes of type %s are not supported", onnx_dtype_name(data_type));
 }
 
+/* Blocks: as many scales as x has elements, but for one in `block` along the axis. */
+static int check_blocks(const struct shape *x, const struct coding_tensors *coding, struct error *err)
+{
+    const struct shape *scales = &coding->scale.shape;
+
+    if (coding->block < 0 || scales->rank != x->rank)
+        return error_set(err, EX_DATAERR, "blocks of %lld: expected scales of %zu axes, found %zu",
+                         (long long)coding->block, x->rank, scales->rank);
+    for (size_t k = 0; k < x->rank; k++) {
+        int64_t expected = x->dims[k];
+
+        if (k == coding->axis)
+            expected = expected / coding->block + (expected % coding->block != 0);
+        if (scales->dims[k] != expected)
+            return error_set(
+                err, EX_DATAERR, "blocks of %lld along axis %zu: expected %lld scales along axis %zu, found %lld",
+                (long long)coding->block, coding->axis, (long long)expected, k, (long long)scales->dims[k]);
+    }
+    return 0;
+}
+
 /* Where scales lie along an axis, x has that axis and its length. */
 static int read_axis(const struct onnx_import *in, const struct onnx_node *node, struct coding_tensors *out,
                      struct error *err)
 {
     const struct shape *x = onnx_shape(in, onnx_input(node, 0));
-    int64_t wanted, block;
+    int64_t wanted;
 
-    if (onnx_int(node, "axis", 1, &wanted, err) != 0 || onnx_int(node, "block_size", 0, &block, err) != 0)
+    if (onnx_int(node, "axis", 1, &wanted, err) != 0 || onnx_int(node, "block_size", 0, &out->block, err) != 0)
         return -1;
-    if (block != 0)
-        return error_set(err, EX_UNAVAILABLE, "scales of blocks are not supported");
-    if (shape_elements(&out->scale.shape) == 1)
+    if (out->block == 0 && shape_elements(&out->scale.shape) == 1)
         return 0;
-    if (out->scale.shape.rank != 1)
+    if (out->block == 0 && out->scale.shape.rank != 1)
         return error_set(err, EX_DATAERR, "expected one scale, or a list, found %zu axes", out->scale.shape.rank);
     if (import_axis(wanted, x->rank, &out->axis, err) != 0)
         return -1;
+    if (out->block != 0)
+        return check_blocks(x, out, err);
     if (x->dims[out->axis] != out->scale.shape.dims[0])
         return error_set(err, EX_DATAERR, "%lld scales for an axis of %lld", (long long)out->scale.shape.dims[0],
                          (long long)x->dims[out->axis]);
@@ -117,13 +140,17 @@ static int check_codes(const struct tensor *codes, const struct coding_tensors *
 /* Which scale element i of a tensor has. */
 static size_t scale_of(const struct coding_tensors *coding, const struct shape *x, size_t i)
 {
-    int64_t inner = 1;
+    int64_t inner = 1, outer, at;
 
     if (shape_elements(&coding->scale.shape) == 1)
         return 0;
     for (size_t k = coding->axis + 1; k < x->rank; k++)
         inner *= x->dims[k];
-    return (size_t)((int64_t)i / inner % x->dims[coding->axis]);
+    outer = (int64_t)i / inner / x->dims[coding->axis];
+    at = (int64_t)i / inner % x->dims[coding->axis];
+    if (coding->block == 0)
+        return (size_t)at;
+    return (size_t)((outer * coding->scale.shape.dims[coding->axis] + at / coding->block) * inner + (int64_t)i % inner);
 }
 
 static void fold_element(const struct tensor *x, const struct coding_tensors *coding, bool is_quantize, size_t i,
@@ -165,12 +192,16 @@ static const int32_t *wide_codes(struct graph *graph, const struct tensor *x, co
 }
 
 /* The value that a DequantizeLinear makes of codes remembers them. Of a constant, codes are meant less the zero point.
- */
+ * Codes by blocks are forgotten: no accumulator of integers can add them up, so whoever reads these weights computes in
+ * float, as ONNX Runtime does. */
 static int note_coding(struct onnx_import *in, int value, const struct coding_tensors *coding,
                        const struct tensor *codes, struct error *err)
 {
-    struct coding *note = arena_create_array(in->graph->arena, 1, sizeof *note, err);
+    struct coding *note;
 
+    if (coding->block != 0)
+        return 0;
+    note = arena_create_array(in->graph->arena, 1, sizeof *note, err);
     if (note == NULL)
         return -1;
     *note = (struct coding){.codes = code_range_of(coding),
@@ -227,7 +258,7 @@ int onnx_build_quantize(struct onnx_import *in, const struct onnx_node *node, st
         return -1;
     if (graph_constant(in->graph, onnx_input(node, 0), &x))
         return fold_constant(in, node, &x, &coding, true, err);
-    if (shape_elements(&coding.scale.shape) != 1)
+    if (coding.block != 0 || shape_elements(&coding.scale.shape) != 1)
         return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
     y = add_cast(in, node, zero_point == GRAPH_NONE ? DTYPE_UINT8 : DTYPE_INT64, err);
     return y < 0 ? -1 : note_coding(in, y, &coding, NULL, err);
@@ -289,7 +320,7 @@ int onnx_build_dequantize(struct onnx_import *in, const struct onnx_node *node, 
         return -1;
     if (graph_constant(in->graph, codes, &x))
         return fold_constant(in, node, &x, &coding, false, err);
-    if (shape_elements(&coding.scale.shape) != 1)
+    if (coding.block != 0 || shape_elements(&coding.scale.shape) != 1)
         return error_set(err, EX_UNAVAILABLE, "activations with several scales are not supported");
     from = find_quantized(in, codes, &coding);
     if (from == GRAPH_NONE)

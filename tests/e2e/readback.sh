@@ -80,7 +80,7 @@ demo_job symmetric "$targets\ntarget_options: {onnx-qdq: {flavour: tensorrt}, ca
 all symmetric demo onnx-qdq cambricon-mlu270
 demo_job wide "targets: [onnx-qdq-int16]\ntarget_options: {onnx-qdq-int16: {weights: int16}}\n$evaluate"
 all wide demo onnx-qdq-int16
-foreign demo "$demo/demo.onnx" default channels signed symmetric conv-biases
+foreign demo "$demo/demo.onnx" default channels signed symmetric conv-biases blocks
 "$PYTHON" "$here/foreign_qdq.py" make "$demo/demo.onnx" "$scratch/demo.inputs/input.0" "$scratch/gemm.onnx" gemm-biases \
   2>/dev/null || fail "gemm-biases"
 expect 69 "its bias has a scale that is not its input's times its weights'" \

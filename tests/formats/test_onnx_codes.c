@@ -93,6 +93,83 @@ static void bad_scales_are_refused(void **state)
     }
 }
 
+/* Against the definition, place by place: [2, 5, 2] in blocks of 2 along the middle axis, the last of them short. */
+static void blocks_of_codes_stand_for_what_onnx_says(void **state)
+{
+    enum { OUTER = 2, MIDDLE = 5, INNER = 2, BLOCK = 2, BLOCKS = 3 };
+    int8_t codes[OUTER][MIDDLE][INNER], zeros[OUTER][BLOCKS][INNER];
+    float scales[OUTER][BLOCKS][INNER];
+    struct tensor tensor;
+    struct graph *graph;
+    struct onnx_file *f = MODEL(21, OPEN, OUTER, MIDDLE, INNER);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof codes; i++)
+        (&codes[0][0][0])[i] = (int8_t)(i * 37);
+    for (size_t i = 0; i < sizeof zeros; i++) {
+        (&zeros[0][0][0])[i] = (int8_t)(i - 5);
+        (&scales[0][0][0])[i] = (float)(i + 1) * 0.25f;
+    }
+    add_tensor(f, "w", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, DIMS(OUTER, MIDDLE, INNER), codes, sizeof codes);
+    add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, DIMS(OUTER, BLOCKS, INNER), scales, sizeof scales);
+    add_tensor(f, "z", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, DIMS(OUTER, BLOCKS, INNER), zeros, sizeof zeros);
+    set_int(f, add_node(f, "DequantizeLinear", "d", "w s z", "wd"), "block_size", BLOCK);
+    add_node(f, "Add", "a", "x wd", "y");
+    graph = must_import(f);
+    assert_true(graph_constant(graph, graph_find_value(graph, "wd"), &tensor));
+    assert_null(value_called(graph, "wd")->coding);
+    for (size_t o = 0; o < OUTER; o++)
+        for (size_t m = 0; m < MIDDLE; m++)
+            for (size_t i = 0; i < INNER; i++) {
+                size_t b = m / BLOCK;
+
+                assert_true(tensor_real(&tensor, (o * MIDDLE + m) * INNER + i) ==
+                            (double)(codes[o][m][i] - zeros[o][b][i]) * (double)scales[o][b][i]);
+            }
+    graph_destroy(graph);
+}
+
+static void blocks_that_do_not_fit_are_refused(void **state)
+{
+    static const float scales[6] = {1, 1, 1, 1, 1, 1};
+    static const int8_t codes[10];
+    static const struct {
+        int64_t block, dims[2];
+        size_t rank;
+        const char *text;
+    } cases[] = {
+        {2, {2, 2}, 2, "expected 3 scales along axis 1, found 2"},
+        {2, {1, 3}, 2, "expected 2 scales along axis 0, found 1"},
+        {2, {6}, 1, "blocks of 2: expected scales of 2 axes, found 1"},
+        {-1, {2, 3}, 2, "blocks of -1"},
+        {INT64_MAX, {2, 3}, 2, "expected 1 scales along axis 1, found 3"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct onnx_file *f = MODEL(21, OPEN, 5);
+        size_t n = (size_t)(cases[i].dims[0] * (cases[i].rank > 1 ? cases[i].dims[1] : 1));
+
+        add_tensor(f, "w", ONNX__TENSOR_PROTO__DATA_TYPE__INT8, DIMS(2, 5), codes, sizeof codes);
+        add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, cases[i].dims, cases[i].rank, scales,
+                   n * sizeof *scales);
+        set_int(f, add_node(f, "DequantizeLinear", "d", "w s", "wd"), "block_size", cases[i].block);
+        add_node(f, "MatMul", "m", "x wd", "y");
+        assert_refused(f, EX_DATAERR, "node \"d\"", cases[i].text);
+    }
+}
+
+static void blocks_of_activations_are_refused(void **state)
+{
+    static const float scales[3] = {1, 1, 1};
+    struct onnx_file *f = MODEL(21, OPEN, 5);
+
+    (void)state;
+    add_tensor(f, "s", ONNX__TENSOR_PROTO__DATA_TYPE__FLOAT, DIMS(1, 3), scales, sizeof scales);
+    set_int(f, add_node(f, "QuantizeLinear", "q", "x s", "y"), "block_size", 2);
+    assert_refused(f, EX_UNAVAILABLE, "node \"q\"", "activations with several scales");
+}
+
 /* Codes and zero point have one type in ONNX, but a file may say otherwise. */
 static void codes_beyond_the_type_of_their_zero_point_are_refused(void **state)
 {
@@ -131,6 +208,9 @@ int main(void)
         cmocka_unit_test(codes_from_0_on_behind_a_layer_are_its_relu),
         cmocka_unit_test(codes_that_are_read_with_another_scale_stay_casts),
         cmocka_unit_test(bad_scales_are_refused),
+        cmocka_unit_test(blocks_of_codes_stand_for_what_onnx_says),
+        cmocka_unit_test(blocks_that_do_not_fit_are_refused),
+        cmocka_unit_test(blocks_of_activations_are_refused),
         cmocka_unit_test(codes_beyond_the_type_of_their_zero_point_are_refused),
     };
 
