@@ -48,7 +48,7 @@ static int write_package(const struct plan *plan, const struct emit_info *info, 
                         .output = output,
                         .arena = arena_create(err),
                         .is_nash = target_setting_is(info->settings, &target_horizon, "dialect", "nash")};
-    int rc = h.arena == NULL || horizon_describe_inputs(&h, err) != 0 || horizon_check_removed(&h, err) != 0
+    int rc = h.arena == NULL || horizon_describe_inputs(&h, err) != 0 || horizon_check_nodes(&h, err) != 0
                  ? -1
                  : write(&h, err);
 

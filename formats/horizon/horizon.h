@@ -52,10 +52,14 @@ const char *horizon_setting(const struct horizon *h, const char *option);
 bool horizon_is(const struct horizon *h, const char *option, const char *value);
 const char *horizon_colour_name(enum horizon_colour colour); /* as the yaml has it */
 
+/* Is `name` in a list joined by ";"? */
+bool horizon_is_listed(const char *list, const char *name);
+
 /* input.c: fills h->inputs, and checks what the settings ask of them. EX_UNAVAILABLE naming input and rule. */
 int horizon_describe_inputs(struct horizon *h, struct error *err);
-/* The nodes that the settings want removed stand at the edges. EX_UNAVAILABLE naming one that does not. */
-int horizon_check_removed(const struct horizon *h, struct error *err);
+/* The nodes that settings name are there, and those that are to be removed stand at the edges. EX_UNAVAILABLE naming
+ * one that is not. */
+int horizon_check_nodes(const struct horizon *h, struct error *err);
 
 /* A file each (or a few), under the names that models.c and the README of the folder tell. */
 int horizon_write_float(struct horizon *h, struct error *err);              /* models.c: what needs no codes */

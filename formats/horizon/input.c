@@ -145,6 +145,35 @@ static int check_colours(const struct horizon *h, const struct horizon_input *in
     return 0;
 }
 
+bool horizon_is_listed(const char *list, const char *name)
+{
+    while (*list != '\0') {
+        size_t length = strcspn(list, ";");
+
+        if (strlen(name) == length && strncmp(list, name, length) == 0)
+            return true;
+        list += length + (list[length] == ';');
+    }
+    return false;
+}
+
+/* Every name of separate_name is that of an input. */
+static int check_separate_names(const struct horizon *h, struct error *err)
+{
+    for (const char *name = horizon_setting(h, "separate_name"); *name != '\0';) {
+        size_t length = strcspn(name, ";"), i = 0;
+
+        while (i < h->plan->graph->n_inputs &&
+               (strlen(h->inputs[i].name) != length || strncmp(h->inputs[i].name, name, length) != 0))
+            i++;
+        if (i == h->plan->graph->n_inputs)
+            return error_set(err, EX_UNAVAILABLE, "separate_name: the network has no input \"%.*s\"", (int)length,
+                             name);
+        name += length + (name[length] == ';');
+    }
+    return 0;
+}
+
 static int check_batch(const struct horizon *h, struct error *err)
 {
     bool is_alone = horizon_is(h, "input_batch", "1");
@@ -152,11 +181,14 @@ static int check_batch(const struct horizon *h, struct error *err)
 
     if (horizon_is(h, "separate_batch", "true") && n != 1)
         return error_set(err, EX_UNAVAILABLE, "separate_batch is for networks of one input, found %zu", n);
+    if (check_separate_names(h, err) != 0)
+        return -1;
     for (size_t i = 0; i < n && !is_alone; i++)
         if (h->inputs[i].board == HORIZON_NV12 && horizon_is(h, "separate_batch", "false") &&
-            horizon_is(h, "separate_name", ""))
+            !horizon_is_listed(horizon_setting(h, "separate_name"), h->inputs[i].name))
             return error_set(err, EX_UNAVAILABLE,
-                             "input \"%s\": a batch of nv12 pictures lies at several addresses; set separate_batch",
+                             "input \"%s\": a batch of nv12 pictures lies at several addresses; set separate_batch or "
+                             "separate_name",
                              h->inputs[i].name);
     return 0;
 }
@@ -222,20 +254,7 @@ int horizon_describe_inputs(struct horizon *h, struct error *err)
     return check_batch(h, err);
 }
 
-/* --- nodes to be removed --- */
-
-/* Is `name` in a list joined by ";"? */
-static bool is_listed(const char *list, const char *name)
-{
-    while (*list != '\0') {
-        size_t length = strcspn(list, ";");
-
-        if (strlen(name) == length && strncmp(list, name, length) == 0)
-            return true;
-        list += length + (list[length] == ';');
-    }
-    return false;
-}
+/* --- nodes that settings name --- */
 
 /* At an edge, or next to nodes that are: those are removed first. */
 static bool is_at_edge(const struct graph *graph, size_t index, const char *list)
@@ -246,22 +265,24 @@ static bool is_at_edge(const struct graph *graph, size_t index, const char *list
         const struct value *x = node->inputs[i] == GRAPH_NONE ? NULL : &graph->values[node->inputs[i]];
 
         if (x != NULL && !x->is_constant &&
-            (x->producer == GRAPH_NONE || is_listed(list, graph->nodes[x->producer].name)))
+            (x->producer == GRAPH_NONE || horizon_is_listed(list, graph->nodes[x->producer].name)))
             return true;
     }
     if (graph_is_output(graph, node->outputs[0]))
         return true;
     for (size_t n = index + 1; n < graph->n_nodes; n++)
         for (size_t i = 0; i < graph->nodes[n].n_inputs; i++)
-            if (graph->nodes[n].inputs[i] == node->outputs[0] && is_listed(list, graph->nodes[n].name))
+            if (graph->nodes[n].inputs[i] == node->outputs[0] && horizon_is_listed(list, graph->nodes[n].name))
                 return true;
     return false;
 }
 
-int horizon_check_removed(const struct horizon *h, struct error *err)
+/* Every name of the setting is that of a node; of nodes to be removed, of one at an edge. */
+static int check_nodes(const struct horizon *h, const char *setting, struct error *err)
 {
     const struct graph *graph = h->plan->graph;
-    const char *list = horizon_setting(h, "remove_node_name");
+    const char *list = horizon_setting(h, setting);
+    bool is_removed = strcmp(setting, "remove_node_name") == 0;
 
     for (const char *name = list; *name != '\0';) {
         size_t length = strcspn(name, ";"), n = 0;
@@ -270,12 +291,22 @@ int horizon_check_removed(const struct horizon *h, struct error *err)
                (strlen(graph->nodes[n].name) != length || strncmp(graph->nodes[n].name, name, length) != 0))
             n++;
         if (n == graph->n_nodes)
-            return error_set(err, EX_UNAVAILABLE, "remove_node_name: no node \"%.*s\" is left after optimisation",
+            return error_set(err, EX_UNAVAILABLE, "%s: no node \"%.*s\" is left after optimisation", setting,
                              (int)length, name);
-        if (!is_at_edge(graph, n, list))
-            return error_set(err, EX_UNAVAILABLE, "remove_node_name: node \"%.*s\" (%s) is at no input or output",
+        if (is_removed && !is_at_edge(graph, n, list))
+            return error_set(err, EX_UNAVAILABLE, "%s: node \"%.*s\" (%s) is at no input or output", setting,
                              (int)length, name, graph->nodes[n].type);
         name += length + (name[length] == ';');
     }
+    return 0;
+}
+
+int horizon_check_nodes(const struct horizon *h, struct error *err)
+{
+    static const char *const settings[] = {"remove_node_name", "int16_nodes", "float16_nodes"};
+
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        if (check_nodes(h, settings[i], err) != 0)
+            return -1;
     return 0;
 }

@@ -5,7 +5,8 @@
  *   <prefix>_ptq_model.onnx         the same with standard Q/DQ nodes: int8, symmetric, biases in float
  *   <prefix>_ptq_model_<rt>.onnx    that, reading what the board gives (front.c), for evaluation
  *
- * All of them are of IR 7 and opset 13 and describe every value, for the vendor's compiler infers no shapes.
+ * All of them describe every value, for the vendor's compiler infers no shapes. They are of IR 7 and opset 13, but for
+ * the float models of the older chain, which takes opset 11 at most.
  */
 #include "formats/horizon/front.h"
 
@@ -25,6 +26,8 @@ static int write_float(const struct horizon *h, const struct graph *graph, const
     if (writer == NULL)
         return -1;
     snprintf(name, sizeof name, "%s_%s", h->prefix, stage);
+    if (!h->is_nash)
+        onnx_writer_use_opset_11(writer);
     onnx_writer_describe_values(writer);
     onnx_write_graph(writer, graph);
     rc = onnx_writer_save(writer, HORIZON, name, h->output, err);

@@ -19,6 +19,9 @@ const struct target_option horizon_options[] = {
     {"separate_name", SETTING_TEXT, "", NULL, 0, 0, false},
     {"remove_node_type", SETTING_TEXT, "", NULL, 0, 0, false},
     {"remove_node_name", SETTING_TEXT, "", NULL, 0, 0, false},
+    {"all_node_type", SETTING_WORD, "int8", WORDS("int8", "int16", "float16"), 0, 0, false},
+    {"int16_nodes", SETTING_TEXT, "", NULL, 0, 0, false},
+    {"float16_nodes", SETTING_TEXT, "", NULL, 0, 0, false},
     {"compile_mode", SETTING_WORD, "latency", WORDS("latency", "bandwidth", "balance"), 0, 0, false},
     {"balance_factor", SETTING_COUNT, "", NULL, 0, 100, false},
     {"optimize_level", SETTING_WORD, "O2", WORDS("O0", "O1", "O2", "O3"), 0, 0, false},
@@ -85,6 +88,11 @@ int horizon_check_settings(const struct target_settings *settings, struct error 
 
     if (check_march(settings, err) != 0 || check_removed_types(setting(settings, "remove_node_type"), err) != 0)
         return -1;
+    if (!is(settings, "dialect", "nash") && (!is(settings, "all_node_type", "int8") ||
+                                             !is(settings, "int16_nodes", "") || !is(settings, "float16_nodes", "")))
+        return error_set(err, EX_CONFIG,
+                         "all_node_type, int16_nodes, float16_nodes: only the dialect nash has a "
+                         "quant_config");
     if (is_balanced == is(settings, "balance_factor", ""))
         return error_set(err, EX_CONFIG, "balance_factor: belongs to compile_mode balance, which needs it");
     if (is(settings, "separate_batch", "true") && !is(settings, "separate_name", ""))

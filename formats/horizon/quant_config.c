@@ -37,25 +37,34 @@ static json_t *activation(const struct emit_info *info)
     return section;
 }
 
-/* Layers with weights that the job keeps in float: the profile would have them on integers. */
-static json_t *float_nodes(const struct plan *plan)
+/* What the job wants of a node, NULL: nothing. The profile would have layers with weights on integers, but for those
+ * that the job keeps in float. */
+static const char *wanted_type(const struct horizon *h, size_t n)
+{
+    const struct node *node = &h->plan->graph->nodes[n];
+
+    if (horizon_is_listed(horizon_setting(h, "int16_nodes"), node->name))
+        return "int16";
+    if (horizon_is_listed(horizon_setting(h, "float16_nodes"), node->name))
+        return "float16";
+    return (node->op == OP_CONV || node->op == OP_DENSE) && !h->plan->nodes[n].is_quantized ? "float32" : NULL;
+}
+
+static json_t *node_config(const struct horizon *h)
 {
     json_t *nodes = json_object();
 
-    for (size_t i = 0; i < plan->graph->n_nodes; i++) {
-        const struct node *node = &plan->graph->nodes[i];
-
-        if ((node->op == OP_CONV || node->op == OP_DENSE) && !plan->nodes[i].is_quantized)
-            json_put(&nodes, node->name, json_pack("{s:s}", "qtype", "float32"));
-    }
+    for (size_t i = 0; i < h->plan->graph->n_nodes; i++)
+        if (wanted_type(h, i) != NULL)
+            json_put(&nodes, h->plan->graph->nodes[i].name, json_pack("{s:s}", "qtype", wanted_type(h, i)));
     return nodes;
 }
 
 int horizon_write_quant_config(const struct horizon *h, struct error *err)
 {
-    json_t *nodes = float_nodes(h->plan);
-    json_t *root =
-        json_pack("{s:{s:s, s:o}}", "model_config", "all_node_type", "int8", "activation", activation(h->info));
+    json_t *nodes = node_config(h);
+    json_t *root = json_pack("{s:{s:s, s:o}}", "model_config", "all_node_type", horizon_setting(h, "all_node_type"),
+                             "activation", activation(h->info));
 
     if (nodes == NULL || json_object_size(nodes) > 0)
         json_put(&root, "node_config", nodes);

@@ -14,7 +14,7 @@ enum { MAX_ATTRIBUTES = 12 };
 struct version {
     int64_t opset, ir;
 };
-static const struct version usual_version = {13, 7}, version_of_16_bits = {21, 10};
+static const struct version usual_version = {13, 7}, version_of_16_bits = {21, 10}, older_version = {11, 6};
 
 #define DATA_TYPE(name) ONNX__TENSOR_PROTO__DATA_TYPE__##name
 
@@ -122,6 +122,16 @@ void onnx_writer_metadata(struct onnx_writer *writer, const char *key, const cha
 void onnx_writer_use_opset_21(struct onnx_writer *writer)
 {
     writer->version = version_of_16_bits;
+}
+
+void onnx_writer_use_opset_11(struct onnx_writer *writer)
+{
+    writer->version = older_version;
+}
+
+int64_t onnx_writer_opset(const struct onnx_writer *writer)
+{
+    return writer->version.opset;
 }
 
 /* --- inputs, outputs, tensors --- */
@@ -329,7 +339,7 @@ void onnx_writer_ints(struct onnx_writer *writer, const char *attribute, const i
 void onnx_writer_reduction(struct onnx_writer *writer, const char *type, const char *name, const char *input,
                            const int64_t *axes, size_t n_axes, const char *axes_name, const char *output)
 {
-    bool is_input = writer->version.opset >= 18 || strcmp(type, "ReduceSum") == 0;
+    bool is_input = writer->version.opset >= (strcmp(type, "ReduceSum") == 0 ? 13 : 18);
 
     if (is_input)
         onnx_writer_ints_tensor(writer, axes_name, axes, n_axes);

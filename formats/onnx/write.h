@@ -8,8 +8,8 @@
  *   onnx_writer_destroy(w);
  *
  * Calls between create and finish return nothing: the first failure is kept, what follows it does nothing, and finish
- * reports it. Names and tensor data are borrowed until finish. Files are of opset 13, or of opset 21 where 16 bits are
- * asked for; the first axis of inputs and outputs is the batch, of any length ("N") where it is not fixed.
+ * reports it. Names and tensor data are borrowed until finish. Files are of opset 13, or of 21 or 11 where that
+ * is asked for; the first axis of inputs and outputs is the batch, of any length ("N") where it is not fixed.
  */
 #ifndef ETALON_ONNX_WRITE_H
 #define ETALON_ONNX_WRITE_H
@@ -34,6 +34,9 @@ void onnx_writer_fail(struct onnx_writer *writer, const struct error *why);
 
 /* For files with codes of 16 bits, which QuantizeLinear has had since opset 21; before the first node. */
 void onnx_writer_use_opset_21(struct onnx_writer *writer);
+/* For readers that take no later one; before the first node. A few meanings have no words there: EX_UNAVAILABLE. */
+void onnx_writer_use_opset_11(struct onnx_writer *writer);
+int64_t onnx_writer_opset(const struct onnx_writer *writer);
 
 /* The length of the batch in inputs and outputs added from here on; 0: any. */
 void onnx_writer_fix_batch(struct onnx_writer *writer, int64_t batch);
@@ -63,7 +66,7 @@ void onnx_writer_scalar(struct onnx_writer *writer, const char *name, float valu
 /* A node with one output; an input "" is an omitted one. The calls below add attributes to the latest node. */
 void onnx_writer_node(struct onnx_writer *writer, const char *type, const char *name, const char *const *inputs,
                       size_t n_inputs, const char *output);
-/* A reduction along axes, which all but ReduceSum have as an attribute before opset 18, and as an input, here called
+/* A reduction along axes, which are an attribute before opset 18 (of ReduceSum before 13), and an input, here called
  * `axes_name`, from then on. */
 void onnx_writer_reduction(struct onnx_writer *writer, const char *type, const char *name, const char *input,
                            const int64_t *axes, size_t n_axes, const char *axes_name, const char *output);

@@ -109,10 +109,22 @@ static void write_binary(const struct onnx_job *job)
     onnx_job_add(job, types[job->node->attr.binary.kind], 2);
 }
 
+/* Before opset 13, all axes from this one on are one: the same only where those behind have one element. */
+static void add_axis(const struct onnx_job *job, int64_t axis)
+{
+    int64_t behind = 1;
+
+    for (size_t i = (size_t)axis + 1; i < job->x->rank; i++)
+        behind *= job->x->dims[i];
+    if (onnx_writer_opset(job->writer) < 13 && behind != 1)
+        onnx_job_fail(job, "before opset 13 it runs along the last axis only");
+    onnx_writer_int(job->writer, "axis", axis);
+}
+
 static void write_softmax(const struct onnx_job *job)
 {
     onnx_job_add(job, job->node->attr.softmax.is_log ? "LogSoftmax" : "Softmax", 1);
-    onnx_writer_int(job->writer, "axis", job->node->attr.softmax.axis);
+    add_axis(job, job->node->attr.softmax.axis);
 }
 
 static void write_lrn(const struct onnx_job *job)
@@ -204,7 +216,7 @@ static void write_layer_norm(const struct onnx_job *job)
 static void write_hardmax(const struct onnx_job *job)
 {
     onnx_job_add(job, "Hardmax", 1);
-    onnx_writer_int(job->writer, "axis", job->node->attr.axis);
+    add_axis(job, job->node->attr.axis);
 }
 
 /* --- movement --- */

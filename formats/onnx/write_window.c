@@ -99,7 +99,12 @@ void onnx_write_resize(const struct onnx_job *job)
     struct tensor scales = {DTYPE_FLOAT32, {.rank = 1, .dims = {(int64_t)y->rank}}, NULL};
     float *data = onnx_writer_memory(job->writer, y->rank, sizeof *data);
     const char *inputs[] = {job->inputs[0], "", onnx_job_name(job, "scales")};
+    static const struct tensor no_region = {DTYPE_FLOAT32, {.rank = 1, .dims = {0}}, (void *)(uintptr_t) ""};
 
+    if (onnx_writer_opset(job->writer) < 13) { /* which know no omitted one */
+        inputs[1] = onnx_job_name(job, "roi");
+        onnx_writer_tensor(job->writer, inputs[1], &no_region);
+    }
     for (size_t i = 0; data != NULL && i < y->rank; i++)
         data[i] = i < 2 ? 1 : find_scale(job->x->dims[i], y->dims[i], job->node->attr.resize.scale[i + 2 - y->rank]);
     scales.data = data;

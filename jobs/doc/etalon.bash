@@ -15,7 +15,8 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   target_options.horizon-j6.input_space_and_range target_options.horizon-j6.input_source
   target_options.horizon-j6.input_batch target_options.horizon-j6.separate_batch
   target_options.horizon-j6.separate_name target_options.horizon-j6.remove_node_type
-  target_options.horizon-j6.remove_node_name target_options.horizon-j6.compile_mode
+  target_options.horizon-j6.remove_node_name target_options.horizon-j6.all_node_type
+  target_options.horizon-j6.int16_nodes target_options.horizon-j6.float16_nodes target_options.horizon-j6.compile_mode
   target_options.horizon-j6.balance_factor target_options.horizon-j6.optimize_level
   target_options.horizon-j6.core_num target_options.horizon-j6.max_l2m_size target_options.horizon-j6.jobs
   target_options.horizon-j6.samples target_options.horizon-j6.sample_format

@@ -102,11 +102,42 @@ expect 0 "" with_job two two.again
 diff -r "$scratch"/two{,.again}/horizon-j6 || fail "two inputs: other bits"
 echo "ok: names of inputs that would be one folder"
 
-# --- what is refused
+# What opset 11, which the older chain reads, says otherwise than opset 13.
+"$PYTHON" - "$scratch" <<'OLDER' || fail "a network for the older chain"
+import sys
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+draw = np.random.default_rng(3)
+array = lambda name, data, dtype=np.float32: numpy_helper.from_array(np.array(data, dtype), name)
+for axis in (1, 2):
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"], name="c", pads=[1, 1, 1, 1]),
+             helper.make_node("Resize", ["c", "", "sizes"], ["r"], name="r", mode="linear"),
+             helper.make_node("ReduceSum", ["r", "axes"], ["s"], name="s", keepdims=0),
+             helper.make_node("Softmax", ["s"], ["y"], name="y", axis=axis)]
+    graph = helper.make_graph(nodes, "older", [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+                              [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 4, 12])],
+                              [array("w", draw.normal(size=(4, 3, 3, 3))), array("sizes", [1, 1, 1.5, 1.5]), array("axes", [3], np.int64)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), f"{sys.argv[1]}/axis{axis}.onnx")
+np.save(f"{sys.argv[1]}/x.npy", draw.normal(size=(4, 3, 8, 8)).astype(np.float32))
+OLDER
+for axis in 1 2; do
+  printf 'model: {file: axis%s.onnx}\ndataset: {kind: npy, path: x.npy}\ntargets: [horizon-j6]\noutput: axis%s\ntarget_options: {horizon-j6: {march: bayes, dialect: bayes}}\n' \
+    $axis $axis >"$scratch/axis$axis.yaml"
+done
+expect 0 "" "$ETALON" calibrate "$scratch/axis2.yaml"
+package axis2 "$scratch/axis2.onnx"
+expect 69 'node "y" (Softmax): before opset 13 it runs along the last axis only' "$ETALON" calibrate "$scratch/axis1.yaml"
+expect 0 "" "$ETALON" calibrate "$scratch/axis1.yaml" --set 'target_options={}' --force
+echo "ok: opset 11"
+
 # --- what is refused
 expect 69 "input_type_rt gray cannot serve a network of rgb inputs" emit x $(option input_type_rt=gray)
 expect 69 "input_source resizer gives nv12 or gray" emit x $(option input_type_rt=rgb) $(option input_source=resizer)
 expect 69 "lies at several addresses" emit x $(option input_batch=4)
+expect 69 'separate_name: the network has no input "nobody"' emit x $(option input_batch=4) $(option separate_name=nobody)
+expect 69 'int16_nodes: no node "nobody"' emit x $(option int16_nodes=nobody)
+expect 78 "only the dialect nash has a quant_config" emit x $(option march=bayes) $(option dialect=bayes) $(option all_node_type=int16)
 expect 69 "is at no input or output" emit x $(option remove_node_name=$("$ETALON" inspect "$demo/demo.onnx" --normalised \
   --json | "$PYTHON" -c 'import json, sys; n = json.load(sys.stdin)["nodes"]; print(n[len(n) // 2]["name"])'))
 expect 69 'no node "nobody"' emit x $(option remove_node_name=nobody)
@@ -151,6 +182,15 @@ done
 real rfb_caffe "{file: $data/ultraface/RFB-320.prototxt, weights: $data/ultraface/RFB-320.caffemodel}" "$faces" "$cifar"
 real slim_tnn "{file: $data/ultraface/version-slim-320_simplified.tnnproto, weights: $data/ultraface/version-slim-320_simplified.tnnmodel}" \
   "$faces" "$cifar"
+
+# What the older chain reads, of networks with other operators than the demo's.
+older() { # NAME MODEL [WEIGHTS]
+  expect 0 "" "$ETALON" emit "$scratch/$1/archive.h5" -m "$2" ${3:+-w "$3"} -o "$scratch/$1.older" $(option march=bayes) $(option dialect=bayes)
+  package "$1.older"
+}
+older mobilenet025_tf "$data/mobilenet025/mobilenet025_cifar10_frozen.pb"
+older lenet "$data"/lenet/lenet_train_test.prototxt "$data/lenet/lenet_iter_10000.caffemodel"
+older version-RFB-320_simplified "$data/ultraface/version-RFB-320_simplified.onnx"
 
 # ONNX Runtime on the Q/DQ model chooses what the simulation chose (it sums floats where the simulation sums integers, so
 # that one code in 2,000 differs by a step); a float bias, corrected, keeps the network's choice.

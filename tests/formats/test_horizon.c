@@ -99,17 +99,23 @@ static void remove_package(struct package *p)
     assert_int_equal(system(command), 0);
 }
 
-/* The package's config.yaml has this line. */
-static void assert_line(const struct package *p, const char *line)
+/* The file of the package holds this. */
+static void assert_holds(const struct package *p, const char *file, const char *text)
 {
     char path[128];
     struct bytes bytes;
 
-    snprintf(path, sizeof path, "%s/horizon-j6/config.yaml", p->folder);
+    snprintf(path, sizeof path, "%s/horizon-j6/%s", p->folder, file);
     assert_int_equal(bytes_read(path, 1 << 16, &bytes, NULL), 0);
-    if (memmem(bytes.data, bytes.size, line, strlen(line)) == NULL)
-        fail_msg("no line \"%s\" in\n%.*s", line, (int)bytes.size, (const char *)bytes.data);
+    if (memmem(bytes.data, bytes.size, text, strlen(text)) == NULL)
+        fail_msg("no \"%s\" in\n%.*s", text, (int)bytes.size, (const char *)bytes.data);
     bytes_free(&bytes);
+}
+
+/* The package's config.yaml has this line. */
+static void assert_line(const struct package *p, const char *line)
+{
+    assert_holds(p, "config.yaml", line);
 }
 
 static struct preprocess_step step(enum step_kind kind, float a, float b, float c)
@@ -175,6 +181,37 @@ static void folders_of_inputs_differ_not_in_case_alone(void **state)
     assert_int_equal(p.rc, 0);
     assert_line(&p,
                 "  cal_data_dir: './calibration_data/a_b_0;./calibration_data/a_b_0_2;./calibration_data/A_B_0_3'\n");
+    remove_package(&p);
+}
+
+static void the_job_says_which_nodes_are_asked_for_in_more_bits(void **state)
+{
+    struct preprocess_plan plan = {1, {colours(CHANNELS_RGB)}};
+    struct package p = emit(3, 8, 8, &plan, "all_node_type=float16 int16_nodes=conv");
+
+    (void)state;
+    assert_int_equal(p.rc, 0);
+    assert_holds(&p, "quant_config.json", "\"all_node_type\": \"float16\"");
+    assert_holds(&p, "quant_config.json", "\"conv\": {\n      \"qtype\": \"int16\"");
+    remove_package(&p);
+    p = emit(3, 8, 8, &plan, "float16_nodes=conv;nobody");
+    assert_int_equal(p.err.code, EX_UNAVAILABLE);
+    assert_non_null(strstr(p.err.text, "float16_nodes: no node \"nobody\""));
+    remove_package(&p);
+}
+
+static void a_batch_is_separated_by_the_names_of_inputs(void **state)
+{
+    struct preprocess_plan plan = {1, {colours(CHANNELS_RGB)}};
+    struct package p = emit(3, 8, 8, &plan, "input_type_rt=nv12 input_batch=4 separate_name=it's");
+
+    (void)state;
+    assert_int_equal(p.rc, 0);
+    assert_line(&p, "  separate_name: 'it''s'\n");
+    remove_package(&p);
+    p = emit(3, 8, 8, &plan, "input_type_rt=nv12 input_batch=4 separate_name=its");
+    assert_int_equal(p.err.code, EX_UNAVAILABLE);
+    assert_non_null(strstr(p.err.text, "separate_name: the network has no input \"its\""));
     remove_package(&p);
 }
 
@@ -296,6 +333,8 @@ int main(void)
         cmocka_unit_test(steps_become_one_mean_and_one_scale),
         cmocka_unit_test(names_are_quoted_in_the_yaml_and_plain_as_folders),
         cmocka_unit_test(folders_of_inputs_differ_not_in_case_alone),
+        cmocka_unit_test(the_job_says_which_nodes_are_asked_for_in_more_bits),
+        cmocka_unit_test(a_batch_is_separated_by_the_names_of_inputs),
         cmocka_unit_test(what_the_yaml_has_no_words_for_is_a_featuremap),
         cmocka_unit_test(what_the_board_cannot_give_is_refused_by_name),
         cmocka_unit_test(settings_that_cannot_stand_together_are_refused),
