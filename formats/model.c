@@ -33,22 +33,24 @@ static const struct importer *find_importer(const char *path, const struct bytes
     return best;
 }
 
-static int choose_importer(const char *path, const struct importer **out, struct error *err)
+const struct importer *model_importer(const char *path, struct error *err)
 {
     struct bytes file = {0};
+    const struct importer *importer;
     char known[256] = "";
 
     if (bytes_read(path, MODEL_MAX_BYTES, &file, err) < 0)
-        return -1;
-    *out = find_importer(path, &file);
+        return NULL;
+    importer = find_importer(path, &file);
     bytes_free(&file);
-    if (*out != NULL)
-        return 0;
+    if (importer != NULL)
+        return importer;
     for (size_t i = 0; importers[i] != NULL; i++) {
         strncat(known, i > 0 ? ", " : "", sizeof known - strlen(known) - 1);
         strncat(known, importers[i]->name, sizeof known - strlen(known) - 1);
     }
-    return error_set(err, EX_DATAERR, "%s: neither content nor name is that of a model we can read (%s)", path, known);
+    error_set(err, EX_DATAERR, "%s: neither content nor name is that of a model we can read (%s)", path, known);
+    return NULL;
 }
 
 /* TensorFlow's users also write "node:0" for the value "node". */
@@ -125,7 +127,7 @@ struct graph *model_import(const struct model_request *request, struct error *er
     const struct importer *importer;
     struct graph *graph;
 
-    if (choose_importer(request->file, &importer, err) < 0)
+    if ((importer = model_importer(request->file, err)) == NULL)
         return NULL;
     log_debug("%s: read by the %s importer", request->file, importer->name);
     graph = graph_create(NULL, err);
@@ -145,7 +147,7 @@ int model_describe_data(const struct model_request *request, const struct graph 
     const struct importer *importer;
 
     *data = (struct model_data){0};
-    if (choose_importer(request->file, &importer, err) < 0)
+    if ((importer = model_importer(request->file, err)) == NULL)
         return -1;
     return importer->describe_data == NULL ? 0 : importer->describe_data(request, graph, parts, data, err);
 }

@@ -49,6 +49,9 @@ struct importer {
 /* NULL-terminated. */
 extern const struct importer *const importers[];
 
+/* The importer that reads a file. NULL with err set: EX_NOINPUT, EX_DATAERR: nobody's. */
+const struct importer *model_importer(const char *path, struct error *err);
+
 /* Imports, keeps only what the requested outputs need, folds constants, infers shapes, removes nodes at the edges,
  * validates. Owned by the caller. NULL on failure. Does not run the normalising passes (common/passes.h). */
 struct graph *model_import(const struct model_request *request, struct error *err);

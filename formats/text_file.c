@@ -35,29 +35,35 @@ int text_file_end(struct text_file *file, struct output *output, const char *fol
     return rc;
 }
 
-static const struct text_mark *mark_at(const char *page, const struct text_mark *marks, size_t n_marks)
+static const struct text_mark *mark_at(const char *text, const struct text_mark *marks, size_t n_marks)
 {
     for (size_t i = 0; i < n_marks; i++)
-        if (strncmp(page, marks[i].mark, strlen(marks[i].mark)) == 0)
+        if (strncmp(text, marks[i].mark, strlen(marks[i].mark)) == 0)
             return &marks[i];
     return NULL;
 }
 
-int text_file_write_readme(struct output *output, const char *folder, const char *page, const struct text_mark *marks,
-                           size_t n_marks, struct error *err)
+int text_file_write_marked(struct output *output, const char *folder, const char *name, const char *text,
+                           const struct text_mark *marks, size_t n_marks, struct error *err)
 {
     struct text_file file;
 
     if (text_file_begin(&file, err) != 0)
         return -1;
-    while (*page != '\0') {
-        const struct text_mark *mark = mark_at(page, marks, n_marks);
+    while (*text != '\0') {
+        const struct text_mark *mark = mark_at(text, marks, n_marks);
 
         if (mark == NULL)
-            fputc(*page, file.out);
+            fputc(*text, file.out);
         else
             fputs(mark->word, file.out);
-        page += mark == NULL ? 1 : strlen(mark->mark);
+        text += mark == NULL ? 1 : strlen(mark->mark);
     }
-    return text_file_end(&file, output, folder, "README.md", err);
+    return text_file_end(&file, output, folder, name, err);
+}
+
+int text_file_write_readme(struct output *output, const char *folder, const char *page, const struct text_mark *marks,
+                           size_t n_marks, struct error *err)
+{
+    return text_file_write_marked(output, folder, "README.md", page, marks, n_marks, err);
 }

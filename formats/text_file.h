@@ -26,10 +26,13 @@ int text_file_end(struct text_file *file, struct output *output, const char *fol
 int text_file_write(struct output *output, const char *folder, const char *name, const char *text, size_t size,
                     struct error *err);
 
-/* <folder>/README.md: a page in which marks stand for words of this very folder. */
+/* A text in which marks stand for words of this very folder. */
 struct text_mark {
     const char *mark, *word; /* "<model>", "resnet20" */
 };
+int text_file_write_marked(struct output *output, const char *folder, const char *name, const char *text,
+                           const struct text_mark *marks, size_t n_marks, struct error *err);
+/* The same as <folder>/README.md. */
 int text_file_write_readme(struct output *output, const char *folder, const char *page, const struct text_mark *marks,
                            size_t n_marks, struct error *err);
 

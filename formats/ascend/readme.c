@@ -63,10 +63,8 @@ static char *list_outputs(const struct tf_writer *w, struct error *err)
     if (printed_begin(&list, "a page", err) != 0)
         return NULL;
     for (size_t i = 0; i < w->graph->n_outputs; i++) {
-        const struct tf_forms *forms = &w->forms[w->graph->outputs[i]];
-
         fputs(i == 0 ? "" : ", ", list.out);
-        print_name(list.out, forms->plain != NULL ? forms->plain : forms->last);
+        print_name(list.out, tf_output_name(w, i));
     }
     return printed_end(&list, NULL, err);
 }

@@ -85,6 +85,39 @@ static int read_convolution(const struct caffe_import *in, const struct caffe_la
     return convolution_window(layer, param, &out->window, err);
 }
 
+/* Cambricon's first convolution reads bytes: *x becomes (x - mean) std. In a file of anybody else these fields have no
+ * meaning. */
+static int add_normalization(struct caffe_import *in, const struct caffe_layer *layer, int *x, struct error *err)
+{
+    const Caffe__ConvolutionParameter *param = layer->param->convolution_param;
+    const int64_t channels = caffe_bottom_shape(in, layer, 0)->dims[1];
+    const struct shape shape = {1, {channels}};
+    float *factors, *shifts, std = param->has_std ? param->std : 1;
+    int inputs[3] = {*x}, node;
+
+    if (param->n_mean_value == 0 && param->mean_file == NULL && !param->has_std && !param->has_scale)
+        return 0;
+    if (param->mean_file != NULL || param->has_scale)
+        return caffe_error(layer, err, EX_UNAVAILABLE, "%s of a convolution is not supported",
+                           param->has_scale ? "scale" : "mean_file");
+    if (layer->n_bottoms != 1 || (param->n_mean_value > 1 && param->n_mean_value != (size_t)channels))
+        return caffe_error(layer, err, EX_DATAERR,
+                           "expected one bottom and a mean_value for all or each of %lld channels, found %zu and %zu",
+                           (long long)channels, layer->n_bottoms, param->n_mean_value);
+    if ((inputs[1] = caffe_constant(in, layer, "std", &shape, &factors, err)) < 0 ||
+        (inputs[2] = caffe_constant(in, layer, "mean", &shape, &shifts, err)) < 0 ||
+        (*x = caffe_inner(in, layer, "normalised", NULL, err)) < 0)
+        return -1;
+    for (int64_t i = 0; i < channels; i++) {
+        float mean = param->n_mean_value == 0 ? 0 : param->mean_value[param->n_mean_value == 1 ? 0 : i];
+
+        factors[i] = std;
+        shifts[i] = -mean * std;
+    }
+    node = caffe_add_node(in, layer, OP_NORMALIZE, inputs, 3, *x, err);
+    return node < 0 ? -1 : caffe_finish_node(in, node, err);
+}
+
 static int add_convolution(struct caffe_import *in, const struct caffe_layer *layer, enum op op,
                            const struct shape *weight_shape, const struct convolution *conv, struct error *err)
 {
@@ -104,6 +137,8 @@ static int add_convolution(struct caffe_import *in, const struct caffe_layer *la
         if (output < 0)
             return -1;
         inputs[0] = layer->bottoms[i];
+        if (add_normalization(in, layer, &inputs[0], err) < 0)
+            return -1;
         node = caffe_add_node(in, layer, op, inputs, conv->has_bias ? 3 : 2, output, err);
         if (node < 0)
             return -1;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* q = round(x scale / 2^position): position = ceil(log2 step), and 1 <= scale < 2 makes the step exact. */
-static Caffe__BlobDataType **put_type(struct caffe_writer *w, const struct plan *plan, float step)
+static Caffe__BlobDataType **put_type(struct caffe_writer *w, int bits, float step)
 {
     Caffe__BlobDataType *type = caffe_put_message(w, &caffe__blob_data_type__descriptor), **list;
     int exponent;
@@ -22,25 +22,12 @@ static Caffe__BlobDataType **put_type(struct caffe_writer *w, const struct plan 
         (type->scale = arena_create_array(w->arena, 1, sizeof *type->scale, &w->err)) == NULL)
         return NULL;
     type->has_type = true;
-    type->type = cambricon_bits(plan) == 8 ? CAFFE__BASE_DATA_TYPE__DT_INT8 : CAFFE__BASE_DATA_TYPE__DT_INT16;
+    type->type = bits == 8 ? CAFFE__BASE_DATA_TYPE__DT_INT8 : CAFFE__BASE_DATA_TYPE__DT_INT16;
     type->n_position = type->n_scale = 1;
     type->position[0] = fraction == 0.5f ? exponent - 1 : exponent;
     type->scale[0] = fraction == 0.5f ? 1 : (float)(1.0 / (double)fraction);
     list[0] = type;
     return list;
-}
-
-/* One step for the whole tensor: that of its only scale, or the least that clips no weight. (The widest of a channel's
- * would be 1 where a channel is all zero.) */
-static float tensor_step(const struct plan *plan, const struct plan_node *p, const Caffe__BlobProto *weights)
-{
-    float largest = 0;
-
-    if (p->n_weight_scales == 1)
-        return p->weight_scale[0];
-    for (size_t i = 0; i < weights->n_data; i++)
-        largest = fmaxf(largest, fabsf(weights->data[i]));
-    return largest > 0 ? largest / (float)plan->profile->weight_limit : 1;
 }
 
 /* Convolutions that only pad or pick, which no node of the network is, and LRN, of whose squares the plan knows no
@@ -55,24 +42,49 @@ static bool runs_on_host(const struct caffe_writer *w, const struct plan *plan, 
                                                        plan->nodes[node - w->graph->nodes].n_weight_scales == 0));
 }
 
-static void put_types(struct caffe_writer *w, const struct plan *plan)
+static void put_types(struct caffe_writer *w, const struct cambricon *c)
 {
     for (size_t i = 0; i < w->net.n_layer && w->err.code == 0; i++) {
         Caffe__LayerParameter *layer = w->net.layer[i];
         const struct node *node = w->sources[i];
+        const struct plan_node *p = node == NULL ? NULL : &c->plan->nodes[node - w->graph->nodes];
 
-        if (runs_on_host(w, plan, i)) {
+        if (runs_on_host(w, c->plan, i)) {
             layer->has_engine = true;
             layer->engine = CAFFE__LAYER_PARAMETER__ENGINE__CAFFE;
             continue;
         }
-        if (node == NULL || layer->n_blobs == 0 || plan->nodes[node - w->graph->nodes].n_weight_scales == 0)
+        if (p == NULL || layer->n_blobs == 0 || p->n_weight_scales == 0)
             continue;
-        layer->bottom_mlu_dtype = put_type(w, plan, plan->values[node->inputs[0]].scale[0]);
+        layer->bottom_mlu_dtype = put_type(w, c->bits, c->plan->values[node->inputs[0]].scale[0]);
         layer->blobs_dtype =
-            put_type(w, plan, tensor_step(plan, &plan->nodes[node - w->graph->nodes], layer->blobs[0]));
+            put_type(w, c->bits, cambricon_tensor_step(c->plan, p, layer->blobs[0]->data, layer->blobs[0]->n_data));
         layer->n_bottom_mlu_dtype = layer->n_blobs_dtype = 1;
     }
+}
+
+/* The convolution normalises what it reads: (x - mean) std, std being a factor. */
+static int put_firstconv(struct caffe_writer *w, const struct firstconv *first, struct error *err)
+{
+    const struct node *node = &w->graph->nodes[first->node];
+    Caffe__ConvolutionParameter *param;
+    size_t i = 0;
+
+    while (w->sources[i] != node)
+        i++;
+    if (strcmp(w->net.layer[i]->name, node->name) != 0) /* what pads its input stands in front */
+        return error_set(err, EX_UNAVAILABLE, "firstconv: node \"%s\" (%s) is two layers in Caffe", node->name,
+                         node->type);
+    param = w->net.layer[i]->convolution_param;
+    param->mean_value = caffe_put_floats(w, first->channels);
+    if (param->mean_value == NULL)
+        return error_set(err, w->err.code, "%s", w->err.text);
+    param->n_mean_value = first->channels;
+    for (size_t c = 0; c < first->channels; c++)
+        param->mean_value[c] = (float)first->pixels.mean[c];
+    param->has_std = true;
+    param->std = (float)first->pixels.scale[0];
+    return 0;
 }
 
 /* The variant whose floats are single, as the vendor's tool marks it. */
@@ -86,28 +98,30 @@ static void put_single_floats(struct caffe_writer *w)
     }
 }
 
-static int write_files(struct caffe_writer *w, const struct plan *plan, const char *base, struct output *output,
-                       struct error *err)
+static int write_files(struct caffe_writer *w, const struct cambricon *c, struct error *err)
 {
-    if (caffe_write_weights(w, base, ".caffemodel", output, err) != 0)
+    if (c->first != NULL && put_firstconv(w, c->first, err) != 0)
         return -1;
-    put_types(w, plan);
+    if (caffe_write_weights(w, c->base, ".caffemodel", c->output, err) != 0)
+        return -1;
+    put_types(w, c);
     if (w->err.code != 0)
         return error_set(err, w->err.code, "%s", w->err.text);
-    if (caffe_write_text(w, base, ".prototxt", output, err) != 0)
+    if (caffe_write_text(w, c->base, ".prototxt", c->output, err) != 0)
         return -1;
     put_single_floats(w);
-    return caffe_write_text(w, base, "_fp32.prototxt", output, err);
+    return caffe_write_text(w, c->base, "_fp32.prototxt", c->output, err);
 }
 
-int cambricon_write_caffe(const struct plan *plan, const struct graph *graph, const char *base, struct output *output,
-                          struct error *err)
+int cambricon_write_caffe(const struct cambricon *c, struct error *err)
 {
     struct caffe_writer writer = {0};
-    int rc = caffe_write_net(&writer, graph, err);
+    int rc = c->first == NULL ? 0 : firstconv_check_caffe(c->first, err);
 
     if (rc == 0)
-        rc = write_files(&writer, plan, base, output, err);
+        rc = caffe_write_net(&writer, c->graph, err);
+    if (rc == 0)
+        rc = write_files(&writer, c, err);
     caffe_writer_fini(&writer);
     return rc;
 }

@@ -2,22 +2,46 @@
  *
  * For these chips to quantize is to publish parameters: weights stay float32, and the vendor's compiler makes integers
  * of them by q = round(S x), S = largest code / threshold, one S for what a layer reads and one, or one an output
- * channel, for its weights. PyTorch's checkpoint holds S itself, Caffe's prototxt S as scale / 2^position.
+ * channel, for its weights. PyTorch's checkpoint holds S itself, Caffe's prototxt S as scale / 2^position; only
+ * TensorFlow's graph holds integers, beside S. Each of these is a flow: a way to the chip with files of its own.
  */
 #ifndef ETALON_CAMBRICON_H
 #define ETALON_CAMBRICON_H
 
+#include "formats/cambricon/firstconv.h"
 #include "formats/cambricon/module.h"
 #include "formats/cambricon/profile.h"
 #include "formats/target.h"
 
-/* The bits of codes and weights: 8 or 16. */
-int cambricon_bits(const struct plan *plan);
+enum { CAMBRICON_NAME_BYTES = 512 };
 
-/* --- checkpoint.c: <base>.pth --- */
+/* One emission. */
+struct cambricon {
+    const struct plan *plan;
+    const struct emit_info *info;
+    struct output *output;
+    const struct graph *graph;       /* the plan's, with its biases */
+    const char *folder;              /* the target's name */
+    char base[CAMBRICON_NAME_BYTES]; /* <folder>/<name>_int<bits> */
+    int bits;                        /* of codes and weights: 8 or 16 */
+    const struct firstconv *first;   /* NULL: it was not asked for */
+    /* Whose files there are. */
+    bool has_pytorch, has_caffe, has_tensorflow;
+};
 
-int cambricon_write_checkpoint(const struct plan *plan, const struct module *m, const char *name, struct output *output,
-                               struct error *err);
+/* 1 / step in double, stored as a float: S. */
+float cambricon_factor(float step);
+/* One step for weights[0..n): that of a node's only scale, or the least that clips no weight. */
+float cambricon_tensor_step(const struct plan *plan, const struct plan_node *p, const float *weights, size_t n);
+
+/* --- The flows. EX_UNAVAILABLE naming what a flow cannot express. --- */
+
+/* checkpoint.c: <base>.pth, the state_dict of a module that was made of c->graph */
+int cambricon_write_checkpoint(const struct cambricon *c, const struct module *m, struct error *err);
+/* caffe.c: <base>.prototxt, <base>_fp32.prototxt, <base>.caffemodel */
+int cambricon_write_caffe(const struct cambricon *c, struct error *err);
+/* tensorflow.c: <name>_tf.pb, <base>_tf.pb, fppb_to_intpb.ini, <base>_tf.txt */
+int cambricon_write_tensorflow(const struct cambricon *c, struct error *err);
 
 /* --- read.c --- */
 
@@ -27,20 +51,11 @@ int cambricon_write_checkpoint(const struct plan *plan, const struct module *m, 
  */
 int cambricon_read_checkpoint(struct graph *network, const char *path, struct error *err);
 
-/* --- caffe.c: <base>.prototxt, <base>_fp32.prototxt, <base>.caffemodel --- */
+/* --- What goes with them, once it is known which there are --- */
 
-/* `graph`: the plan's, with its biases. EX_UNAVAILABLE naming a node that Caffe cannot express. */
-int cambricon_write_caffe(const struct plan *plan, const struct graph *graph, const char *base, struct output *output,
-                          struct error *err);
-
-/* --- describe.c: io.json --- */
-
-int cambricon_write_description(const struct plan *plan, const struct emit_info *info, bool has_module, bool has_caffe,
-                                const char *name, struct output *output, struct error *err);
-
-/* --- scripts.c: README, genoff.py, build_offline.sh --- */
-
-int cambricon_write_scripts(const struct plan *plan, const struct emit_info *info, const char *folder,
-                            struct output *output, struct error *err);
+/* describe.c: io.json */
+int cambricon_write_description(const struct cambricon *c, struct error *err);
+/* scripts.c: README.md, genoff.py, build_offline.sh */
+int cambricon_write_scripts(const struct cambricon *c, struct error *err);
 
 #endif

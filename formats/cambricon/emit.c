@@ -1,94 +1,120 @@
 /* emit.c — the targets cambricon-mlu220 and cambricon-mlu270, with codes of 8 and of 16 bits: a checkpoint with its
- * module for PyTorch, and networks for Caffe. A network that one of the two cannot express is written for the other. */
+ * module for PyTorch, networks for Caffe and, where the source is one, graphs for TensorFlow. A network that one of
+ * them cannot express is written for the others. */
 #include "common/log.h"
 #include "formats/cambricon/cambricon.h"
 #include "formats/planned_graph.h"
 #include "formats/torch/weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 512 };
-
-struct emitter {
-    const struct plan *plan;
-    const struct emit_info *info;
-    struct output *output;
-    const struct graph *graph; /* with the plan's biases */
-    const char *folder;        /* the target's name */
-    char base[NAME_BYTES];     /* <folder>/<name>_int<bits> */
-};
-
-/* 1: written; 0: this flow cannot express the network, and says why; -1. */
-static int go_on_without(const struct emitter *e, const char *flow, int rc, struct error *err)
+float cambricon_factor(float step)
 {
-    if (rc == 0)
-        return 1;
-    if (err->code != EX_UNAVAILABLE)
-        return -1;
-    log_warning("target %s: nothing for %s: %s", e->folder, flow, err->text);
-    return 0;
+    return (float)(1.0 / (double)step);
 }
 
-static int write_module(const struct emitter *e, const struct module *m, struct error *err)
+/* (The widest step of a channel would be 1 where a channel is all zero.) */
+float cambricon_tensor_step(const struct plan *plan, const struct plan_node *p, const float *weights, size_t n)
 {
-    char name[NAME_BYTES + 8], *text;
+    float largest = 0;
+
+    if (p->n_weight_scales == 1)
+        return p->weight_scale[0];
+    for (size_t i = 0; i < n; i++)
+        largest = fmaxf(largest, fabsf(weights[i]));
+    return largest > 0 ? largest / (float)plan->profile->weight_limit : 1;
+}
+
+/* ---- The flows */
+
+static int write_module(const struct cambricon *c, const struct module *m, struct error *err)
+{
+    char name[CAMBRICON_NAME_BYTES], *text;
     size_t size;
     int rc;
 
     if (module_source(m, &text, &size, err) != 0)
         return -1;
-    snprintf(name, sizeof name, "%s/model.py", e->folder);
-    rc = output_write(e->output, name, text, size, true, err);
+    snprintf(name, sizeof name, "%s/model.py", c->folder);
+    rc = output_write(c->output, name, text, size, true, err);
     free(text);
-    snprintf(name, sizeof name, "%s.pth", e->base);
-    return rc != 0 ? -1 : cambricon_write_checkpoint(e->plan, m, name, e->output, err);
+    return rc != 0 ? -1 : cambricon_write_checkpoint(c, m, err);
 }
 
-static int emit_pytorch(const struct emitter *e, struct error *err)
+static int write_pytorch(const struct cambricon *c, struct error *err)
 {
     struct module m;
-    int rc = module_init(&m, e->graph, err);
+    int rc = c->first == NULL ? 0 : firstconv_check_pytorch(c->first, err);
 
+    if (rc != 0)
+        return -1;
+    rc = module_init(&m, c->graph, err);
     if (rc == 0)
-        rc = write_module(e, &m, err);
+        rc = write_module(c, &m, err);
     module_fini(&m);
-    return go_on_without(e, "PyTorch", rc, err);
+    return rc;
 }
 
-static int emit_caffe(const struct emitter *e, struct error *err)
+/* *is_there: it was written. A flow that cannot express the network says why, and the others go on. */
+static int try_flow(const struct cambricon *c, const char *flow,
+                    int (*write)(const struct cambricon *c, struct error *err), bool *is_there, struct error *err)
 {
-    return go_on_without(e, "Caffe", cambricon_write_caffe(e->plan, e->graph, e->base, e->output, err), err);
+    int rc = write(c, err);
+
+    *is_there = rc == 0;
+    if (rc == 0 || err->code != EX_UNAVAILABLE)
+        return rc;
+    log_warning("target %s: nothing for %s: %s", c->folder, flow, err->text);
+    return 0;
 }
 
-static int emit_all(const struct emitter *e, struct error *err)
+/* The network came out of a TensorFlow file: its users have the vendor's TensorFlow. */
+static bool is_from_tensorflow(const struct cambricon *c)
 {
-    int has_module = emit_pytorch(e, err), has_caffe = has_module < 0 ? -1 : emit_caffe(e, err);
-    char name[NAME_BYTES];
+    const struct importer *importer =
+        c->info->model == NULL ? NULL : model_importer(c->info->model->file, &(struct error){0});
 
-    if (has_caffe < 0 || (!has_caffe && !has_module)) /* the error is Caffe's */
+    return importer != NULL && strcmp(importer->name, "tensorflow") == 0;
+}
+
+static int write_all(struct cambricon *c, struct error *err)
+{
+    if (try_flow(c, "PyTorch", write_pytorch, &c->has_pytorch, err) != 0 ||
+        (is_from_tensorflow(c) &&
+         try_flow(c, "TensorFlow", cambricon_write_tensorflow, &c->has_tensorflow, err) != 0) ||
+        try_flow(c, "Caffe", cambricon_write_caffe, &c->has_caffe, err) != 0)
         return -1;
+    if (!c->has_pytorch && !c->has_caffe && !c->has_tensorflow)
+        return -1; /* the error is Caffe's */
     *err = (struct error){0};
-    snprintf(name, sizeof name, "%s/io.json", e->folder);
-    if (cambricon_write_description(e->plan, e->info, has_module != 0, has_caffe != 0, name, e->output, err) != 0)
-        return -1;
-    return cambricon_write_scripts(e->plan, e->info, e->folder, e->output, err);
+    return cambricon_write_description(c, err) != 0 ? -1 : cambricon_write_scripts(c, err);
 }
 
-static int emit(const char *folder, const struct plan *plan, const struct emit_info *info, struct output *output,
-                struct error *err)
+static int emit(const struct target *target, const struct plan *plan, const struct emit_info *info,
+                struct output *output, struct error *err)
 {
-    struct emitter e = {.plan = plan, .info = info, .output = output, .folder = folder};
+    struct cambricon c = {.plan = plan,
+                          .info = info,
+                          .output = output,
+                          .folder = target->name,
+                          .bits = plan->profile->weight_limit > 127 ? 16 : 8};
+    struct firstconv first;
     struct planned_graph planned;
-    int n = snprintf(e.base, sizeof e.base, "%s/%s_int%d", folder, info->model_name, cambricon_bits(plan));
     int rc;
 
-    if (n >= (int)sizeof e.base - 8)
+    if (snprintf(c.base, sizeof c.base, "%s/%s_int%d", c.folder, info->model_name, c.bits) >= (int)sizeof c.base - 16)
         return error_set(err, EX_CANTCREAT, "the name of model \"%s\" is too long for a file", info->model_name);
+    if (target_setting_is(info->settings, target, "firstconv", "true")) {
+        if (firstconv_init(&first, plan, info, err) != 0)
+            return -1;
+        c.first = &first;
+    }
     rc = planned_graph_init(&planned, plan, NULL, err);
-    e.graph = &planned.graph;
+    c.graph = &planned.graph;
     if (rc == 0)
-        rc = emit_all(&e, err);
+        rc = write_all(&c, err);
     planned_graph_fini(&planned);
     return rc;
 }
@@ -98,6 +124,7 @@ static int emit(const char *folder, const struct plan *plan, const struct emit_i
 static const char *const float_words[] = {"fp16", "fp32", NULL};
 static const struct target_option options[] = {
     {"float", SETTING_WORD, "fp16", float_words, 0, 0, true},
+    {"firstconv", SETTING_TRUTH, "false", NULL, 0, 0, false},
     {0},
 };
 
@@ -110,7 +137,7 @@ static const struct target_option options[] = {
     static int emit_##id(const struct plan *plan, const struct emit_info *info, struct output *output,                 \
                          struct error *err)                                                                            \
     {                                                                                                                  \
-        return emit(profile_name, plan, info, output, err);                                                            \
+        return emit(&target_cambricon_##id, plan, info, output, err);                                                  \
     }                                                                                                                  \
     const struct target target_cambricon_##id = {                                                                      \
         .name = profile_name,                                                                                          \

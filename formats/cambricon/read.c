@@ -3,6 +3,7 @@
  * Members of the module are named after nodes and constants, so the module of the same network tells which tensor is
  * what. Keys of quantized layers: Cambricon/catch, see checkpoint.c.
  */
+#include "common/log.h"
 #include "formats/cambricon/cambricon.h"
 #include "formats/import_graph.h"
 #include "formats/torch/weights.h"
@@ -170,6 +171,34 @@ static int read_layer_codes(const struct reader *r, size_t n, const char *layer,
     return import_code_input(graph, n, input, err);
 }
 
+/* ---- The first convolution */
+
+/* Means and divisors of bytes. The network stays one that is given normalised values, as that of its module is: the job
+ * does it in front. */
+static int read_firstconv(const struct reader *r, size_t n, const char *layer, struct error *err)
+{
+    const struct shape *x = &r->graph->values[r->graph->nodes[n].inputs[0]].shape;
+    const struct shape shape = {4, {1, x->dims[1], 1, 1}};
+    const float *mean, *std;
+    char *mean_name = arena_format(r->graph->arena, err, "%s.input_mean", layer);
+    char *std_name = mean_name == NULL ? NULL : arena_format(r->graph->arena, err, "%s.input_std", layer);
+
+    if (std_name == NULL)
+        return -1;
+    if (x->rank != 4 || !torch_weights_has(r->file, mean_name))
+        return 0;
+    if (read_tensor(r, mean_name, &shape, &mean, err) != 0 || read_tensor(r, std_name, &shape, &std, err) != 0)
+        return -1;
+    for (int64_t i = 0; i < x->dims[1]; i++)
+        if (!isfinite(mean[i]) || !isnormal(std[i]))
+            return error_set(err, EX_DATAERR, "input_mean and input_std are %g and %g", (double)mean[i],
+                             (double)std[i]);
+    log_info("layer \"%s\" normalises bytes on the chip (firstconv): of channel 0, (x - %g) / %g; here the job's "
+             "preprocessing does",
+             layer, (double)mean[0], (double)std[0]);
+    return 0;
+}
+
 /* ---- The whole */
 
 static int read_all(const struct reader *r, struct error *err)
@@ -186,7 +215,8 @@ static int read_all(const struct reader *r, struct error *err)
             continue;
         if (read_weight(r, n, 1, "weight", err) != 0 || read_weight(r, n, 2, "bias", err) != 0)
             return -1;
-        if ((op == OP_CONV || op == OP_DENSE) && read_layer_codes(r, n, layer, err) != 0)
+        if ((op == OP_CONV || op == OP_DENSE) &&
+            (read_layer_codes(r, n, layer, err) != 0 || read_firstconv(r, n, layer, err) != 0))
             return error_in(err, "layer \"%s\"", layer);
     }
     return torch_weights_finish(r->file, err);

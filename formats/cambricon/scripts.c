@@ -1,204 +1,72 @@
-/* scripts.c — what the user runs in the vendor's image, and the note that says so: see cambricon.h.
+/* scripts.c — what the user runs in the vendor's image, and the page that says so: files/ with their @MARKS@ replaced.
+ * See cambricon.h.
  *
- * Source of the calls: the vendor's PyTorch walk-through for the MLU200 series, and genoff of its public Caffe.
+ * Source of the calls: the vendor's PyTorch walk-through for the MLU200 series, genoff of its public Caffe, and
+ * pb_to_cambricon as its TensorFlow examples call it.
  */
 #include "formats/cambricon/cambricon.h"
+#include "formats/text_file.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char readme[] =
-    "Files for Cambricon's @CHIP@, @BITS@ bits, made by etalon.\n"
-    "\n"
-    "  @NAME@_int@BITS@.pth            state_dict for torch_mlu: fp32 weights, and `scale`, `quantized_mode` and, with "
-    "a\n"
-    "                          scale a channel, `scale_weight_per_channel` of each quantized layer\n"
-    "  model.py                class Net, which takes that state_dict; operators of PyTorch 1.3\n"
-    "  @NAME@_int@BITS@.prototxt       for the vendor's Caffe: position and scale of each quantized layer; fp16 "
-    "otherwise\n"
-    "  @NAME@_int@BITS@_fp32.prototxt  the same with fp32 otherwise\n"
-    "  @NAME@_int@BITS@.caffemodel     fp32 weights for both\n"
-    "  io.json                 inputs, outputs and preprocessing; our description, no .cambricon_twins\n"
-    "  build_offline.sh        run in the vendor's image: makes <name>_int@BITS@_<fp16|fp32>_<chip>.cambricon\n"
-    "  genoff.py               what it runs under PyTorch\n"
-    "\n"
-    "Inputs are what the preprocessing in io.json gives: no mean and std are folded into a first convolution "
-    "(firstconv),\n"
-    "and there are no files for the vendor's TensorFlow.\n"
-    "\n"
-    "What io.json says is not there (\"pytorch\" or \"caffe\": false) could not be written: the network has an "
-    "operator that\n"
-    "PyTorch 1.3 or Caffe lacks; the log of the calibration names it.\n"
-    "\n"
-    "Weights and biases are the network's, BatchNorm folded; biases include the correction that the calibration "
-    "chose.\n"
-    "The vendor's compiler makes the integers. Caffe has one scale a tensor: where the plan has one a channel, the\n"
-    "prototxt takes one that clips no weight, and the .pth is the better file. Depthwise convolutions run in float "
-    "under Caffe, and\n"
-    "transposed ones under PyTorch, whatever is said of them here.\n"
-    "\n"
-    "Confirmed by the vendor's public sources: keys, codes of quantized_mode, prototxt fields, q = round(S x).\n"
-    "Not confirmed: that torch_mlu for PyTorch 1.3, which is not public, reads the same keys as its successor; how "
-    "the\n"
-    "chip rounds (the simulation rounds half to even; the report shows the other end too). Nothing here has run on a "
-    "card.\n";
-
-static const char genoff[] =
-    "# Makes an offline model of Net with torch_mlu. Run by build_offline.sh.\n"
-    "import argparse\n"
-    "import torch\n"
-    "import torch_mlu\n"
-    "import torch_mlu.core.mlu_model as ct\n"
-    "import torch_mlu.core.mlu_quantize as mlu_quantize\n"
-    "from model import Net\n"
-    "\n"
-    "SHAPES = [@SHAPES@]\n"
-    "\n"
-    "parser = argparse.ArgumentParser()\n"
-    "parser.add_argument(\"--weights\", required=True)\n"
-    "parser.add_argument(\"--half\", action=\"store_true\")\n"
-    "parser.add_argument(\"--core-version\", default=\"@CHIP@\")\n"
-    "parser.add_argument(\"--core-number\", type=int, required=True)\n"
-    "parser.add_argument(\"--batch\", type=int, default=1)\n"
-    "parser.add_argument(\"--out\", required=True)\n"
-    "arguments = parser.parse_args()\n"
-    "\n"
-    "torch.set_grad_enabled(False)\n"
-    "net = mlu_quantize.quantize_dynamic_mlu(Net().eval(), dtype=\"int@BITS@\", qconfig_spec={\"firstconv\": False, "
-    "\"per_channel\": @PER_CHANNEL@})\n"
-    "net.load_state_dict(torch.load(arguments.weights, map_location=\"cpu\"), strict=False)\n"
-    "net = net.eval().float().to(ct.mlu_device())\n"
-    "ct.set_device(-1)  # no card is needed to compile\n"
-    "ct.set_core_number(arguments.core_number)\n"
-    "ct.set_core_version(arguments.core_version)\n"
-    "ct.save_as_cambricon(arguments.out)\n"
-    "\n"
-    "\n"
-    "def examples(batch):\n"
-    "    kind = torch.HalfTensor if arguments.half else torch.FloatTensor\n"
-    "    return [torch.rand(batch, *shape[1:]).type(kind).to(ct.mlu_device()) for shape in SHAPES]\n"
-    "\n"
-    "\n"
-    "traced = torch.jit.trace(net, tuple(examples(1)), check_trace=False)\n"
-    "traced(*examples(arguments.batch))\n"
-    "ct.save_as_cambricon(\"\")\n";
-
-static const char build[] =
-    "#!/usr/bin/env bash\n"
-    "# Makes the offline models of this folder in the vendor's image, for fp16 and fp32 between layers.\n"
-    "#   ./build_offline.sh [pytorch|caffe]      default: the first whose tool is here\n"
-    "# Environment: CORE_VERSION (@CHIP@), CORE_NUMBER (1), BATCH (1). It fails unless every model that it names is "
-    "there.\n"
-    "set -euo pipefail\n"
-    "cd \"$(dirname \"$0\")\"\n"
-    "name=@QUOTED_NAME@_int@BITS@\n"
-    "version=${CORE_VERSION:-@CHIP@} cores=${CORE_NUMBER:-1} batch=${BATCH:-1}\n"
-    "chip=$(echo \"$version\" | tr '[:upper:]' '[:lower:]')\n"
-    "flow=${1:-}\n"
-    "if [ -z \"$flow\" ] && python3 -c 'import torch_mlu' 2>/dev/null && [ -e model.py ]; then flow=pytorch; fi\n"
-    "if [ -z \"$flow\" ] && command -v caffe >/dev/null && [ -e \"$name.prototxt\" ]; then flow=caffe; fi\n"
-    "if [ -z \"$flow\" ]; then\n"
-    "  echo \"neither torch_mlu nor the vendor's caffe is here: run this in Cambricon's image; nothing was made\" >&2\n"
-    "  exit 69\n"
-    "fi\n"
-    "for float in fp16 fp32; do\n"
-    "  out=${name}_${float}_$chip\n"
-    "  rm -f \"$out.cambricon\"\n"
-    "  if [ \"$flow\" = pytorch ]; then\n"
-    "    half=(); [ $float = fp32 ] || half=(--half)\n"
-    "    python3 genoff.py --weights \"$name.pth\" \"${half[@]}\" --core-version \"$version\" --core-number \"$cores\" "
-    "--batch \"$batch\" "
-    "--out \"$out\"\n"
-    "  else\n"
-    "    suffix=; [ $float = fp16 ] || suffix=_fp32\n"
-    "    caffe genoff -model \"$name$suffix.prototxt\" -weights \"$name.caffemodel\" -mname "
-    "\"$out\" \\\n"
-    "      -mcore \"$version\" -simple_compile 1 -batchsize \"$batch\" -core_number \"$cores\" -opt_level 1\n"
-    "  fi\n"
-    "  [ -s \"$out.cambricon\" ] || { echo \"$out.cambricon was not made\" >&2; exit 70; }\n"
-    "  echo \"made $out.cambricon\"\n"
-    "done\n";
-
-struct word {
-    const char *name, *text;
+static const char readme[] = {
+#include "cambricon/files/README.md.inc"
+    '\0',
+};
+static const char genoff[] = {
+#include "cambricon/files/genoff.py.inc"
+    '\0',
+};
+static const char build[] = {
+#include "cambricon/files/build_offline.sh.inc"
+    '\0',
 };
 
-/* The template with its @WORDS@ replaced. */
-static void fill(const char *template, const struct word *words, size_t n, FILE *out)
+static const char page_on_first[] =
+    "The first convolution takes pixels (firstconv): inputs are bytes 0 to 255, with four bytes a pixel where there "
+    "are\n"
+    "three channels, and the layer does the means and divisors of io.json itself. What is said of the layer's input "
+    "scale\n"
+    "is of normalised values. The records of the calibration must have been bytes in front of the first mean or scale.";
+static const char page_without_first[] =
+    "Inputs are what the preprocessing in io.json gives: no mean and std are folded into a first convolution (target\n"
+    "option `firstconv`).";
+
+/* ---- Words that go in. Freed with free(). NULL: EX_OSERR. --- */
+
+typedef void print_word(const struct cambricon *c, FILE *out);
+
+static char *make_word(const struct cambricon *c, print_word *print, struct error *err)
 {
-    for (const char *at = template; *at != '\0';) {
-        bool is_word = false;
+    struct printed word;
 
-        for (size_t i = 0; i < n && !is_word; i++) {
-            size_t length = strlen(words[i].name);
-
-            is_word = strncmp(at, words[i].name, length) == 0;
-            fputs(is_word ? words[i].text : "", out);
-            at += is_word ? length : 0;
-        }
-        if (!is_word)
-            fputc(*at++, out);
-    }
-}
-
-static int write_filled(const char *template, const struct word *words, size_t n, const char *folder, const char *file,
-                        struct output *output, struct error *err)
-{
-    char *text = NULL, name[512];
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    int rc;
-
-    if (out == NULL)
-        return error_set(err, EX_OSERR, "cannot allocate memory for %s", file);
-    fill(template, words, n, out);
-    snprintf(name, sizeof name, "%s/%s", folder, file);
-    rc = fclose(out) != 0 ? error_set(err, EX_OSERR, "cannot allocate memory for %s", file)
-                          : output_write(output, name, text, size, true, err);
-    free(text);
-    return rc;
+    if (printed_begin(&word, "a script", err) != 0)
+        return NULL;
+    print(c, word.out);
+    return printed_end(&word, NULL, err);
 }
 
 /* "(1, 3, 32, 32), " for each input. */
-static char *list_shapes(const struct graph *graph, struct error *err)
+static void print_shapes(const struct cambricon *c, FILE *out)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    for (size_t i = 0; i < graph->n_inputs && out != NULL; i++) {
-        const struct shape *shape = &graph->values[graph->inputs[i]].shape;
+    for (size_t i = 0; i < c->graph->n_inputs; i++) {
+        const struct shape *shape = &c->graph->values[c->graph->inputs[i]].shape;
 
         fputs(i > 0 ? ", (" : "(", out);
         for (size_t k = 0; k < shape->rank; k++)
             fprintf(out, "%lld, ", (long long)shape->dims[k]);
         fputc(')', out);
     }
-    if (out != NULL && fclose(out) == 0)
-        return text;
-    free(text);
-    error_set(err, EX_OSERR, "cannot allocate memory for the shapes of a network");
-    return NULL;
 }
 
-/* As one word of a shell, whatever is in it. */
-static char *quote(const char *name, struct error *err)
+/* The model's name as one word of a shell, whatever is in it. */
+static void print_quoted(const struct cambricon *c, FILE *out)
 {
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-
-    if (out != NULL)
-        fputc('\'', out);
-    for (const char *c = name; *c != '\0' && out != NULL; c++)
-        fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, out);
-    if (out != NULL)
-        fputc('\'', out);
-    if (out != NULL && fclose(out) == 0)
-        return text;
-    free(text);
-    error_set(err, EX_OSERR, "cannot allocate memory for a name");
-    return NULL;
+    fputc('\'', out);
+    for (const char *at = c->info->model_name; *at != '\0'; at++)
+        fputs(*at == '\'' ? "'\\''" : (const char[]){*at, '\0'}, out);
+    fputc('\'', out);
 }
 
 static bool has_channel_scales(const struct plan *plan)
@@ -209,26 +77,67 @@ static bool has_channel_scales(const struct plan *plan)
     return false;
 }
 
-int cambricon_write_scripts(const struct plan *plan, const struct emit_info *info, const char *folder,
-                            struct output *output, struct error *err)
+/* The vendor's qconfig, whose mean and std are of pixels over 255. */
+static void print_qconfig(const struct cambricon *c, FILE *out)
 {
-    char *shapes = list_shapes(plan->graph, err), *quoted = quote(info->model_name, err);
-    const struct word words[] = {
-        {"@NAME@", info->model_name},
-        {"@BITS@", cambricon_bits(plan) == 8 ? "8" : "16"},
-        {"@CHIP@", strstr(plan->profile->name, "mlu220") != NULL ? "MLU220" : "MLU270"},
-        {"@PER_CHANNEL@", has_channel_scales(plan) ? "True" : "False"},
-        {"@SHAPES@", shapes},
-        {"@QUOTED_NAME@", quoted},
-    };
-    const size_t n = sizeof words / sizeof *words;
-    int rc = shapes == NULL || quoted == NULL || write_filled(readme, words, n, folder, "README", output, err) != 0 ||
-                     write_filled(genoff, words, n, folder, "genoff.py", output, err) != 0 ||
-                     write_filled(build, words, n, folder, "build_offline.sh", output, err) != 0
-                 ? -1
-                 : 0;
+    fprintf(out, "\"firstconv\": %s, \"per_channel\": %s", c->first == NULL ? "False" : "True",
+            has_channel_scales(c->plan) ? "True" : "False");
+    for (size_t list = 0; c->first != NULL && list < 2; list++) {
+        fputs(list == 0 ? ", \"mean\": [" : ", \"std\": [", out);
+        for (size_t i = 0; i < c->first->channels; i++) {
+            const struct pixel_affine *pixels = &c->first->pixels;
 
-    free(shapes);
-    free(quoted);
+            fprintf(out, "%s%.9g", i > 0 ? ", " : "", list == 0 ? pixels->mean[i] / 255 : 1 / pixels->scale[i] / 255);
+        }
+        fputc(']', out);
+    }
+}
+
+/* The target with codes of the other width. */
+static void print_other(const struct cambricon *c, FILE *out)
+{
+    int chip = (int)strcspn(c->folder, "-") + (int)sizeof "-mlu220" - 1; /* of cambricon-mlu220[-int16] */
+
+    fprintf(out, "%.*s%s", chip, c->folder, c->bits == 8 ? "-int16" : "");
+}
+
+/* ---- The files */
+
+static int write_files(const struct cambricon *c, const struct text_mark *marks, size_t n, struct error *err)
+{
+    if (text_file_write_readme(c->output, c->folder, readme, marks, n, err) != 0 ||
+        text_file_write_marked(c->output, c->folder, "build_offline.sh", build, marks, n, err) != 0)
+        return -1;
+    return c->has_pytorch ? text_file_write_marked(c->output, c->folder, "genoff.py", genoff, marks, n, err) : 0;
+}
+
+int cambricon_write_scripts(const struct cambricon *c, struct error *err)
+{
+    static const struct {
+        const char *mark;
+        print_word *print;
+    } made[] = {{"@SHAPES@", print_shapes},
+                {"@QUOTED_NAME@", print_quoted},
+                {"@QUANTIZED@", print_qconfig},
+                {"@OTHER@", print_other}};
+    enum { N_MADE = sizeof made / sizeof *made, N_KNOWN = 4 };
+    struct text_mark marks[N_KNOWN + N_MADE] = {
+        {"@NAME@", c->info->model_name},
+        {"@BITS@", c->bits == 8 ? "8" : "16"},
+        {"@CHIP@", strstr(c->folder, "mlu220") != NULL ? "MLU220" : "MLU270"},
+        {"@FIRSTCONV@", c->first == NULL ? page_without_first : page_on_first},
+    };
+    char *words[N_MADE] = {NULL};
+    int rc = 0;
+
+    for (size_t i = 0; i < N_MADE && rc == 0; i++) {
+        words[i] = make_word(c, made[i].print, err);
+        marks[N_KNOWN + i] = (struct text_mark){made[i].mark, words[i]};
+        rc = words[i] == NULL ? -1 : 0;
+    }
+    if (rc == 0)
+        rc = write_files(c, marks, N_KNOWN + N_MADE, err);
+    for (size_t i = 0; i < N_MADE; i++)
+        free(words[i]);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* input.c — the network's inputs in the vendor's words: colours, means and scales, and whether they are legal there. */
 #include "formats/horizon/horizon.h"
 
-#include "common/preprocess_text.h"
+#include "formats/pixel_affine.h"
 
 #include <string.h>
 #include <strings.h>
@@ -24,92 +24,29 @@ static const unsigned legal[] = {
 
 /* --- from preprocessing --- */
 
-/* x * scale + shift, with one more step behind it. False: the yaml has no words for this step. */
-struct affine {
-    double scale[HORIZON_MAX_CHANNELS], shift[HORIZON_MAX_CHANNELS];
-};
-
-static void add_step(struct affine *a, const struct preprocess_step *step, size_t channels)
-{
-    for (size_t c = 0; c < channels; c++) {
-        double value = (double)step->values[step->n_values == 1 ? 0 : c];
-
-        if (step->kind == STEP_MEAN) {
-            a->shift[c] -= value;
-            continue;
-        }
-        value = step->kind == STEP_DIVIDE ? 1 / value : value;
-        a->scale[c] *= value;
-        a->shift[c] *= value;
-    }
-}
-
-/* The colours behind a step that changes them; HORIZON_AUTO where it does not, FEATUREMAP where there are none such. */
-static enum horizon_colour colour_behind(const struct preprocess_step *step)
-{
-    static const enum horizon_colour of_channels[] = {
-        [CHANNELS_RGB] = HORIZON_RGB, [CHANNELS_BGR] = HORIZON_BGR, [CHANNELS_GRAY] = HORIZON_GRAY};
-    static const enum horizon_colour of_yuv[] = {[YUV_IMAGE] = HORIZON_FEATUREMAP,
-                                                 [YUV_444] = HORIZON_YUV444,
-                                                 [YUV_NV12] = HORIZON_FEATUREMAP,
-                                                 [YUV_RGB] = HORIZON_RGB,
-                                                 [YUV_BGR] = HORIZON_BGR};
-
-    switch (step->kind) {
-    case STEP_CHANNELS:
-        return of_channels[step->channels];
-    case STEP_YUV:
-        return of_yuv[step->yuv.to];
-    case STEP_GRAY:
-        return HORIZON_GRAY;
-    case STEP_MEAN_FILE:
-    case STEP_STANDARDIZE:
-    case STEP_TRANSPOSE:
-    case STEP_QUANTIZE:
-    case STEP_PRESET:
-        return HORIZON_FEATUREMAP;
-    default:
-        return HORIZON_AUTO;
-    }
-}
+static const enum horizon_colour of_pixels[] = {[PIXEL_COLOURS_AS_STORED] = HORIZON_FEATUREMAP,
+                                                [PIXEL_GRAY] = HORIZON_GRAY,
+                                                [PIXEL_RGB] = HORIZON_RGB,
+                                                [PIXEL_BGR] = HORIZON_BGR,
+                                                [PIXEL_YUV444] = HORIZON_YUV444};
 
 /* Sizes and places of pixels are the board's own business; colours, means and scales the yaml's. */
 static void read_plan(struct horizon_input *input, const struct preprocess_plan *plan)
 {
     size_t channels = input->shape->rank == 4 ? (size_t)input->shape->dims[1] : 0;
-    struct affine a = {{1, 1, 1}, {0}};
-    bool has_numbers = false;
+    struct pixel_affine pixels;
+    enum horizon_colour train;
 
-    input->train = channels == 1 ? HORIZON_GRAY : HORIZON_FEATUREMAP; /* until a step says more */
-    if (plan == NULL || plan->n_steps == 0 || (channels != 1 && channels != 3)) {
-        input->train = HORIZON_FEATUREMAP;
+    input->train = HORIZON_FEATUREMAP; /* until it turns out to be a picture */
+    if ((channels != 1 && channels != 3) || pixel_affine_read(plan, channels, &pixels) != NULL || plan->n_steps == 0)
         return;
-    }
-    for (size_t i = 0; i < plan->n_steps; i++) {
-        const struct preprocess_step *step = &plan->steps[i];
-        enum horizon_colour behind = colour_behind(step);
-        bool is_number = step->kind == STEP_MEAN || step->kind == STEP_SCALE || step->kind == STEP_DIVIDE;
-
-        if (is_number)
-            add_step(&a, step, channels);
-        if (behind == HORIZON_FEATUREMAP || (behind != HORIZON_AUTO && has_numbers)) {
-            input->train = HORIZON_FEATUREMAP;
-            return;
-        }
-        has_numbers = has_numbers || is_number;
-        input->train = behind != HORIZON_AUTO ? behind : input->train;
-    }
-    if (input->train == HORIZON_FEATUREMAP || (input->train == HORIZON_GRAY) != (channels == 1)) {
-        input->train = HORIZON_FEATUREMAP;
+    train = channels == 1 && pixels.colours == PIXEL_COLOURS_AS_STORED ? HORIZON_GRAY : of_pixels[pixels.colours];
+    if (train == HORIZON_FEATUREMAP || (train == HORIZON_GRAY) != (channels == 1))
         return;
-    }
+    input->train = train;
     for (size_t c = 0; c < channels; c++) {
-        if (!(a.scale[c] != 0)) {
-            input->train = HORIZON_FEATUREMAP;
-            return;
-        }
-        input->scale[c] = (float)a.scale[c];
-        input->mean[c] = (float)(0 - a.shift[c] / a.scale[c]); /* never -0 */
+        input->scale[c] = (float)pixels.scale[c];
+        input->mean[c] = (float)pixels.mean[c];
         input->is_normalised = input->is_normalised || input->scale[c] != 1 || input->mean[c] != 0;
     }
 }

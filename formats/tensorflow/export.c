@@ -85,8 +85,20 @@ static void write_outputs(struct tf_writer *w)
         const char *y = tf_plain(w, v);
 
         if (w->err.code == 0 && w->wanted[v] != NULL)
-            tf_name_result(w, v, y);
+            w->forms[v].plain = tf_name_result(w, v, y);
     }
+}
+
+const char *tf_input_name(const struct tf_writer *w, size_t input)
+{
+    const struct tf_forms *forms = &w->forms[w->graph->inputs[input]];
+
+    return w->graph->values[w->graph->inputs[input]].shape.rank == 4 ? forms->last : forms->plain;
+}
+
+const char *tf_output_name(const struct tf_writer *w, size_t output)
+{
+    return w->forms[w->graph->outputs[output]].plain;
 }
 
 /* The form that the first value has which is computed. */

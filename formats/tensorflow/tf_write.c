@@ -198,26 +198,35 @@ const char *tf_name_result(struct tf_writer *w, int value, const char *y)
     return name;
 }
 
-static Tensorflow__AttrValue *put_attribute(struct tf_writer *w, const char *key, Tensorflow__AttrValue__ValueCase kind)
+/* An attribute of the latest node. */
+static void put_entry(struct tf_writer *w, const char *key, Tensorflow__AttrValue *value)
 {
     enum { MOST = 12 };
     Tensorflow__AttrEntry *entry = create(w, 1, sizeof *entry);
-    Tensorflow__AttrValue *value = create(w, 1, sizeof *value);
     Tensorflow__NodeDef *node = w->err.code != 0 ? NULL : w->nodes[w->n_nodes - 1];
 
-    if (value == NULL || node == NULL)
-        return NULL;
+    if (entry == NULL || node == NULL)
+        return;
     if (node->attr == NULL)
         node->attr = create(w, MOST, sizeof *node->attr);
     if (node->attr == NULL)
-        return NULL;
+        return;
     tensorflow__attr_entry__init(entry);
-    tensorflow__attr_value__init(value);
-    value->value_case = kind;
     entry->key = copy_text(w, key);
     entry->value = value;
     node->attr[node->n_attr++] = entry;
-    return value;
+}
+
+static Tensorflow__AttrValue *put_attribute(struct tf_writer *w, const char *key, Tensorflow__AttrValue__ValueCase kind)
+{
+    Tensorflow__AttrValue *value = create(w, 1, sizeof *value);
+
+    if (value == NULL)
+        return NULL;
+    tensorflow__attr_value__init(value);
+    value->value_case = kind;
+    put_entry(w, key, value);
+    return w->err.code != 0 ? NULL : value;
 }
 
 void tf_put_type(struct tf_writer *w, const char *key, int32_t type)
@@ -273,6 +282,28 @@ void tf_put_ints(struct tf_writer *w, const char *key, const int64_t *values, si
     if (list->i != NULL)
         memcpy(list->i, values, n * sizeof *values);
     v->list = list;
+}
+
+void tf_put_floats(struct tf_writer *w, const char *key, const float *values, size_t n)
+{
+    Tensorflow__AttrValue *v = put_attribute(w, key, TENSORFLOW__ATTR_VALUE__VALUE_LIST);
+    Tensorflow__AttrValue__ListValue *list = create(w, 1, sizeof *list);
+
+    if (v == NULL || list == NULL)
+        return;
+    tensorflow__attr_value__list_value__init(list);
+    list->n_f = n;
+    list->f = create(w, n, sizeof *list->f);
+    if (list->f != NULL)
+        memcpy(list->f, values, n * sizeof *values);
+    v->list = list;
+}
+
+void tf_put_same(struct tf_writer *w, const char *key, const Tensorflow__NodeDef *node)
+{
+    for (size_t i = 0; i < node->n_attr; i++)
+        if (strcmp(node->attr[i]->key, key) == 0)
+            put_entry(w, key, node->attr[i]->value);
 }
 
 /* open_first: axis 0 may have any length. */

@@ -13,7 +13,7 @@
 
 #include <tensorflow.pb-c.h>
 
-enum { TF_FLOAT = 1, TF_INT32 = 3, TF_INT8 = 6, TF_INT64 = 9, TF_UINT64 = 23 }; /* DataType */
+enum { TF_FLOAT = 1, TF_INT32 = 3, TF_INT16 = 5, TF_INT8 = 6, TF_INT64 = 9, TF_UINT64 = 23 }; /* DataType */
 
 struct tf_writer {
     const struct graph *graph;          /* NULL after tf_writer_adopt */
@@ -40,6 +40,9 @@ int tf_writer_init(struct tf_writer *w, const struct graph *graph, struct error 
 void tf_writer_fini(struct tf_writer *w);
 /* Writes all of `graph` (export.c). `biases`: see above. EX_UNAVAILABLE naming the node that cannot be expressed. */
 int tf_write_graph(struct tf_writer *w, const struct graph *graph, const float *const *biases, struct error *err);
+/* The nodes of it that are its inputs and outputs. */
+const char *tf_input_name(const struct tf_writer *w, size_t input);
+const char *tf_output_name(const struct tf_writer *w, size_t output);
 /* Begins with the nodes of a file that was read, which are borrowed: those that shall differ are replaced by copies. */
 int tf_writer_adopt(struct tf_writer *w, const Tensorflow__GraphDef *file, struct error *err);
 /* Names that no node bears are free again: what is added then does not depend on where the nodes came from. */
@@ -68,8 +71,11 @@ void tf_put_type(struct tf_writer *w, const char *key, int32_t type);
 void tf_put_int(struct tf_writer *w, const char *key, int64_t value);
 void tf_put_ints(struct tf_writer *w, const char *key, const int64_t *values, size_t n);
 void tf_put_float(struct tf_writer *w, const char *key, float value);
+void tf_put_floats(struct tf_writer *w, const char *key, const float *values, size_t n);
 void tf_put_bool(struct tf_writer *w, const char *key, bool value);
 void tf_put_text(struct tf_writer *w, const char *key, const char *value);
+/* The value that another node has, if it has one; shared. */
+void tf_put_same(struct tf_writer *w, const char *key, const Tensorflow__NodeDef *node);
 /* Axis 0 is open where the graph has a batch. */
 void tf_put_shape(struct tf_writer *w, const char *key, const struct shape *shape);
 

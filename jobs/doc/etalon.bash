@@ -9,8 +9,10 @@ _etalon_keys='model.file model.weights model.inputs model.outputs model.remove_n
   calibration.stop_when_stable
   calibration.block calibration.percentile calibration.bias_correction calibration.rounding calibration.refine calibration.zero_points calibration.equalization calibration.passes calibration.overrides
   targets target_options target_options.onnx-qdq.flavour target_options.onnx-qdq-int16.weights target_options.ascend.activation_offset target_options.ncnn.winograd
-  target_options.cambricon-mlu220.float target_options.cambricon-mlu220-int16.float
-  target_options.cambricon-mlu270.float target_options.cambricon-mlu270-int16.float
+  target_options.cambricon-mlu220.float target_options.cambricon-mlu220.firstconv
+  target_options.cambricon-mlu220-int16.float target_options.cambricon-mlu220-int16.firstconv
+  target_options.cambricon-mlu270.float target_options.cambricon-mlu270.firstconv
+  target_options.cambricon-mlu270-int16.float target_options.cambricon-mlu270-int16.firstconv
   target_options.horizon-j6.march target_options.horizon-j6.dialect target_options.horizon-j6.input_type_rt
   target_options.horizon-j6.input_space_and_range target_options.horizon-j6.input_source
   target_options.horizon-j6.input_batch target_options.horizon-j6.separate_batch

@@ -1,23 +1,33 @@
 #!/usr/bin/env bash
 # The targets cambricon-*: PyTorch loads the checkpoint into the module and computes the network's fp32 outputs; the prototxt
-# says the same steps as the checkpoint; the build script claims nothing where the vendor's tools are absent.
+# says the same steps as the checkpoint; a first convolution that normalises computes on bytes what the job's preprocessing
+# and the network compute; the build script claims nothing where the vendor's tools are absent.
 . "$(dirname "$0")/lib.sh"
 torch=/usr/bin/python3 # Debian's python3-torch is for the system's Python
 "$torch" -c "import torch" 2>/dev/null || lack "the Debian package python3-torch is absent"
 need_python onnxruntime
 
-# expected MODEL OUT: onnxruntime's outputs on records of noise.
+# expected MODEL [MEAN DIVISOR]: onnxruntime's outputs on records of noise; with MEAN and DIVISOR, lists for the channels,
+# on normalised bytes, which are the records then.
 expected() {
-  "$PYTHON" - "$1" "$scratch/records.npy" "$scratch/expected.npy" <<'END' || fail "onnxruntime"
+  "$PYTHON" - "$scratch/records.npy" "$scratch/expected.npy" "$@" <<'END' || fail "onnxruntime"
+import json
 import sys
 import numpy as np
 import onnxruntime
-session = onnxruntime.InferenceSession(sys.argv[1])
+session = onnxruntime.InferenceSession(sys.argv[3])
 given = session.get_inputs()[0]
-x = np.random.default_rng(1).normal(size=[4] + list(given.shape[1:])).astype(np.float32)
+shape = [4] + list(given.shape[1:])
+random = np.random.default_rng(1)
+if len(sys.argv) == 4:
+    x = records = random.normal(size=shape).astype(np.float32)
+else:
+    mean, divisor = (np.array(json.loads(text), np.float32).reshape(-1, 1, 1) for text in sys.argv[4:6])
+    records = random.integers(0, 256, shape).astype(np.float32)
+    x = (records - mean) / divisor
 out = [session.run(None, {given.name: x[i:i + 1]})[0] for i in range(4)]
-np.save(sys.argv[2], x)
-np.save(sys.argv[3], np.concatenate(out))
+np.save(sys.argv[1], records)
+np.save(sys.argv[2], np.concatenate(out))
 END
 }
 
@@ -41,7 +51,6 @@ for chip in mlu220 mlu270; do
   check demo 8 cambricon-$chip demo
   check demo 16 cambricon-$chip-int16 demo
 done
-if command -v shellcheck >/dev/null; then shellcheck "$scratch/demo/cambricon-mlu220/build_offline.sh" || fail "shellcheck"; fi
 
 # Steps: scale / 2^position of the prototxt is S of the checkpoint.
 "$torch" - "$scratch/demo/cambricon-mlu220" <<'END' || fail "steps differ"
@@ -55,6 +64,44 @@ found = sorted(float(s) / 2.0 ** int(p) for p, s in
 assert len(found) == len(scales) > 0, (len(found), len(scales))
 assert all(abs(a - b) < 1e-6 * a for a, b in zip(scales, found)), list(zip(scales, found))
 END
+
+# firstconv: the checkpoint in PyTorch, and the pair as our importer reads it in onnxruntime.
+first="target_options: {cambricon-mlu220: {firstconv: true}, cambricon-mlu270-int16: {firstconv: true}}
+calibration: {bias_correction: none, equalization: none}"
+demo_job first "targets: [cambricon-mlu220, cambricon-mlu270-int16]\n$first"
+"$ETALON" calibrate -q "$scratch/first.yaml" >/dev/null || fail "first: calibrate"
+expected "$demo/demo.onnx" "[127.5, 127.5, 127.5]" "[64, 64, 64]"
+check demo 8 cambricon-mlu220 first
+check demo 16 cambricon-mlu270-int16 first
+folder=$scratch/first/cambricon-mlu220
+"$ETALON" convert "$folder/demo_int8_fp32.prototxt" --weights "$folder/demo_int8.caffemodel" --to onnx --name pair \
+  -o "$scratch/pair" >/dev/null || fail "first: the pair is not read"
+"$PYTHON" - "$scratch/pair/pair.onnx" "$scratch/records.npy" "$scratch/expected.npy" <<'END' || fail "first: the pair computes something else"
+import sys
+import numpy as np
+import onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1])
+records, want = np.load(sys.argv[2]), np.load(sys.argv[3])
+out = np.concatenate([session.run(None, {session.get_inputs()[0].name: x[None]})[0] for x in records])
+error = np.abs(out - want).max() / np.abs(want).max()
+print(f"the pair on bytes differs from onnxruntime on normalised values by {error:.1e}")
+assert error < 1e-5
+END
+
+# Caffe has one std for all channels: such a network gets a checkpoint alone. A chain that resizes floats gets neither, and
+# leaves the other target alone.
+demo_job channels "targets: [cambricon-mlu220]\n${first/, cambricon-mlu270-int16: {firstconv: true\}/}"
+sed -i 's/{divide: 64}/{divide: [64, 32, 48]}/' "$scratch/channels.yaml"
+expect 0 "channel 1 has another scale than channel 0" "$ETALON" calibrate "$scratch/channels.yaml"
+expected "$demo/demo.onnx" "[127.5, 127.5, 127.5]" "[64, 32, 48]"
+"$torch" "$here/check_cambricon.py" "$scratch/channels/cambricon-mlu220" demo 8 "$scratch/expected.npy" "$scratch/records.npy" ||
+  fail "channels"
+[ ! -e "$scratch/channels/cambricon-mlu220/demo_int8.prototxt" ] || fail "channels: one std for three"
+demo_job floats "targets: [cambricon-mlu220, tnn]\ntarget_options: {cambricon-mlu220: {firstconv: true}}"
+sed -i 's/{divide: 64}/{divide: 64}, {resize: {height: 32, width: 32}}/' "$scratch/floats.yaml"
+expect 69 "firstconv: the preprocessing is no mean and scale of bytes: a resize or pad stands behind" \
+  "$ETALON" calibrate "$scratch/floats.yaml"
+[ -e "$scratch/floats/tnn/demo.quantized.tnnproto" ] && [ ! -e "$scratch/floats/cambricon-mlu220" ] || fail "floats: other targets"
 
 if [ -d "$data" ]; then
   for model in resnet20/resnet20_torch_opset13_bn mobilenet025/mobilenet025_cifar10_opset13; do

@@ -1,7 +1,9 @@
-"""check_cambricon.py FOLDER NAME BITS ONNX RECORDS.npy: the files of a target cambricon-*, read by PyTorch and, as text, by us.
+"""check_cambricon.py FOLDER NAME BITS ONNX_OUTPUTS.npy RECORDS.npy: the files of a target cambricon-*, read by PyTorch and, as
+text, by us.
 
 Run by the Python that has torch. With biases as in the ONNX model (no bias correction), the module computes what onnxruntime
-computes of that model; its outputs on RECORDS come as RECORDS.out.npy."""
+computes of that model. Where the checkpoint has a first convolution that normalises, RECORDS are bytes, and that layer does
+to them what the vendor's does: (x - input_mean) / input_std."""
 import json
 import sys
 
@@ -17,7 +19,7 @@ net = Net().eval()
 result = net.load_state_dict(state, strict=False)
 assert not result.missing_keys, result.missing_keys
 extra = {key.rsplit(".", 1)[1] for key in result.unexpected_keys}
-assert extra <= {"scale", "quantized_mode", "quantized_by_channel", "scale_weight_per_channel"}, extra
+assert extra <= {"scale", "quantized_mode", "quantized_by_channel", "scale_weight_per_channel", "input_mean", "input_std"}, extra
 
 largest, n = 2 ** (bits - 1) - 1, 0
 for key in state:
@@ -42,10 +44,20 @@ assert n > 0
 with open(f"{folder}/io.json") as file:
     io = json.load(file)
 assert io["bits"] == bits and io["pytorch"] and io["inputs"] and io["outputs"]
+first = [key[:-len(".input_mean")] for key in state if key.endswith(".input_mean")]
+assert io["firstconv"] == (len(first) == 1), first
+if first:
+    # The tool takes the first Conv2d that is defined.
+    assert first[0] == next(name for name, layer in net.named_modules() if isinstance(layer, torch.nn.Conv2d)), first
+    mean, std = state[first[0] + ".input_mean"], state[first[0] + ".input_std"]
+    assert mean.dtype == std.dtype == torch.float32 and mean.shape == std.shape == (1, io["inputs"][0]["dims"][3], 1, 1)
+    assert np.allclose(io["inputs"][0]["mean"], mean.flatten()) and np.allclose(io["inputs"][0]["std"], std.flatten())
+    assert io["inputs"][0]["type"] == ["UINT8"]
+    dict(net.named_modules())[first[0]].register_forward_pre_hook(lambda layer, x: ((x[0] - mean) / std,))
 with torch.no_grad():
     out = net(torch.from_numpy(np.load(sys.argv[5])))
 out = out.numpy() if isinstance(out, torch.Tensor) else out[0].numpy()
 want = np.load(expected)
 error = np.abs(out - want).max() / np.abs(want).max()
-print(f"{name} int{bits}: {n} quantized layers; outputs differ from onnxruntime's by {error:.1e}")
+print(f"{name} int{bits}: {n} quantized layers{' behind bytes' if first else ''}; outputs differ from onnxruntime's by {error:.1e}")
 assert error < 1e-5

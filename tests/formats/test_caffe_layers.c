@@ -21,6 +21,8 @@ static const struct {
     {INPUT("1,3,9,9") CONV("num_output: 8 kernel_h: 3 kernel_w: 1 stride_h: 1 stride_w: 2 pad_h: 1"), "x:8x3x3x1,8",
      "conv", "1x8x9x5"},
     {INPUT("1,4,9,9") CONV("num_output: 8 kernel_size: 3 group: 2"), "x:8x2x3x3,8", "conv", "1x8x7x7"},
+    {INPUT("1,3,9,9") CONV("num_output: 8 kernel_size: 3 mean_value: [1, 2, 3] std: 0.5"), "x:8x3x3x3,8",
+     "normalize conv", "1x8x7x7"},
     {INPUT("1,4,9,9") ONE("ConvolutionDepthwise", "convolution_param { num_output: 8 kernel_size: 3 }"), "x:8x1x3x3,8",
      "conv", "1x8x7x7"},
     {INPUT("1,4,5,5")
@@ -297,6 +299,44 @@ static void a_kept_normalisation_is_not_folded(void **state)
     }
 }
 
+/* Cambricon's first convolution: (x - mean) std, in front of the pads. */
+static void a_first_convolution_normalises_what_it_reads(void **state)
+{
+    struct graph *graph =
+        must_import(*state, INPUT("1,3,9,9") CONV("num_output: 8 kernel_size: 3 pad: 1 mean_value: [1, 2, 3] std: 0.5"),
+                    "x:8x3x3x3,8", NULL);
+    const struct node *node = &graph->nodes[0];
+
+    assert_int_equal(node->op, OP_NORMALIZE);
+    for (size_t c = 0; c < 3; c++) {
+        assert_true(((const float *)graph->values[node->inputs[1]].data)[c] == 0.5f);
+        assert_true(((const float *)graph->values[node->inputs[2]].data)[c] == -0.5f * (float)(c + 1));
+    }
+    graph_destroy(graph);
+}
+
+static void a_first_convolution_that_is_not_understood_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *more, *said;
+        int code;
+    } cases[] = {
+        {"mean_file: 'm'", "mean_file of a convolution is not supported", EX_UNAVAILABLE},
+        {"scale: 2", "scale of a convolution is not supported", EX_UNAVAILABLE},
+        {"mean_value: [1, 2]", "mean_value for all or each of 3 channels, found 1 and 2", EX_DATAERR},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        struct error err = {0};
+
+        snprintf(text, sizeof text, INPUT("1,3,9,9") CONV("num_output: 8 kernel_size: 3 %s"), cases[i].more);
+        assert_null(import_net(*state, text, "x:8x3x3x3,8", NULL, &err));
+        assert_int_equal(err.code, cases[i].code);
+        assert_non_null(strstr(err.text, cases[i].said));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +350,8 @@ int main(void)
         cmocka_unit_test(windows_keep_both_axes_apart),
         cmocka_unit_test(average_pools_count_their_pads),
         cmocka_unit_test(a_difference_is_a_subtraction),
+        cmocka_unit_test(a_first_convolution_normalises_what_it_reads),
+        cmocka_unit_test(a_first_convolution_that_is_not_understood_is_refused_by_name),
     };
 
     return cmocka_run_group_tests(tests, make_files, remove_files);
