@@ -2,12 +2,13 @@
 #include "common/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static enum log_level level_now = LOG_INFO;
 static int rank_now = -1;
-static bool every_rank_speaks;
+static atomic_bool every_rank_speaks; /* set by the main thread while others log */
 static const char *subject_now;
 
 void log_setup(enum log_level level, int rank)
@@ -28,10 +29,7 @@ enum log_level log_level_now(void)
 
 bool log_speak_for_itself(bool does)
 {
-    bool before = every_rank_speaks;
-
-    every_rank_speaks = does;
-    return before;
+    return atomic_exchange(&every_rank_speaks, does);
 }
 
 void log_set_subject(const char *subject)

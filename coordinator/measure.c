@@ -6,9 +6,9 @@
 #include "coordinator/convergence.h"
 #include "coordinator/epochs.h"
 #include "coordinator/reduce.h"
+#include "coordinator/tallies.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 struct counting { /* of the rank */
@@ -19,134 +19,15 @@ struct counting { /* of the rank */
     struct observe_cut cut;
     /* Where parts are kept, what was counted of whole values; channels and sums stay with threads. Else NULL. */
     struct observation *moved;
-    struct tally *tallies[OBSERVE_PARTS]; /* that no thread has in hand */
-    size_t n_tallies;                     /* in hand or not */
-    pthread_mutex_t mutex;                /* guards them */
-    struct observation *merged;           /* at the end: the first thread's, then everybody's */
+    struct tallies tallies;     /* of it */
+    struct observation *merged; /* at the end: the first thread's, then everybody's */
     struct error error;
-};
-
-/* What was counted of whole values in blocks of one part. A thread takes one up for each block, rather than having one
- * for each part. */
-struct tally {
-    struct histogram *wholes; /* [n_values], as observation_create_wholes makes them */
-    uint64_t n_records;
-    struct tally *next;
 };
 
 struct thread {
     struct counting *counting;
     struct observation *observation;
 };
-
-/* ---- tallies ---- */
-
-static void tally_destroy(const struct counting *c, struct tally *tally)
-{
-    if (tally != NULL)
-        observation_destroy_wholes(tally->wholes, c->request->pass.graph->n_values);
-    free(tally);
-}
-
-static struct tally *tally_create(const struct counting *c, struct error *err)
-{
-    struct tally *tally = memory_create(1, sizeof *tally, "statistics of a part", err);
-
-    if (tally != NULL)
-        tally->wholes = observation_create_wholes(c->moved, err);
-    if (tally != NULL && tally->wholes != NULL)
-        return tally;
-    tally_destroy(c, tally);
-    return NULL;
-}
-
-/* One a part, or two a thread: then another part's has to be emptied now and then only, where blocks are overtaken. */
-static size_t most_tallies(const struct counting *c)
-{
-    size_t n = 2 * c->request->pass.n_threads;
-
-    return n > OBSERVE_PARTS ? n : OBSERVE_PARTS;
-}
-
-/* What is counted there becomes part of `moved`. */
-static int empty_tally(struct counting *c, size_t part, struct tally *tally, struct error *err)
-{
-    c->moved->parts->n_records[part] += tally->n_records;
-    tally->n_records = 0;
-    return observation_move(c->moved, part, tally->wholes, err);
-}
-
-static struct tally *pop_tally(struct counting *c, size_t part)
-{
-    struct tally *tally = c->tallies[part];
-
-    if (tally != NULL)
-        c->tallies[part] = tally->next;
-    return tally;
-}
-
-/* The mutex is held. NULL: a new one is to be made, and is counted already; or a failure. */
-static struct tally *find_tally(struct counting *c, size_t part, struct error *err)
-{
-    struct tally *tally = pop_tally(c, part);
-    size_t other = part;
-
-    if (tally != NULL)
-        return tally;
-    if (c->n_tallies < most_tallies(c)) {
-        c->n_tallies++;
-        return NULL;
-    }
-    while (tally == NULL) { /* threads have no more than half of them in hand, and this one has none */
-        other = (other + 1) % OBSERVE_PARTS;
-        tally = pop_tally(c, other);
-    }
-    if (empty_tally(c, other, tally, err) == 0)
-        return tally;
-    tally->next = c->tallies[other];
-    c->tallies[other] = tally;
-    return NULL;
-}
-
-static struct tally *take_tally(struct counting *c, size_t part, struct error *err)
-{
-    struct error why = {0};
-    struct tally *tally;
-
-    pthread_mutex_lock(&c->mutex);
-    tally = find_tally(c, part, &why);
-    pthread_mutex_unlock(&c->mutex);
-    if (why.code != 0) {
-        *err = why;
-        return NULL;
-    }
-    return tally == NULL ? tally_create(c, err) : tally;
-}
-
-static void give_tally(struct counting *c, size_t part, struct tally *tally)
-{
-    pthread_mutex_lock(&c->mutex);
-    tally->next = c->tallies[part];
-    c->tallies[part] = tally;
-    pthread_mutex_unlock(&c->mutex);
-}
-
-/* All threads at rest: what they have tallied becomes part of `moved`. */
-static int add_tallies(struct counting *c, struct error *err)
-{
-    for (size_t p = 0; p < OBSERVE_PARTS; p++)
-        for (struct tally *tally = c->tallies[p]; tally != NULL; tally = tally->next)
-            if (empty_tally(c, p, tally, err) != 0)
-                return -1;
-    return 0;
-}
-
-static void destroy_tallies(struct counting *c)
-{
-    for (size_t p = 0; p < OBSERVE_PARTS; p++)
-        while (c->tallies[p] != NULL)
-            tally_destroy(c, pop_tally(c, p));
-}
 
 /* ---- one thread ---- */
 
@@ -185,14 +66,14 @@ static int thread_run(void *state, struct engine *engine, const struct block *bl
     if (c->moved == NULL)
         return run_block(t, engine, block, err);
     part = observe_cut_part(&c->moved->parts->cut, block->index);
-    tally = take_tally(c, part, err);
+    tally = tallies_take(&c->tallies, part, err);
     if (tally == NULL)
         return -1;
     observation_count_in(t->observation, tally->wholes);
     rc = run_block(t, engine, block, err);
     observation_count_in(t->observation, NULL);
     tally->n_records += block->n_records;
-    give_tally(c, part, tally);
+    tallies_give(&c->tallies, part, tally);
     return rc;
 }
 
@@ -296,7 +177,7 @@ static int keep(void *context, void *const *states, size_t n, const struct pass_
     for (size_t i = 0; i < n; i++)
         observation_settle(((struct thread *)states[i])->observation);
     if (c->moved != NULL)
-        rc = add_tallies(c, err);
+        rc = tallies_empty(&c->tallies, err);
     rc = comm_agree(c->comm, rc, err);
     return rc != 0
                ? rc
@@ -344,7 +225,7 @@ static int next_epoch(void *context, void *const *states, size_t n, uint64_t *en
     struct counting *c = context;
     struct observe_parts *all;
     double moved = 0;
-    int rc = comm_agree(c->comm, add_tallies(c, err), err);
+    int rc = comm_agree(c->comm, tallies_empty(&c->tallies, err), err);
 
     (void)states;
     (void)n;
@@ -383,6 +264,7 @@ static int begin(struct counting *c, struct error *err)
     if (!observation_has_wholes(q->bins, q->channel_bins))
         return 0;
     c->moved = create_with_parts(c, 0, 0, q->pass.graph->n_values, err);
+    tallies_init(&c->tallies, c->moved, q->pass.n_threads);
     return c->moved == NULL ? -1 : 0;
 }
 
@@ -392,7 +274,7 @@ static int merge_rest(struct counting *c, struct error *err)
     const struct observation *earlier = begun(c);
 
     if (c->moved != NULL) {
-        if (add_tallies(c, err) != 0)
+        if (tallies_empty(&c->tallies, err) != 0)
             return -1;
         observation_take_wholes(c->merged, c->moved);
     }
@@ -419,7 +301,7 @@ static int merge_all(struct counting *c, struct error *err)
 int measure_run(const struct comm *comm, const struct measure_request *q, struct observation **out,
                 struct pass_result *records, struct error *err)
 {
-    struct counting counting = {.comm = comm, .request = q, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct counting counting = {.comm = comm, .request = q};
     struct pass_worker worker = {&counting, thread_create, thread_destroy, thread_run};
     struct pass_pauses pauses = {&counting, is_due, keep};
     struct pass_epochs epochs = {.context = &counting, .next = next_epoch};
@@ -442,8 +324,8 @@ int measure_run(const struct comm *comm, const struct measure_request *q, struct
         *out = counting.merged;
     else
         observation_destroy(counting.merged);
+    tallies_fini(&counting.tallies);
     observation_destroy(counting.moved);
-    destroy_tallies(&counting);
     return rc;
 }
 
