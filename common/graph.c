@@ -365,10 +365,7 @@ void graph_replace_uses(struct graph *graph, int from, int to)
 
 float coding_threshold(const struct coding *coding, size_t channel)
 {
-    int64_t zero = coding->codes.zero_point;
-    int64_t above = coding->codes.hi - zero, below = zero - coding->codes.lo - 1;
-
-    return (float)(above > below ? above : below) * coding->scale[channel];
+    return (float)code_range_steps(coding->codes) * coding->scale[channel];
 }
 
 bool coding_equal(const struct coding *a, const struct coding *b)

@@ -42,6 +42,13 @@ double round_to_integer(double x, enum rounding rounding)
     return (double)(whole + away * rounds_away);
 }
 
+int32_t code_range_steps(struct code_range range)
+{
+    int64_t above = (int64_t)range.hi - range.zero_point, below = (int64_t)range.zero_point - range.lo;
+
+    return (int32_t)(below > above + 1 ? below : above);
+}
+
 int32_t quantize(float x, float scale, struct code_range range, enum rounding rounding)
 {
     float steps = x / scale;

@@ -25,6 +25,10 @@ struct code_range {
     int32_t zero_point; /* code of real 0 */
 };
 
+/* Steps from real zero to the end that is farther away. The lowest code of a range that has one more below zero than
+ * above it, -128 of -128 to 127, does not count: a threshold has the same steps to either side. */
+int32_t code_range_steps(struct code_range range);
+
 /* Code of x under one scale. Saturates; NaN gives the zero point. Division, not multiplication by a reciprocal. */
 int32_t quantize(float x, float scale, struct code_range range, enum rounding rounding);
 /* codes[i] of x[i], a finite number, by steps of `scale` to either side: half away from zero, within [-limit, limit],

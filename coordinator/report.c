@@ -115,11 +115,12 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct node *node = value->producer == GRAPH_NONE ? NULL : &report->graph->nodes[value->producer];
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o}", "name", json_text(value->name), "node",
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o}", "name", json_text(value->name), "node",
                   json_text(node == NULL ? "" : node->name), "op", node == NULL ? "input" : op_name(node->op),
                   "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(), "method",
                   p->is_quantized ? p->method : "float", "scale",
-                  p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null());
+                  p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null(), "zero_point",
+                  p->is_quantized ? json_integer((json_int_t)p->codes.zero_point) : json_null());
     int rc = object == NULL;
 
     if (rc == 0 && p->n_scales > 1)

@@ -40,9 +40,12 @@ static bool is_worth_it(struct grid grid, struct code_range codes, double error,
     return grid.below != codes.zero_point - codes.lo && error <= least_gain * own && (float)grid.step >= FLT_MIN;
 }
 
-static struct zero_point_found found_of(struct grid grid, double threshold, struct code_range codes)
+static struct zero_point_found found_of(struct grid grid, struct code_range codes)
 {
-    return (struct zero_point_found){(float)threshold, (float)grid.step, codes.lo + grid.below - codes.zero_point};
+    int32_t moved = codes.lo + grid.below - codes.zero_point;
+
+    codes.zero_point += moved;
+    return (struct zero_point_found){(float)code_range_steps(codes) * (float)grid.step, (float)grid.step, moved};
 }
 
 struct zero_point_found zero_point_of_ends(double low, double high, struct code_range codes, float threshold,
@@ -52,7 +55,7 @@ struct zero_point_found zero_point_of_ends(double low, double high, struct code_
     double own = (double)threshold / steps;
 
     if (is_worth_it(grid, codes, grid.step * grid.step, own * own))
-        return found_of(grid, (double)threshold, codes);
+        return found_of(grid, codes);
     return (struct zero_point_found){threshold, threshold / (float)steps, 0};
 }
 
@@ -152,7 +155,7 @@ int zero_point_find(const struct zero_point_request *q, struct zero_point_found 
         search_ends(&line, &ends);
     ends.grid.step = ldexp(ends.grid.step, h->exponent);
     if (is_worth_it(ends.grid, q->codes, ends.error, own))
-        *found = found_of(ends.grid, ldexp(fmax(ends.low, ends.high), h->exponent), q->codes);
+        *found = found_of(ends.grid, q->codes);
     error_table_fini(&line.table);
     return 0;
 }

@@ -24,7 +24,8 @@ struct zero_point_request {
 };
 
 struct zero_point_found {
-    float threshold, scale;
+    float threshold; /* moved: of the longer side, where its codes end */
+    float scale;
     int32_t moved; /* from the profile's zero point; 0: it stays there, and so does the threshold */
 };
 
