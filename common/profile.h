@@ -84,6 +84,9 @@ struct profile {
     /* ADD and CONCAT bring each operand to the output's steps by a multiplier and a shift of its own, each rounded;
      * otherwise they compute on reals. */
     bool operands_are_rescaled;
+    /* ADD of two values of one shape multiplies their codes by ratios of scales, one rounding a product, and knows no
+     * reals (worker/simulate_add.c). */
+    bool adds_by_ratios;
     /* Not what suits this arithmetic best, but what TNN's own tool would decide for it, bit for bit: a scale a blob,
      * from its own counts alone; selections only behind what computes on integers; weights coded times the input's
      * scale always; biases divided in float32. */

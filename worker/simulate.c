@@ -80,7 +80,12 @@ static int run_plain(struct simulator *s, int n, struct error *err)
 
     for (size_t i = 0; i < node->n_inputs; i++)
         s->inputs[i] = in_steps ? steps_input(s, n, i, &room) : real_input(s, n, node->inputs[i], is_lowered, &room);
-    if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
+    if (sim_adds_codes(s->plan, n)) {
+        const struct sim_sum sum = sim_sum_of(s->plan, n);
+
+        sim_sum_steps(&sum, s->inputs[0], s->inputs[1], s->values[output].elements * s->n_records, s->result);
+        in_steps = true;
+    } else if (reference_run_node(s->plan->graph, node, s->n_records, s->inputs, s->result, err) != 0)
         return -1;
     if (in_steps)
         sim_store_steps(s, output, s->result, 0, s->values[output].elements * s->n_records);

@@ -110,6 +110,8 @@ static void run_by_element(struct simulator *s, int node)
 {
     const struct node *n = &s->plan->graph->nodes[node];
     const struct reader left = reader_of(s, node, 0), right = reader_of(s, node, n->n_inputs - 1);
+    const bool adds_codes = sim_adds_codes(s->plan, node);
+    const struct sim_sum sum = adds_codes ? sim_sum_of(s->plan, node) : (struct sim_sum){0};
     size_t elements = s->values[n->outputs[0]].elements * s->n_records;
 
     for (size_t at = 0; at < elements; at += PIECE) {
@@ -117,14 +119,16 @@ static void run_by_element(struct simulator *s, int node)
         float a_room[PIECE], b_room[PIECE], y[PIECE];
         const float *a = read_elements(&left, at, count, a_room);
 
-        if (n->op == OP_BINARY) {
+        if (adds_codes) {
+            sim_sum_steps(&sum, a, read_elements(&right, at, count, b_room), count, y);
+        } else if (n->op == OP_BINARY) {
             combine(n->attr.binary.kind, a, read_elements(&right, at, count, b_room), count, y);
         } else {
             memcpy(y, a, count * sizeof *y);
             sim_activate(n->attr.activation, y, count);
         }
         sim_activate(n->fused, y, count);
-        if (left.in_steps)
+        if (left.in_steps || adds_codes)
             sim_store_steps(s, n->outputs[0], y, at, count);
         else
             sim_store(s, n->outputs[0], y, at, count);

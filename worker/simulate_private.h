@@ -170,6 +170,17 @@ struct sim_operand sim_operand_of(const struct simulator *s, int node, size_t in
 /* Of elements [at, at + n). */
 void sim_operand_steps(const struct sim_operand *operand, size_t at, size_t n, float *steps);
 
+/* ---- simulate_add.c ---- */
+
+/* Is this node an ADD of codes by ratios? */
+bool sim_adds_codes(const struct plan *plan, int node);
+struct sim_sum { /* of a and b */
+    float per_step[2], zero[2], ratio[2], fixed, zero_out;
+};
+struct sim_sum sim_sum_of(const struct plan *plan, int node);
+/* Of the reals of a and b, whole steps of the output, rounded. */
+void sim_sum_steps(const struct sim_sum *sum, const float *a, const float *b, size_t n, float *steps);
+
 /* ---- simulate_codes.c ---- */
 
 /* activation_apply for every x, in place. */

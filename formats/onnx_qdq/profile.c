@@ -22,6 +22,7 @@ const struct profile onnx_qdq_profile = {
      * all of 16,777,216 codes and with a fused Gemm in all of 5,120,000; the former differs by one code in 10 and in 2
      * of them. We simulate what runs. */
     .requantization = REQUANTIZE_RATIO,
+    .adds_by_ratios = true,
     .average_pool_truncates = false,
     /* What the runtime fuses into integer kernels of its own: QLinearConv, QGemm, QLinearAdd, QLinearMul,
      * QLinear(Global)AveragePool, QLinearConcat. (Sub, Div, Max, Min run in float between the same codes.) It has no
