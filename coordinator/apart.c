@@ -3,10 +3,16 @@
 
 #include <stdlib.h>
 
-void apart_fini(struct apart *apart)
+void apart_end_views(struct apart *apart)
 {
     observation_return(apart->plain);
     observation_return(apart->observation);
+    apart->plain = apart->observation = NULL;
+}
+
+void apart_fini(struct apart *apart)
+{
+    apart_end_views(apart);
     graph_destroy(apart->watched);
     graph_destroy(apart->graph);
     equalization_fini(&apart->equalization);

@@ -19,7 +19,9 @@ struct apart {
     struct observation *plain, *observation;
 };
 
-void apart_fini(struct apart *apart); /* before the user's graph, and what was seen of `watched` */
+/* The views go before what was seen of `watched`, the rest after it, and before the user's graph. */
+void apart_end_views(struct apart *apart);
+void apart_fini(struct apart *apart);
 
 /* Local. `watched`, from the equalization, which is the same on every rank; nothing where it changes nothing. Errors as
  * equalization_trace. */

@@ -73,19 +73,52 @@ static int check_values(const struct archive *a, const struct archive *b, struct
     return 0;
 }
 
+/* Where the two differ first, a row of either; the end of both: nowhere. */
+static size_t find_other_exponent(const struct archive *a, const struct archive *b)
+{
+    size_t n = a->n_equalized < b->n_equalized ? a->n_equalized : b->n_equalized;
+
+    for (size_t i = 0; i < n; i++)
+        if (a->equalized[i].value != b->equalized[i].value || a->equalized[i].exponent != b->equalized[i].exponent)
+            return i;
+    return n == a->n_equalized && n == b->n_equalized ? SIZE_MAX : n;
+}
+
 static int check_equalization(const struct archive *a, const struct archive *b, struct error *err)
 {
-    for (size_t i = 0; i < a->n_equalized || i < b->n_equalized; i++) {
-        const struct archive_equalized *x = &a->equalized[i], *y = &b->equalized[i];
+    size_t i = find_other_exponent(a, b);
 
-        if (i == a->n_equalized || i == b->n_equalized || x->value != y->value || x->exponent != y->exponent)
-            return error_set(
-                err, EX_DATAERR,
-                "channels of value \"%s\" were divided by other powers of two before anything was measured "
-                "than in the first archive: each run equalized by its own records",
-                i < a->n_equalized ? a->values[x->value].name : b->values[y->value].name);
-    }
-    return 0;
+    return i == SIZE_MAX ? 0
+                         : error_set(err, EX_DATAERR,
+                                     "channels of value \"%s\" were divided by other powers of two before anything was "
+                                     "measured than in the first archive: each run equalized by its own records",
+                                     i < a->n_equalized ? a->values[a->equalized[i].value].name
+                                                        : b->values[b->equalized[i].value].name);
+}
+
+/* Without the equalized network beside the user's: its values are the last. */
+static void forget_equalization(struct archive *archive)
+{
+    size_t n = archive->n_values;
+
+    for (size_t i = 0; archive->is_equalized_apart && i < archive->n_equalized; i++)
+        n = archive->equalized[i].beside < n ? archive->equalized[i].beside : n;
+    archive_keep_values(archive, n);
+    archive->n_equalized = 0;
+    archive->is_equalized_apart = false;
+}
+
+/* Networks of the two that were equalized in different ways do not add up; what lies beside them does. */
+static void agree_on_equalization(struct archive *a, struct archive *b)
+{
+    if (strcmp(a->measurement_fingerprint, b->measurement_fingerprint) != 0 ||
+        (!a->is_equalized_apart && !b->is_equalized_apart) || find_other_exponent(a, b) == SIZE_MAX)
+        return;
+    log_warning(
+        "each run equalized by its own records, and not alike: equalization is left out, and targets of one scale "
+        "a weight tensor will do without");
+    forget_equalization(a);
+    forget_equalization(b);
 }
 
 /* The methods that want any of these kinds, as "a, b". */
@@ -266,6 +299,7 @@ static int merge_next(const char *path, size_t index, struct archive *out, struc
         return -1;
     rc = check_mergeable(&next, err);
     if (rc == 0 && index > 0) {
+        agree_on_equalization(out, &next);
         rc = check_same_measurement(out, &next, err);
         if (rc == 0 && out->n_records % out->block_size != 0)
             log_warning("%s: %zu records come before, which are no multiple of the block of %" PRIu64

@@ -26,8 +26,9 @@ void run_fini(struct run *run)
     }
     evaluation_fini(&run->evaluation);
     convergence_fini(&run->convergence);
-    apart_fini(&run->apart);
+    apart_end_views(&run->apart);
     observation_destroy(run->measured);
+    apart_fini(&run->apart);
     pass_result_fini(&run->records);
     archive_fini(&run->earlier);
     equalization_fini(&run->equalization);

@@ -265,29 +265,37 @@ void archive_target_fini(struct archive_target *target)
     free(target->codes);
 }
 
+static void value_fini(struct archive_value *value)
+{
+    histogram_fini(&value->histogram);
+    for (size_t c = 0; value->per_channel != NULL && c < value->channels; c++)
+        histogram_fini(&value->per_channel[c]);
+    free(value->per_channel);
+    for (size_t k = 0; value->top_two != NULL && k < value->n_top_two; k++)
+        histogram_fini(&value->top_two[k]);
+    free(value->top_two);
+    free(value->squares);
+    free(value->sums);
+    free(value->range_counts);
+}
+
+void archive_keep_values(struct archive *archive, size_t n)
+{
+    for (size_t p = 0; p < archive->n_parts; p++)
+        for (size_t i = n; archive->parts[p] != NULL && i < archive->n_values; i++)
+            histogram_fini(&archive->parts[p][i]);
+    for (size_t i = n; i < archive->n_values; i++)
+        value_fini(&archive->values[i]);
+    archive->n_values = n < archive->n_values ? n : archive->n_values;
+}
+
 void archive_fini(struct archive *archive)
 {
-    for (size_t p = 0; p < archive->n_parts; p++) {
-        for (size_t i = 0; archive->parts[p] != NULL && i < archive->n_values; i++)
-            histogram_fini(&archive->parts[p][i]);
+    archive_keep_values(archive, 0);
+    for (size_t p = 0; p < archive->n_parts; p++)
         free(archive->parts[p]);
-    }
     free(archive->parts);
     free(archive->part_blocks);
-    for (size_t i = 0; i < archive->n_values; i++) {
-        struct archive_value *value = &archive->values[i];
-
-        histogram_fini(&value->histogram);
-        for (size_t c = 0; value->per_channel != NULL && c < value->channels; c++)
-            histogram_fini(&value->per_channel[c]);
-        free(value->per_channel);
-        for (size_t k = 0; value->top_two != NULL && k < value->n_top_two; k++)
-            histogram_fini(&value->top_two[k]);
-        free(value->top_two);
-        free(value->squares);
-        free(value->sums);
-        free(value->range_counts);
-    }
     for (size_t i = 0; i < archive->n_targets; i++)
         archive_target_fini(&archive->targets[i]);
     free(archive->values);

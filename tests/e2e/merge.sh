@@ -120,6 +120,12 @@ expect 64 "--output" "$ETALON" merge c
 expect 64 "merge needs archives" "$ETALON" merge -o x.h5
 [ ! -e x.h5 ] || fail "a refused merge wrote a file"
 
+# Networks beside the user's that were equalized in different ways do not add up; all else does.
+piece g 1 8 "calibration: {$analytic}" --set 'targets=[onnx-qdq, sophon-bm1684]'
+piece h 9 40 "calibration: {$analytic}" --set 'targets=[onnx-qdq, sophon-bm1684]'
+expect 0 "equalization is left out" "$ETALON" merge g h -o unlike.h5
+emit unlike.h5 unlike
+
 # A piece that ends within a block: the sum is right, the block is another's.
 piece f 1 101 "calibration: {$analytic}"
 expect 0 "101 records come before, which are no multiple of the block of 8" "$ETALON" merge f mixed.b -o rest.h5
