@@ -96,6 +96,11 @@ static int name_pending(struct pending *pending, const char *folder, const char 
 }
 
 /* Starts a file: returns a descriptor of its empty temporary, or -1. */
+void output_keep_files(struct output *output)
+{
+    output->keeps_files = true;
+}
+
 static int begin(struct output *output, const char *name, struct error *err)
 {
     struct pending *pending = &output->pending;
@@ -108,6 +113,8 @@ static int begin(struct output *output, const char *name, struct error *err)
                          name);
     if (output_check_lock(output, err) != 0)
         return -1;
+    if (output->keeps_files && faccessat(output->dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return error_set(err, EX_CANTCREAT, "%s/%s: exists; use --force to replace it", output->folder, name);
     output->is_pending = true;
     if (name_pending(pending, output->folder, name) == 0)
         pending->dir = open_parent(output->dir, pending->name);

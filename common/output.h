@@ -41,6 +41,9 @@ struct output *output_open_for(const char *path, bool may_replace, const char **
  * allowed. */
 void output_close(struct output *output);
 
+/* From here on a file that is there already is not replaced: EX_CANTCREAT ("use --force"), by whatever writes it. */
+void output_keep_files(struct output *output);
+
 /* Another way into the folder that a process of this run has opened, for files that nobody else writes; `key` is its
  * output_key. *joined stays NULL where another folder bears the name, on another host's own disk: only who sees the
  * same lock is in the same folder. It holds no lock, so it must be closed first; it writes as long as the lock bears

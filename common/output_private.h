@@ -20,7 +20,7 @@ struct output {
     size_t made_at; /* folder[0 .. made_at) is the outermost folder that we made; 0: all were there */
     int dir, lock;
     char key[OUTPUT_KEY_BYTES]; /* where we hold no lock: the text of the one we write under */
-    bool is_pending;
+    bool is_pending, keeps_files;
     struct pending pending;
     struct output_file *files;
     size_t n_files, files_capacity;

@@ -55,14 +55,29 @@ static void print_files(const struct output *output)
         printf("%s/%s\n", output_folder(output), files[i].name);
 }
 
-static int convert_checkpoint(const char *file, const char *folder, const char *base, struct error *err)
+/* Where the files go. */
+struct place {
+    const char *folder, *base; /* the latter: their name without ending */
+    bool force;                /* what is there already is replaced */
+};
+
+static struct output *open_place(const struct place *place, struct error *err)
+{
+    struct output *output = output_open(place->folder, err);
+
+    if (output != NULL && !place->force)
+        output_keep_files(output);
+    return output;
+}
+
+static int convert_checkpoint(const char *file, const struct place *place, struct error *err)
 {
     struct torch_state *state = torch_read(file, err);
-    struct output *output = state == NULL ? NULL : output_open(folder, err);
+    struct output *output = state == NULL ? NULL : open_place(place, err);
     char name[300];
     int rc = -1;
 
-    snprintf(name, sizeof name, "%s.pth", base);
+    snprintf(name, sizeof name, "%s.pth", place->base);
     if (output != NULL && torch_write_legacy(state->tensors, state->n, output, name, err) == 0) {
         print_files(output);
         rc = 0;
@@ -74,17 +89,17 @@ static int convert_checkpoint(const char *file, const char *folder, const char *
 
 /* No calibration: the scales are in a record. */
 static int convert_given(const char *file, const struct model_options *options, const struct target *target,
-                         const char *record, const char *folder, const char *base, struct error *err)
+                         const char *record, const struct place *place, struct error *err)
 {
     struct arena *arena = arena_create(err);
     struct model_request model;
     struct output *output = NULL;
     int rc = arena == NULL ? -1 : model_options_request(options, file, arena, &model, err);
 
-    if (rc == 0 && (output = output_open(folder, err)) == NULL)
+    if (rc == 0 && (output = open_place(place, err)) == NULL)
         rc = -1;
     if (rc == 0)
-        rc = target->emit_given(&model, record, base, output, err);
+        rc = target->emit_given(&model, record, place->base, output, err);
     if (rc == 0)
         print_files(output);
     output_close(output);
@@ -150,7 +165,7 @@ static int write_model(const struct graph *graph, const struct exporter *exporte
 }
 
 static int convert(const char *path, const struct model_options *model, const struct data_options *data,
-                   const struct exporter *exporter, const char *folder, const char *base, struct error *err)
+                   const struct exporter *exporter, const struct place *place, struct error *err)
 {
     struct graph *graph = model_options_import(model, path, err);
     struct output *output = NULL;
@@ -160,8 +175,8 @@ static int convert(const char *path, const struct model_options *model, const st
         rc = error_set(err, EX_UNAVAILABLE, "%s: a batch of %lld: only models of one record are written",
                        exporter->name, (long long)graph->batch);
     if (rc == 0)
-        output = output_open(folder, err);
-    if (output == NULL || write_model(graph, exporter, data, path, base, output, err) != 0)
+        output = open_place(place, err);
+    if (output == NULL || write_model(graph, exporter, data, path, place->base, output, err) != 0)
         rc = -1;
     if (rc == 0)
         print_files(output);
@@ -204,7 +219,8 @@ static int help(const struct comm *comm, const struct option *options)
 
 static int run(const struct comm *comm, int argc, char **argv, struct error *err)
 {
-    const char *to = NULL, *folder = NULL, *name = NULL, *record = NULL, *words[1];
+    const char *to = NULL, *name = NULL, *record = NULL, *words[1];
+    struct place place = {0};
     struct model_options model = {0};
     struct data_options data = {0};
     const struct exporter *exporter;
@@ -214,7 +230,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     size_t n_words;
     const struct option options[] = {
         {"to", 't', OPTION_TEXT, &to, "FORMAT", "the format to write"},
-        {"output", 'o', OPTION_TEXT, &folder, "FOLDER", "where the files go"},
+        {"output", 'o', OPTION_TEXT, &place.folder, "FOLDER", "where the files go"},
         {"name", 0, OPTION_TEXT, &name, "NAME", "their name without ending (default: the model's)"},
         MODEL_OPTIONS(&model),
         {"batch", 0, OPTION_TEXT, &model.batch, "N", "for N records at once (default: any number)"},
@@ -224,6 +240,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"preprocess", 0, OPTION_TEXT, &data.preprocess, "CHAIN", "of its Data layer, as in a job: '[{mean: 127.5}]'"},
         {"dataset", 0, OPTION_TEXT, &data.dataset, "PATH", "the LMDB of its Data layer"},
         {"accuracy", 'a', OPTION_FLAG, &data.with_accuracy, NULL, "with layers of top-1 and top-5 accuracy"},
+        {"force", 0, OPTION_FLAG, &place.force, NULL, "replace files that are there already"},
         {0},
     };
 
@@ -231,25 +248,26 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         return -1;
     if (wants_help)
         return help(comm, options);
-    if (n_words != 1 || folder == NULL)
+    if (n_words != 1 || place.folder == NULL)
         return error_set(err, EX_USAGE, "convert needs one model, and --output with a folder");
     if (name == NULL)
         base_of(words[0], base, sizeof base);
     else
         snprintf(base, sizeof base, "%s", name);
+    place.base = base;
     target = to == NULL ? NULL : target_find(to);
     if (record != NULL && (target == NULL || target->emit_given == NULL))
         return error_set(err, EX_USAGE, "--record is for targets that take given scales, which \"%s\" is not",
                          to == NULL ? "" : to);
     if (record != NULL)
-        return convert_given(words[0], &model, target, record, folder, base, err);
+        return convert_given(words[0], &model, target, record, &place, err);
     if (to != NULL && strcmp(to, checkpoint_format) == 0)
-        return convert_checkpoint(words[0], folder, base, err);
+        return convert_checkpoint(words[0], &place, err);
     if (find(to, &exporter, err) != 0)
         return -1;
     if (check_data_options(&data, exporter, err) != 0)
         return -1;
-    return convert(words[0], &model, &data, exporter, folder, base, err);
+    return convert(words[0], &model, &data, exporter, &place, err);
 }
 
 const struct verb verb_convert = {"convert", "write a model in another format, in fp32", false, run};

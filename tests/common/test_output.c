@@ -482,6 +482,23 @@ static void a_file_is_replaced_only_where_it_may(void **state)
     assert_content("x.html", "def");
 }
 
+static void a_folder_keeps_its_files_where_it_is_told_to(void **state)
+{
+    struct error err = {0};
+    struct output *output = output_open(in_root("out"), &err);
+
+    (void)state;
+    assert_non_null(output);
+    assert_int_equal(output_write(output, "sub/a", "1", 1, true, &err), 0);
+    output_keep_files(output);
+    assert_int_equal(output_write(output, "sub/a", "2", 1, true, &err), -1);
+    assert_int_equal(err.code, EX_CANTCREAT);
+    assert_non_null(strstr(err.text, "out/sub/a: exists; use --force to replace it"));
+    assert_int_equal(output_write(output, "sub/b", "2", 1, true, &err), 0);
+    assert_content("out/sub/a", "1");
+    output_close(output);
+}
+
 /* As root, a rename would put a file in the place of /dev/null. */
 static void what_is_no_file_is_not_replaced_by_one(void **state)
 {
@@ -784,6 +801,7 @@ int main(void)
         TEST(a_lock_taken_during_a_sweep_protects_the_folder_and_those_below),
         TEST(one_file_anywhere_sweeps_only_its_own_temporaries),
         TEST(a_file_is_replaced_only_where_it_may),
+        TEST(a_folder_keeps_its_files_where_it_is_told_to),
         TEST(what_is_no_file_is_not_replaced_by_one),
         TEST(the_second_run_is_refused_naming_the_first),
         TEST(a_stale_lock_is_taken_over_and_no_other),

@@ -90,6 +90,10 @@ expect 64 'its archive.h5' "$ETALON" inspect "$scratch/results"
 expect 64 'calibrate --dry-run' "$ETALON" inspect "$demo/demo.yaml"
 expect 65 'inspected as a data set' "$ETALON" inspect "$scratch/ended"
 "$ETALON" convert --help | grep -q '  tensorflow ' || fail "--help names no formats"
+expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice"
+expect 73 "twice/demo.onnx: exists; use --force to replace it" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice" --batch 4
+expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to tnn -o "$scratch/twice" # other files beside it
+expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice" --batch 4 --force
 printf 'layer { name: "data" type: "Input" top: "data" }\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }\n' \
   >"$scratch/open.prototxt"
 expect 65 'does not tell the shape of "data": give it, 1 x C x H x W with numbers for the letters, under --input' \

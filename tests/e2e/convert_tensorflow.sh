@@ -18,7 +18,7 @@ for name in features sequence two_inputs resnext transformer vit_tiny unet shuff
 done
 for source in "$scratch"/*.onnx "$data"/resnet20/*.onnx "$data"/mobilenet025/*.onnx "$data"/ultraface/*.onnx; do
   for normalised in "" --normalised; do
-    "$ETALON" convert "$source" --to tensorflow -o "$scratch/out" --name net $normalised >/dev/null || fail "$source"
+    "$ETALON" convert "$source" --to tensorflow -o "$scratch/out" --name net --force $normalised >/dev/null || fail "$source"
     "$tensorflow/bin/python" "$SOURCE/tests/e2e/check_tensorflow.py" run "$scratch/out/net.pb" "$scratch/out.npz" 7 \
       2>"$scratch/stderr" || { cat "$scratch/stderr" >&2; fail "$source: TensorFlow does not run it"; }
     "$PYTHON" "$SOURCE/tests/e2e/check_tensorflow.py" compare "$source" "$scratch/out.npz" 7 2>"$scratch/stderr" \

@@ -64,7 +64,7 @@ fp32 features sequence two_inputs segmentation resnext vit_tiny transformer unet
 # batched NAME INPUTS OPTIONS...: written for three records at once.
 batched() {
   local name=$1 inputs=$2; shift 2
-  "$ETALON" convert "$scratch/$name.onnx" --to onnx --output "$scratch" --name batched --batch 3 "$@" >/dev/null
+  "$ETALON" convert "$scratch/$name.onnx" --to onnx --output "$scratch" --name batched --force --batch 3 "$@" >/dev/null
   "$PYTHON" "$here/check_batch.py" "$scratch/$name.onnx" "$scratch/batched.onnx" 3 >"$scratch/stdout" || fail "$name $*"
   grep -q " $inputs inputs" "$scratch/stdout" || fail "$name $*: expected $inputs inputs"
 }

@@ -74,7 +74,7 @@ def read(path):
 def convert(scratch, name, to, text, binary):
     out = scratch / f"{to}-{name}"
     source = scratch / f"{name}.onnx"
-    done = subprocess.run([etalon, "convert", source, "--to", to, "--output", out, "--name", "net"], capture_output=True)
+    done = subprocess.run([etalon, "convert", source, "--to", to, "--output", out, "--name", "net", "--force"], capture_output=True)
     if done.returncode != 0:
         print(f"{name} to {to}: {done.stderr.decode().strip()}", file=sys.stderr)
         return
