@@ -7,7 +7,7 @@ draw 10 0
 records=$(sized 1500 300)
 { yes "calibration/disc/0000.jpg 0" || true; } | head -n "$records" >"$scratch/more.txt"
 cat "$scratch/pictures/calibration.txt" >>"$scratch/more.txt"
-demo_job job 'calibration: {passes: two, activations: kl-tnn, weights: admm, granularity: per-channel}
+demo_job job 'calibration: {passes: two, activations: kl-tnn, weights: admm, granularity: per-channel, bins: 2048}
 target_options: {tnn: {mode: tool-exact}}\ntargets: [tnn, onnx-qdq]\nevaluate: {skip: true}\ncheckpoint: {interval: 1}'
 sed -i 's|list: pictures/calibration.txt|list: more.txt|; s|^output: .*|output: out|' "$scratch/job.yaml"
 short=(--set "dataset={kind: images, path: pictures, list: pictures/calibration.txt}")
