@@ -70,11 +70,27 @@ static int match_ports_by_place(const struct ports *p, struct error *err)
     return 0;
 }
 
+/* A node of `own` may be several in the other graph, "<its name>/<what>" and, the last, as it is called itself. Where
+ * the first of them, which makes `w`, has taken the name of what the node makes: what the last makes. */
+static int past_parts(const struct graph *own, int v, const struct graph *other, int w)
+{
+    int trained = own->values[v].producer, made = other->values[w].producer, last;
+    const char *name = trained == GRAPH_NONE ? "" : own->nodes[trained].name;
+    size_t length = strlen(name);
+
+    if (length == 0 || made == GRAPH_NONE || strncmp(other->nodes[made].name, name, length) != 0 ||
+        other->nodes[made].name[length] != '/')
+        return w;
+    last = graph_find_node(other, name);
+    return last != GRAPH_NONE && agree(own, v, other, other->nodes[last].outputs[0]) ? other->nodes[last].outputs[0]
+                                                                                     : w;
+}
+
 /* What a layer of `own` ends with may be a node of its own in the other graph, behind a value `w` that bears the
  * layer's name: then what that makes. */
-static int past_activation(const struct graph *own, int v, const struct graph *other, int w)
+static int past_activation(const struct graph *own, int v, const struct graph *other, int first)
 {
-    int trained = own->values[v].producer, made = other->values[w].producer;
+    int w = past_parts(own, v, other, first), trained = own->values[v].producer, made = other->values[w].producer;
     enum activation_kind kind = trained == GRAPH_NONE ? ACTIVATION_NONE : own->nodes[trained].fused.kind;
 
     if (kind == ACTIVATION_NONE || made == GRAPH_NONE || other->nodes[made].op == OP_ACTIVATION ||

@@ -105,6 +105,19 @@ static int inner_value(const struct dresser *d, const struct sophon_layer *layer
     return graph->nodes[layer->node].outputs[0];
 }
 
+/* What a new blob holds: beside a part of a slice that is one of the graph's values, the same, for steps are given for
+ * all parts or for none. */
+static int new_value(const struct dresser *d, const struct sophon_layer *to, const Caffe__LayerParameter *layer)
+{
+    for (size_t i = 0; i < layer->n_top && layer->n_top > 1; i++) {
+        const struct blob *part = find_blob(d, layer->top[i]);
+
+        if (part != NULL)
+            return part->value;
+    }
+    return layer->n_bottom > 0 ? inner_value(d, to, layer) : GRAPH_NONE;
+}
+
 /* Is this blob still to be written again by layers of the same node, which computes in float? */
 static bool is_unfinished(const struct dresser *d, size_t i, const struct sophon_layer *layer, const char *name)
 {
@@ -133,7 +146,7 @@ static void rename_tops(struct dresser *d, size_t index, struct sophon_layer *to
         struct blob *blob = find_blob(d, layer->top[i]);
 
         if (blob == NULL)
-            blob = add_blob(d, layer->top[i], layer->n_bottom > 0 ? inner_value(d, to, layer) : GRAPH_NONE);
+            blob = add_blob(d, layer->top[i], new_value(d, to, layer));
         if (blob == NULL || (blob->latest = unique_top(d, blob)) == NULL)
             return;
         blob->held = is_unfinished(d, index, to, blob->name) ? GRAPH_NONE : blob->value;

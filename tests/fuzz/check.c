@@ -2,7 +2,11 @@
 #include "fuzz.h"
 
 #include "common/log.h"
+#include "common/passes.h"
+#include "coordinator/plan_read.h"
 #include "formats/model.h"
+#include "formats/target.h"
+#include "worker/simulate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,18 +102,58 @@ const char *fuzz_file(const char *name, const uint8_t *data, size_t size)
     return place.paths[i];
 }
 
-int fuzz_import(const char *name, const char *weights, const uint8_t *data, size_t size, struct error *err)
+/* Both files of a model, which are borrowed; without a NUL there is no second. */
+static struct model_request split(const char *name, const char *weights, const uint8_t *data, size_t size)
 {
     const uint8_t *nul = weights != NULL && size > 0 ? memchr(data, '\0', size) : NULL;
     size_t first = nul != NULL ? (size_t)(nul - data) : size;
     struct model_request request = {.file = fuzz_file(name, data, first)};
-    struct graph *graph;
-    int rc;
 
     if (nul != NULL)
         request.weights = fuzz_file(weights, nul + 1, size - first - 1);
+    return request;
+}
+
+int fuzz_import(const char *name, const char *weights, const uint8_t *data, size_t size, struct error *err)
+{
+    const struct model_request request = split(name, weights, data, size);
+    struct graph *graph = model_import(&request, err);
+    int rc = graph != NULL ? 0 : -1;
+
+    graph_destroy(graph);
+    return rc;
+}
+
+/* As coordinator/run_ready.c does. */
+static struct graph *import_quantized(const struct target *target, struct model_request request, struct error *err)
+{
+    const char *numbers =
+        target->read_numbers != NULL && request.weights != NULL && target->holds_numbers(request.weights)
+            ? request.weights
+            : NULL;
+    struct graph *graph;
+
+    if (numbers != NULL)
+        request.weights = NULL;
     graph = model_import(&request, err);
-    rc = graph != NULL ? 0 : -1;
+    if (graph != NULL)
+        graph->keeps_codings = true;
+    if (graph != NULL && graph_normalise(graph, err) == 0 &&
+        (numbers == NULL || target->read_numbers(graph, numbers, err) == 0))
+        return graph;
+    graph_destroy(graph);
+    return NULL;
+}
+
+int fuzz_quantized(const char *target, const char *name, const char *weights, const uint8_t *data, size_t size,
+                   struct error *err)
+{
+    const struct target *of = target_find(target);
+    struct graph *graph = import_quantized(of, split(name, weights, data, size), err);
+    struct plan *plan = graph == NULL ? NULL : plan_read(graph, of->profile, err);
+    int rc = plan == NULL ? -1 : simulator_check(plan, err);
+
+    plan_destroy(plan);
     graph_destroy(graph);
     return rc;
 }

@@ -29,6 +29,11 @@ const char *fuzz_file(const char *name, const uint8_t *data, size_t size);
  * second file that takes the rest. */
 int fuzz_import(const char *name, const char *weights, const uint8_t *data, size_t size, struct error *err);
 
+/* A quantized model for `target`: imported as above, and read as the plan that it is, which the simulator is asked to
+ * take. Where the target reads numbers into a network, `weights` are those, and `name` is the network. */
+int fuzz_quantized(const char *target, const char *name, const char *weights, const uint8_t *data, size_t size,
+                   struct error *err);
+
 /* Opens the dataset and reads records of it. */
 int fuzz_dataset(const struct dataset_request *request, struct error *err);
 

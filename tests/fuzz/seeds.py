@@ -68,7 +68,7 @@ plain = ("conv", "branch")  # what the other formats have too
 
 
 def read(path):
-    return path.read_bytes() if path else b""
+    return pathlib.Path(path).read_bytes()
 
 
 def convert(scratch, name, to, text, binary):
@@ -91,6 +91,24 @@ with tempfile.TemporaryDirectory() as folder:
     for name in plain:
         convert(scratch, name, "caffe", "prototxt", "caffemodel")
         convert(scratch, name, "tnn", "tnnproto", "tnnmodel")
+
+def quantize(scratch, source, *targets):
+    """What `etalon calibrate` writes of a network with an input of 72 or 18 numbers, in folders of the targets."""
+    (scratch / "records.bin").write_bytes((np.random.default_rng(2).random((4, 72)) - 0.5).astype(np.float32).tobytes())
+    (scratch / "job.yaml").write_text(f"model: {{file: {source}}}\ndataset: {{kind: bin, path: records.bin}}\n"
+                                      f"targets: [{', '.join(targets)}]\nevaluate: {{skip: true}}\noutput: {source}.out\n")
+    subprocess.run([etalon, "calibrate", "-q", scratch / "job.yaml"], check=True, stdout=subprocess.DEVNULL)
+    return scratch / f"{source}.out"
+
+
+with tempfile.TemporaryDirectory() as folder:
+    scratch = pathlib.Path(folder)
+    for name in plain:
+        (scratch / f"{name}.onnx").write_bytes(networks[name])
+        out = quantize(scratch, f"{name}.onnx", "sophon-bm1684", "cambricon-mlu270")
+        sophon, cambricon = out / "sophon-bm1684" / name, out / "cambricon-mlu270" / name
+        put("sophon", name, read(f"{sophon}_deploy_int8_unique_top.prototxt") + b"\0" + read(f"{sophon}.int8umodel"))
+        put("cambricon", name, read(f"{cambricon}_int8.prototxt") + b"\0" + read(f"{cambricon}_int8.caffemodel"))
 
 old_caffe = b"""name: "old" input: "data" input_dim: 1 input_dim: 2 input_dim: 6 input_dim: 6
 layers { name: "pool" type: POOLING bottom: "data" top: "pool" pooling_param { pool: AVE kernel_size: 2 stride: 2 } }
@@ -245,3 +263,24 @@ node { name: "y" op: "AscendDequant" input: ["conv", "d"] }
 put("tensorflow", "text", graph_texts["bytes"])
 for name, text in graph_texts.items():
     put("tensorflow_text", name, text)
+
+layers = b"""node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+  attr { key: "shape" value { shape { dim { size: 1 } dim { size: 3 } dim { size: 3 } dim { size: 2 } } } } }
+node { name: "w" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "value" value { tensor {
+  dtype: DT_FLOAT tensor_shape { dim { size: 1 } dim { size: 1 } dim { size: 2 } dim { size: 2 } }
+  float_val: [1, -2.5e-1, 3, 0.5] } } } }
+node { name: "conv" op: "Conv2D" input: ["x", "w"]
+  attr { key: "strides" value { list { i: 1 i: 1 i: 1 i: 1 } } } attr { key: "padding" value { s: "SAME" } } }
+node { name: "r" op: "Relu" input: "conv" }
+node { name: "to" op: "Const" attr { key: "dtype" value { type: DT_INT32 } } attr { key: "value" value { tensor { dtype: DT_INT32 tensor_shape { dim { size: 2 } }
+  int_val: [-1, 18] } } } }
+node { name: "f" op: "Reshape" input: "r" input: "to" }
+node { name: "g" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "value" value { tensor {
+  dtype: DT_FLOAT tensor_shape { dim { size: 18 } dim { size: 2 } } float_val: 0.25 } } } }
+node { name: "d" op: "MatMul" input: "f" input: "g" }
+"""
+with tempfile.TemporaryDirectory() as folder:
+    scratch = pathlib.Path(folder)
+    (scratch / "layers.pbtxt").write_bytes(layers)
+    out = quantize(scratch, "layers.pbtxt", "cambricon-mlu270")
+    put("cambricon_pth", "int8", layers + b"\0" + read(out / "cambricon-mlu270/layers_int8.pth"))
