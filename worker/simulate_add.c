@@ -15,13 +15,15 @@
 
 #include <math.h>
 
-static bool is_plain_sum(const struct plan *plan, const struct node *n)
+/* Saturation does what the fused activation would: it is not in the file then (formats/onnx_qdq/write.c). */
+static bool is_saturation(struct activation fused, const struct plan_value *y)
 {
-    const struct code_range *y = &plan->values[n->outputs[0]].codes;
-    enum activation_kind fused = n->fused.kind;
+    struct code_range codes = y->codes;
 
-    return n->op == OP_BINARY && n->attr.binary.kind == BINARY_ADD &&
-           (fused == ACTIVATION_NONE || (fused == ACTIVATION_RELU && y->zero_point == y->lo));
+    if (fused.kind == ACTIVATION_CLIP)
+        return quantize(fused.alpha, y->scale[0], codes, ROUND_HALF_EVEN) == codes.lo &&
+               quantize(fused.beta, y->scale[0], codes, ROUND_HALF_EVEN) == codes.hi;
+    return fused.kind == ACTIVATION_NONE || (fused.kind == ACTIVATION_RELU && codes.zero_point == codes.lo);
 }
 
 static bool has_one_scale(const struct plan *plan, int value)
@@ -34,8 +36,9 @@ bool sim_adds_codes(const struct plan *plan, int node)
     const struct node *n = &plan->graph->nodes[node];
     const struct value *values = plan->graph->values;
 
-    if (!plan->profile->adds_by_ratios || !plan->nodes[node].is_quantized || !is_plain_sum(plan, n) ||
-        !has_one_scale(plan, n->outputs[0]))
+    if (!plan->profile->adds_by_ratios || !plan->nodes[node].is_quantized || n->op != OP_BINARY ||
+        n->attr.binary.kind != BINARY_ADD || !has_one_scale(plan, n->outputs[0]) ||
+        !is_saturation(n->fused, &plan->values[n->outputs[0]]))
         return false;
     for (size_t i = 0; i < n->n_inputs; i++)
         if (n->inputs[i] == GRAPH_NONE || values[n->inputs[i]].is_constant || !has_one_scale(plan, n->inputs[i]) ||

@@ -127,7 +127,8 @@ static void run_by_element(struct simulator *s, int node)
             memcpy(y, a, count * sizeof *y);
             sim_activate(n->attr.activation, y, count);
         }
-        sim_activate(n->fused, y, count);
+        if (!adds_codes)
+            sim_activate(n->fused, y, count);
         if (left.in_steps || adds_codes)
             sim_store_steps(s, n->outputs[0], y, at, count);
         else

@@ -19,8 +19,8 @@ static bool allows(const struct graph *graph, const struct node *node)
     return node->op != OP_POOL || (node->attr.pool.kind == POOL_AVERAGE && !is_dilated(&node->attr.pool.window));
 }
 
-/* offset, steps: of what is never negative. The device rounds half to even, the CPU kernel of the vendor's TensorFlow
- * half away from zero. BiasAdd follows AscendDequant, in float. */
+/* offset, steps: of what is never negative; is_affine: the rest may have any offset. The device rounds half to even,
+ * the CPU kernel of the vendor's TensorFlow half away from zero. BiasAdd follows AscendDequant, in float. */
 #define PROFILE(id, is_affine, offset, steps)                                                                          \
     const struct profile id = {                                                                                        \
         .name = "ascend",                                                                                              \

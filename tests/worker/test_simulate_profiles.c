@@ -415,6 +415,24 @@ static bool operand_steps(const struct setting *s, size_t k, size_t i, int64_t *
     return true;
 }
 
+/* QLinearAdd's code, by fused multiply and add; saturation stands in for a ReLU where it can. */
+static bool ratio_sum(const struct setting *s, size_t i, int *code)
+{
+    const struct plan_value *a = &s->plan->values[s->graph->inputs[0]], *b = &s->plan->values[s->graph->inputs[1]];
+    const struct plan_value *y = &s->plan->values[s->y];
+    float zero_a = (float)a->codes.zero_point, zero_b = (float)b->codes.zero_point, of_a, of_b, fixed, sum;
+
+    if (!s->profile->adds_by_ratios || !y->is_quantized ||
+        (s->node->fused.kind == ACTIVATION_RELU && y->codes.zero_point > y->codes.lo))
+        return false;
+    of_a = a->scale[0] / y->scale[0];
+    of_b = b->scale[0] / y->scale[0];
+    fixed = (float)y->codes.zero_point - fmaf(of_a, zero_a, of_b * zero_b);
+    sum = fmaf((float)input_code(s, 0, i) + zero_a, of_a, fmaf((float)input_code(s, 1, i) + zero_b, of_b, fixed));
+    *code = (int)fmaxf(fminf(rintf(sum), (float)y->codes.hi), (float)y->codes.lo) - y->codes.zero_point;
+    return true;
+}
+
 static void try_add(struct setting *s)
 {
     struct shape shape = SHAPE(1, 1 + (int64_t)draw_below(5), 1 + (int64_t)draw_below(6), 1 + (int64_t)draw_below(6));
@@ -427,8 +445,11 @@ static void try_add(struct setting *s)
     run(s);
     for (size_t i = 0; i < RECORDS * elements_of(s, s->y); i++) {
         int64_t left, right;
+        int code;
 
-        if (operand_steps(s, 0, i, &left) && operand_steps(s, 1, i, &right))
+        if (ratio_sum(s, i, &code))
+            assert_code(s, i, code);
+        else if (operand_steps(s, 0, i, &left) && operand_steps(s, 1, i, &right))
             assert_code(s, i, code_of(s, s->y, relu(s, (float)(left + right)), 1));
         else
             assert_real(s, i, relu(s, input_real(s, 0, i) + input_real(s, 1, i)));
