@@ -18,7 +18,7 @@ struct grid {
     double step;
 };
 
-/* The step that reaches both ends; infinite where one cannot be reached. low, high: magnitudes. */
+/* The step that reaches both ends. low, high: magnitudes; an end that is not 0 has a code of its own. */
 static struct grid grid_of(double low, double high, int32_t below, int32_t all)
 {
     double down = low > 0 ? low / below : 0, up = high > 0 ? high / (all - below) : 0;
@@ -26,10 +26,16 @@ static struct grid grid_of(double low, double high, int32_t below, int32_t all)
     return (struct grid){below, all, fmax(down, up)};
 }
 
+/* Not both ends are 0. One may be too small beside the other to change their sum. */
 static struct grid finest_grid(double low, double high, int32_t all)
 {
-    int32_t below = (int32_t)(all * (low / (low + high)));
-    struct grid a = grid_of(low, high, below, all), b = grid_of(low, high, below < all ? below + 1 : all, all);
+    int32_t least = low > 0, most = all - (high > 0), below = (int32_t)(all * (low / (low + high))), above = below + 1;
+    struct grid a = grid_of(low, high,
+                            below < least  ? least
+                            : below > most ? most
+                                           : below,
+                            all),
+                b = grid_of(low, high, above > most ? most : above, all);
 
     return a.step <= b.step ? a : b;
 }
@@ -109,7 +115,7 @@ static bool try_ends(const struct line *line, double low, double high, struct en
 
     if (low + high > 0)
         ends.grid = finest_grid(low, high, best->grid.all);
-    if (ends.grid.step < 1) /* finer than a bin: there the counts no longer see the rounding */
+    if (!(ends.grid.step >= 1)) /* finer than a bin: there the counts no longer see the rounding */
         return false;
     ends.error = error_of(line, ends.grid);
     if (!(ends.error < best->error))

@@ -4,6 +4,7 @@
 #include "../common/build_graph.h"
 #include "../common/draw.h"
 
+#include <float.h>
 #include <math.h>
 
 static const struct code_range uint8_codes = {0, 255, 128}, int8_codes = {-128, 127, 0};
@@ -183,6 +184,37 @@ static void scaled_values_have_scaled_codes(void **state)
     histogram_fini(&b);
 }
 
+static void an_end_too_small_beside_the_other_has_one_code(void **state)
+{
+    static const float ends[] = {1e-3F, 1e-13F, 3e-14F, 1e-20F, FLT_TRUE_MIN};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * (sizeof ends / sizeof *ends); i++) {
+        float end = ends[i / 4], sign = i % 2 == 0 ? 1 : -1;
+        struct histogram h;
+        struct zero_point_request request = {
+            .histogram = &h, .codes = uint8_codes, .steps = STEPS, .threshold = 5, .searches_ends = i / 2 % 2 != 0};
+        struct zero_point_found found, of_ends;
+        struct error err;
+
+        assert_succeeds(histogram_init(&h, 2048, &err), err);
+        for (int k = 1; k <= 4000; k++) {
+            float x = k == 4000 ? sign * end : -sign * 5 * (float)(k % 1000 + 1) / 1000;
+
+            assert_succeeds(histogram_observe(&h, &x, 1, &err), err);
+        }
+        assert_succeeds(zero_point_find(&request, &found, &err), err);
+        of_ends = zero_point_of_ends((double)h.min, (double)h.max, uint8_codes, 5, STEPS);
+        assert_int_equal(uint8_codes.zero_point + of_ends.moved, sign > 0 ? 254 : 1);
+        assert_true(of_ends.scale == 5.0F / 254);
+        if (!request.searches_ends)
+            assert_true(found.moved == of_ends.moved && found.scale == of_ends.scale);
+        assert_true(uint8_codes.zero_point + found.moved >= 254 || uint8_codes.zero_point + found.moved <= 1);
+        assert_true(found.scale >= 0.98F * 5 / 255 && found.scale <= 5.0F / 254);
+        histogram_fini(&h);
+    }
+}
+
 static void nothing_moves_for_want_of_values(void **state)
 {
     struct histogram h;
@@ -209,6 +241,7 @@ int main(void)
         cmocka_unit_test(searched_ends_err_no_more_than_those_of_the_threshold),
         cmocka_unit_test(values_of_one_sign_have_all_codes_and_even_ones_the_middle),
         cmocka_unit_test(scaled_values_have_scaled_codes),
+        cmocka_unit_test(an_end_too_small_beside_the_other_has_one_code),
         cmocka_unit_test(nothing_moves_for_want_of_values),
     };
 
