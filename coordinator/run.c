@@ -35,9 +35,12 @@ void run_fini(struct run *run)
     if (run->evaluation_dataset != run->dataset)
         dataset_close(run->evaluation_dataset);
     dataset_close(run->dataset);
+    graph_destroy(run->reference);
+    free(run->of_reference);
     graph_destroy(run->graph);
     graph_destroy(run->original);
     comm_shared_fini(&run->constants);
+    comm_shared_fini(&run->rewritten);
     output_close(run->output);
 }
 

@@ -15,8 +15,13 @@ struct run {
     const struct run_request *request; /* the caller's, until run_take_data completes it */
     struct run_request completed;
     const char *preprocess_origin, *dataset_origin; /* the layer that they were taken from; NULL: the job gives them */
-    struct graph *graph, *original;               /* the latter as it was imported; NULL unless it is evaluated, too */
-    struct comm_shared constants;                 /* of the graph, where ranks of one machine share them */
+    struct graph *graph, *original; /* the latter as it was imported; NULL unless it is evaluated, too */
+    /* The user's network, which fp32 and all errors are of, where `graph` is equalized: where a clip cuts what reaches
+     * further than it did in the sample, the two differ. NULL: it is `graph`. */
+    struct graph *reference;
+    const struct equalized_value **of_reference;  /* [n_values] as equalization_trace; NULL: it is `graph` */
+    struct comm_shared constants, rewritten;      /* of the user's graph, and of the equalized one, where ranks of one
+                                                   * machine      share them */
     struct dataset *dataset, *evaluation_dataset; /* the latter may be the former, or NULL: skipped */
     /* [graph->n_inputs], and of the latter one more where there are label pictures */
     struct feed_input inputs[DATASET_MAX_INPUTS], evaluation_inputs[DATASET_MAX_INPUTS];

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/memory.h"
 #include "coordinator/check_cores.h"
 #include "coordinator/convergence.h"
 #include "coordinator/decide.h"
@@ -115,19 +116,34 @@ static int find_equalization(struct run *run, struct error *err)
     return rc == 0 ? apart_watch(&run->apart, run->graph, err) : rc;
 }
 
+/* Local. Makes `graph` the equalized one, and keeps the user's as the reference. */
+static int rewrite(struct run *run, struct error *err)
+{
+    if (run->equalization.n == 0)
+        return 0;
+    run->of_reference = memory_create(run->graph->n_values, sizeof *run->of_reference, "equalization", err);
+    if (run->of_reference == NULL || equalization_trace(run->graph, &run->equalization, run->of_reference, err) != 0)
+        return -1;
+    run->reference = graph_copy(run->graph, err);
+    return run->reference == NULL ? -1 : equalization_apply(run->graph, &run->equalization, err);
+}
+
 int run_equalize(struct run *run, struct error *err)
 {
     size_t n;
-    int rc = run->measured == NULL ? find_equalization(run, err) : 0;
+    int rc = comm_agree(run->comm, run->measured == NULL ? find_equalization(run, err) : 0, err);
 
+    if (rc != 0)
+        return rc;
+    /* From here on nobody changes a constant. */
+    node_share_constants(run->comm, run->graph, &run->constants);
+    rc = rewrite(run, err);
     if (rc == 0)
-        rc = equalization_apply(run->graph, &run->equalization, err);
+        rc = apart_rewrite(&run->apart, run->graph, err);
     rc = comm_agree(run->comm, rc, err);
-    if (rc == 0) { /* from here on nobody changes a constant */
-        node_share_constants(run->comm, run->graph, &run->constants);
-        rc = comm_agree(run->comm, apart_rewrite(&run->apart, run->graph, err), err);
-    }
     n = run->equalization.n + run->apart.equalization.n;
+    if (rc == 0 && n > 0)
+        node_share_constants(run->comm, run->apart.graph == NULL ? run->graph : run->apart.graph, &run->rewritten);
     if (rc == 0 && n > 0)
         log_info("the channels of %zu values between layers are equalized%s", n,
                  run->apart.watched == NULL ? "" : ", for targets of one scale a weight tensor");
@@ -251,7 +267,7 @@ static size_t list_plans(struct run *run, struct scored scored)
     for (size_t i = 0; i < run->request->n_targets; i++)
         if (run->targets[i].plan != NULL) {
             run->targets[i].evaluation = n;
-            scored.equalized[n] = run_is_apart(run, i) ? run->apart.of_value : NULL;
+            scored.equalized[n] = run_is_apart(run, i) ? run->apart.of_value : run->of_reference;
             scored.plans[n++] = simulated_plan(run, i);
         }
     return n;
@@ -435,6 +451,8 @@ int run_score(struct run *run, bool with_choices, struct error *err)
 
     if (q->evaluate.is_skipped)
         return 0;
+    if (run->reference != NULL)
+        request.pass.graph = run->reference;
     request.pass.n_extra = run->task.has_label_maps;
     run->is_evaluated = true;
     return evaluate_run(run->comm, &request, &run->evaluation, err);
