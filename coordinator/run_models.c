@@ -75,6 +75,8 @@ static int write_dealt(struct run *run, const int *writer, const struct emit_rec
                              .model = &run->request->model,
                              .records_of_calibration = records};
 
+    if (run_may_be_reals(run, &info.may_be_reals, err) != 0)
+        return error_in(err, "dataset");
     for (size_t i = 0; i < run->graph->n_inputs; i++)
         preprocess[i] = inputs_preprocess(run->request, run->graph->values[run->graph->inputs[i]].name);
     for (size_t i = 0; i < run->request->n_targets; i++) {

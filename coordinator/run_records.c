@@ -4,6 +4,7 @@
 
 #include "coordinator/fingerprint.h"
 #include "coordinator/inputs.h"
+#include "formats/element_type.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -110,4 +111,40 @@ int record_reader_init(struct record_reader *reader, const struct run *run, stru
 void record_reader_fini(struct record_reader *reader)
 {
     feed_destroy(reader->feed);
+}
+
+/* ---- of what type */
+
+static bool may_hold_reals(const struct dataset_request *all)
+{
+    const struct dataset_request *q = all->n_inputs > 0 ? &all->inputs[0].request : all;
+    struct error ignored = {0};
+    const struct record_kind *kind = q->kind == NULL ? NULL : record_kind_find(q->kind, &ignored);
+    bool is_array = kind != NULL && (kind->takes & DATASET_LAYOUT) != 0 && (kind->takes & DATASET_ORIENTATION) == 0;
+
+    return is_array && (q->dtype == NULL || strcmp(q->dtype->name, "uint8") != 0);
+}
+
+int run_may_be_reals(const struct run *run, bool *may_be, struct error *err)
+{
+    struct dataset_cursor *cursor;
+    struct record record = {0};
+    struct error why = {.code = EX_DATAERR};
+
+    *may_be = may_hold_reals(&run->request->dataset);
+    if (run->dataset == NULL)
+        return 0;
+    if ((cursor = dataset_cursor_open(run->dataset, err)) == NULL)
+        return -1;
+    for (uint64_t i = 0; i < dataset_count(run->dataset) && why.code == EX_DATAERR; i++) {
+        why = (struct error){0};
+        if (dataset_read(cursor, i, &record, &why) == 0)
+            *may_be = record.is_float;
+    }
+    record_fini(&record);
+    dataset_cursor_close(cursor);
+    if (why.code == 0 || why.code == EX_DATAERR)
+        return 0;
+    *err = why;
+    return -1;
 }

@@ -52,6 +52,7 @@ struct emit_info {           /* what goes into a model's free-form metadata; not
     /* What is done to records in front of each input, [graph->n_inputs] in its order; presets are expanded, files of
      * steps may be unread. NULL: nothing is known of them. */
     const struct preprocess_plan *const *preprocess;
+    bool may_be_reals; /* the records in front of it: they are not bytes, or nothing says that they are */
     const struct target_settings *settings;            /* NULL: nothing is set */
     double percentile;                                 /* of the method `percentile` */
     const struct model_request *model;                 /* where the graph came from; NULL: unknown */

@@ -5,6 +5,7 @@
  */
 #include "formats/caffe/build.h"
 
+#include <math.h>
 #include <string.h>
 
 /* ---- Convolution */
@@ -85,6 +86,28 @@ static int read_convolution(const struct caffe_import *in, const struct caffe_la
     return convolution_window(layer, param, &out->window, err);
 }
 
+/* Of channel c. */
+static float mean_of(const Caffe__ConvolutionParameter *param, int64_t c)
+{
+    return param->n_mean_value == 0 ? 0 : param->mean_value[param->n_mean_value == 1 ? 0 : c];
+}
+
+/* Every byte is a finite number behind them. */
+static int check_normalization(const struct caffe_layer *layer, float std, int64_t channels, struct error *err)
+{
+    for (int64_t i = 0; i < channels; i++) {
+        float mean = mean_of(layer->param->convolution_param, i);
+
+        if (!isnormal(std) || !isfinite(UINT8_MAX * std) || !isfinite(mean * std) ||
+            !isfinite((UINT8_MAX - mean) * std))
+            return caffe_error(layer, err, EX_DATAERR,
+                               "expected mean_value and std of which (x - mean_value) std is finite for bytes, and std "
+                               "a normal number, found %g and %g",
+                               (double)mean, (double)std);
+    }
+    return 0;
+}
+
 /* Cambricon's first convolution reads bytes: *x becomes (x - mean) std. In a file of anybody else these fields have no
  * meaning. */
 static int add_normalization(struct caffe_import *in, const struct caffe_layer *layer, int *x, struct error *err)
@@ -104,15 +127,15 @@ static int add_normalization(struct caffe_import *in, const struct caffe_layer *
         return caffe_error(layer, err, EX_DATAERR,
                            "expected one bottom and a mean_value for all or each of %lld channels, found %zu and %zu",
                            (long long)channels, layer->n_bottoms, param->n_mean_value);
+    if (check_normalization(layer, std, channels, err) < 0)
+        return -1;
     if ((inputs[1] = caffe_constant(in, layer, "std", &shape, &factors, err)) < 0 ||
         (inputs[2] = caffe_constant(in, layer, "mean", &shape, &shifts, err)) < 0 ||
         (*x = caffe_inner(in, layer, "normalised", NULL, err)) < 0)
         return -1;
     for (int64_t i = 0; i < channels; i++) {
-        float mean = param->n_mean_value == 0 ? 0 : param->mean_value[param->n_mean_value == 1 ? 0 : i];
-
         factors[i] = std;
-        shifts[i] = -mean * std;
+        shifts[i] = -mean_of(param, i) * std;
     }
     node = caffe_add_node(in, layer, OP_NORMALIZE, inputs, 3, *x, err);
     return node < 0 ? -1 : caffe_finish_node(in, node, err);

@@ -106,6 +106,8 @@ struct caffe_part {
 void caffe_put_parts(struct caffe_writer *w, const char *name, const char *from, size_t axis, int64_t extent,
                      const struct caffe_part *parts, size_t n);
 /* A maximum or an average over the whole image. */
+/* Is the pool of x one in Caffe, too? An average that divides by other numbers gets factors behind it. */
+bool caffe_is_plain_pool(const struct node *node, const struct shape *x);
 void caffe_put_global_pool(struct caffe_writer *w, const char *name, const char *from, const char *to, bool is_max);
 /* An activation. from == to where caffe_is_in_place says so. */
 void caffe_put_activation(struct caffe_writer *w, struct activation activation, const char *name, const char *from,

@@ -121,6 +121,14 @@ static bool has_same_divisors(const struct node *node, const struct caffe_pool *
     return true;
 }
 
+bool caffe_is_plain_pool(const struct node *node, const struct shape *x)
+{
+    struct caffe_pool pool;
+
+    return node->attr.pool.kind == POOL_MAX || node->attr.pool.is_global ||
+           (x->rank == 4 && find_pool(node, x, &pool) && has_same_divisors(node, &pool, x));
+}
+
 /* y = what Caffe averages times its divisor, over the one wanted. */
 static void put_correction(struct caffe_writer *w, const struct caffe_pool *pool, const struct shape *x,
                            struct caffe_link link)

@@ -58,6 +58,11 @@ int firstconv_init(struct firstconv *first, const struct plan *plan, const struc
 
     if (find_node(plan, &first->node, err) != 0 || check_node(plan, first->node, err) != 0)
         return -1;
+    if (info->may_be_reals)
+        return error_set(err, EX_UNAVAILABLE,
+                         "%s: it reads bytes, and the records are numbers of another type, or nothing tells of what "
+                         "type they are (emit --job has the data)",
+                         word);
     first->channels = (size_t)plan->graph->values[plan->graph->inputs[0]].shape.dims[1];
     reason = pixel_affine_read(info->preprocess == NULL ? NULL : info->preprocess[0], first->channels, &first->pixels);
     if (reason == NULL && first->pixels.resamples_reals)

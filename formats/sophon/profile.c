@@ -6,6 +6,8 @@
  */
 #include "formats/sophon/profile.h"
 
+#include "formats/caffe/write.h"
+
 /* A ReLU may have an upper limit, which is a code like any other. A negative slope is a layer of its own. */
 static bool may_be_fused(const struct activation *fused)
 {
@@ -26,6 +28,8 @@ static bool allows(const struct graph *graph, const struct node *node)
     case OP_BINARY:
         return node->attr.binary.kind == BINARY_ADD && may_be_fused(&node->fused) &&
                shape_equal(a, &graph->values[node->inputs[1]].shape);
+    case OP_POOL: /* a factor behind it is not the chip's integer pool */
+        return caffe_is_plain_pool(node, a);
     case OP_PAD:
         return node->attr.pad.mode == PAD_CONSTANT && node->attr.pad.value == 0;
     default:

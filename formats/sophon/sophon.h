@@ -49,10 +49,10 @@ int sophon_put_steps(struct sophon_net *net, struct error *err);
  * or as sophon_net_init. */
 bool *sophon_find_restated(const struct plan *plan, struct error *err);
 /* <base><ending>, a caffemodel with what the integers stand for: floats of which the chip's rule makes them again. */
-int sophon_write_reals(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+int sophon_write_reals(const struct sophon_net *net, const char *base, const char *ending, struct output *output,
                        struct error *err);
 /* The same with the integers, with scales and shifts. */
-int sophon_write_integers(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+int sophon_write_integers(const struct sophon_net *net, const char *base, const char *ending, struct output *output,
                           struct error *err);
 
 /* --- tables.c: text for tpu-mlir; to be freed with free() --- */

@@ -5,16 +5,18 @@
 #include "common/memory.h"
 #include "formats/caffe/net_files.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FULL_SCALE = 127, SELECTION_SHIFT = 6, WEIGHTS = 1 };
+enum { FULL_SCALE = 127, SELECTION_SHIFT = 6, WEIGHTS = 1, MAX_BLOBS = 2 /* weights and bias */ };
 
-/* Of caffe_fill. */
+/* Of caffe_fill. The layer that it is given has the writer's blobs, which stay as they are: copies are filled. */
 struct filler {
-    struct sophon_net *net;
+    const struct sophon_net *net;
     void *numbers; /* of the layer that is being packed */
+    Caffe__BlobProto copies[MAX_BLOBS], *blobs[MAX_BLOBS];
 };
 
 /* ---- Codes of a blob */
@@ -66,18 +68,23 @@ bool *sophon_find_restated(const struct plan *plan, struct error *err)
 
 /* ---- Packing */
 
-/* Room for a number for each of the layer's, in place of what the layer before it had. */
-static void *make_room(struct filler *f, const Caffe__LayerParameter *layer, struct error *err)
+/* Blobs of the layer's own, and room for a number for each of theirs, in place of what the layer before it had. */
+static void *make_room(struct filler *f, Caffe__LayerParameter *layer, struct error *err)
 {
     size_t n = 0;
 
-    for (size_t k = 0; k < layer->n_blobs; k++)
+    assert(layer->n_blobs <= MAX_BLOBS);
+    for (size_t k = 0; k < layer->n_blobs; k++) {
         n += layer->blobs[k]->n_data;
+        f->copies[k] = *layer->blobs[k];
+        f->blobs[k] = &f->copies[k];
+    }
+    layer->blobs = f->blobs;
     free(f->numbers);
     return f->numbers = memory_create(n, sizeof(float), "the weights of a layer", err);
 }
 
-static int write_filled(struct sophon_net *net, caffe_fill *fill, const char *base, const char *ending,
+static int write_filled(const struct sophon_net *net, caffe_fill *fill, const char *base, const char *ending,
                         struct output *output, struct error *err)
 {
     struct filler filler = {.net = net};
@@ -122,7 +129,7 @@ static int fill_reals(void *context, size_t i, Caffe__LayerParameter *layer, str
     return 0;
 }
 
-int sophon_write_reals(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+int sophon_write_reals(const struct sophon_net *net, const char *base, const char *ending, struct output *output,
                        struct error *err)
 {
     return write_filled(net, fill_reals, base, ending, output, err);
@@ -201,7 +208,7 @@ static int fill_integers(void *context, size_t i, Caffe__LayerParameter *layer, 
     return shift < 0 ? -1 : 0;
 }
 
-int sophon_write_integers(struct sophon_net *net, const char *base, const char *ending, struct output *output,
+int sophon_write_integers(const struct sophon_net *net, const char *base, const char *ending, struct output *output,
                           struct error *err)
 {
     return write_filled(net, fill_integers, base, ending, output, err);

@@ -103,6 +103,18 @@ expect 69 "firstconv: the preprocessing is no mean and scale of bytes: a resize 
   "$ETALON" calibrate "$scratch/floats.yaml"
 [ -e "$scratch/floats/tnn/demo.quantized.tnnproto" ] && [ ! -e "$scratch/floats/cambricon-mlu220" ] || fail "floats: other targets"
 
+# Arrays of floats are no bytes, with the data and without.
+"$PYTHON" -c 'import sys, numpy; numpy.save(sys.argv[1], numpy.random.default_rng(1).random((8, 3, 32, 32), "float32"))' \
+  "$scratch/reals.npy"
+demo_job reals "targets: [cambricon-mlu220]\nevaluate: {skip: true}"
+sed -i "s|^dataset: .*|dataset: {kind: npy, path: reals.npy}|; s|^preprocess: .*|preprocess: [{mean: 0.5}, {divide: 0.25}]|" \
+  "$scratch/reals.yaml"
+option=target_options.cambricon-mlu220.firstconv=true
+expect 69 "firstconv: it reads bytes" "$ETALON" calibrate "$scratch/reals.yaml" --set "$option"
+expect 0 "" "$ETALON" calibrate "$scratch/reals.yaml" --force
+expect 69 "firstconv: it reads bytes" "$ETALON" emit "$scratch/reals/archive.h5" --model "$demo/demo.onnx" \
+  --output "$scratch/again" --set "$option"
+
 if [ -d "$data" ]; then
   for model in resnet20/resnet20_torch_opset13_bn mobilenet025/mobilenet025_cifar10_opset13; do
     name=$(basename $model)

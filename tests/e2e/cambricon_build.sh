@@ -29,6 +29,7 @@ while [ $# -gt 0 ]; do
 done
 [ -z "${SILENT:-}" ] || exit 0
 echo model >"$out"
+if [ -n "${HANGS:-}" ]; then echo $$ >"$CALLS.pid"; exec sleep 600; fi
 [ -z "${BREAKS:-}" ] || [[ $out != *$BREAKS* ]] || exit 1
 echo twins >"${out}_twins"
 END
@@ -71,6 +72,25 @@ build 69 "pytorch: its tool or its files are not here; nothing was made" "" NO_T
 build 64 "expected MLU220 or MLU270, found \"MLU100\"" "" CORE_VERSION=MLU100
 build 64 "CORE_NUMBER and BATCH are counts, found \"0\"" "" CORE_NUMBER=0
 build 64 "expected pytorch, caffe or tensorflow, found \"onnx\"" "" onnx
+
+# A signal while a tool is at work: neither what it was making nor the tool is left.
+for signal in INT TERM; do
+  rm -f "$scratch/calls"* "$scratch/job"/*/*.cambricon*
+  # A shell's background process ignores SIGINT, and bash then cannot trap it.
+  python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' env HANGS=1 CALLS="$scratch/calls" PATH="$scratch/vendor:$PATH" bash "$script" \
+    >"$scratch/stdout" 2>"$scratch/stderr" &
+  script_id=$!
+  for _ in $(seq 200); do [ ! -s "$scratch/calls.pid" ] || break; sleep 0.05; done
+  kill -"$signal" "$script_id"
+  code=0; wait "$script_id" || code=$?
+  [ "$code" = $((128 + $(kill -l "$signal"))) ] || fail "$signal: exit status $code"
+  grep -q "interrupted; net_int8_fp16_mlu220.cambricon was not made" "$scratch/stderr" || fail "$(cat "$scratch/stderr")"
+  [ -z "$(find "$scratch/job" -name '*.cambricon*')" ] || fail "$signal: half a model is left"
+  ! kill -0 "$(cat "$scratch/calls.pid")" 2>/dev/null || fail "$signal: the tool runs on"
+done
+
 mv "$folder-int16" "$scratch/aside"
 build 69 "../cambricon-mlu220-int16 is not here" "$both" BOTH_WIDTHS=1
 rm "$folder/net_int8.pth"

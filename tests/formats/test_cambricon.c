@@ -9,9 +9,10 @@ struct network {
     bool is_float;
     const char *relu; /* what a Relu reads; NULL: there is none */
     const char *conv; /* what the convolution reads */
+    bool may_be_reals;
 };
 
-static const struct network fit = {3, 1, 1, false, NULL, "image w"};
+static const struct network fit = {3, 1, 1, false, NULL, "image w", false};
 
 static struct preprocess_step numbers(enum step_kind kind, float a, float b, float c)
 {
@@ -41,7 +42,7 @@ static int try_network(struct network net, const struct preprocess_plan *chain, 
     plan = plan_create(graph, target_find("cambricon-mlu220")->profile, NULL);
     assert_non_null(plan);
     plan->nodes[graph->n_nodes - 1].n_weight_scales = net.is_float ? 0 : 1;
-    rc = firstconv_init(first, plan, &(struct emit_info){.preprocess = &chain}, err);
+    rc = firstconv_init(first, plan, &(struct emit_info){.preprocess = &chain, .may_be_reals = net.may_be_reals}, err);
     plan_destroy(plan);
     graph_destroy(graph);
     return rc;
@@ -67,13 +68,15 @@ static void other_networks_are_refused_by_name(void **state)
         struct network net;
         const char *said;
     } cases[] = {
-        {{3, 3, 1, false, NULL, "image w"},
+        {{3, 3, 1, false, NULL, "image w", false},
          "node \"c\" (Conv), which reads input \"image\", is a grouped or depthwise"},
-        {{3, 1, 2, false, NULL, "image w"}, "node \"c\" (Conv), which reads input \"image\", has a dilation"},
-        {{2, 1, 1, false, NULL, "image w"}, "reads no picture of 1, 3 or 4 channels"},
-        {{3, 1, 1, true, NULL, "image w"}, "computes in float"},
-        {{3, 1, 1, false, "image", "image w"}, "input \"image\" is read by 2 nodes"},
-        {{3, 1, 1, false, "image", "positive w"}, "node \"r\" (Relu), which reads input \"image\", is no convolution"},
+        {{3, 1, 2, false, NULL, "image w", false}, "node \"c\" (Conv), which reads input \"image\", has a dilation"},
+        {{2, 1, 1, false, NULL, "image w", false}, "reads no picture of 1, 3 or 4 channels"},
+        {{3, 1, 1, true, NULL, "image w", false}, "computes in float"},
+        {{3, 1, 1, false, "image", "image w", false}, "input \"image\" is read by 2 nodes"},
+        {{3, 1, 1, false, "image", "positive w", false},
+         "node \"r\" (Relu), which reads input \"image\", is no convolution"},
+        {{3, 1, 1, false, NULL, "image w", true}, "it reads bytes, and the records are numbers of another type"},
     };
     const struct preprocess_plan chain = {1, {numbers(STEP_DIVIDE, 64, 64, 64)}};
 

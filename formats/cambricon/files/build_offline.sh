@@ -44,9 +44,32 @@ from_tensorflow() { # FLOAT OUT
       --core_num="$cores" --precision=int@BITS@
 }
 
+# A signal ends the tool, too, with the group of processes that it has to itself; what is whole stays.
+tool='' making=''
+
+interrupt() { # STATUS
+  trap '' HUP INT TERM
+  if [ -n "$tool" ]; then
+    kill -TERM -- "-$tool" 2>/dev/null || true
+    ( sleep 5; kill -KILL -- "-$tool" 2>/dev/null ) >/dev/null 2>&1 &
+    wait "$tool" || true
+  fi
+  [ -z "$making" ] || rm -f "$making.cambricon" "$making.cambricon_twins"
+  stop "$1" "interrupted${making:+; $making.cambricon was not made}"
+}
+trap 'interrupt 129' HUP
+trap 'interrupt 130' INT
+trap 'interrupt 143' TERM
+
 make() { # FLOAT OUT
   rm -f "$2.cambricon" "$2.cambricon_twins"
-  if "from_$flow" "$1" "$2" && [ -s "$2.cambricon" ]; then
+  making=$2
+  set -m
+  "from_$flow" "$1" "$2" </dev/null &
+  tool=$!
+  set +m
+  if wait "$tool" && [ -s "$2.cambricon" ]; then
+    tool='' making=''
     echo "made $2.cambricon"
   else
     rm -f "$2.cambricon" "$2.cambricon_twins"

@@ -27,7 +27,7 @@ ct.set_device(-1)  # no card is needed to compile
 ct.set_core_number(arguments.core_number)
 ct.set_core_version(arguments.core_version)
 ct.save_as_cambricon(arguments.out)
-if FIRSTCONV:
+if FIRSTCONV and SHAPES[0][1] in (3, 4):
     ct.set_input_format(0)  # four bytes a pixel; 0: RGBA, the channels in the network's order, then one of padding
 
 
