@@ -96,14 +96,10 @@ static int check_equalization(const struct archive *a, const struct archive *b, 
                                                         : b->values[b->equalized[i].value].name);
 }
 
-/* Without the equalized network beside the user's: its values are the last. */
+/* Without the equalized network beside the user's. */
 static void forget_equalization(struct archive *archive)
 {
-    size_t n = archive->n_values;
-
-    for (size_t i = 0; archive->is_equalized_apart && i < archive->n_equalized; i++)
-        n = archive->equalized[i].beside < n ? archive->equalized[i].beside : n;
-    archive_keep_values(archive, n);
+    archive_keep_values(archive, archive_own_values(archive));
     archive->n_equalized = 0;
     archive->is_equalized_apart = false;
 }

@@ -151,6 +151,8 @@ int archive_read(const char *path, struct archive *archive, struct error *err);
 int archive_read_digest(const char *path, struct archive *archive, char hex[SHA256_HEX_BYTES], struct error *err);
 void archive_fini(struct archive *archive); /* frees what archive_read made; may be called on {0} */
 void archive_target_fini(struct archive_target *target);
+/* How many values are the user's network's: those of an equalized one beside it are the last. */
+size_t archive_own_values(const struct archive *archive);
 /* Lets go of the values from `n` on, which no target has decided about. Of what archive_read made. */
 void archive_keep_values(struct archive *archive, size_t n);
 

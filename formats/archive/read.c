@@ -279,6 +279,15 @@ static void value_fini(struct archive_value *value)
     free(value->range_counts);
 }
 
+size_t archive_own_values(const struct archive *archive)
+{
+    size_t n = archive->n_values;
+
+    for (size_t i = 0; archive->is_equalized_apart && i < archive->n_equalized; i++)
+        n = archive->equalized[i].beside < n ? archive->equalized[i].beside : n;
+    return n;
+}
+
 void archive_keep_values(struct archive *archive, size_t n)
 {
     for (size_t p = 0; p < archive->n_parts; p++)

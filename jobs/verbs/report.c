@@ -55,10 +55,12 @@ static int read_percentile(const struct archive *archive, double *percentile, st
 /* Lends the archive's values to the page. */
 static int fill(const struct archive *archive, struct page *page, struct error *err)
 {
-    page->values = memory_create(archive->n_values, sizeof *page->values, "a report", err);
+    size_t n = archive_own_values(archive);
+
+    page->values = memory_create(n, sizeof *page->values, "a report", err);
     if (page->values == NULL)
         return -1;
-    for (size_t i = 0; i < archive->n_values; i++)
+    for (size_t i = 0; i < n; i++)
         if (archive->values[i].histogram.bins > 0)
             page->values[page->n_values++] =
                 (struct page_value){archive->values[i].name, &archive->values[i].histogram};
