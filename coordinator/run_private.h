@@ -124,8 +124,8 @@ struct record_reader {
 int record_reader_init(struct record_reader *reader, const struct run *run, struct error *err);
 void record_reader_fini(struct record_reader *reader);
 /* Do records of the calibration set hold anything but bytes? Where there are data, its first record that can be read
- * tells; where there are none, the request: arrays may unless it says that they are uint8. EX_IOERR, EX_NOINPUT: the
- * dataset is gone; EX_OSERR. */
+ * tells; where there are none, the request: arrays may unless it says that they are uint8, and so may what it does not
+ * name. EX_IOERR, EX_NOINPUT: the dataset is gone; EX_OSERR. */
 int run_may_be_reals(const struct run *run, bool *may_be, struct error *err);
 
 /* --- run_models.c --- */

@@ -120,7 +120,7 @@ static bool may_hold_reals(const struct dataset_request *all)
     const struct dataset_request *q = all->n_inputs > 0 ? &all->inputs[0].request : all;
     struct error ignored = {0};
     const struct record_kind *kind = q->kind == NULL ? NULL : record_kind_find(q->kind, &ignored);
-    bool is_array = kind != NULL && (kind->takes & DATASET_LAYOUT) != 0 && (kind->takes & DATASET_ORIENTATION) == 0;
+    bool is_array = kind == NULL || ((kind->takes & DATASET_LAYOUT) != 0 && (kind->takes & DATASET_ORIENTATION) == 0);
 
     return is_array && (q->dtype == NULL || strcmp(q->dtype->name, "uint8") != 0);
 }
