@@ -95,12 +95,12 @@ static int name_pending(struct pending *pending, const char *folder, const char 
     return length < (int)sizeof pending->path ? 0 : -1;
 }
 
-/* Starts a file: returns a descriptor of its empty temporary, or -1. */
 void output_keep_files(struct output *output)
 {
     output->keeps_files = true;
 }
 
+/* Starts a file: returns a descriptor of its empty temporary, or -1. */
 static int begin(struct output *output, const char *name, struct error *err)
 {
     struct pending *pending = &output->pending;

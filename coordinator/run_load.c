@@ -55,7 +55,11 @@ int run_open_datasets(struct run *run, struct error *err)
 int run_import_model(struct run *run, struct error *err)
 {
     const struct run_request *q = run->request;
+    const struct importer *importer = model_importer(q->model.file, err);
 
+    if (importer == NULL)
+        return -1;
+    run->importer = importer->name;
     run->graph = model_import(&q->model, err);
     if (run->graph == NULL || graph_normalise(run->graph, err) != 0)
         return -1;

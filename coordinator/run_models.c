@@ -73,6 +73,7 @@ static int write_dealt(struct run *run, const int *writer, const struct emit_rec
                              .settings = &run->request->target_settings,
                              .percentile = run->request->calibration.percentile,
                              .model = &run->request->model,
+                             .importer = run->importer,
                              .records_of_calibration = records};
 
     if (run_may_be_reals(run, &info.may_be_reals, err) != 0)

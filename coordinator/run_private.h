@@ -47,6 +47,7 @@ struct run {
         struct graph *graph;
         struct plan *plan;
     } ready[RUN_MAX_TARGETS];
+    const char *importer;                                           /* name of the one that read the model */
     char model[65], measurement[65], statistics[65], decisions[65]; /* fingerprints */
     char probe[65];                                                 /* measure_probe's digest */
     bool may_reuse; /* the folder has an archive of these statistics: of another job, or of this one with files missing

@@ -56,6 +56,7 @@ struct emit_info {           /* what goes into a model's free-form metadata; not
     const struct target_settings *settings;            /* NULL: nothing is set */
     double percentile;                                 /* of the method `percentile` */
     const struct model_request *model;                 /* where the graph came from; NULL: unknown */
+    const char *importer;                              /* name of the one that read it; NULL: unknown */
     const struct emit_records *records_of_calibration; /* NULL: there are no data */
 };
 

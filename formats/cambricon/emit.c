@@ -73,10 +73,7 @@ static int try_flow(const struct cambricon *c, const char *flow,
 /* The network came out of a TensorFlow file: its users have the vendor's TensorFlow. */
 static bool is_from_tensorflow(const struct cambricon *c)
 {
-    const struct importer *importer =
-        c->info->model == NULL ? NULL : model_importer(c->info->model->file, &(struct error){0});
-
-    return importer != NULL && strcmp(importer->name, "tensorflow") == 0;
+    return c->info->importer != NULL && strcmp(c->info->importer, "tensorflow") == 0;
 }
 
 static int write_all(struct cambricon *c, struct error *err)
@@ -155,7 +152,7 @@ static const struct target_option options[] = {
 extern const struct target target_cambricon_mlu220, target_cambricon_mlu220_int16, target_cambricon_mlu270,
     target_cambricon_mlu270_int16;
 
-TARGET(mlu220, "cambricon-mlu220", "MLU220, int8: checkpoint and module for PyTorch, networks for Caffe");
+TARGET(mlu220, "cambricon-mlu220", "MLU220, int8: for PyTorch and Caffe, of TensorFlow graphs also for TensorFlow");
 TARGET(mlu220_int16, "cambricon-mlu220-int16", "MLU220, int16: as cambricon-mlu220");
-TARGET(mlu270, "cambricon-mlu270", "MLU270, int8: checkpoint and module for PyTorch, networks for Caffe");
+TARGET(mlu270, "cambricon-mlu270", "MLU270, int8: for PyTorch and Caffe, of TensorFlow graphs also for TensorFlow");
 TARGET(mlu270_int16, "cambricon-mlu270-int16", "MLU270, int16: as cambricon-mlu270");

@@ -1,4 +1,5 @@
-/* write_window.c — convolutions, pools and resizing in the words of opset 13; see write_ops.h. */
+/* write_window.c — convolutions, pools and resizing in the words of the opset that is written (11, 13, 21); see
+ * write_ops.h. */
 #include "formats/onnx/write_ops.h"
 
 #include <math.h>

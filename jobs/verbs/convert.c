@@ -46,15 +46,6 @@ static void base_of(const char *path, char *base, size_t size)
         *dot = '\0';
 }
 
-static void print_files(const struct output *output)
-{
-    const struct output_file *files;
-    size_t n = output_files(output, &files);
-
-    for (size_t i = 0; i < n; i++)
-        printf("%s/%s\n", output_folder(output), files[i].name);
-}
-
 /* Where the files go. */
 struct place {
     const char *folder, *base; /* the latter: their name without ending */
@@ -70,6 +61,25 @@ static struct output *open_place(const struct place *place, struct error *err)
     return output;
 }
 
+/* All files or none: the first of a format may be written when the second is found to be there already, or the disk to
+ * be full. What --force has replaced is gone; without it every file is new. Returns rc. */
+static int close_place(struct output *output, const struct place *place, int rc)
+{
+    const struct output_file *files;
+    size_t n = output == NULL ? 0 : output_files(output, &files);
+
+    for (size_t i = 0; i < n; i++) {
+        struct error why = {0};
+
+        if (rc == 0)
+            printf("%s/%s\n", output_folder(output), files[i].name);
+        else if (!place->force && output_remove(output, files[i].name, &why) != 0)
+            log_warning("%s", why.text);
+    }
+    output_close(output);
+    return rc;
+}
+
 static int convert_checkpoint(const char *file, const struct place *place, struct error *err)
 {
     struct torch_state *state = torch_read(file, err);
@@ -78,13 +88,10 @@ static int convert_checkpoint(const char *file, const struct place *place, struc
     int rc = -1;
 
     snprintf(name, sizeof name, "%s.pth", place->base);
-    if (output != NULL && torch_write_legacy(state->tensors, state->n, output, name, err) == 0) {
-        print_files(output);
-        rc = 0;
-    }
-    output_close(output);
+    if (output != NULL)
+        rc = torch_write_legacy(state->tensors, state->n, output, name, err);
     torch_destroy(state);
-    return rc;
+    return close_place(output, place, rc);
 }
 
 /* No calibration: the scales are in a record. */
@@ -100,11 +107,8 @@ static int convert_given(const char *file, const struct model_options *options, 
         rc = -1;
     if (rc == 0)
         rc = target->emit_given(&model, record, place->base, output, err);
-    if (rc == 0)
-        print_files(output);
-    output_close(output);
     arena_destroy(arena);
-    return rc;
+    return close_place(output, place, rc);
 }
 
 /* What a file that reads its own data says of it, for formats that have one. */
@@ -178,11 +182,8 @@ static int convert(const char *path, const struct model_options *model, const st
         output = open_place(place, err);
     if (output == NULL || write_model(graph, exporter, data, path, place->base, output, err) != 0)
         rc = -1;
-    if (rc == 0)
-        print_files(output);
-    output_close(output);
     graph_destroy(graph);
-    return rc;
+    return close_place(output, place, rc);
 }
 
 static int check_data_options(const struct data_options *data, const struct exporter *exporter, struct error *err)

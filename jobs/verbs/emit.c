@@ -7,9 +7,9 @@ struct emission {
     struct emit_request emit;
     const char *archive_path, *job_path; /* the latter NULL: no records */
     struct archive archive;
-    struct job *source;   /* what job_path holds: where the records lie */
+    struct job *source;   /* what job_path holds: where model and records lie */
     struct job *job;      /* the archive's, with what --set changes */
-    struct job *measured; /* the archive's as it was; NULL: no records */
+    struct job *measured; /* the archive's as it was; NULL: no records are shipped */
     struct option_list sets;
 };
 
@@ -35,6 +35,14 @@ static int read_source(struct emission *e, struct error *err)
     return 0;
 }
 
+static bool ships_records(const struct run_request *request)
+{
+    for (size_t i = 0; i < request->n_targets; i++)
+        if (request->targets[i]->ships_records)
+            return true;
+    return false;
+}
+
 static int read_files(struct emission *e, struct error *err)
 {
     struct emit_request as_it_was;
@@ -45,7 +53,7 @@ static int read_files(struct emission *e, struct error *err)
     as_it_was.n_sets = 0;
     if ((e->job = job_from_archive(&e->archive, &e->emit, err)) == NULL)
         return -1;
-    if (e->source == NULL)
+    if (e->source == NULL || !ships_records(job_request(e->job)))
         return 0;
     if ((e->measured = job_from_archive(&e->archive, &as_it_was, err)) == NULL)
         return -1;
@@ -66,14 +74,14 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
         {"output", 'o', OPTION_TEXT, &e.emit.output, "DIR", "folder for the models"},
         {"set", 0, OPTION_LIST, &e.sets, "KEY=VALUE", "another method or target, e.g. calibration.activations=kl"},
         {"job", 'j', OPTION_TEXT, &e.job_path, "JOB.yaml",
-         "the run's job, for targets that ship calibration records: from its dataset"},
+         "the run's job: its model, and for targets that ship calibration records its dataset"},
         {"force", 0, OPTION_FLAG, &force, NULL, "replace a finished output folder of another archive or job"},
         {0},
     };
     int rc = options_read(argc, argv, options, words, 1, &n_words, &wants_help, err);
 
     if (rc == 0 && wants_help)
-        return verb_help(comm, "emit ARCHIVE.h5 --model FILE --output DIR [options]",
+        return verb_help(comm, "emit ARCHIVE.h5 (--model FILE | --job JOB.yaml) --output DIR [options]",
                          "Decides and writes models again from the statistics of an archive: no data, no inference.\n"
                          "Without --set they are the bits of the run that wrote the archive.\n\n"
                          "Example: etalon emit out/resnet20/archive.h5 --model resnet20.onnx --output again \\\n"
@@ -82,7 +90,7 @@ static int run(const struct comm *comm, int argc, char **argv, struct error *err
     if (rc == 0 && n_words != 1)
         rc = error_set(err, EX_USAGE, "emit needs one archive");
     if (rc == 0 && ((e.emit.model == NULL && e.job_path == NULL) || e.emit.output == NULL))
-        rc = error_set(err, EX_USAGE, "emit needs %s", e.emit.output == NULL ? "--output" : "--model");
+        rc = error_set(err, EX_USAGE, "emit needs %s", e.emit.output == NULL ? "--output" : "--model or --job");
     e.archive_path = words[0];
     e.emit.sets = e.sets.items;
     e.emit.n_sets = e.sets.n;

@@ -41,7 +41,8 @@ struct zoo {
 };
 
 /* Reads ZOO.yaml; sets[0..n_sets) are for every job. EX_NOINPUT: the file, or a glob without files; EX_CONFIG
- * naming line and column, two jobs of one name, a key or value of the matrix that no job can be read with. */
+ * naming line and column, two jobs of one name, a key or value of the matrix that no job can be read with, whatever
+ * stands beside it. */
 struct zoo *zoo_read(const char *path, const char *const *sets, size_t n_sets, struct error *err);
 void zoo_destroy(struct zoo *zoo); /* NULL is allowed */
 

@@ -60,32 +60,48 @@ static bool can_be_read(const char *file, const struct yaml *defaults, const cha
     return job != NULL;
 }
 
-int zoo_matrix_try(struct schema *r, struct zoo_matrix *matrix, const char *file, const struct yaml *defaults,
-                   const char *const *sets, size_t n_sets)
+/* No job can be read at this place: which of its values cannot stand alone, where the job can without any? */
+static int find_culprits(struct schema *r, struct zoo_matrix *matrix, const size_t *place, const struct zoo_job *job,
+                         size_t first, const struct yaml *defaults, const char *text)
 {
-    const char **more = NULL;
+    size_t n = job->n_sets - matrix->n_axes;
+    const char **sets = arena_create_array(r->arena, n + 1, sizeof *sets, r->err);
+    struct error why = {0};
 
+    if (sets == NULL)
+        return -1;
+    memcpy(sets, job->sets, first * sizeof *sets);
+    memcpy(sets + first, job->sets + first + matrix->n_axes, (n - first) * sizeof *sets);
+    if (!can_be_read(job->file, defaults, sets, n, &why))
+        return 0; /* it will fail alone */
+    memmove(sets + first + 1, sets + first, (n - first) * sizeof *sets);
     for (size_t a = 0; a < matrix->n_axes; a++) {
-        for (size_t v = 0; v < matrix->axes[a].n; v++) {
-            struct zoo_value *value = &matrix->axes[a].values[v];
-            struct error why = {0};
+        struct zoo_value *value = &matrix->axes[a].values[place[a]];
 
-            if (value->is_good)
-                continue;
-            if (more == NULL) {
-                if (!can_be_read(file, defaults, sets, n_sets, &why))
-                    return 0; /* it will fail alone */
-                if ((more = arena_create_array(r->arena, n_sets + 1, sizeof *more, r->err)) == NULL)
-                    return -1;
-                memcpy(more + 1, sets, n_sets * sizeof *more);
-            }
-            more[0] = value->set;
-            value->is_good = can_be_read(file, defaults, more, n_sets + 1, &why);
-            if (!value->is_good && value->why == NULL &&
-                (value->why = arena_copy_string(r->arena, why.text, r->err)) == NULL)
-                return -1;
-        }
+        if (value->is_good || value->why != NULL)
+            continue;
+        sets[first] = value->set;
+        value->is_good = can_be_read(job->file, defaults, sets, n + 1, &why);
+        if (!value->is_good && (value->why = arena_copy_string(r->arena, text, r->err)) == NULL)
+            return -1;
     }
+    return 0;
+}
+
+int zoo_matrix_try(struct schema *r, struct zoo_matrix *matrix, const size_t *place, const struct zoo_job *job,
+                   size_t first, const struct yaml *defaults)
+{
+    struct error why = {0};
+    bool are_good = true;
+
+    for (size_t a = 0; a < matrix->n_axes; a++)
+        are_good = are_good && matrix->axes[a].values[place[a]].is_good;
+    if (are_good)
+        return 0;
+    if (!can_be_read(job->file, defaults, job->sets, job->n_sets, &why))
+        return find_culprits(r, matrix, place, job, first, defaults, why.text);
+    for (size_t a = 0; a < matrix->n_axes; a++)
+        matrix->axes[a].values[place[a]].is_good = true;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #define ETALON_ZOO_MATRIX_H
 
 #include "jobs/schema.h"
+#include "jobs/zoo/zoo.h"
 
 enum { ZOO_MAX_AXES = 8 };
 
@@ -11,8 +12,8 @@ struct zoo_value {
     const struct yaml *node;
     const char *set;  /* "key=value" */
     const char *name; /* what it adds to the name of a job */
-    const char *why;  /* the first job that could be read but for it says this; NULL: none was asked yet */
-    bool is_good;     /* some job can be read with it */
+    const char *why;  /* what the first job says for which it is suspect; NULL: none was */
+    bool is_good;     /* some job can be read with it, at its place or alone */
 };
 
 struct zoo_axis {
@@ -29,10 +30,12 @@ struct zoo_matrix {
 /* From what stands under `matrix:`; NULL: nothing. Lives in the schema's arena. EX_CONFIG with line and column. */
 int zoo_matrix_read(struct schema *r, const struct yaml *node, struct zoo_matrix *matrix);
 
-/* Reads the job of a file with sets[0..n_sets), and, if that can be read, once more with each value that no job could
- * be read with so far: a word that is wrong everywhere is the zoo's fault, not that of its jobs. EX_OSERR. */
-int zoo_matrix_try(struct schema *r, struct zoo_matrix *matrix, const char *file, const struct yaml *defaults,
-                   const char *const *sets, size_t n_sets);
+/* Tries the job at one place of the matrix (place[a] of axis a), whose values are sets[first..first + n_axes), unless
+ * all of them are known to be good. Values may need each other, so they are judged where they stand together; one that
+ * is wrong everywhere is the zoo's fault, not that of its jobs: where no job can be read at the place, but one could
+ * without the matrix, those are suspect with which alone it cannot. EX_OSERR. */
+int zoo_matrix_try(struct schema *r, struct zoo_matrix *matrix, const size_t *place, const struct zoo_job *job,
+                   size_t first, const struct yaml *defaults);
 /* After all jobs: EX_CONFIG naming line and column of the first key or value that none could be read with. */
 int zoo_matrix_check(const struct schema *r, const struct zoo_matrix *matrix);
 

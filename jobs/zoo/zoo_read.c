@@ -185,8 +185,8 @@ static const char **own_sets(struct schema *r, const struct entry *entry, size_t
 static int make_job(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file,
                     const size_t *place)
 {
-    const struct zoo_matrix *matrix = &plan->matrix;
-    size_t n;
+    struct zoo_matrix *matrix = &plan->matrix;
+    size_t n, n_own;
     const char **sets = own_sets(r, entry, matrix->n_axes + plan->n_sets + 1, &n);
     const char *name = entry->name != NULL ? entry->name : name_of(r, file);
     struct zoo_job job = {.file = file, .sets = sets, .gates = entry->gates};
@@ -194,6 +194,7 @@ static int make_job(struct schema *r, struct zoo_plan *plan, const struct entry 
 
     if (sets == NULL || name == NULL)
         return -1;
+    n_own = n;
     for (size_t a = 0; a < matrix->n_axes; a++) {
         const struct zoo_value *value = &matrix->axes[a].values[place[a]];
 
@@ -208,28 +209,15 @@ static int make_job(struct schema *r, struct zoo_plan *plan, const struct entry 
     if (output.text == NULL || (sets[n++] = schema_set(r, "output", &output)) == NULL)
         return -1;
     job.n_sets = n;
-    return add_job(r, plan, &job);
-}
-
-static int try_matrix(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file)
-{
-    size_t n;
-    const char **sets = own_sets(r, entry, plan->n_sets + 1, &n);
-
-    if (sets == NULL)
+    if (zoo_matrix_try(r, matrix, place, &job, n_own, plan->zoo->defaults) != 0)
         return -1;
-    for (size_t i = 0; i < plan->n_sets; i++)
-        sets[n++] = plan->sets[i];
-    sets[n++] = "output=.";
-    return zoo_matrix_try(r, &plan->matrix, file, plan->zoo->defaults, sets, n);
+    return add_job(r, plan, &job);
 }
 
 static int make_jobs(struct schema *r, struct zoo_plan *plan, const struct entry *entry, const char *file)
 {
     size_t place[ZOO_MAX_AXES] = {0};
 
-    if (try_matrix(r, plan, entry, file) != 0)
-        return -1;
     for (;;) {
         size_t a = plan->matrix.n_axes;
 

@@ -94,6 +94,18 @@ expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice"
 expect 73 "twice/demo.onnx: exists; use --force to replace it" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice" --batch 4
 expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to tnn -o "$scratch/twice" # other files beside it
 expect 0 "" "$ETALON" convert "$demo/demo.onnx" --to onnx -o "$scratch/twice" --batch 4 --force
+# of a format with several files all are new, or none is written
+for format in caffe tnn fp32umodel; do
+  to $format "$scratch/pair" "$demo/demo.onnx"
+  for file in "$scratch"/pair/*; do
+    mkdir "$scratch/one"
+    cp "$file" "$scratch/one"
+    expect 73 "${file##*/}: exists; use --force to replace it" "$ETALON" convert "$demo/demo.onnx" --to $format -o "$scratch/one" --name net
+    [ "$(ls -A "$scratch/one")" = "${file##*/}" ] || fail "$format: written beside the old ${file##*/}: $(ls -A "$scratch/one")"
+    rm -r "$scratch/one"
+  done
+  rm -r "$scratch/pair"
+done
 printf 'layer { name: "data" type: "Input" top: "data" }\nlayer { name: "r" type: "ReLU" bottom: "data" top: "r" }\n' \
   >"$scratch/open.prototxt"
 expect 65 'does not tell the shape of "data": give it, 1 x C x H x W with numbers for the letters, under --input' \

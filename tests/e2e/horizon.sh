@@ -71,6 +71,8 @@ expect 65 "preprocess, or how the dataset is read, is not that of the archive" "
   --job "$scratch/nv13.yaml" -o "$scratch/x"
 mv "$scratch/pictures" "$scratch/gone"
 expect 66 "pictures: cannot be opened" with_job nv12 x
+expect 0 "" with_job nv12 tables --set targets=[onnx-qdq] --set calibration.bias_correction=analytic # which ships no records: the job tells the model only
+expect 64 "emit needs --model or --job" "$ETALON" emit "$scratch/nv12/archive.h5" -o "$scratch/x"
 mv "$scratch/gone" "$scratch/pictures"
 [ ! -e "$scratch/x" ] || fail "a refused emit has left a folder"
 echo "ok: tensors from an archive and its job"

@@ -251,6 +251,14 @@ sed '/^  - nets/d; s|^  - {file.*|  - some/?.yaml|; s|^output:.*|output: some/ni
   zoo.yaml >some.yaml
 expect 78 "1 job of the zoo failed" "$ETALON" zoo some.yaml
 says "1 calibrated, 0 unchanged, 1 failed; 0 gates failed"
+# Values that stand together only are good; beside a wrong one they are not its victims.
+pair() { sed "/^  - nets/d; s|^output:.*|output: pair|; s|^  targets:.*|  targets: [horizon-j6]|
+  s|^  calibration.activations: .*|  target_options.horizon-j6.compile_mode: [balance]\n  target_options.horizon-j6.balance_factor: [$1]|" zoo.yaml >pair.yaml; }
+pair "10, 50"
+expect 0 "" "$ETALON" zoo pair.yaml
+says "2 calibrated, 0 unchanged, 0 failed; 0 gates failed"
+pair "10, 500"
+expect 78 'pair.yaml: line 11, column 50: matrix: no job can be read with target_options.horizon-j6.balance_factor="500": ' "$ETALON" zoo pair.yaml
 printf 'jobs: []\noutput: night\n' >bad.yaml
 expect 78 "expected one job at least" "$ETALON" zoo bad.yaml
 printf 'jobs: [single.yaml, ./single.yaml]\noutput: night\n' >bad.yaml
