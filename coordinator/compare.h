@@ -39,12 +39,15 @@ struct compared_value { /* a value that both archives have counted */
 
 struct compared_decision { /* a value that a target computes in integers, before or after */
     const char *value;
-    double moved; /* |after - before| / before, of the threshold; 0 where one is missing */
+    /* |after - before| / before, of the threshold; where the zero point is another one, also of either end beside the
+     * threshold before. 0 where one is missing. */
+    double moved;
     struct compared_choice {
         bool is_there;
         float threshold, scale;
         const char *method;
-        double sqnr_db; /* NaN: not known */
+        double sqnr_db;               /* NaN: not known */
+        double zero_point, low, high; /* and the reals of the outermost codes; NaN: not known */
     } at[COMPARE_SIDES];
 };
 

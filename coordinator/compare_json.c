@@ -55,9 +55,9 @@ static json_t *choice(const struct compared_choice *choice)
 {
     if (!choice->is_there)
         return json_null();
-    return json_pack("{s:o, s:o, s:o, s:o}", "threshold", number((double)choice->threshold), "scale",
-                     number((double)choice->scale), "method", json_text(choice->method), "sqnr_db",
-                     number(choice->sqnr_db));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "threshold", number((double)choice->threshold), "scale",
+                     number((double)choice->scale), "zero_point", number(choice->zero_point), "method",
+                     json_text(choice->method), "sqnr_db", number(choice->sqnr_db));
 }
 
 static json_t *decisions(const struct compared_target *t)

@@ -124,11 +124,17 @@ static void print_list(const char *what, const char *const *names, size_t n, siz
     print_rest(n, rows, out);
 }
 
+/* One that is not known may be the same. */
+static bool has_other_zero(const struct compared_decision *d)
+{
+    return fabs(d->at[BEFORE].zero_point - d->at[AFTER].zero_point) > 0;
+}
+
 static bool is_changed(const struct compared_decision *d)
 {
     const struct compared_choice *a = &d->at[BEFORE], *b = &d->at[AFTER];
 
-    return !a->is_there || !b->is_there || a->threshold != b->threshold || a->scale != b->scale ||
+    return !a->is_there || !b->is_there || a->threshold != b->threshold || a->scale != b->scale || has_other_zero(d) ||
            strcmp(a->method, b->method) != 0;
 }
 
@@ -141,7 +147,6 @@ static void print_methods(const char *before, const char *after, FILE *out)
         fputs(" -> ", out);
         printable_print(after, out);
     }
-    fputc('\n', out);
 }
 
 static void print_decision(const struct compared_decision *d, FILE *out)
@@ -155,6 +160,7 @@ static void print_decision(const struct compared_decision *d, FILE *out)
         fprintf(out, " %10s  threshold %.6g, scale %.6g", a->is_there ? "lost" : "new", (double)one->threshold,
                 (double)one->scale);
         print_methods(one->method, one->method, out);
+        fputc('\n', out);
         return;
     }
     fprintf(out, " %9.2f%%  %10.5g -> %8.5g  %10.4g -> %8.4g", 100 * d->moved, (double)a->threshold,
@@ -164,6 +170,9 @@ static void print_decision(const struct compared_decision *d, FILE *out)
     else
         fprintf(out, "  %15s", "");
     print_methods(a->method, b->method, out);
+    if (has_other_zero(d))
+        fprintf(out, ", zero %.0f -> %.0f", a->zero_point, b->zero_point);
+    fputc('\n', out);
 }
 
 static void print_target(const struct compared_target *t, size_t rows, FILE *out)

@@ -32,6 +32,14 @@ static const struct archive_target *find_archived(const struct compare_side *sid
     return NULL;
 }
 
+/* The reals of the outermost codes; NaN in, NaN out. */
+static void set_codes(struct compared_choice *choice, double zero_point, double lo, double hi)
+{
+    choice->zero_point = zero_point;
+    choice->low = (lo - zero_point) * (double)choice->scale;
+    choice->high = (hi - zero_point) * (double)choice->scale;
+}
+
 static int list_archived(const struct archive *archive, const struct archive_target *target, struct arena *arena,
                          struct side_decision **out, size_t *n, struct error *err)
 {
@@ -42,7 +50,12 @@ static int list_archived(const struct archive *archive, const struct archive_tar
         const struct archive_decision *d = &target->decisions[*n];
 
         (*out)[*n] = (struct side_decision){archive->values[d->value].name,
-                                            {true, d->threshold, d->scale, d->method, d->sqnr_db}};
+                                            {.is_there = true,
+                                             .threshold = d->threshold,
+                                             .scale = d->scale,
+                                             .method = d->method,
+                                             .sqnr_db = d->sqnr_db}};
+        set_codes(&(*out)[*n].choice, d->zero_point, d->lo, d->hi);
     }
     return 0;
 }
@@ -58,12 +71,18 @@ static int list_reported(const json_t *layers, struct arena *arena, struct side_
         const json_t *layer = json_array_get(layers, i);
         const char *name = json_string_value(json_object_get(layer, "name"));
         const char *method = json_string_value(json_object_get(layer, "method"));
+        struct compared_choice *choice = &(*out)[*n].choice;
 
-        if (name != NULL && method != NULL && json_is_number(json_object_get(layer, "threshold")))
-            (*out)[(*n)++] = (struct side_decision){name,
-                                                    {true, (float)json_number_at(layer, "threshold"),
-                                                     (float)json_number_at(layer, "scale"), method,
-                                                     json_number_at(layer, "sqnr_db")}};
+        if (name == NULL || method == NULL || !json_is_number(json_object_get(layer, "threshold")))
+            continue;
+        (*out)[(*n)++].value = name;
+        *choice = (struct compared_choice){.is_there = true,
+                                           .threshold = (float)json_number_at(layer, "threshold"),
+                                           .scale = (float)json_number_at(layer, "scale"),
+                                           .method = method,
+                                           .sqnr_db = json_number_at(layer, "sqnr_db")};
+        set_codes(choice, json_number_at(layer, "zero_point"), json_number_at(layer, "lo"),
+                  json_number_at(layer, "hi"));
     }
     return 0;
 }
@@ -91,11 +110,23 @@ static int index_decisions(struct name_index *index, const struct side_decision 
     return 0;
 }
 
-static double movement(float before, float after)
+static double relative(double before, double after, double threshold)
 {
     if (before == after)
         return 0;
-    return before > 0 ? fabs((double)after - (double)before) / (double)before : INFINITY;
+    return threshold > 0 ? fabs(after - before) / threshold : INFINITY;
+}
+
+/* With another zero point one end may have moved, and the threshold, which is the other, not. */
+static double movement(const struct compared_choice *before, const struct compared_choice *after)
+{
+    double threshold = (double)before->threshold, moved = relative(threshold, (double)after->threshold, threshold);
+
+    if (before->zero_point == after->zero_point)
+        return moved;
+    /* fmax lets go what is not known */
+    return fmax(moved,
+                fmax(relative(before->low, after->low, threshold), relative(before->high, after->high, threshold)));
 }
 
 static bool is_in_both(const struct compared_decision *d)
@@ -135,7 +166,7 @@ static int match_decisions(struct comparison *c, struct compared_target *target,
         if (after == n[AFTER])
             continue;
         d->at[AFTER] = rows[AFTER][after].choice;
-        d->moved = movement(d->at[BEFORE].threshold, d->at[AFTER].threshold);
+        d->moved = movement(&d->at[BEFORE], &d->at[AFTER]);
     }
     for (size_t i = 0; i < n[AFTER]; i++)
         if (name_index_find(&places[BEFORE], rows[AFTER][i].value) == n[BEFORE]) {

@@ -160,7 +160,7 @@ static int only_layer(const struct plan *plan, const struct threshold_job *job)
 
 static bool can_fit(const struct plan *plan, const struct threshold_job *job, int n)
 {
-    return n != GRAPH_NONE && plan->graph->nodes[n].op != OP_DECONV && !job->is_per_channel &&
+    return n != GRAPH_NONE && plan->graph->nodes[n].op != OP_DECONV && !job->is_per_channel && !job->moves_zero &&
            job->given.threshold == 0 && job->range_counts == NULL;
 }
 

@@ -11,7 +11,10 @@ uint64_t plan_threshold_cost(const struct threshold_job *job)
 {
     if (job->range_counts != NULL)
         return RANGE_BINS;
-    return plan_threshold_is_given(job->method, job) ? 1 : job->n_histograms * job->histograms[0]->bins;
+    if (plan_threshold_is_given(job->method, job))
+        return 1;
+    /* Ends are searched for in as many look-ups as the threshold was: some rounds of 514 places, 255 each. */
+    return job->n_histograms * job->histograms[0]->bins * (job->moves_zero && job->method->searches_ends ? 2 : 1);
 }
 
 static void take(const struct zero_point_found *found, struct threshold_result *result)

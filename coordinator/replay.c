@@ -4,6 +4,7 @@
 #include "common/memory.h"
 #include "coordinator/plan_layer.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,21 +66,36 @@ void replay_destroy(struct replay *replay)
     free(replay);
 }
 
-/* The archive keeps a scale beside each threshold: they must be this profile's. A tool rounds both from one number;
- * where the zero point was moved, a search found both. */
-static int check_scale(const struct plan *plan, const struct threshold_job *job, const struct threshold_result *result,
-                       struct error *err)
+/* May these be codes around a zero point that a search moved? Then their threshold is where those of the longer side
+ * end, but for what rounds where the profile keeps reciprocals. */
+static bool may_be_moved(const struct plan *plan, const struct threshold_job *job, int32_t zero,
+                         const struct threshold_result *result)
+{
+    const struct code_range codes = {job->codes.lo, job->codes.hi, zero};
+    double end, threshold = (double)result->threshold;
+
+    if (!job->moves_zero || zero < codes.lo || zero > codes.hi || result->scale < FLT_MIN)
+        return false;
+    end = (double)result->scale * code_range_steps(codes);
+    return profile_kept_scale(plan->profile, result->scale) == result->scale &&
+           fabs(end - threshold) <= 0x1p-20 * threshold;
+}
+
+/* The archive keeps a scale beside each threshold, and a zero point: they must be this profile's. A tool rounds scale
+ * and threshold from one number. */
+static int check_codes(const struct plan *plan, const struct threshold_job *job, int32_t zero,
+                       const struct threshold_result *result, struct error *err)
 {
     const char *name = plan->graph->values[job->places[0].value].name;
-    int32_t zero = job->codes.zero_point + result->zero_moved;
-    float scale = result->scale;
+    float scale = result->threshold / (float)job->request.steps;
+    bool is_moved = zero != job->codes.zero_point;
 
-    if (zero < job->codes.lo || zero > job->codes.hi || !(scale > 0) || !isfinite(scale))
-        return error_set(err, EX_DATAERR, "value \"%s\": the target has no codes %d to %d of scale %g around %d", name,
-                         job->codes.lo, job->codes.hi, (double)scale, zero);
-    if (!plan->profile->is_tool_exact && result->zero_moved == 0)
-        scale = profile_kept_scale(plan->profile, result->threshold / (float)job->request.steps);
-    if (scale != result->scale)
+    if (!(result->scale > 0) || !isfinite(result->scale) || (is_moved && !may_be_moved(plan, job, zero, result)))
+        return error_set(err, EX_DATAERR,
+                         "value \"%s\": codes %d to %d of scale %g around %d, with a threshold of %g, are none of this "
+                         "target's: another version of it",
+                         name, job->codes.lo, job->codes.hi, (double)result->scale, zero, (double)result->threshold);
+    if (!is_moved && !plan->profile->is_tool_exact && profile_kept_scale(plan->profile, scale) != result->scale)
         return error_set(err, EX_DATAERR,
                          "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
                          name, (double)result->threshold, job->request.steps, (double)result->scale);
@@ -101,9 +117,10 @@ static int answer(const struct replay *replay, const struct plan *plan, const st
     threshold = place->n_channels > 0 ? place->channels[at.channel].threshold : place->decision->threshold;
     scale = place->n_channels > 0 ? place->channels[at.channel].scale : place->decision->scale;
     *result = (struct threshold_result){.threshold = threshold, .scale = scale};
-    if (job->moves_zero)
-        result->zero_moved = place->decision->zero_point - job->codes.zero_point;
-    return check_scale(plan, job, result, err);
+    if (check_codes(plan, job, place->decision->zero_point, result, err) != 0)
+        return -1;
+    result->zero_moved = place->decision->zero_point - job->codes.zero_point;
+    return 0;
 }
 
 int replay_thresholds(const struct replay *replay, const struct plan *plan, const struct threshold_job *jobs,

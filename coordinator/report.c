@@ -107,6 +107,11 @@ static int set_error(json_t *object, const struct plan_value *p, const struct va
            json_object_set_new(object, "used_codes", number(used_codes(p, e)));
 }
 
+static json_t *code(const struct plan_value *p, int32_t code)
+{
+    return p->is_quantized ? json_integer(code) : json_null();
+}
+
 /* Who makes a value, for people: the node's name and operator, or "input". */
 static json_t *layer(const struct report *report, const struct report_target *t, size_t v)
 {
@@ -115,12 +120,12 @@ static json_t *layer(const struct report *report, const struct report_target *t,
     const struct node *node = value->producer == GRAPH_NONE ? NULL : &report->graph->nodes[value->producer];
     const struct plan_node *w = node == NULL ? NULL : &t->plan->nodes[value->producer];
     json_t *object =
-        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o}", "name", json_text(value->name), "node",
+        json_pack("{s:o, s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o}", "name", json_text(value->name), "node",
                   json_text(node == NULL ? "" : node->name), "op", node == NULL ? "input" : op_name(node->op),
                   "threshold", p->is_quantized ? json_real((double)p->threshold[p->widest]) : json_null(), "method",
                   p->is_quantized ? p->method : "float", "scale",
                   p->is_quantized ? json_real((double)p->scale[p->widest]) : json_null(), "zero_point",
-                  p->is_quantized ? json_integer((json_int_t)p->codes.zero_point) : json_null());
+                  code(p, p->codes.zero_point), "lo", code(p, p->codes.lo), "hi", code(p, p->codes.hi));
     int rc = object == NULL;
 
     if (rc == 0 && p->n_scales > 1)

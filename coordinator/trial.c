@@ -3,8 +3,10 @@
 
 #include "common/memory.h"
 #include "coordinator/plan_vary.h"
+#include "coordinator/zero_point.h"
 
 #include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,20 +30,20 @@ static bool is_open(const struct threshold_job *job, const struct threshold_meth
 
 /* ---- candidates ---- */
 
-/* The largest magnitude that the group's values have shown: to keep more wins nothing. */
-static float largest_magnitude(const struct threshold_job *job)
+struct ends {
+    double low, high; /* magnitudes */
+};
+
+/* Of all that the group's values have shown. */
+static struct ends ends_of_values(const struct threshold_job *job)
 {
-    float largest = 0;
+    struct ends ends = {0, 0};
 
     for (size_t i = 0; i < job->n_histograms; i++) {
-        struct threshold_request request = job->request;
-        float limit;
-
-        request.histogram = job->histograms[i];
-        limit = threshold_limit(&request);
-        largest = limit > largest ? limit : largest;
+        ends.low = fmax(ends.low, -(double)job->histograms[i]->min);
+        ends.high = fmax(ends.high, (double)job->histograms[i]->max);
     }
-    return largest;
+    return ends;
 }
 
 static const struct plan_value *present(const struct trial *trial, const struct plan *plan)
@@ -55,12 +57,14 @@ static bool is_new(const struct trial *trial, const struct plan *plan, const str
     const struct plan_value *now = present(trial, plan);
 
     if (!(result->scale >= FLT_MIN) ||
-        (result->threshold == now->threshold[0] && profile_kept_scale(plan->profile, result->scale) == now->scale[0]))
+        (result->threshold == now->threshold[0] && profile_kept_scale(plan->profile, result->scale) == now->scale[0] &&
+         trial->job->codes.zero_point + result->zero_moved == now->codes.zero_point))
         return false;
     for (size_t i = 0; i < trial->n_candidates; i++) {
         const struct threshold_result *other = &trial->candidates[i].result;
 
-        if (other->threshold == result->threshold && other->scale == result->scale)
+        if (other->threshold == result->threshold && other->scale == result->scale &&
+            other->zero_moved == result->zero_moved)
             return false;
     }
     return true;
@@ -95,28 +99,35 @@ static int add_methods(struct trial *trial, const struct plan *plan, const char 
     return 0;
 }
 
-/* A zero point that was moved stays, and so zero is exact whatever the scale. */
-static struct threshold_result at_threshold(const struct trial *trial, const struct plan_value *now, float threshold)
+/* An end times a factor; to keep more than what was seen wins nothing. */
+static double moved_end(double end, double factor, double seen)
 {
-    int32_t moved = now->codes.zero_point - trial->job->codes.zero_point;
+    return factor > 1 && end * factor > seen ? fmax(seen, end) : end * factor;
+}
 
-    return (struct threshold_result){.threshold = threshold,
-                                     .scale = moved == 0 ? threshold / (float)trial->job->request.steps
-                                                         : now->scale[0] * (threshold / now->threshold[0]),
-                                     .zero_moved = moved};
+/* Where the zero point was moved, each end goes as far as its own side was seen, and the zero point follows. */
+static struct threshold_result at_factor(const struct trial *trial, const struct plan_value *now, double factor)
+{
+    const struct threshold_job *job = trial->job;
+    const struct ends seen = ends_of_values(job);
+    double most = job->request.is_unsigned ? seen.high : fmax(seen.low, seen.high), scale = (double)now->scale[0];
+    float threshold = (float)moved_end((double)now->threshold[0], factor, most);
+    struct zero_point_found found = {threshold, threshold / (float)job->request.steps, 0};
+
+    if (now->codes.zero_point != job->codes.zero_point) {
+        double low = moved_end(scale * (now->codes.zero_point - now->codes.lo), factor, seen.low);
+        double high = moved_end(scale * (now->codes.hi - now->codes.zero_point), factor, seen.high);
+
+        found = zero_point_of_ends(-low, high, job->codes, (float)fmax(low, high), job->request.steps);
+    }
+    return (struct threshold_result){.threshold = found.threshold, .scale = found.scale, .zero_moved = found.moved};
 }
 
 static int add_factors(struct trial *trial, const struct plan *plan, struct error *err)
 {
-    float now = present(trial, plan)->threshold[0], limit = largest_magnitude(trial->job);
-
     for (size_t i = 0; i < N_FACTORS; i++) {
-        float threshold = now * factors[i];
-        struct threshold_result result;
+        struct threshold_result result = at_factor(trial, present(trial, plan), (double)factors[i]);
 
-        if (factors[i] > 1 && threshold > limit)
-            threshold = limit > now ? limit : now;
-        result = at_threshold(trial, present(trial, plan), threshold);
         if (add_candidate(trial, plan, &result, err) != 0)
             return -1;
     }

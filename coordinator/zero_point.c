@@ -57,12 +57,11 @@ static struct zero_point_found found_of(struct grid grid, struct code_range code
 struct zero_point_found zero_point_of_ends(double low, double high, struct code_range codes, float threshold,
                                            int32_t steps)
 {
-    struct grid grid = finest_grid(-low, high, codes.hi - codes.lo);
-    double own = (double)threshold / steps;
+    const struct zero_point_found stays = {threshold, threshold / (float)steps, 0};
+    struct zero_point_found found = found_of(finest_grid(-low, high, codes.hi - codes.lo), codes);
 
-    if (is_worth_it(grid, codes, grid.step * grid.step, own * own))
-        return found_of(grid, codes);
-    return (struct zero_point_found){threshold, threshold / (float)steps, 0};
+    /* By more than a threshold's rounding. */
+    return found.moved != 0 && found.scale >= FLT_MIN && found.scale < stays.scale * (1 - 0x1p-16F) ? found : stays;
 }
 
 /* ---- squared errors ---- */

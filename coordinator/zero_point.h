@@ -34,8 +34,8 @@ struct zero_point_found {
  * method has it): otherwise files and arithmetic stay as simple as they are. EX_OSERR. */
 int zero_point_find(const struct zero_point_request *request, struct zero_point_found *found, struct error *err);
 
-/* The same of given ends, low <= 0 <= high, not both 0, without a histogram: the squares of steps stand in for errors.
- */
+/* Of given ends, low <= 0 <= high, not both 0: what they were is what counts, so the zero point moves wherever that
+ * makes steps smaller. Ends of codes of one scale give that scale and that zero point again. */
 struct zero_point_found zero_point_of_ends(double low, double high, struct code_range codes, float threshold,
                                            int32_t steps);
 

@@ -283,7 +283,8 @@ uint64_t simulator_code_use(struct simulator *s, int value, uint64_t *used)
 {
     const struct sim_value *v = &s->values[value];
     size_t last = (size_t)v->codes.all - 1, elements = v->elements * s->n_records;
-    bool has_low_end = v->codes.lowest < 0; /* else the lowest code is real zero */
+    /* else that code is real zero */
+    bool has_low_end = v->codes.lowest<0, has_high_end = v->codes.lowest + (int)last> 0;
     const void *codes;
     uint64_t n = 0;
 
@@ -292,12 +293,13 @@ uint64_t simulator_code_use(struct simulator *s, int value, uint64_t *used)
     codes = sim_codes_read(s, value);
     if (v->codes.are_bytes) {
         mark_used(codes, elements, used);
-        return count_byte(codes, elements, (uint8_t)last) + (has_low_end ? count_byte(codes, elements, 0) : 0);
+        return (has_high_end ? count_byte(codes, elements, (uint8_t)last) : 0) +
+               (has_low_end ? count_byte(codes, elements, 0) : 0);
     }
     for (size_t i = 0; i < elements; i++) {
         size_t code = code_index(v->codes, codes, i);
 
-        n += code == last || (code == 0 && has_low_end);
+        n += (code == last && has_high_end) || (code == 0 && has_low_end);
     }
     return n;
 }

@@ -35,8 +35,9 @@ const float *simulator_value(struct simulator *simulator, int value);
 /* Puts fp32 reals (plain, as simulator_value) in place of what the last step made, as codes where the value has them:
  * steps that read it then begin from fp32, and err by themselves alone. The value is alive. */
 void simulator_replace(struct simulator *simulator, int value, const float *reals);
-/* How many of its codes sit at the ends of the range, for `clipped`; 0 for float values. Sets the bits of `used` (of
- * 256) that stand for codes which occur, the lowest of the range first; only where a range has no more codes. */
+/* How many of its codes sit at ends of the range that are not real zero, for `clipped`; 0 for float values. Sets the
+ * bits of `used` (of 256) that stand for codes which occur, the lowest of the range first; only where a range has no
+ * more codes. */
 uint64_t simulator_code_use(struct simulator *simulator, int value, uint64_t *used);
 /* The codes themselves (relative to real zero: q - zero_point), plain order; NULL for float values. For tests. */
 const int16_t *simulator_codes(struct simulator *simulator, int value);

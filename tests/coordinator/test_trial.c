@@ -233,6 +233,57 @@ static void a_trial_judges_what_reads_its_values(void **state)
     end_net(&n);
 }
 
+/* Gives job `i` codes of all that lies above zero, and of a third as much below. */
+static void clip_low_end(struct net *n, size_t i, double *low, double *high)
+{
+    const struct threshold_job *job = &n->jobs[i];
+    int32_t moved = -64, above = job->codes.hi - job->codes.zero_point - moved;
+    float scale = job->histograms[0]->max / (float)above;
+
+    *low = (double)scale * (job->codes.zero_point + moved - job->codes.lo);
+    *high = (double)scale * above;
+    assert_true(job->n_histograms == 1 && -(double)job->histograms[0]->min > 1.25 * *low);
+    n->results[i] = (struct threshold_result){.threshold = (float)above * scale, .scale = scale, .zero_moved = moved};
+    decide_again(n);
+}
+
+static bool is_tried(const struct trials *trials, const struct threshold_job *job, double low, double high)
+{
+    for (size_t t = 0; t < trials->n; t++)
+        for (size_t c = 0; trials->list[t].job == job && c < trials->list[t].n_candidates; c++) {
+            const struct threshold_result *r = &trials->list[t].candidates[c].result;
+            double step = (double)r->scale, zero = job->codes.zero_point + r->zero_moved;
+
+            if (fabs((zero - job->codes.lo) * step - low) < 1.5 * step &&
+                fabs((job->codes.hi - zero) * step - high) < 1.5 * step)
+                return true;
+        }
+    return false;
+}
+
+static void each_end_is_tried_as_far_as_its_side_was_seen(void **state)
+{
+    struct net n;
+    struct trials trials;
+    struct error err;
+    size_t i = 0;
+    double low, high;
+
+    (void)state;
+    begin_net(&n, REQUANTIZE_RATIO, false);
+    while (i < n.n_jobs && !n.jobs[i].moves_zero)
+        i++;
+    assert_true(i < n.n_jobs);
+    clip_low_end(&n, i, &low, &high);
+    assert_succeeds(trials_init(&trials, n.s.plan, n.jobs, n.n_jobs, threshold_method_find("mse"), &err), err);
+    assert_true(is_tried(&trials, &n.jobs[i], 1.12 * low, high));
+    assert_true(is_tried(&trials, &n.jobs[i], 1.25 * low, high));
+    assert_true(is_tried(&trials, &n.jobs[i], 0.5 * low, 0.5 * high));
+    assert_false(is_tried(&trials, &n.jobs[i], 1.25 * low, 1.25 * high));
+    trials_fini(&trials);
+    end_net(&n);
+}
+
 /* Not even the seventh: each threshold that a candidate finds, and that the group does not have yet, is tried. */
 static void no_candidate_of_a_method_is_left_out(void **state)
 {
@@ -279,6 +330,7 @@ int main(void)
         cmocka_unit_test(a_varied_plan_is_the_one_that_its_thresholds_decide),
         cmocka_unit_test(a_part_computes_what_the_whole_does),
         cmocka_unit_test(a_trial_judges_what_reads_its_values),
+        cmocka_unit_test(each_end_is_tried_as_far_as_its_side_was_seen),
         cmocka_unit_test(no_candidate_of_a_method_is_left_out),
     };
 

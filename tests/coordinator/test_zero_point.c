@@ -142,7 +142,7 @@ static void values_of_one_sign_have_all_codes_and_even_ones_the_middle(void **st
     static const struct {
         double low, high;
         int32_t zero_point;
-    } rows[] = {{0, 5, 0}, {-5, 0, 255}, {-5, 5, 128}, {-5, 4.9, 128}, {-1, 254, 1}, {-1, 2, 85}, {-0.001, 5, 1}};
+    } rows[] = {{0, 5, 0}, {-5, 0, 255}, {-5, 5, 128}, {-5, 4.9, 129}, {-1, 254, 1}, {-1, 2, 85}, {-0.001, 5, 1}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -151,6 +151,37 @@ static void values_of_one_sign_have_all_codes_and_even_ones_the_middle(void **st
 
         assert_int_equal(uint8_codes.zero_point + found.moved, rows[i].zero_point);
         assert_true(found.scale <= threshold / STEPS);
+    }
+}
+
+/* Other tools' files: what they say comes out again. */
+static void given_codes_are_found_again(void **state)
+{
+    (void)state;
+    draw_state = 20240229;
+    for (int32_t zero = 0; zero <= 255; zero++)
+        for (int i = 0; i < 20; i++) {
+            struct code_range codes = {0, 255, zero};
+            float scale = (float)ldexp(draw_uniform(1, 2), (int)draw_below(40) - 20);
+            float threshold = (float)code_range_steps(codes) * scale;
+            struct zero_point_found found =
+                zero_point_of_ends(-zero * (double)scale, (255 - zero) * (double)scale, uint8_codes, threshold, STEPS);
+
+            assert_int_equal(uint8_codes.zero_point + found.moved, zero);
+            assert_true(found.threshold == threshold);
+            assert_true(found.scale == (found.moved == 0 ? threshold / STEPS : scale));
+        }
+}
+
+/* 255 codes as of int8 without -128 are even: the 256th moves nothing. */
+static void even_codes_stay_in_the_middle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        float scale = (float)draw_uniform(0.5, 2), threshold = STEPS * scale;
+        double end = STEPS * (double)scale;
+
+        assert_int_equal(zero_point_of_ends(-end, end, uint8_codes, threshold, STEPS).moved, 0);
     }
 }
 
@@ -240,6 +271,8 @@ int main(void)
         cmocka_unit_test(a_moved_zero_point_clips_no_more_and_errs_less),
         cmocka_unit_test(searched_ends_err_no_more_than_those_of_the_threshold),
         cmocka_unit_test(values_of_one_sign_have_all_codes_and_even_ones_the_middle),
+        cmocka_unit_test(given_codes_are_found_again),
+        cmocka_unit_test(even_codes_stay_in_the_middle),
         cmocka_unit_test(scaled_values_have_scaled_codes),
         cmocka_unit_test(an_end_too_small_beside_the_other_has_one_code),
         cmocka_unit_test(nothing_moves_for_want_of_values),

@@ -53,11 +53,16 @@ for name, target in folder["targets"].items():
         layers = {layer["name"]: layer for layer in run["targets"][name]["layers"] if layer["method"] != "float"}
         assert len(layers) == len(rows)
         for row in rows:
-            for key in ("threshold", "scale", "method"):
+            for key in ("threshold", "scale", "zero_point", "method"):
                 assert row[side][key] == layers[row["name"]][key], (row, layers[row["name"]])
             assert abs(row[side]["sqnr_db"] - layers[row["name"]]["sqnr_db"]) < 1e-6
+    codes = {layer["name"]: (layer["lo"], layer["hi"]) for layer in runs["before"]["targets"][name]["layers"]}
     for row in rows:
-        assert abs(row["moved"] - abs(row["after"]["threshold"] / row["before"]["threshold"] - 1)) < 1e-6
+        before, after = row["before"], row["after"]
+        ends = [(before["threshold"], after["threshold"])]
+        if before["zero_point"] != after["zero_point"]:
+            ends += [[(c - side["zero_point"]) * side["scale"] for side in (before, after)] for c in codes[row["name"]]]
+        assert abs(row["moved"] - max(abs(b - a) for a, b in ends) / before["threshold"]) < 1e-6
     for ours, theirs in zip(rows, archive["targets"][name]["values"]):
         assert ours == theirs
 for metric in folder["metrics"]:
@@ -67,6 +72,21 @@ for metric in folder["metrics"]:
 assert {m["name"] for m in folder["metrics"]} == {"top1", "top5", "agreement", "sqnr_db"}
 CHECK
 echo "ok: archives, reports and folders"
+
+# --- a zero point alone: one end has moved
+"$PYTHON" - <<'REPORT' || fail "a moved zero point"
+import json
+report = json.load(open("before/report.json"))
+layer = next(l for l in report["targets"]["onnx-qdq"]["layers"] if l["zero_point"] == 128)
+layer["zero_point"] = 64
+json.dump(report, open("zero.json", "w"))
+REPORT
+expect 1 "1 of 1 gates failed" "$ETALON" compare before/report.json zero.json --fail-above 0.5
+grep -qE "^target onnx-qdq: 1 of [0-9]+ values changed" stdout || { cat stdout >&2; fail "the value with another zero point"; }
+grep -qE " 50\.39%.*, zero 128 -> 64$" stdout || { cat stdout >&2; fail "another zero point"; }
+grep -qE "^gate threshold: failed: 0\.503937, limit 0\.5" stdout || { cat stdout >&2; fail "its gate"; }
+says "^gate threshold: passed" "$ETALON" compare before/report.json zero.json --fail-above 0.51
+echo "ok: zero points"
 
 # --- other records: distributions have moved by what their histograms say
 "$ETALON" compare before fewer --json >fewer.json || fail "fewer"

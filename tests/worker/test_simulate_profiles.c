@@ -3,6 +3,7 @@
  *
  * Profiles are those of the targets, and one of each form of requantization with each rounding.
  */
+#include "worker/metrics.h"
 #include "worker/simulate.h"
 
 #include "common/memory.h"
@@ -36,6 +37,19 @@ struct setting {
     float inputs[2][RECORDS * MAX_ELEMENTS];
 };
 
+/* Any code, and often one of the outermost, which pads and saturation then share. */
+static int32_t draw_zero_point(struct code_range codes)
+{
+    switch (draw_below(4)) {
+    case 0:
+        return codes.lo;
+    case 1:
+        return codes.hi;
+    default:
+        return codes.lo + (int32_t)draw_below((size_t)(codes.hi - codes.lo) + 1);
+    }
+}
+
 static void quantize_value(struct setting *s, int v, double scale)
 {
     struct plan_value *p = &s->plan->values[v];
@@ -44,7 +58,7 @@ static void quantize_value(struct setting *s, int v, double scale)
     p->is_quantized = true;
     p->codes = is_unsigned ? s->profile->unsigned_codes : s->profile->signed_codes;
     if (s->profile->affine_activations)
-        p->codes.zero_point = p->codes.lo + (int32_t)draw_below((size_t)(p->codes.hi - p->codes.lo) + 1);
+        p->codes.zero_point = draw_zero_point(p->codes);
     p->n_scales = 1;
     p->scale = arena_create_array(s->plan->arena, 1, sizeof *p->scale, NULL);
     p->scale[0] = (float)scale;
@@ -110,6 +124,22 @@ static void quantize_node(struct setting *s)
     s->plan->nodes[0].is_quantized = !s->profile->keeps_reals || (s->profile->quantized_ops >> s->node->op & 1) != 0;
 }
 
+/* Real zero is nowhere clipped, whichever code it is. */
+static void check_code_use(struct setting *s)
+{
+    const struct code_range codes = s->plan->values[s->y].codes;
+    size_t n = RECORDS * (size_t)shape_elements(&s->graph->values[s->y].shape);
+    uint64_t used[METRICS_CODES / 64] = {0}, clipped = 0, found = simulator_code_use(s->simulator, s->y, used);
+
+    for (size_t i = 0; s->codes != NULL && i < n; i++) {
+        int32_t code = s->codes[i] + codes.zero_point;
+
+        clipped += s->codes[i] != 0 && (code == codes.lo || code == codes.hi);
+    }
+    if (s->codes != NULL)
+        assert_int_equal(found, clipped);
+}
+
 static void run(struct setting *s)
 {
     const float *inputs[] = {s->inputs[0], s->inputs[1]};
@@ -128,6 +158,7 @@ static void run(struct setting *s)
     assert_succeeds(simulator_step(s->simulator, 0, &err), err);
     s->codes = simulator_codes(s->simulator, s->y);
     s->reals = simulator_value(s->simulator, s->y);
+    check_code_use(s);
 }
 
 static void end(struct setting *s)
