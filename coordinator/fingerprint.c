@@ -217,7 +217,7 @@ static void add_settings(struct sha256 *state, const struct target_settings *set
 }
 
 int fingerprint_target(const struct run_request *q, const char *statistics, const struct target *target,
-                       bool is_equalized_apart, char hex[65], struct error *err)
+                       bool is_equalized_apart, bool rounds_by_output, char hex[65], struct error *err)
 {
     const struct profile *profile = target_profile(target, &q->target_settings);
     struct sha256 *state = sha256_create(err);
@@ -230,7 +230,7 @@ int fingerprint_target(const struct run_request *q, const char *statistics, cons
         q->calibration.percentile, (int)q->calibration.bias_correction);
     if (is_equalized_apart)
         add(state, "equalized apart 1\n");
-    if (run_rounds_by_output(q, profile))
+    if (rounds_by_output)
         add(state, "rounding output 1\n");
     if (q->calibration.refine > 0)
         add(state, "refine %u 1\n", q->calibration.refine);
@@ -277,9 +277,10 @@ int fingerprint_decisions(const struct run_request *q, const char *statistics, s
             rc = add_segmentation(state, q, err);
     }
     for (size_t i = 0; rc == 0 && i < q->n_targets; i++) {
-        bool equalizes = run_equalizes(q, target_profile(q->targets[i], &q->target_settings));
+        const struct profile *profile = target_profile(q->targets[i], &q->target_settings);
 
-        rc = fingerprint_target(q, statistics, q->targets[i], equalizes, digest, err);
+        rc = fingerprint_target(q, statistics, q->targets[i], run_equalizes(q, profile),
+                                run_rounds_by_output(q, profile), digest, err);
         add(state, "target %s\n", digest);
         add_settings(state, &q->target_settings, q->targets[i], false);
         if (q->targets[i]->ships_records && !has_records)

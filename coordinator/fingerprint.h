@@ -17,10 +17,11 @@ int fingerprint_measurement(const struct run_request *request, const char *model
                             const char *probe, char hex[65], struct error *err);
 /* `dataset` is dataset_fingerprint's. EX_OSERR. */
 int fingerprint_statistics(const char *measurement, const char *dataset, char hex[65], struct error *err);
-/* One target's decisions; is_equalized_apart: about an equalized network beside the one that was measured (apart.h).
- * Not the program's version: what was decided stays decided. */
+/* One target's decisions; is_equalized_apart: about an equalized network beside the one that was measured (apart.h);
+ * rounds_by_output: run_rounds_by_output, or what an archive may have taken `rounding: auto` for. Not the program's
+ * version: what was decided stays decided. */
 int fingerprint_target(const struct run_request *request, const char *statistics, const struct target *target,
-                       bool is_equalized_apart, char hex[65], struct error *err);
+                       bool is_equalized_apart, bool rounds_by_output, char hex[65], struct error *err);
 /* Everything, the program's version too. `evaluation` may be NULL (skipped). Without records, targets that ship some
  * lack them. */
 int fingerprint_decisions(const struct run_request *request, const char *statistics, struct dataset *evaluation,

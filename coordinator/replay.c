@@ -91,14 +91,16 @@ static int check_codes(const struct plan *plan, const struct threshold_job *job,
     bool is_moved = zero != job->codes.zero_point;
 
     if (!(result->scale > 0) || !isfinite(result->scale) || (is_moved && !may_be_moved(plan, job, zero, result)))
-        return error_set(err, EX_DATAERR,
-                         "value \"%s\": codes %d to %d of scale %g around %d, with a threshold of %g, are none of this "
-                         "target's: another version of it",
-                         name, job->codes.lo, job->codes.hi, (double)result->scale, zero, (double)result->threshold);
+        return error_set(
+            err, EX_UNAVAILABLE,
+            "value \"%s\": codes %d to %d of scale %.9g around %d, with a threshold of %.9g, are none of "
+            "this target's: it was decided for another version of it; calibrate again, into another folder",
+            name, job->codes.lo, job->codes.hi, (double)result->scale, zero, (double)result->threshold);
     if (!is_moved && !plan->profile->is_tool_exact && profile_kept_scale(plan->profile, scale) != result->scale)
-        return error_set(err, EX_DATAERR,
-                         "value \"%s\": %g over %d steps is not the archive's scale %g: another version of the target",
-                         name, (double)result->threshold, job->request.steps, (double)result->scale);
+        return error_set(err, EX_UNAVAILABLE,
+                         "value \"%s\": the archive's scale %.9g is not that of its threshold, %.9g over %d steps: it "
+                         "was decided for another version of the target; calibrate again, into another folder",
+                         name, (double)result->scale, (double)result->threshold, job->request.steps);
     return 0;
 }
 

@@ -2,7 +2,8 @@
  * the data that some of them need. Local.
  *
  * The plan's own lists of searches (plan_decide.h) say what is needed; the archive's rows answer them by place. A row
- * that does not answer is EX_DATAERR: the model or the target's profile is not that of the archive.
+ * that does not answer is EX_DATAERR: the model is not that of the archive. Codes that are none of the profile's any
+ * more are EX_UNAVAILABLE: that target alone cannot be replayed.
  */
 #ifndef ETALON_REPLAY_H
 #define ETALON_REPLAY_H

@@ -350,19 +350,43 @@ static int check_extras(const struct run *run, struct error *err)
                                     name_of_wants(run->request, missing));
 }
 
+/* Local, the same on every rank. `rounding: auto` meant the nearest to every target of a job of several kinds once:
+ * what was decided so is there for an archive without data, which could not choose by outputs anyway. */
+static int find_decisions(const struct run *run, struct report_target *t, bool is_apart,
+                          const struct archive_target **found, struct error *err)
+{
+    const struct run_request *q = run->request;
+    bool by_output = run_rounds_by_output(q, target_profile(t->target, &q->target_settings));
+    char todays[sizeof t->fingerprint];
+
+    if (fingerprint_target(q, run->statistics, t->target, is_apart, by_output, t->fingerprint, err) != 0)
+        return -1;
+    *found = earlier_decisions(run, t);
+    if (*found != NULL || !run->has_no_data || is_apart || !by_output ||
+        q->calibration.rounding != WEIGHT_ROUNDING_AUTO)
+        return 0;
+    memcpy(todays, t->fingerprint, sizeof todays);
+    if (fingerprint_target(q, run->statistics, t->target, is_apart, false, t->fingerprint, err) != 0)
+        return -1;
+    *found = earlier_decisions(run, t);
+    if (*found == NULL)
+        memcpy(t->fingerprint, todays, sizeof todays);
+    else
+        log_info("target %s: weights are rounded to the nearest, as the archive has decided", t->target->name);
+    return 0;
+}
+
 /* Collective. A target's plan, checked; EX_UNAVAILABLE where the target cannot express the model. */
 static int decide_target(struct run *run, size_t i, struct error *err)
 {
     struct report_target *t = &run->targets[i];
     const struct profile *profile = target_profile(t->target, &run->request->target_settings);
     bool is_tool_exact = profile->is_tool_exact, is_apart = run_is_apart(run, i);
-    const struct archive_target *earlier;
-    int rc = comm_agree(
-        run->comm, fingerprint_target(run->request, run->statistics, t->target, is_apart, t->fingerprint, err), err);
+    const struct archive_target *earlier = NULL;
+    int rc = comm_agree(run->comm, find_decisions(run, t, is_apart, &earlier, err), err);
 
     if (rc != 0)
         return rc;
-    earlier = earlier_decisions(run, t);
     t->is_replayed = earlier != NULL;
     if (run->has_no_data && earlier == NULL && !is_tool_exact &&
         run->request->calibration.bias_correction == BIAS_CORRECTION_SIMULATED)

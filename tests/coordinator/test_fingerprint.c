@@ -42,7 +42,7 @@ static void fingerprint_form(enum requantization form, char hex[65])
     struct target target = {.name = "one", .profile = &profile};
 
     profile.requantization = form;
-    assert_int_equal(fingerprint_target(&request, "statistics", &target, false, hex, NULL), 0);
+    assert_int_equal(fingerprint_target(&request, "statistics", &target, false, false, hex, NULL), 0);
 }
 
 static void thresholds_that_are_fitted_to_shifts_are_other_decisions(void **state)

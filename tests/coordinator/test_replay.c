@@ -100,7 +100,7 @@ static void assert_refused(const struct net *n)
     struct error err;
 
     assert_int_equal(replay_all(n, results, &err), -1);
-    assert_int_equal(err.code, EX_DATAERR);
+    assert_int_equal(err.code, EX_UNAVAILABLE);
 }
 
 /* The decision of the first value whose zero point was moved, or was not. */

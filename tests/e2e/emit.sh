@@ -78,6 +78,17 @@ expect 0 "statistics come from" "$ETALON" calibrate "$scratch/mixed.yaml" "${met
 diff -r "$scratch/mixed" "$scratch/measured" -x run.json -x report.html || fail "statistics taken from the folder give other bits"
 echo "ok: other methods from the archive are what a run with them gives"
 
+# --- jobs of several kinds of targets once equalized none, and `rounding: auto` was nearest to all of them
+demo_job older 'targets: [sophon-bm1684, tnn]\ncalibration: {rounding: nearest, equalization: none}'
+"$ETALON" calibrate -q "$scratch/older.yaml" >/dev/null || fail "older: calibrate"
+todays=(--set calibration.rounding=auto)
+expect 0 "target sophon-bm1684: weights are rounded to the nearest, as the archive has decided" emit older.0 older "${todays[@]}"
+for target in sophon-bm1684 tnn; do
+  diff -r "$scratch/older/$target" "$scratch/older.0/$target" || fail "an older job of two kinds: other $target"
+done
+expect 69 "needs the calibration data" emit x older --set calibration.rounding=output
+echo "ok: what older jobs of several kinds of targets have decided"
+
 # --- what it refuses
 expect 64 "dataset.limit=3" emit x mixed --set dataset.limit=3
 expect 64 "calibration.bins=256" emit x mixed --set calibration.bins=256
